@@ -1,0 +1,1 @@
+"""Where files come from: read-only trees behind one small interface."""

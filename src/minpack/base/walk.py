@@ -1,0 +1,112 @@
+"""Following paths through a base as the kernel does in a root of its own.
+
+The rules are those of path_resolution(7) and of glibc's `elf/chroot_canon.c`:
+part by part; an absolute link starts again at the root of the base; ``..`` is
+physical, and above the root is the root; at most 40 links (ELOOP).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.paths import NAME_MAX, PATH_MAX, ROOT, RootPath, join, parent
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from minpack.base.tree import Base
+    from minpack.rootfs.entry import Entry
+
+#: The kernel's limit of links in one lookup (path_resolution(7)).
+MAX_LINKS = 40
+
+
+class Failure(StrEnum):
+    """Why a path leads nowhere, by errno's names."""
+
+    MISSING = "ENOENT"
+    NOT_DIRECTORY = "ENOTDIR"
+    LOOP = "ELOOP"
+    TOO_LONG = "ENAMETOOLONG"
+
+
+class Walk(NamedTuple):
+    """Where a path leads.
+
+    `entry` is at its physical path, or None with the `failure`. `trail` has every
+    symlink followed and every directory passed on the way, in order, each once
+    (also those left again through ``..``), without the root and without `entry`.
+    """
+
+    entry: Entry | None
+    trail: tuple[Entry, ...]
+    failure: Failure | None = None
+
+
+class Walker:
+    """Follows paths through one base and remembers the directories it has been through."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self._walks: dict[str, Walk] = {}
+        self._lstats: dict[RootPath, Entry | None] = {}
+
+    def lstat(self, path: RootPath) -> Entry | None:
+        """`Base.lstat`, asked once for each path."""
+        try:
+            return self._lstats[path]
+        except KeyError:
+            entry = self._lstats[path] = self.base.lstat(path)
+            return entry
+
+    def walk(self, path: str) -> Walk:
+        """Follow `path`, links at its end too. A relative path starts at the root."""
+        found = self._walks.get(path)
+        if found is None:
+            found = self._walks[path] = self._follow(path)
+        return found
+
+    def find_file(self, path: str) -> Entry | None:
+        """The regular file that `path` leads to, or None."""
+        entry = self.walk(path).entry
+        return entry if entry is not None and entry.kind is Kind.FILE else None
+
+    def _follow(self, path: str) -> Walk:
+        if len(path) >= PATH_MAX:
+            return Walk(None, (), Failure.TOO_LONG)
+        trail: dict[RootPath, Entry] = {}
+        todo = path.split("/")[::-1]
+        here, links = ROOT, 0
+        entry = self.lstat(ROOT)
+        while todo:
+            part = todo.pop()
+            if part in ("", "."):
+                continue
+            if entry is None or entry.kind is not Kind.DIRECTORY:
+                return Walk(None, tuple(trail.values()), Failure.NOT_DIRECTORY)
+            if here != ROOT:
+                trail[here] = entry
+            if part == "..":
+                here = parent(here)
+                entry = self.lstat(here)
+                continue
+            if len(part.encode("utf-8", "surrogateescape")) > NAME_MAX:
+                return Walk(None, tuple(trail.values()), Failure.TOO_LONG)
+            found = self.lstat(join(here, part))
+            if found is None:
+                return Walk(None, tuple(trail.values()), Failure.MISSING)
+            if found.kind is not Kind.SYMLINK:
+                here, entry = found.path, found
+                continue
+            trail[found.path] = found
+            links += 1
+            if links > MAX_LINKS:
+                return Walk(None, tuple(trail.values()), Failure.LOOP)
+            todo += found.link.split("/")[::-1]
+            if found.link.startswith("/"):
+                here, entry = ROOT, self.lstat(ROOT)
+        if entry is not None:
+            trail.pop(entry.path, None)
+        if path.endswith("/") and (entry is None or entry.kind is not Kind.DIRECTORY):
+            return Walk(None, tuple(trail.values()), Failure.NOT_DIRECTORY)
+        return Walk(entry, tuple(trail.values()))

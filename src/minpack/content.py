@@ -1,0 +1,172 @@
+"""The bytes of one file, wherever they lie: opened when needed, read in bounded pieces.
+
+Files are read, not mapped: a file that is cut short while it is mapped kills
+the process with SIGBUS, a read just comes back short (mmap(2), "SIGBUS").
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from minpack.errors import ChangedInputError, InputError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Reader(Protocol):
+    """An open `Content`."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset`; fewer only at the end."""
+
+    def readinto_at(self, buffer: memoryview, offset: int) -> int:
+        """Fill `buffer` from `offset`; the number of bytes read, short only at the end."""
+
+    def __enter__(self) -> Reader: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Content(Protocol):
+    """The bytes of a file of known size."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+
+    @property
+    def where(self) -> str:
+        """Where the bytes come from, for messages."""
+
+    def open(self) -> Reader:
+        """Something to read them from; close it by leaving its ``with`` block."""
+
+
+class BytesContent(NamedTuple):
+    """Bytes in memory."""
+
+    data: bytes
+    where: str = "minpack's own data"
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.data)
+
+    def open(self) -> Reader:
+        """A reader of the bytes."""
+        return BytesReader(self.data)
+
+
+class FileContent(NamedTuple):
+    """`size` bytes of a file of this host, from `start` on."""
+
+    where: str
+    size: int
+    start: int = 0
+
+    def open(self) -> Reader:
+        """Open the file.
+
+        :raises InputError: it cannot be opened any more.
+        """
+        try:
+            return FileReader(os.open(self.where, os.O_RDONLY | os.O_CLOEXEC), self.start, self.size, owned=True)
+        except OSError as error:
+            raise InputError(self.where, reason_of(error)) from error
+
+
+class RangeContent(NamedTuple):
+    """`size` bytes of an already open file, from `start` on; its owner keeps it open."""
+
+    descriptor: int
+    start: int
+    size: int
+    where: str
+
+    def open(self) -> Reader:
+        """A reader of the range."""
+        return FileReader(self.descriptor, self.start, self.size, owned=False)
+
+
+class BytesReader:
+    """Reads from bytes in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """See `Reader.read_at`."""
+        return self._data[offset : offset + size]
+
+    def readinto_at(self, buffer: memoryview, offset: int) -> int:
+        """See `Reader.readinto_at`."""
+        piece = self._data[offset : offset + len(buffer)]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+class FileReader:
+    """Reads a range of an open file with pread(2); closes it if it owns it."""
+
+    def __init__(self, descriptor: int, start: int, size: int, *, owned: bool) -> None:
+        self._descriptor = descriptor
+        self._start = start
+        self._size = size
+        self._owned = owned
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """See `Reader.read_at`."""
+        size = min(size, self._size - offset)
+        return os.pread(self._descriptor, size, self._start + offset) if size > 0 else b""
+
+    def readinto_at(self, buffer: memoryview, offset: int) -> int:
+        """See `Reader.readinto_at`."""
+        want = min(len(buffer), self._size - offset)
+        done = 0
+        while done < want:
+            count = os.preadv(self._descriptor, [buffer[done:want]], self._start + offset + done)
+            if count == 0:
+                break
+            done += count
+        return done
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._owned:
+            os.close(self._descriptor)
+
+
+def read_all(content: Content, limit: int) -> bytes:
+    """All bytes of `content`.
+
+    :param limit: the most bytes to hold in memory.
+    :raises InputError: there are more than `limit`.
+    :raises ChangedInputError: there are fewer than its size says.
+    """
+    if content.size > limit:
+        raise InputError(content.where, f"it has {content.size} bytes and at most {limit} are expected")
+    data = bytearray(content.size)
+    with content.open() as reader:
+        count = reader.readinto_at(memoryview(data), 0)
+    if count != content.size:
+        raise ChangedInputError(content.where, content.size, count)
+    return bytes(data)
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says of `error`, lower case, without number and path."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,69 @@
+"""The values that reading an ELF file gives."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from minpack.target import Target
+
+
+class ElfKind(StrEnum):
+    """What an ELF file is, as far as starting it goes."""
+
+    DYNAMIC = "dynamic"
+    STATIC = "static"
+    STATIC_PIE = "static-pie"
+    LIBRARY = "shared library"
+    RELOCATABLE = "object file"
+    CORE = "core dump"
+    #: Packed by UPX: its true needs are hidden until it is unpacked.
+    UPX = "UPX-packed program"
+
+    @property
+    def is_program(self) -> bool:
+        """Whether the kernel can start it and its needs can be seen."""
+        return self in (ElfKind.DYNAMIC, ElfKind.STATIC, ElfKind.STATIC_PIE)
+
+
+class Segment(NamedTuple):
+    """One program header (elf(5), "Program header"); offsets and sizes in bytes."""
+
+    type: int
+    flags: int
+    offset: int
+    vaddr: int
+    file_size: int
+    memory_size: int
+    align: int
+
+
+class ElfInfo(NamedTuple):
+    """What an ELF file says about itself.
+
+    Strings are as in the file, bytes that are no UTF-8 as surrogate escapes.
+    `rpath` is None when a runpath hides it from no loader: both are kept apart.
+    `filters` and `auxiliaries` are DT_FILTER and DT_AUXILIARY.
+    """
+
+    kind: ElfKind
+    target: Target
+    type: int
+    entry: int
+    size: int
+    segments: tuple[Segment, ...]
+    interpreter: str | None = None
+    soname: str | None = None
+    needed: tuple[str, ...] = ()
+    rpath: str | None = None
+    runpath: str | None = None
+    flags: int = 0
+    flags_1: int = 0
+    filters: tuple[str, ...] = ()
+    auxiliaries: tuple[str, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last segment; bytes from there on are no part of the loaded program."""
+        return max((s.offset + s.file_size for s in self.segments), default=0)

@@ -1,0 +1,310 @@
+"""Every error that minpack raises on purpose.
+
+    MinpackError                       .message  .hint  .exit_code = 1
+    ├── UsageError                     an option that cannot be meant            exit 2
+    ├── InputError                     a file that was named cannot be used
+    ├── ElfError
+    │   ├── NotElfError                text, a script, an empty file, …
+    │   ├── MalformedElfError          an offset or count that cannot be true
+    │   └── NotProgramError            a library, an object file, a packed program
+    ├── ResolveError                   understood, and the answer is no          exit 3
+    │   ├── MissingLibraryError        with every directory considered
+    │   ├── LibcMismatchError          a glibc program on a musl base, or the reverse
+    │   ├── WrongTargetError           another architecture
+    │   └── BaseNeededError            a dynamic program and no base             exit 2
+    ├── BaseError                      a base that cannot be read
+    │   ├── UnknownBaseError
+    │   ├── ArchiveError               a tarball that is damaged or unsafe
+    │   └── NotInBaseError             a file that was needed is not there       exit 3
+    ├── StoreError                     the directory that keeps downloads
+    ├── DownloadError                  the network said no
+    │   └── OfflineError
+    ├── SumMismatchError               downloaded bytes are not the expected ones
+    ├── RootfsError
+    │   └── PathConflictError          two different things at one path
+    ├── ImageError
+    │   ├── InvalidImageError          with every issue found                    exit 3
+    │   └── ChangedInputError          a file changed while it was packed
+    ├── OutputError                    a target that cannot be written
+    └── EngineError                    the container engine said no
+
+Texts read ``cannot <verb> <object>: <reason>``; the hint says what to do.
+Each class takes plain data and builds its own text, so that `kind` and
+`data` in the JSON error document follow from the class and its attributes.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+class MinpackError(Exception):
+    """The base of all errors of this package."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def kind(self) -> str:
+        """The class's name in kebab case, without ``Error``: ``missing-library``."""
+        name = type(self).__name__.removesuffix("Error")
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The values the error was made from, for programs to read."""
+        return {k: v for k, v in vars(self).items() if k not in ("message", "hint")}
+
+
+class UsageError(MinpackError):
+    """An option or argument that cannot be meant as it stands."""
+
+    exit_code = 2
+
+    def __init__(self, option: str, value: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot use {option} {value!r}: {reason}", hint)
+        self.option = option
+        self.value = value
+        self.reason = reason
+
+
+class InputError(MinpackError):
+    """A file or directory the user named cannot be used."""
+
+    def __init__(self, path: str, reason: str, *, verb: str = "read", hint: str | None = None) -> None:
+        super().__init__(f"cannot {verb} {path!r}: {reason}", hint)
+        self.path = path
+        self.reason = reason
+
+
+class ElfError(MinpackError):
+    """An ELF file, or a file that should be one, cannot be used."""
+
+
+class NotElfError(ElfError):
+    """The file is no ELF file; `what` says what it is instead."""
+
+    def __init__(self, path: str, what: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot read {path!r} as an ELF program: it is {what}", hint)
+        self.path = path
+        self.what = what
+
+
+class MalformedElfError(ElfError):
+    """The file says something of itself that cannot be true, at `offset` bytes into it."""
+
+    def __init__(self, path: str, offset: int, reason: str) -> None:
+        super().__init__(
+            f"cannot read {path!r}: malformed ELF file: {reason} (at offset {offset})",
+            "the file is damaged or was cut short; build or copy it again",
+        )
+        self.path = path
+        self.offset = offset
+        self.reason = reason
+
+
+class NotProgramError(ElfError):
+    """The ELF file is none that can be started, or none that can be analysed."""
+
+    def __init__(self, path: str, what: str, hint: str) -> None:
+        super().__init__(f"cannot pack {path!r}: it is {what}", hint)
+        self.path = path
+        self.what = what
+
+
+class ResolveError(MinpackError):
+    """The program was understood, and it would not start on this base."""
+
+    exit_code = 3
+
+
+class MissingLibraryError(ResolveError):
+    """Libraries that the loader would not find.
+
+    `missing` holds, for each, the name, the object that needs it, and the
+    directories considered in order, each with the rule that names it.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        base: str,
+        missing: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...],
+        hint: str,
+    ) -> None:
+        names = ", ".join(name for name, _, _ in missing)
+        lines = [f"cannot pack {program!r} on {base}: missing {names}"]
+        for name, needed_by, considered in missing:
+            lines.append(f"  {name}, needed by {needed_by}, is in none of:")
+            lines += [f"    {directory}  ({rule})" for directory, rule in considered]
+        super().__init__("\n".join(lines), hint)
+        self.program = program
+        self.base = base
+        self.missing = missing
+
+
+class LibcMismatchError(ResolveError):
+    """The program's C library is not the base's."""
+
+    def __init__(self, program: str, interpreter: str, libc: str, base: str, base_libc: str, hint: str) -> None:
+        has = f"{base} has {base_libc}" if base_libc else f"{base} has no C library"
+        super().__init__(f"cannot pack {program!r}: it needs {libc} ({interpreter}), and {has}", hint)
+        self.program = program
+        self.interpreter = interpreter
+        self.libc = libc
+        self.base = base
+        self.base_libc = base_libc
+
+
+class WrongTargetError(ResolveError):
+    """An ELF file is of another architecture than the one wanted."""
+
+    def __init__(self, path: str, wanted: str, got: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot use {path!r}: it is for {got}, and {wanted} is wanted", hint)
+        self.path = path
+        self.wanted = wanted
+        self.got = got
+
+
+class BaseNeededError(ResolveError):
+    """A dynamically linked program was given without a base to take its libraries from."""
+
+    exit_code = 2
+
+    def __init__(self, program: str, interpreter: str, hint: str) -> None:
+        super().__init__(
+            f"cannot pack {program!r}: it is dynamically linked ({interpreter}) and no base was named", hint
+        )
+        self.program = program
+        self.interpreter = interpreter
+
+
+class BaseError(MinpackError):
+    """A base cannot be read."""
+
+    def __init__(self, base: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot read base {base!r}: {reason}", hint)
+        self.base = base
+        self.reason = reason
+
+
+class UnknownBaseError(BaseError):
+    """No base of that name is in the catalogue, and no such file exists."""
+
+
+class ArchiveError(BaseError):
+    """The base's tarball is damaged, or holds what could leave its root."""
+
+
+class NotInBaseError(BaseError):
+    """A file that was asked for is neither in the base nor in minpack's own data."""
+
+    exit_code = 3
+
+    def __init__(self, base: str, path: str, why: str, hint: str) -> None:
+        super().__init__(base, f"it has no {path}, {why}", hint)
+        self.path = path
+
+
+class StoreError(MinpackError):
+    """The directory that keeps downloads cannot be used."""
+
+    def __init__(self, path: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot use store {path!r}: {reason}", hint)
+        self.path = path
+        self.reason = reason
+
+
+class DownloadError(MinpackError):
+    """A download failed for good."""
+
+    def __init__(self, url: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot download {url}: {reason}", hint)
+        self.url = url
+        self.reason = reason
+
+
+class OfflineError(DownloadError):
+    """A download would be needed, and downloads are switched off."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "--offline was given and it is not in the store", "run once without --offline")
+
+
+class SumMismatchError(MinpackError):
+    """Bytes do not have the sum they should have."""
+
+    def __init__(self, what: str, algorithm: str, expected: str, actual: str, hint: str) -> None:
+        super().__init__(
+            f"cannot verify {what}: its {algorithm} differs\n  expected {expected}\n  actual   {actual}", hint
+        )
+        self.what = what
+        self.algorithm = algorithm
+        self.expected = expected
+        self.actual = actual
+
+
+class RootfsError(MinpackError):
+    """The tree that was asked for cannot be."""
+
+
+class PathConflictError(RootfsError):
+    """Two different things were put at one path."""
+
+    def __init__(self, path: str, first: str, second: str) -> None:
+        super().__init__(
+            f"cannot place {path!r}: {second}, and there is already {first}",
+            "choose another place with --dest or --add SRC:DST",
+        )
+        self.path = path
+        self.first = first
+        self.second = second
+
+
+class ImageError(MinpackError):
+    """An image cannot be made."""
+
+
+class InvalidImageError(ImageError):
+    """An image breaks rules of its specification; `issues` has all of them."""
+
+    exit_code = 3
+
+    def __init__(self, image: str, issues: tuple[str, ...]) -> None:
+        super().__init__("\n  ".join((f"cannot accept {image!r}: it is not a valid image", *issues)))
+        self.image = image
+        self.issues = issues
+
+
+class ChangedInputError(ImageError):
+    """A file did not have the size it had when it was planned."""
+
+    def __init__(self, path: str, planned: int, actual: int) -> None:
+        super().__init__(
+            f"cannot pack {path!r}: it changed while it was read ({planned} bytes planned, {actual} read)",
+            "let the build that writes it finish, then pack again",
+        )
+        self.path = path
+        self.planned = planned
+        self.actual = actual
+
+
+class OutputError(MinpackError):
+    """A target cannot be written; what was there before is untouched."""
+
+    def __init__(self, path: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot write {path!r}: {reason}", hint)
+        self.path = path
+        self.reason = reason
+
+
+class EngineError(MinpackError):
+    """The container engine cannot be reached or refused the image."""
+
+    def __init__(self, verb: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot {verb}: {reason}", hint)
+        self.reason = reason

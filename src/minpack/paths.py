@@ -1,0 +1,79 @@
+"""`RootPath`: an absolute path inside a root, never a host path.
+
+A `RootPath` is normal: it starts with one ``/``, has no empty, ``.`` or ``..``
+part and no slash at its end (the root itself is ``/``). Bytes that are no
+UTF-8 are kept as surrogate escapes.
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+from minpack.errors import UsageError
+
+RootPath = NewType("RootPath", str)
+
+ROOT = RootPath("/")
+
+#: Longest path and longest part of one, in bytes (Linux, limits.h).
+PATH_MAX = 4096
+NAME_MAX = 255
+
+
+def normal(text: str) -> RootPath:
+    """`text` as a root path, with ``.`` and ``..`` taken as text; above the root is the root.
+
+    Symbolic links are not looked at: where they matter, use `base.walk.Walker`.
+    """
+    parts: list[str] = []
+    for part in text.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return RootPath("/" + "/".join(parts))
+
+
+def parse_root_path(text: str, option: str) -> RootPath:
+    """The root path a user wrote for `option`.
+
+    :raises UsageError: it is not absolute, has a ``..`` part, is too long, or holds a NUL.
+    """
+    if not text.startswith("/"):
+        raise UsageError(option, text, "a path in the image must be absolute")
+    if ".." in text.split("/"):
+        raise UsageError(option, text, "a path in the image must not have '..' parts")
+    encoded = text.encode("utf-8", "surrogateescape")
+    if b"\0" in encoded or len(encoded) >= PATH_MAX or any(len(p) > NAME_MAX for p in encoded.split(b"/")):
+        raise UsageError(option, text, "the path is too long or holds a NUL")
+    return normal(text)
+
+
+def parent(path: RootPath) -> RootPath:
+    """The directory that `path` lies in; of the root, the root."""
+    return RootPath(path[: path.rfind("/")] or "/")
+
+
+def name(path: RootPath) -> str:
+    """The last part of `path`; of the root, nothing."""
+    return path[path.rfind("/") + 1 :]
+
+
+def join(directory: RootPath, part: str) -> RootPath:
+    """The path of `part`, one name, in `directory`."""
+    return RootPath(f"/{part}" if directory == "/" else f"{directory}/{part}")
+
+
+def ancestors(path: RootPath) -> tuple[RootPath, ...]:
+    """Every directory above `path` from the top down, without the root and without `path`."""
+    found: list[RootPath] = []
+    at = path.find("/", 1)
+    while at != -1:
+        found.append(RootPath(path[:at]))
+        at = path.find("/", at + 1)
+    return tuple(found)
+
+
+def sort_key(path: RootPath) -> tuple[bytes, ...]:
+    """Orders paths by their parts, bytewise, so that a directory comes before what is in it."""
+    return tuple(path.encode("utf-8", "surrogateescape").split(b"/"))

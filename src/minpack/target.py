@@ -1,0 +1,192 @@
+"""`Target`, what an ELF file runs on, and its names elsewhere: OCI platforms, Alpine and Debian architectures.
+
+Sources: elf(5) and the processor supplements for machines and flags; Go's
+list of architectures for the OCI names (image-spec, config.md,
+"architecture"); Alpine and Debian for theirs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from minpack.errors import UsageError
+
+
+class Target(NamedTuple):
+    """What an ELF file runs on.
+
+    `abi` tells apart what shares a machine: ``hard`` or ``soft`` float on ARM,
+    ``x32`` on x86-64, ``n32`` on MIPS, ``double``, ``single``, ``quad`` or ``soft`` on RISC-V and LoongArch, the ELF
+    version on 64-bit PowerPC; empty where there is one only.
+    """
+
+    machine: int
+    bits: int
+    big_endian: bool
+    abi: str = ""
+
+    @property
+    def name(self) -> str:
+        """The usual name: ``x86_64``, ``armhf``, ``riscv64``; ``machine-N`` if there is none."""
+        row = _rows().get(self)
+        if row is not None:
+            return row.name
+        order = "big-endian" if self.big_endian else "little-endian"
+        return f"machine-{self.machine} ({self.bits}-bit {order}{' ' + self.abi if self.abi else ''})"
+
+    @property
+    def platform(self) -> Platform | None:
+        """The OCI platform of programs for this target, if it has a name."""
+        row = _rows().get(self)
+        return Platform("linux", row.oci, row.variant) if row is not None else None
+
+    @property
+    def alpine(self) -> str | None:
+        """Alpine's name of the architecture, if Alpine has it; armv7 for 32-bit ARM."""
+        row = _rows().get(self)
+        return (row.alpine or None) if row is not None else None
+
+    @property
+    def debian(self) -> str | None:
+        """Debian's name of the architecture, if Debian has it."""
+        row = _rows().get(self)
+        return (row.debian or None) if row is not None else None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Platform(NamedTuple):
+    """An OCI platform (image-spec, image-index.md, "platform")."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in self if part)
+
+
+class _Row(NamedTuple):
+    target: Target
+    name: str
+    oci: str
+    variant: str
+    alpine: str
+    debian: str
+
+
+# name; machine, bits, big endian, abi; OCI architecture, variant; Alpine; Debian
+_TABLE = """
+x86_64      62 64 0 -      amd64    -  x86_64      amd64
+x86          3 32 0 -      386      -  x86         i386
+x32         62 32 0 x32    amd64p32 -  -           x32
+aarch64    183 64 0 -      arm64    -  aarch64     arm64
+aarch64_be 183 64 1 -      arm64be  -  -           -
+armhf       40 32 0 hard   arm      v7 armv7       armhf
+armel       40 32 0 soft   arm      v5 -           armel
+armeb       40 32 1 soft   armbe    -  -           -
+riscv64    243 64 0 double riscv64  -  riscv64     riscv64
+riscv64sf  243 64 0 soft   riscv64  -  -           -
+riscv32    243 32 0 double riscv    -  -           -
+s390x       22 64 1 -      s390x    -  s390x       s390x
+ppc64le     21 64 0 v2     ppc64le  -  ppc64le     ppc64el
+ppc64       21 64 1 v1     ppc64    -  -           ppc64
+ppc64v2     21 64 1 v2     ppc64    -  -           -
+ppc         20 32 1 -      ppc      -  -           powerpc
+loongarch64 258 64 0 double loong64 -  loongarch64 loong64
+loongarch64sf 258 64 0 soft loong64 -  -           -
+mips         8 32 1 -      mips     -  -           mips
+mipsel       8 32 0 -      mipsle   -  -           mipsel
+mips64       8 64 1 -      mips64   -  mips64      mips64
+mips64el     8 64 0 -      mips64le -  -           mips64el
+mipsn32      8 32 1 n32    mips64p32 - -           mipsn32
+mipsn32el    8 32 0 n32    mips64p32le - -         mipsn32el
+sparc        2 32 1 -      sparc    -  -           sparc
+sparc64     43 64 1 -      sparc64  -  -           sparc64
+s390        22 32 1 -      s390     -  -           s390
+m68k         4 32 1 -      m68k     -  -           m68k
+sh4         42 32 0 -      sh4      -  -           sh4
+hppa        15 32 1 -      hppa     -  -           hppa
+alpha    36902 64 0 -      alpha    -  -           alpha
+ia64        50 64 0 -      ia64     -  -           ia64
+arc        195 32 0 -      arc      -  -           arc
+"""
+
+_by_target: dict[Target, _Row] = {}
+
+
+def _rows() -> dict[Target, _Row]:
+    if not _by_target:
+        for line in _TABLE.strip().splitlines():
+            name, machine, bits, big, *texts = line.split()
+            abi, oci, variant, alpine, debian = (t if t != "-" else "" for t in texts)
+            target = Target(int(machine), int(bits), big == "1", abi)
+            _by_target[target] = _Row(target, name, oci, variant, alpine, debian)
+    return _by_target
+
+
+def target_named(name: str) -> Target | None:
+    """The target of that name; Alpine's, Debian's and this table's names are known."""
+    for row in _rows().values():
+        if name in (row.name, row.alpine, row.debian):
+            return row.target
+    return None
+
+
+#: Names that containerd's `platforms` package also takes for an architecture.
+_ALIASES = {
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "aarch64": "arm64",
+    "i386": "386",
+    "x86": "386",
+    "armv7": "arm/v7",
+    "armhf": "arm/v7",
+    "armel": "arm/v5",
+    "loongarch64": "loong64",
+    "ppc64el": "ppc64le",
+}
+
+
+def parse_platform(text: str) -> Platform:
+    """The platform written ``linux/arm64``, ``arm64`` or ``linux/arm/v7``.
+
+    An ARM without variant is v7, and arm64/v8 and amd64/v1 lose theirs, as in containerd's `platforms`.
+
+    :raises UsageError: it is not for Linux, or no architecture is named so.
+    """
+    parts = text.split("/")
+    if parts[0] == "linux":
+        parts = parts[1:]
+    architecture = "/".join(parts)
+    architecture, _, variant = _ALIASES.get(architecture, architecture).partition("/")
+    known = {row.oci for row in _rows().values()}
+    if architecture not in known or "/" in variant:
+        raise UsageError(
+            "--platform", text, "no such platform", "write it as linux/amd64, linux/arm64, linux/arm/v7, …"
+        )
+    if architecture == "arm":
+        variant = variant or "v7"
+    elif (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
+        variant = ""
+    return Platform("linux", architecture, variant)
+
+
+def target_of(platform: Platform) -> Target:
+    """The target that programs of `platform` have.
+
+    :raises UsageError: minpack knows none.
+    """
+    abi = "soft" if platform.variant == "v5" else None
+    for row in _rows().values():
+        if row.oci == platform.architecture and (abi is None or row.target.abi == abi):
+            return row.target
+    raise UsageError("--platform", str(platform), "no ELF target is known for it")
+
+
+def alpine_arch(platform: Platform) -> str | None:
+    """Alpine's architecture for `platform`: as the target's, but armhf for ARM v6."""
+    if (platform.architecture, platform.variant) == ("arm", "v6"):
+        return "armhf"
+    return target_of(platform).alpine
