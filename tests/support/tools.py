@@ -1,0 +1,15 @@
+"""Finding programs that tests start; a test that needs one that is not there is skipped, or fails under MINPACK_TESTS=all."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+
+def need_tool(name: str) -> str:
+    """The path of the program `name`; without it the test is skipped."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
