@@ -1,4 +1,4 @@
-"""Finding programs that tests start; a test that needs one that is not there is skipped, or fails under MINPACK_TESTS=all."""
+"""Finding programs that tests start; without one the test is skipped, or fails under MINPACK_TESTS=all."""
 
 from __future__ import annotations
 
