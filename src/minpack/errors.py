@@ -9,6 +9,7 @@
     │   └── NotProgramError            a library, an object file, a packed program
     ├── ResolveError                   understood, and the answer is no          exit 3
     │   ├── MissingLibraryError        with every directory considered
+    │   ├── UnloadableLibraryError     the first file found cannot be loaded
     │   ├── LibcMismatchError          a glibc program on a musl base, or the reverse
     │   ├── WrongTargetError           another architecture
     │   └── BaseNeededError            a dynamic program and no base             exit 2
@@ -145,6 +146,19 @@ class MissingLibraryError(ResolveError):
         self.program = program
         self.base = base
         self.missing = missing
+
+
+class UnloadableLibraryError(ResolveError):
+    """The loader would open this file for a needed name, fail to load it, and stop."""
+
+    def __init__(self, path: str, needed_by: str, reason: str) -> None:
+        super().__init__(
+            f"cannot load {path!r}, needed by {needed_by}: {reason}",
+            "remove it, or let the search find another first (rpath, LD_LIBRARY_PATH)",
+        )
+        self.path = path
+        self.needed_by = needed_by
+        self.reason = reason
 
 
 class LibcMismatchError(ResolveError):

@@ -1,0 +1,1 @@
+"""What the dynamic loader would open, worked out without running it."""

@@ -1,0 +1,104 @@
+"""The values that resolving gives: objects, edges, and what is missing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from minpack.elf.info import ElfInfo
+    from minpack.rootfs.entry import Entry
+
+
+class Libc(StrEnum):
+    """A C library with its own dynamic loader."""
+
+    MUSL = "musl"
+    GLIBC = "glibc"
+
+
+class FoundBy(StrEnum):
+    """The rule by which a loader finds an object; a closed list, used in JSON."""
+
+    PROGRAM = "program"
+    INTERPRETER = "interpreter"
+    #: LD_PRELOAD.
+    PRELOAD = "preload"
+    #: A needed name with a slash is a path of its own.
+    PATH = "path"
+    RPATH = "rpath"
+    LIBRARY_PATH = "library-path"
+    RUNPATH = "runpath"
+    CACHE = "cache"
+    #: glibc's system directories, or musl's path or path file.
+    DEFAULT = "default"
+    #: An object that was loaded before answers to the name.
+    LOADED = "loaded"
+    #: musl's loader is libc, libm, libpthread and others itself.
+    RESERVED = "reserved"
+
+
+class LoadedObject(NamedTuple):
+    """An ELF file of the closure.
+
+    `path` is the text the loader opens it by (it may hold ``..`` and links),
+    `entry` the file it leads to, `trail` the links and directories on the way.
+    `needed_by` is the path of the first object that asked for it, empty for the program.
+    """
+
+    name: str
+    path: str
+    entry: Entry
+    info: ElfInfo
+    found_by: FoundBy
+    needed_by: str
+    trail: tuple[Entry, ...] = ()
+
+
+class Edge(NamedTuple):
+    """One needed name of one object, and what answers to it; `path` is empty if nothing does."""
+
+    needed_by: str
+    name: str
+    found_by: FoundBy | None
+    path: str
+
+
+class Considered(NamedTuple):
+    """A directory the loader looks into, and the rule that names it."""
+
+    directory: str
+    rule: FoundBy
+
+
+class Missing(NamedTuple):
+    """A needed name that nothing answers to."""
+
+    name: str
+    needed_by: str
+    considered: tuple[Considered, ...]
+
+
+class Closure(NamedTuple):
+    """All the loader would open for one program.
+
+    `objects` has the program first and is in load order, with the interpreter;
+    a static program's has the program alone, and then `libc` is None.
+    """
+
+    program: LoadedObject
+    libc: Libc | None
+    interpreter: LoadedObject | None
+    objects: tuple[LoadedObject, ...]
+    edges: tuple[Edge, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    #: glibc's directories that need no cache.
+    system_directories: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Environment(NamedTuple):
+    """The variables a loader heeds, as the image's configuration sets them."""
+
+    library_path: str = ""
+    preload: str = ""

@@ -1,0 +1,168 @@
+"""Compressing a layer: the same bytes on every machine, on as many threads as there are.
+
+A layer is a sequence of gzip members, one for each 1 MiB of tar, so that
+blocks are compressed side by side and nothing has to hold the layer. The
+block size and the compressor's version fix the bytes; the number of threads
+does not (docs/decisions/gzip-members.md).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from minpack.oci import mediatypes
+
+if TYPE_CHECKING:
+    from minpack.digest import Writable
+
+
+class Compression(StrEnum):
+    """How a layer is stored."""
+
+    NONE = "none"
+    #: gzip by libdeflate, level 6.
+    BALANCED = "balanced"
+    #: gzip by libdeflate, level 12.
+    SMALL = "small"
+    ZSTD = "zstd"
+    ZSTD_SMALL = "zstd-small"
+
+    @property
+    def media_type(self) -> str:
+        """The media type of a layer stored so."""
+        if self is Compression.NONE:
+            return mediatypes.LAYER
+        return mediatypes.LAYER_ZSTD if self.startswith("zstd") else mediatypes.LAYER_GZIP
+
+
+BLOCK_SIZE = 1 << 20
+#: `small` gains by longer members: a layer below this is one member.
+SMALL_BLOCK_SIZE = 32 << 20
+GZIP_LEVELS = {Compression.BALANCED: 6, Compression.SMALL: 12}
+ZSTD_LEVELS = {Compression.ZSTD: 12, Compression.ZSTD_SMALL: 19}
+
+
+class Compressor:
+    """Takes blocks and writes them on as they are; what `Compression.NONE` does."""
+
+    block_size = BLOCK_SIZE
+
+    def __init__(self, out: Writable) -> None:
+        self._out = out
+
+    def buffer(self) -> memoryview:
+        """The first buffer to fill."""
+        return memoryview(bytearray(self.block_size))
+
+    def take(self, block: memoryview) -> memoryview:
+        """Take a block; the buffer to fill next."""
+        self._out.write(block)
+        whole = block.obj
+        return memoryview(whole)
+
+    def close(self) -> None:
+        """Everything taken has been written when this returns."""
+
+    def abandon(self) -> None:
+        """Stop without writing more."""
+
+
+class ZstdCompressor(Compressor):
+    """One zstd frame over the whole stream, on one thread: more would change the bytes."""
+
+    def __init__(self, out: Writable, level: int) -> None:
+        super().__init__(out)
+        import zstandard  # noqa: PLC0415
+
+        self._stream = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
+
+    def take(self, block: memoryview) -> memoryview:
+        """See `Compressor.take`."""
+        self._out.write(self._stream.compress(block))
+        return memoryview(block.obj)
+
+    def close(self) -> None:
+        """See `Compressor.close`."""
+        self._out.write(self._stream.flush())
+
+
+class _Job:
+    """One block on its way through a thread."""
+
+    def __init__(self, block: memoryview) -> None:
+        self.block = block
+        self.result: bytes | bytearray = b""
+        self.error: BaseException | None = None
+        self.done = Event()
+
+
+class GzipCompressor(Compressor):
+    """One gzip member a block, compressed on threads, written in order."""
+
+    def __init__(self, out: Writable, level: int, threads: int, block_size: int) -> None:
+        super().__init__(out)
+        self.block_size = block_size
+        self._level = level
+        self._pending: deque[_Job] = deque()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._threads = [Thread(target=self._work, daemon=True) for _ in range(threads)]
+        self._free: list[memoryview] = []
+        #: One block for each thread, one that waits for each, and the one being filled.
+        self._most = 2 * threads
+        for thread in self._threads:
+            thread.start()
+
+    def take(self, block: memoryview) -> memoryview:
+        """See `Compressor.take`; waits while as many blocks are under way as there are buffers."""
+        job = _Job(block)
+        self._pending.append(job)
+        self._jobs.put(job)
+        while len(self._pending) > self._most or (self._pending and self._pending[0].done.is_set()):
+            self._write_first()
+        return self._free.pop() if self._free else memoryview(bytearray(self.block_size))
+
+    def close(self) -> None:
+        """See `Compressor.close`."""
+        while self._pending:
+            self._write_first()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """See `Compressor.abandon`; the threads have ended when this returns."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+
+    def _write_first(self) -> None:
+        job = self._pending.popleft()
+        job.done.wait()
+        if job.error is not None:
+            raise job.error
+        self._out.write(job.result)
+        self._free.append(memoryview(job.block.obj))
+
+    def _work(self) -> None:
+        from deflate import gzip_compress  # noqa: PLC0415
+
+        while (job := self._jobs.get()) is not None:
+            try:
+                job.result = gzip_compress(job.block, self._level)
+            except BaseException as error:  # noqa: BLE001 - raised again where the block is waited for
+                job.error = error
+            job.done.set()
+
+
+def compressor(compression: Compression, out: Writable, threads: int) -> Compressor:
+    """The compressor that writes to `out`; `threads` does not change the bytes."""
+    if compression is Compression.NONE:
+        return Compressor(out)
+    if compression in ZSTD_LEVELS:
+        return ZstdCompressor(out, ZSTD_LEVELS[compression])
+    size = BLOCK_SIZE if compression is Compression.BALANCED else SMALL_BLOCK_SIZE
+    return GzipCompressor(out, GZIP_LEVELS[compression], max(1, threads), size)

@@ -1,0 +1,92 @@
+"""Writing a layer: entries to a tar, hashed for the diff ID, compressed and hashed for the digest, in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.digest import Digest, HashingWriter
+from minpack.oci.compress import Compression, compressor
+from minpack.oci.documents import Descriptor
+from minpack.tar.write import TarStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack.digest import Writable
+    from minpack.oci.compress import Compressor
+    from minpack.progress import Progress
+    from minpack.rootfs.entry import Entry
+
+
+class Layer(NamedTuple):
+    """A layer that has been written; `unpacked_size` is that of its tar, in bytes."""
+
+    descriptor: Descriptor
+    diff_id: Digest
+    unpacked_size: int
+    comment: str
+
+
+class _Tee:
+    """Hashes each block, then hands it to the compressor, and reports progress."""
+
+    def __init__(self, compressor: Compressor, progress: Progress, task: str, total: int) -> None:
+        self._compressor = compressor
+        self._progress = progress
+        self._task = task
+        self._total = total
+        self._done = 0
+        self.hash = hashlib.sha256()
+
+    def take(self, block: memoryview) -> memoryview:
+        self.hash.update(block)
+        self._done += len(block)
+        self._progress(self._task, min(self._done, self._total), self._total)
+        return self._compressor.take(block)
+
+
+def write_layer(
+    entries: Sequence[Entry],
+    out: Writable,
+    *,
+    mtime: int,
+    compression: Compression,
+    threads: int,
+    progress: Progress,
+    comment: str,
+) -> Layer:
+    """Write the layer of `entries`, in their order, to `out`; its digests are of the bytes written.
+
+    Memory is bounded by the block size and the number of threads, whatever the sizes of the files.
+
+    :raises ChangedInputError: a file is shorter than when it was planned.
+    :raises InputError: a file cannot be read.
+    """
+    writer = HashingWriter(out)
+    total = sum(entry.size for entry in entries)
+    squeeze = compressor(compression, writer, threads)
+    tee = _Tee(squeeze, progress, f"packing {comment}", total)
+    try:
+        stream = TarStream(tee, squeeze.buffer())
+        stream.add(entries, mtime)
+        stream.finish()
+        squeeze.close()
+    except BaseException:
+        squeeze.abandon()
+        raise
+    descriptor = Descriptor(compression.media_type, writer.digest, writer.size)
+    return Layer(descriptor, Digest(tee.hash.hexdigest()), stream.size, comment)
+
+
+def write_tar(entries: Sequence[Entry], out: Writable, *, mtime: int, progress: Progress) -> Layer:
+    """Write the bare tar of `entries` to `out`: a layer without compression."""
+    return write_layer(
+        entries,
+        out,
+        mtime=mtime,
+        compression=Compression.NONE,
+        threads=1,
+        progress=progress,
+        comment="root file system",
+    )

@@ -1,0 +1,67 @@
+"""An image as an OCI image layout directory (image-spec, image-layout.md)."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from minpack.oci.documents import canonical, index_document, platform_document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from minpack.digest import Writable
+    from minpack.oci.documents import Descriptor, Json
+    from minpack.oci.image import Image
+
+LAYOUT_FILE = canonical({"imageLayoutVersion": "1.0.0"})
+
+
+def layout_index(image: Image) -> bytes:
+    """`index.json`: the manifest, once for each name, as containerd, skopeo and podman look for it.
+
+    The annotations are containerd's full name and the image-spec's tag.
+    """
+    described: dict[str, Json] = {
+        **image.manifest.descriptor.document(),
+        "platform": platform_document(image.platform),
+    }
+    named: list[Json] = [
+        {
+            **described,
+            "annotations": {
+                "io.containerd.image.name": str(reference),
+                "org.opencontainers.image.ref.name": reference.tag,
+            },
+        }
+        for reference in image.references
+    ]
+    return canonical(index_document(named or [described]))
+
+
+class LayoutWriter:
+    """Writes blobs into a new layout directory, then its index."""
+
+    def __init__(self, directory: Path) -> None:
+        self._blobs = directory / "blobs" / "sha256"
+        self._directory = directory
+        self._file: IO[bytes] | None = None
+
+    def begin_blob(self) -> Writable:
+        """Where to write the next blob's bytes."""
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        self._file = (self._blobs / "partial").open("wb")
+        return self._file
+
+    def end_blob(self, descriptor: Descriptor) -> None:
+        """The blob is whole and gets its name."""
+        assert self._file is not None, "internal error: no blob was begun"
+        self._file.close()
+        (self._blobs / "partial").rename(self._blobs / descriptor.digest.hex)
+
+    def finish(self, image: Image) -> None:
+        """Write the documents; the layout is complete when this returns."""
+        for document in (image.config, image.manifest):
+            self.begin_blob().write(document.data)
+            self.end_blob(document.descriptor)
+        (self._directory / "index.json").write_bytes(layout_index(image))
+        (self._directory / "oci-layout").write_bytes(LAYOUT_FILE)

@@ -1,0 +1,66 @@
+"""`Reference`: the name of an image (distribution-spec, "Pulling manifests"; Docker's normal form)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from minpack.errors import UsageError
+
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
+#: Registries commonly take no more for host and name together.
+MAX_NAME = 255
+
+
+class Reference(NamedTuple):
+    """``host/name:tag``, all three given."""
+
+    host: str
+    name: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.name}:{self.tag}"
+
+    @property
+    def familiar(self) -> str:
+        """As Docker shows it and users type it: without ``docker.io/`` and ``library/``."""
+        if self.host != "docker.io":
+            return str(self)
+        return f"{self.name.removeprefix('library/')}:{self.tag}"
+
+
+def parse_reference(text: str) -> Reference:
+    """The reference a user wrote; ``app`` means ``docker.io/library/app:latest``.
+
+    The first part is a host if it has a dot, a colon or an upper-case letter, or is
+    ``localhost`` (Docker's rule).
+
+    :raises UsageError: it has a digest, or a part that references cannot have.
+    """
+    if "@" in text:
+        raise UsageError("--tag", text, "a digest cannot be chosen", "give a name and a tag, as me/myapp:1.0")
+    rest, colon, tag = text.rpartition(":")
+    if not colon or "/" in tag:
+        rest, tag = text, "latest"
+    first, slash, name = rest.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost" or first != first.lower()):
+        first, name = "docker.io", rest
+    if first == "docker.io" and "/" not in name:
+        name = f"library/{name}"
+    hint = "names are lower case, as me/myapp:1.0"
+    if not _HOST.fullmatch(first) or not _NAME.fullmatch(name) or len(first) + len(name) >= MAX_NAME:
+        raise UsageError("--tag", text, "it is not an image name", hint)
+    if not _TAG.fullmatch(tag):
+        raise UsageError("--tag", text, f"{tag!r} is not a tag", hint)
+    return Reference(first, name, tag)
+
+
+def default_reference(program: str) -> Reference:
+    """The name for a program's image: its own, lower-cased, ``:latest``; what no name can have becomes a dash."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", program.lower())
+    name = re.sub(r"[._-]*-[._-]*|\.[._]+|_[._]{2,}", "-", name).strip("._-")
+    return Reference("docker.io", f"library/{name or 'app'}", "latest")
