@@ -234,12 +234,13 @@ class StoreError(MinpackError):
 
 
 class DownloadError(MinpackError):
-    """A download failed for good."""
+    """A download failed for good; `status` is HTTP's, if it was one that did it."""
 
-    def __init__(self, url: str, reason: str, hint: str | None = None) -> None:
+    def __init__(self, url: str, reason: str, hint: str | None = None, *, status: int | None = None) -> None:
         super().__init__(f"cannot download {url}: {reason}", hint)
         self.url = url
         self.reason = reason
+        self.status = status
 
 
 class OfflineError(DownloadError):
