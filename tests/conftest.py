@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ALL = os.environ.get("MINPACK_TESTS") == "all"
 
+pytest_plugins = ("support.samples",)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(

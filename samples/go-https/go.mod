@@ -1,0 +1,3 @@
+module example.org/go-https
+
+go 1.21
