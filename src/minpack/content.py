@@ -19,10 +19,16 @@ class Reader(Protocol):
     """An open `Content`."""
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes from `offset`; fewer only at the end."""
+        """Up to `size` bytes from `offset`; fewer only at the end, none from outside.
+
+        :raises InputError: the system could not read them.
+        """
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
-        """Fill `buffer` from `offset`; the number of bytes read, short only at the end."""
+        """Fill `buffer` from `offset`; the number of bytes read, short only at the end.
+
+        :raises InputError: the system could not read them.
+        """
 
     def __enter__(self) -> Reader: ...
 
@@ -75,9 +81,11 @@ class FileContent(NamedTuple):
         :raises InputError: it cannot be opened any more.
         """
         try:
-            return FileReader(os.open(self.where, os.O_RDONLY | os.O_CLOEXEC), self.start, self.size, owned=True)
+            # Should a named pipe have come to lie here, opening it must not wait for a writer.
+            descriptor = os.open(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise InputError(self.where, reason_of(error)) from error
+        return FileReader(descriptor, self.start, self.size, owned=True, where=self.where)
 
 
 class RangeContent(NamedTuple):
@@ -90,7 +98,7 @@ class RangeContent(NamedTuple):
 
     def open(self) -> Reader:
         """A reader of the range."""
-        return FileReader(self.descriptor, self.start, self.size, owned=False)
+        return FileReader(self.descriptor, self.start, self.size, owned=False, where=self.where)
 
 
 class BytesReader:
@@ -101,11 +109,11 @@ class BytesReader:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """See `Reader.read_at`."""
-        return self._data[offset : offset + size]
+        return self._data[offset : offset + size] if offset >= 0 < size else b""
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
         """See `Reader.readinto_at`."""
-        piece = self._data[offset : offset + len(buffer)]
+        piece = self.read_at(offset, len(buffer))
         buffer[: len(piece)] = piece
         return len(piece)
 
@@ -119,26 +127,42 @@ class BytesReader:
 class FileReader:
     """Reads a range of an open file with pread(2); closes it if it owns it."""
 
-    def __init__(self, descriptor: int, start: int, size: int, *, owned: bool) -> None:
+    def __init__(self, descriptor: int, start: int, size: int, *, owned: bool, where: str = "an open file") -> None:
         self._descriptor = descriptor
         self._start = start
         self._size = size
         self._owned = owned
+        self._where = where
 
     def read_at(self, offset: int, size: int) -> bytes:
         """See `Reader.read_at`."""
         size = min(size, self._size - offset)
-        return os.pread(self._descriptor, size, self._start + offset) if size > 0 else b""
+        if size <= 0 or offset < 0:
+            return b""
+        try:
+            data = os.pread(self._descriptor, size, self._start + offset)
+            # A read of more than 2 GiB, or of a network's file, may come back short (pread(2), "RETURN VALUE").
+            while 0 < len(data) < size:
+                more = os.pread(self._descriptor, size - len(data), self._start + offset + len(data))
+                if not more:
+                    break
+                data += more
+        except OSError as error:
+            raise InputError(self._where, reason_of(error)) from error
+        return data
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
         """See `Reader.readinto_at`."""
-        want = min(len(buffer), self._size - offset)
+        want = min(len(buffer), self._size - offset) if offset >= 0 else 0
         done = 0
-        while done < want:
-            count = os.preadv(self._descriptor, [buffer[done:want]], self._start + offset + done)
-            if count == 0:
-                break
-            done += count
+        try:
+            while done < want:
+                count = os.preadv(self._descriptor, [buffer[done:want]], self._start + offset + done)
+                if count == 0:
+                    break
+                done += count
+        except OSError as error:
+            raise InputError(self._where, reason_of(error)) from error
         return done
 
     def __enter__(self) -> Reader:

@@ -40,7 +40,7 @@ class HashingWriter:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write `data` on; all of it has been hashed and counted when this returns."""
         self._hash.update(data)
-        self.size += len(data)
+        self.size += len(data) if not isinstance(data, memoryview) else data.nbytes
         self._out.write(data)
 
     @property

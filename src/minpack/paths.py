@@ -37,15 +37,20 @@ def normal(text: str) -> RootPath:
 def parse_root_path(text: str, option: str) -> RootPath:
     """The root path a user wrote for `option`.
 
-    :raises UsageError: it is not absolute, has a ``..`` part, is too long, or holds a NUL.
+    :raises UsageError: it is not absolute, has a ``..`` part, is too long, or holds a NUL or half a character.
     """
     if not text.startswith("/"):
         raise UsageError(option, text, "a path in the image must be absolute")
     if ".." in text.split("/"):
         raise UsageError(option, text, "a path in the image must not have '..' parts")
-    encoded = text.encode("utf-8", "surrogateescape")
-    if b"\0" in encoded or len(encoded) >= PATH_MAX or any(len(p) > NAME_MAX for p in encoded.split(b"/")):
-        raise UsageError(option, text, "the path is too long or holds a NUL")
+    try:
+        encoded = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise UsageError(option, text, "the path holds half a character") from error
+    if b"\0" in encoded:
+        raise UsageError(option, text, "the path holds a NUL")
+    if len(encoded) >= PATH_MAX or any(len(part) > NAME_MAX for part in encoded.split(b"/")):
+        raise UsageError(option, text, f"at most {PATH_MAX - 1} bytes are a path, and {NAME_MAX} a part of one")
     return normal(text)
 
 

@@ -16,8 +16,9 @@ class Target(NamedTuple):
     """What an ELF file runs on.
 
     `abi` tells apart what shares a machine: ``hard`` or ``soft`` float on ARM,
-    ``x32`` on x86-64, ``n32`` on MIPS, ``double``, ``single``, ``quad`` or ``soft`` on RISC-V and LoongArch, the ELF
-    version on 64-bit PowerPC; empty where there is one only.
+    ``x32`` on x86-64, ``n32`` on MIPS, ``double``, ``single``, ``quad`` or ``soft``
+    on RISC-V and LoongArch, the ABI's version (``v1``, ``v2``) on 64-bit PowerPC;
+    empty where there is one only.
     """
 
     machine: int
@@ -86,9 +87,11 @@ aarch64_be 183 64 1 -      arm64be  -  -           -
 armhf       40 32 0 hard   arm      v7 armv7       armhf
 armel       40 32 0 soft   arm      v5 -           armel
 armeb       40 32 1 soft   armbe    -  -           -
+armebhf     40 32 1 hard   armbe    -  -           -
 riscv64    243 64 0 double riscv64  -  riscv64     riscv64
 riscv64sf  243 64 0 soft   riscv64  -  -           -
 riscv32    243 32 0 double riscv    -  -           -
+riscv32sf  243 32 0 soft   riscv    -  -           -
 s390x       22 64 1 -      s390x    -  s390x       s390x
 ppc64le     21 64 0 v2     ppc64le  -  ppc64le     ppc64el
 ppc64       21 64 1 v1     ppc64    -  -           ppc64
@@ -129,12 +132,13 @@ def _rows() -> dict[Target, _Row]:
 def target_named(name: str) -> Target | None:
     """The target of that name; Alpine's, Debian's and this table's names are known."""
     for row in _rows().values():
-        if name in (row.name, row.alpine, row.debian):
+        if name and name in (row.name, row.alpine, row.debian):
             return row.target
     return None
 
 
-#: Names that containerd's `platforms` package also takes for an architecture.
+#: Other names of architectures: those that containerd's `platforms` package takes, Alpine's and Debian's.
+#: containerd takes Debian's armel for v6; its baseline is v5 (ArchitectureSpecificsMemo, "armel").
 _ALIASES = {
     "x86_64": "amd64",
     "x86-64": "amd64",
@@ -146,6 +150,18 @@ _ALIASES = {
     "armel": "arm/v5",
     "loongarch64": "loong64",
     "ppc64el": "ppc64le",
+    "mipsel": "mipsle",
+    "mips64el": "mips64le",
+}
+
+
+#: The variants that have a name, by architecture.
+_VARIANTS = {
+    "arm": ("v5", "v6", "v7", "v8"),
+    "arm64": ("v8", "v9"),
+    "amd64": ("v1", "v2", "v3", "v4"),
+    "ppc64le": ("power8", "power9", "power10"),
+    "riscv64": ("rva20u64", "rva22u64", "rva23u64"),
 }
 
 
@@ -154,15 +170,14 @@ def parse_platform(text: str) -> Platform:
 
     An ARM without variant is v7, and arm64/v8 and amd64/v1 lose theirs, as in containerd's `platforms`.
 
-    :raises UsageError: it is not for Linux, or no architecture is named so.
+    :raises UsageError: it is not for Linux, or no architecture or variant is named so.
     """
-    parts = text.split("/")
-    if parts[0] == "linux":
-        parts = parts[1:]
-    architecture = "/".join(parts)
-    architecture, _, variant = _ALIASES.get(architecture, architecture).partition("/")
+    name, *rest = text.lower().removeprefix("linux/").split("/")
+    architecture, _, variant = _ALIASES.get(name, name).partition("/")
+    if rest:
+        variant = rest[0]
     known = {row.oci for row in _rows().values()}
-    if architecture not in known or "/" in variant:
+    if architecture not in known or len(rest) > 1 or (rest and variant not in _VARIANTS.get(architecture, ())):
         raise UsageError(
             "--platform", text, "no such platform", "write it as linux/amd64, linux/arm64, linux/arm/v7, …"
         )
@@ -174,13 +189,13 @@ def parse_platform(text: str) -> Platform:
 
 
 def target_of(platform: Platform) -> Target:
-    """The target that programs of `platform` have.
+    """The target that programs of `platform` have; of several the usual one.
 
     :raises UsageError: minpack knows none.
     """
-    abi = "soft" if platform.variant == "v5" else None
+    soft = platform.architecture == "arm" and platform.variant == "v5"
     for row in _rows().values():
-        if row.oci == platform.architecture and (abi is None or row.target.abi == abi):
+        if row.oci == platform.architecture and (not soft or row.target.abi == "soft"):
             return row.target
     raise UsageError("--platform", str(platform), "no ELF target is known for it")
 

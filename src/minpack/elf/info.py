@@ -18,6 +18,8 @@ class ElfKind(StrEnum):
     LIBRARY = "shared library"
     RELOCATABLE = "object file"
     CORE = "core dump"
+    #: What ``objcopy --only-keep-debug`` leaves: it has the headers of a program or library, not the contents.
+    DEBUG = "detached debug file"
     #: Packed by UPX: its true needs are hidden until it is unpacked.
     UPX = "UPX-packed program"
 
@@ -42,9 +44,11 @@ class Segment(NamedTuple):
 class ElfInfo(NamedTuple):
     """What an ELF file says about itself.
 
-    Strings are as in the file, bytes that are no UTF-8 as surrogate escapes.
-    `rpath` is None when a runpath hides it from no loader: both are kept apart.
-    `filters` and `auxiliaries` are DT_FILTER and DT_AUXILIARY.
+    Strings are as in the file, bytes that are no UTF-8 as surrogate escapes; they may be empty.
+    `type` is `e_type`, `entry` an address, `size` the file's in bytes. `needed` is in the
+    file's order, duplicates kept; `rpath` and `runpath` are both there if the file has both.
+    `filters` and `auxiliaries` are DT_FILTER and DT_AUXILIARY, `flags` and `flags_1` DT_FLAGS
+    and DT_FLAGS_1 (0 if absent). Object files and core dumps have no `segments` here.
     """
 
     kind: ElfKind
