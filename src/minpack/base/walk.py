@@ -72,7 +72,9 @@ class Walker:
         return entry if entry is not None and entry.kind is Kind.FILE else None
 
     def _follow(self, path: str) -> Walk:
-        if len(path) >= PATH_MAX:
+        if not path:
+            return Walk(None, (), Failure.MISSING)
+        if len(path.encode("utf-8", "surrogateescape")) >= PATH_MAX:
             return Walk(None, (), Failure.TOO_LONG)
         trail: dict[RootPath, Entry] = {}
         todo = path.split("/")[::-1]
@@ -80,10 +82,10 @@ class Walker:
         entry = self.lstat(ROOT)
         while todo:
             part = todo.pop()
-            if part in ("", "."):
-                continue
             if entry is None or entry.kind is not Kind.DIRECTORY:
                 return Walk(None, tuple(trail.values()), Failure.NOT_DIRECTORY)
+            if part in ("", "."):
+                continue
             if here != ROOT:
                 trail[here] = entry
             if part == "..":
@@ -107,6 +109,4 @@ class Walker:
                 here, entry = ROOT, self.lstat(ROOT)
         if entry is not None:
             trail.pop(entry.path, None)
-        if path.endswith("/") and (entry is None or entry.kind is not Kind.DIRECTORY):
-            return Walk(None, tuple(trail.values()), Failure.NOT_DIRECTORY)
         return Walk(entry, tuple(trail.values()))

@@ -1,0 +1,99 @@
+"""`DirectoryBase`: a directory of this host as a base; with ``/``, the host itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
+
+from minpack.content import FileContent, reason_of
+from minpack.errors import InputError
+from minpack.paths import ROOT, RootPath, parent
+from minpack.rootfs.entry import Entry, Kind
+
+_KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
+_NOTHING_THERE = frozenset((ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP))
+
+
+class DirectoryBase:
+    """See `minpack.base.tree.Base`.
+
+    Symlinks are read and never followed, but for `root` itself, which may be one.
+    Nothing is opened before its content is. The directory should not change meanwhile.
+
+    :param root: a directory of the host. That it is one shows at the first look.
+    """
+
+    def __init__(self, root: str) -> None:
+        # As bytes, so that names do not depend on the locale.
+        self._root = os.fsencode(root).rstrip(b"/")
+        self.name = os.path.basename(root.rstrip("/")) or "/"
+        self._directories: dict[RootPath, bool] = {}
+
+    def lstat(self, path: RootPath) -> Entry | None:
+        """See `Base.lstat`.
+
+        :raises InputError: the root is no directory, or something may not be looked at.
+        """
+        if path == ROOT:
+            return self._root_entry()
+        return self._entry(path) if self._is_directory(parent(path)) else None
+
+    def listdir(self, path: RootPath) -> tuple[str, ...]:
+        """See `Base.listdir`.
+
+        :raises InputError: the root is no directory, or one may not be listed.
+        """
+        if not self._is_directory(path):
+            return ()
+        try:
+            names = os.listdir(self._host(path))
+        except OSError as error:
+            if error.errno in _NOTHING_THERE:
+                return ()
+            raise self._error(path, error) from error
+        return tuple(sorted(name.decode("utf-8", "surrogateescape") for name in names))
+
+    def _host(self, path: RootPath) -> bytes:
+        return self._root + path.encode("utf-8", "surrogateescape")
+
+    def _error(self, path: RootPath, error: OSError) -> InputError:
+        denied = error.errno in (EACCES, EPERM)
+        hint = "run as a user who may read it, or leave it out of the base" if denied else None
+        return InputError(os.fsdecode(self._host(path)), reason_of(error), hint=hint)
+
+    def _root_entry(self) -> Entry:
+        try:
+            status = os.stat(self._host(ROOT))
+        except OSError as error:
+            raise self._error(ROOT, error) from error
+        return Entry(ROOT, Kind.DIRECTORY, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+    def _is_directory(self, path: RootPath) -> bool:
+        """Whether `path` and everything above it are directories and no symlinks to some."""
+        known = self._directories.get(path)
+        if known is None:
+            entry = self.lstat(path)
+            known = self._directories[path] = entry is not None and entry.kind is Kind.DIRECTORY
+        return known
+
+    def _entry(self, path: RootPath) -> Entry | None:
+        """What is at `path`, whose parent is a directory."""
+        try:
+            host = self._host(path)
+            status = os.lstat(host)
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), Kind.SPECIAL)
+            link = os.readlink(host).decode("utf-8", "surrogateescape") if kind is Kind.SYMLINK else ""
+        except ValueError:  # a NUL, or what no file name can be made of
+            return None
+        except OSError as error:
+            if error.errno in _NOTHING_THERE:
+                return None
+            raise self._error(path, error) from error
+        if kind is not Kind.FILE:
+            # Links have no mode on Linux, and one that is never looked at elsewhere.
+            mode = 0o777 if kind is Kind.SYMLINK else stat.S_IMODE(status.st_mode)
+            return Entry(path, kind, mode, status.st_uid, status.st_gid, link=link)
+        content = FileContent(os.fsdecode(host), status.st_size)
+        inode = status.st_dev << 64 | status.st_ino if status.st_nlink > 1 else None
+        return Entry(path, kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, content, inode=inode)

@@ -1,0 +1,1 @@
+"""Tar files: reading what is in them, taking off their compression, writing them."""
