@@ -67,7 +67,7 @@ class UsageError(MinpackError):
     exit_code = 2
 
     def __init__(self, option: str, value: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot use {option} {value!r}: {reason}", hint)
+        super().__init__(f"cannot use {option}{f' {value!r}' if value else ''}: {reason}", hint)
         self.option = option
         self.value = value
         self.reason = reason

@@ -55,6 +55,15 @@ class LoadedObject(NamedTuple):
     trail: tuple[Entry, ...] = ()
 
 
+class Alias(NamedTuple):
+    """Another path at which the loader opens a file of the closure: it must be there too."""
+
+    path: str
+    entry: Entry
+    trail: tuple[Entry, ...]
+    needed_by: str
+
+
 class Edge(NamedTuple):
     """One needed name of one object, and what answers to it; `path` is empty if nothing does."""
 
@@ -92,9 +101,9 @@ class Closure(NamedTuple):
     objects: tuple[LoadedObject, ...]
     edges: tuple[Edge, ...] = ()
     missing: tuple[Missing, ...] = ()
+    aliases: tuple[Alias, ...] = ()
     #: glibc's directories that need no cache.
     system_directories: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 class Environment(NamedTuple):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MAX_LOADER = 16 << 20
 
 _MUSL_PATH_FILE = re.compile(rb"/etc/ld-musl-([A-Za-z0-9_-]+)\.path\0")
-_MUSL_PATH = re.compile(rb"\0(/[\x21-\x7e]*:/[\x21-\x7e]*)\0")
+# Every directory of it has "lib" in its name; the other list of directories in the file is execvp's, of programs.
+_MUSL_PATH = re.compile(rb"\0(/[^\0:]*lib[^\0:]*(?::/[^\0:]*lib[^\0:]*)+)\0")
 _SYSTEM_DIRECTORIES = re.compile(rb"(?:/(?:[\x21-\x2e\x30-\x7e]+/)+\0)+")
 _CACHE_PATH = re.compile(rb"(/[\x21-\x7e]*/ld\.so\.cache)\0")
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from minpack.base.walk import Failure
 from minpack.content import read_all
-from minpack.elf.read import ET_EXEC
+from minpack.elf.format import ET_EXEC
 from minpack.errors import InputError, NotElfError, UnloadableLibraryError
 from minpack.ld.cache import MAX_CACHE, parse_cache
-from minpack.ld.closure import Considered, Edge, FoundBy, LoadedObject, Missing
+from minpack.ld.closure import Alias, Considered, Edge, FoundBy, LoadedObject, Missing
 from minpack.ld.opening import identity, origin_of
 from minpack.ld.tokens import expand_glibc
 from minpack.rootfs.entry import Kind
@@ -69,6 +69,7 @@ class GlibcLoader:
         self._cache: dict[str, str] | None = None
         self.edges: list[Edge] = []
         self.missing: list[Missing] = []
+        self.aliases: list[Alias] = []
 
     def run(self) -> GlibcLoader:
         """Load what is preloaded, then breadth-first all that is needed (rtld.c dl_main, _dl_map_object_deps)."""
@@ -114,11 +115,12 @@ class GlibcLoader:
         if "/" in name:
             walk = self._opener.walk(name)
             considered.append(Considered(origin_of(name), FoundBy.PATH))
-            return FoundBy.PATH, self._same_file(walk) or self._accept(name, name, walk, FoundBy.PATH, loader)
+            known = self._same_file(name, walk, loader)
+            return FoundBy.PATH, known or self._accept(name, name, walk, FoundBy.PATH, loader)
         for path, walk, rule in self._candidates(name, loader, considered):
-            known = self._same_file(walk)
+            known = self._same_file(path, walk, loader)
             if known is not None:
-                return FoundBy.LOADED, self._listed(known)
+                return FoundBy.LOADED, known
             new = self._accept(name, path, walk, rule, loader)
             if new is not None:
                 return rule, new
@@ -129,13 +131,17 @@ class GlibcLoader:
             self._nodes.append(node)
         return node
 
-    def _same_file(self, walk: Walk) -> _Node | None:
+    def _same_file(self, path: str, walk: Walk, loader: _Node) -> _Node | None:
         """The object loaded from the same file; the program's own file is not known to the loader."""
         if walk.entry is None:
             return None
         wanted = identity(walk.entry)
         nodes = (*self._nodes[1:], self._interpreter)
-        return next((node for node in nodes if identity(node.loaded.entry) == wanted), None)
+        for node in nodes:
+            if identity(node.loaded.entry) == wanted:
+                self.aliases.append(Alias(path, walk.entry, walk.trail, loader.loaded.path))
+                return self._listed(node)
+        return None
 
     def _candidates(
         self, name: str, loader: _Node, considered: list[Considered]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from minpack.base.walk import Failure
 from minpack.errors import UnloadableLibraryError
-from minpack.ld.closure import Considered, Edge, FoundBy, LoadedObject, Missing
+from minpack.ld.closure import Alias, Considered, Edge, FoundBy, LoadedObject, Missing
 from minpack.ld.opening import identity, origin_of
 from minpack.ld.tokens import expand_musl
 from minpack.rootfs.entry import Kind
@@ -63,6 +63,7 @@ class MuslLoader:
         self._system_path: str | None = None
         self.edges: list[Edge] = []
         self.missing: list[Missing] = []
+        self.aliases: list[Alias] = []
 
     def run(self) -> MuslLoader:
         """Load what LD_PRELOAD names, then breadth-first all that is needed (load_preload, load_deps)."""
@@ -187,6 +188,7 @@ class MuslLoader:
             # The loader has no device and inode recorded: its file never matches.
             if node is not self._loader and identity(node.loaded.entry) == identity(entry):
                 node.short_name = node.short_name or short_name
+                self.aliases.append(Alias(path, entry, walk.trail, requester))
                 return FoundBy.LOADED, node
         loaded = self._opener.load(name, path, walk, rule, requester)
         wanted, got = self._program.loaded.info.target, loaded.info.target

@@ -50,18 +50,12 @@ def resolve_closure(walker: Walker, program: str, environment: Environment = Env
     if libc is Libc.MUSL:
         constants = read_musl_constants(content, interpreter_path)
         musl = MuslLoader(opener, main, interpreter, constants, environment).run()
-        return Closure(main, libc, interpreter, musl.objects, tuple(musl.edges), tuple(musl.missing))
+        found = (musl.objects, tuple(musl.edges), tuple(musl.missing), tuple(musl.aliases))
+        return Closure(main, libc, interpreter, *found)
     built_in = read_glibc_constants(content, main.info.target)
     glibc = GlibcLoader(opener, main, interpreter, built_in, environment).run()
-    return Closure(
-        main,
-        libc or Libc.GLIBC,
-        interpreter,
-        glibc.objects,
-        tuple(glibc.edges),
-        tuple(glibc.missing),
-        built_in.directories,
-    )
+    found = (glibc.objects, tuple(glibc.edges), tuple(glibc.missing), tuple(glibc.aliases))
+    return Closure(main, libc or Libc.GLIBC, interpreter, *found, built_in.directories)
 
 
 def _file(opener: Opener, name: str, path: str, found_by: FoundBy, needed_by: str) -> LoadedObject:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, TYPE_CHECKING
 
 from minpack.oci.documents import canonical, index_document, platform_document
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from minpack.digest import Writable
     from minpack.oci.documents import Descriptor, Json
     from minpack.oci.image import Image
@@ -41,27 +40,29 @@ def layout_index(image: Image) -> bytes:
 class LayoutWriter:
     """Writes blobs into a new layout directory, then its index."""
 
-    def __init__(self, directory: Path) -> None:
-        self._blobs = directory / "blobs" / "sha256"
+    def __init__(self, directory: str) -> None:
         self._directory = directory
+        self._blobs = os.path.join(directory, "blobs", "sha256")
+        self._partial = os.path.join(self._blobs, "partial")
         self._file: IO[bytes] | None = None
 
     def begin_blob(self) -> Writable:
         """Where to write the next blob's bytes."""
-        self._blobs.mkdir(parents=True, exist_ok=True)
-        self._file = (self._blobs / "partial").open("wb")
+        os.makedirs(self._blobs, exist_ok=True)
+        self._file = open(self._partial, "wb")  # noqa: SIM115 - closed by end_blob
         return self._file
 
     def end_blob(self, descriptor: Descriptor) -> None:
         """The blob is whole and gets its name."""
         assert self._file is not None, "internal error: no blob was begun"
         self._file.close()
-        (self._blobs / "partial").rename(self._blobs / descriptor.digest.hex)
+        os.rename(self._partial, os.path.join(self._blobs, descriptor.digest.hex))
 
     def finish(self, image: Image) -> None:
         """Write the documents; the layout is complete when this returns."""
         for document in (image.config, image.manifest):
             self.begin_blob().write(document.data)
             self.end_blob(document.descriptor)
-        (self._directory / "index.json").write_bytes(layout_index(image))
-        (self._directory / "oci-layout").write_bytes(LAYOUT_FILE)
+        for name, data in (("index.json", layout_index(image)), ("oci-layout", LAYOUT_FILE)):
+            with open(os.path.join(self._directory, name), "wb") as out:
+                out.write(data)

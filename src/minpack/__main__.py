@@ -1,0 +1,5 @@
+"""``python -m minpack``."""
+
+from minpack.cli import main
+
+main()

@@ -1,0 +1,152 @@
+"""Opening whatever --base names: nothing, a directory, a tarball, or a release from the catalogue."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.errors import BaseError, InputError, SumMismatchError, UnknownBaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from minpack.base.tree import Base
+    from minpack.progress import Progress
+    from minpack.store.network import Network
+
+SCRATCH = "scratch"
+#: Names that are looked up in a catalogue; a file of such a name is meant by ``./NAME``.
+_NAME = re.compile(r"[a-z]+-[a-z0-9][a-z0-9.-]*")
+_TARBALL = re.compile(r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$")
+
+
+class BaseKind(StrEnum):
+    """What a base is; a closed list, used in JSON."""
+
+    SCRATCH = "scratch"
+    DIRECTORY = "directory"
+    TARBALL = "tarball"
+    RELEASE = "release"
+
+
+class BaseOptions(NamedTuple):
+    """Where named bases come from and are kept.
+
+    `store` is the store's directory or None for none, `mirror` and `sha512` are
+    empty for the catalogue's, `today` is ``YYYY-MM-DD``.
+    """
+
+    store: str | None
+    network: Network
+    today: str
+    mirror: str = ""
+    sha512: str = ""
+    #: Where compressed tarballs are unpacked to, in files without a name.
+    temporary: str = "/tmp"  # noqa: S108
+
+
+class OpenBase(NamedTuple):
+    """An open base and its facts; `sha256` and `size` are those of a tarball, `url` of one that was fetched."""
+
+    base: Base
+    kind: BaseKind
+    url: str = ""
+    sha256: str = ""
+    size: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is looked up in the catalogue, and not a path."""
+    return bool(_NAME.fullmatch(text)) and not _TARBALL.search(text)
+
+
+@contextmanager
+def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    """The base that `text` names, open until the block is left.
+
+    :param arch: Alpine's name of the architecture to fetch, None if Alpine has none.
+    :raises UnknownBaseError: there is no such file and no such name.
+    :raises ArchiveError: a tarball is damaged or unsafe.
+    :raises InputError: it cannot be read.
+    :raises SumMismatchError: a tarball is not the expected one.
+    """
+    if text == SCRATCH:
+        from minpack.base.entries import base_of  # noqa: PLC0415
+
+        # Nothing: what minpack brings itself fills in wherever a base has no file of its own.
+        yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
+    elif is_name(text):
+        with _open_release(text, arch, options, progress) as opened:
+            yield opened
+    elif os.path.isdir(text):
+        from minpack.base.directory import DirectoryBase  # noqa: PLC0415
+
+        if options.sha512:
+            raise BaseError(text, "--base-sha512 is the sum of a tarball, and this is a directory")
+        yield OpenBase(DirectoryBase(text), BaseKind.DIRECTORY)
+    else:
+        with _open_tarball(text, options) as opened:
+            yield opened
+
+
+@contextmanager
+def _open_release(name: str, arch: str | None, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    from minpack.base.named import MIRROR, fetch_named_base  # noqa: PLC0415
+    from minpack.base.tarball import open_tarball  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    if arch is None:
+        raise UnknownBaseError(name, "the distribution has no such architecture", "give a directory or a tarball")
+    with (
+        open_store(options.store) as store,
+        fetch_named_base(
+            name,
+            arch,
+            store=store,
+            network=options.network,
+            today=options.today,
+            mirror=options.mirror or MIRROR,
+            sha512=options.sha512,
+            progress=progress,
+        ) as fetched,
+        open_tarball(fetched.content, fetched.release.name, temporary=options.temporary) as base,
+    ):
+        notes = (*fetched.notes, *((store.problem,) if store.problem else ()))
+        yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes)
+
+
+@contextmanager
+def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
+    from minpack.base.tarball import open_tarball  # noqa: PLC0415
+
+    if not os.path.lexists(path):
+        hint = "minpack base list shows the names; a path needs a slash or an ending, as ./rootfs or base.tar.gz"
+        raise UnknownBaseError(path, "there is no such file, and no base of that name", hint)
+    if options.sha512:
+        _check_sum(path, options.sha512)
+    with open_tarball(path, os.path.basename(path), temporary=options.temporary) as base:
+        yield OpenBase(base, BaseKind.TARBALL, size=os.stat(path).st_size)
+
+
+def _check_sum(path: str, expected: str) -> None:
+    actual = file_sum(path, "sha512")
+    if actual != expected.lower():
+        raise SumMismatchError(path, "SHA-512", expected, actual, "it is not the file that --base-sha512 means")
+
+
+def file_sum(path: str, algorithm: str) -> str:
+    """The sum of the host's file `path`, in hexadecimal.
+
+    :raises InputError: it cannot be read.
+    """
+    import hashlib  # noqa: PLC0415
+
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+    except OSError as error:
+        raise InputError(path, error.strerror or str(error)) from error

@@ -1,0 +1,130 @@
+"""A whole base as an image: FROM scratch, ADD minirootfs, CMD /bin/sh, without a Dockerfile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.base.open import open_base
+from minpack.base.walk import Walker
+from minpack.elf.read import read_elf
+from minpack.deliver import Work, deliver
+from minpack.errors import BaseError, UsageError
+from minpack.ld.fit import find_loaders
+from minpack.oci.documents import ImageConfig
+from minpack.paths import ROOT, RootPath, join, sort_key
+from minpack.pipeline import Input, base_input
+from minpack.request import DEFAULT_PATH
+from minpack.rootfs.entry import Entry, Kind
+from minpack.rootfs.tree import WHITEOUT, with_hard_links
+from minpack.target import Platform, alpine_arch
+
+if TYPE_CHECKING:
+    from minpack.base.open import BaseOptions
+    from minpack.base.tree import Base
+    from minpack.elf.read import read_elf
+from minpack.deliver import Delivered, Delivery
+    from minpack.oci.compress import Compression
+    from minpack.progress import Progress
+    from minpack.request import RunConfig
+
+
+class BaseImageRequest(NamedTuple):
+    """An image of everything in a base, run as `run` says; without entrypoint and cmd as ``/bin/sh``."""
+
+    base: str
+    platform: Platform | None
+    run: RunConfig
+    created: int
+    compression: Compression
+    threads: int
+
+
+class BaseImage(NamedTuple):
+    """What was made."""
+
+    delivered: Delivered
+    platform: Platform
+    inputs: tuple[Input, ...]
+    notes: tuple[str, ...]
+
+
+def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Delivery, progress: Progress) -> BaseImage:
+    """Make an image of the whole base, with the modes, owners and hard links it has.
+
+    Device nodes, sockets and FIFOs are left out: runtimes make /dev themselves.
+
+    :raises BaseError: the base is this host, or holds names an image cannot have.
+    :raises UsageError: the platform cannot be told from the base.
+    """
+    wanted = request.platform or Platform("linux", "amd64")
+    with open_base(request.base, alpine_arch(wanted), options, progress) as opened:
+        if opened.base.name == "/":
+            raise BaseError(
+                "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"
+            )
+        platform = request.platform or _platform(opened.base)
+        found = tuple(_entries(opened.base))
+        packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
+        if not packed:
+            raise BaseError(opened.base.name, "it is empty")
+        bad = next((entry.path for entry in packed if WHITEOUT in entry.path), None)
+        if bad is not None:
+            raise BaseError(opened.base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
+        entries = with_hard_links(packed)
+        work = Work(
+            (("root file system", entries),),
+            entries,
+            _config(request, platform, opened.base),
+            request.compression,
+            request.threads,
+            progress,
+        )
+        left_out = len(found) - len(packed)
+        notes = (f"{left_out} device nodes, sockets or FIFOs were left out",) if left_out else ()
+        inputs = (base_input(request.base, opened),)
+        return BaseImage(deliver(work, delivery), platform, inputs, (*opened.notes, *notes))
+
+
+def _config(request: BaseImageRequest, platform: Platform, base: Base) -> ImageConfig:
+    run = request.run
+    env = {"PATH": DEFAULT_PATH, **dict(run.env)}
+    shell = Walker(base).find_file("/bin/sh")
+    cmd = run.cmd or (("/bin/sh",) if shell is not None and not run.entrypoint else ())
+    return ImageConfig(
+        platform,
+        run.entrypoint or (),
+        request.created,
+        cmd,
+        tuple(env.items()),
+        labels=run.labels,
+    )
+
+
+def _platform(base: Base) -> Platform:
+    """The platform that the loaders of the base, or else its shell, are for."""
+    walker = Walker(base)
+    targets = {loader.target for loader in find_loaders(walker)}
+    shell = walker.find_file("/bin/sh")
+    if not targets and shell is not None and shell.content is not None:
+        targets = {read_elf(shell.content, shell.path).target}
+    platforms = {target.platform for target in targets}
+    platform = platforms.pop() if len(platforms) == 1 else None
+    if platform is None:
+        raise UsageError("--platform", "", "the base does not tell one", "give it, as --platform linux/amd64")
+    return platform
+
+
+def _entries(base: Base) -> list[Entry]:
+    """Everything in the base, each directory before what is in it."""
+    found: list[Entry] = []
+    todo: list[RootPath] = [ROOT]
+    while todo:
+        here = todo.pop()
+        for part in base.listdir(here):
+            entry = base.lstat(join(here, part))
+            if entry is None:
+                continue
+            found.append(entry)
+            if entry.kind is Kind.DIRECTORY:
+                todo.append(entry.path)
+    return sorted(found, key=lambda entry: sort_key(entry.path))

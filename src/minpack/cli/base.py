@@ -1,0 +1,142 @@
+"""`minpack base`: list, pull, info, image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from minpack.base.open import BaseOptions, open_base
+from minpack.cli.delivering import OutputSettings, delivery_of
+from minpack.cli.options import (
+    compression_of,
+    delivery_options,
+    output_options,
+    parsed,
+    platform_option,
+    store_options,
+)
+from minpack.cli.settings import StoreSettings, base_options, created, threads, today
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.deliver import Format
+from minpack.oci.reference import default_reference
+from minpack.request import RunConfig, parse_pair
+from minpack.target import Platform, alpine_arch, parse_platform
+
+
+@click.group("base", short_help="List, fetch and show bases; make an image of a whole one.")
+def command() -> None:
+    """List the bases of the catalogue, fetch one, show what is in one, or make an image of a whole one."""
+
+
+@command.command("list")
+@output_options
+def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
+    """List the bases that can be named, with their newest release of known sum and the end of their support."""
+    from minpack.base.catalog import catalogue  # noqa: PLC0415
+
+    if as_json:
+        from minpack.report.documents import bases_document  # noqa: PLC0415
+
+        print_json(bases_document(catalogue(), today()))
+        return
+    from minpack.report.text import base_lines  # noqa: PLC0415
+
+    print_lines(base_lines(catalogue(), today()))
+
+
+@command.command("pull")
+@click.argument("base", metavar="BASE")
+@platform_option
+@store_options
+@output_options
+def pull(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401, ARG001
+    """Fetch BASE into the store, so that later runs need no network."""
+    _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
+
+
+@command.command("info")
+@click.argument("base", metavar="BASE")
+@platform_option
+@store_options
+@output_options
+def info(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401, ARG001
+    """Show what BASE is: its distribution, loaders and sums."""
+    _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
+
+
+@command.command("image")
+@click.argument("base", metavar="BASE")
+@platform_option
+@delivery_options
+@click.option("--cmd", "cmd", multiple=True, metavar="ARG", help="The command, one argument at a time [/bin/sh].")
+@click.option(
+    "--env",
+    "env",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=parsed(lambda text: parse_pair(text, "--env")),
+    help="Set a variable; repeatable.",
+)
+@click.option(
+    "-l",
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=parsed(lambda text: parse_pair(text, "--label")),
+    help="A label; repeatable.",
+)
+@store_options
+@output_options
+def image(base: str, **given: Any) -> None:  # noqa: ANN401
+    """Make an image of the whole of BASE, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
+    from minpack.base_image import BaseImageRequest, pack_base  # noqa: PLC0415
+
+    quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
+    name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0] or "base"
+    settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
+    request = BaseImageRequest(
+        base,
+        given["platform"],
+        RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"]),
+        created(given["created"]),
+        compression_of(given["compress"], zstd=given["zstd"], load_only=given["load"] and output is None),
+        threads(),
+    )
+    with drawing(quiet=quiet) as progress:
+        delivery = delivery_of(settings, name, default_reference(name))
+        made = pack_base(request, _options(given), delivery, progress)
+    if as_json:
+        from minpack.report.documents import base_image_document  # noqa: PLC0415
+
+        print_json(base_image_document(made.delivered, str(made.platform), made.inputs, made.notes))
+        return
+    from minpack.report.text import image_lines, output_lines  # noqa: PLC0415
+
+    print_notes(made.notes, quiet=quiet)
+    if not quiet:
+        lines = [*image_lines(made.delivered, str(made.platform)), "", *output_lines(made.delivered)]
+        print_lines(lines, to_stderr=output == "-")
+
+
+def _options(store: dict[str, Any]) -> BaseOptions:
+    return base_options(
+        StoreSettings(store["offline"], store["mirror"], store["cache_dir"], store["no_cache"], store["sha512"])
+    )
+
+
+def _show(base: str, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
+    from minpack.base_facts import read_facts  # noqa: PLC0415
+    from minpack.report.documents import base_document  # noqa: PLC0415
+    from minpack.report.text import base_info_lines  # noqa: PLC0415
+
+    arch = alpine_arch(platform or parse_platform("linux/amd64"))
+    with drawing(quiet=quiet) as progress, open_base(base, arch, options, progress) as opened:
+        facts = read_facts(opened.base)
+        if as_json:
+            print_json(base_document(opened, facts))
+            return
+        print_notes(opened.notes, quiet=quiet)
+        if not quiet:
+            print_lines(base_info_lines(opened, facts))

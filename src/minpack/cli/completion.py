@@ -1,0 +1,25 @@
+"""`minpack completion`."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from minpack.cli.terminal import print_lines
+
+
+@click.command("completion", short_help="Print the completion script for a shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(context: click.Context, shell: str) -> None:
+    """Print the completion script for SHELL.
+
+    \b
+    bash:  minpack completion bash > ~/.local/share/bash-completion/completions/minpack
+    zsh:   minpack completion zsh > "${fpath[1]}/_minpack"
+    fish:  minpack completion fish > ~/.config/fish/completions/minpack.fish
+    """  # noqa: D301 - click's mark for a block
+    kind = get_completion_class(shell)
+    assert kind is not None, f"internal error: click has no completion for {shell}"
+    root = context.find_root().command
+    print_lines([kind(root, {}, "minpack", "_MINPACK_COMPLETE").source()])

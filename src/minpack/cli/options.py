@@ -1,0 +1,112 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from minpack.deliver import Format
+from minpack.oci.compress import Compression
+from minpack.oci.reference import parse_reference
+from minpack.target import parse_platform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+
+def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A click callback that parses a value, or each of several, with `parse`."""
+
+    def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, tuple):
+            return tuple(parse(item) for item in value)
+        return None if value is None else parse(value)
+
+    return callback
+
+
+def applied(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Several decorators as one, the first shown first in the help."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+output_options = applied(
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Print every file with its reason."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else."),
+)
+
+base_option = click.option(
+    "--base",
+    envvar="MINPACK_BASE",
+    metavar="BASE",
+    help="Where files are taken from: scratch, a name of the catalogue (alpine-3.22), a tarball or a directory"
+    " (/ is this host). Default: scratch for static programs.",
+)
+
+platform_option = click.option(
+    "--platform",
+    callback=parsed(parse_platform),
+    metavar="OS/ARCH",
+    help="The platform; with a program it is the program's own, and only a variant can be chosen (linux/arm/v6).",
+)
+
+store_options = applied(
+    click.option("--base-sha512", "sha512", default="", metavar="HEX", help="The sum the base's tarball must have."),
+    click.option("--mirror", envvar="MINPACK_MIRROR", default="", metavar="URL", help="Where bases are fetched from."),
+    click.option("--offline", envvar="MINPACK_OFFLINE", is_flag=True, help="Fetch nothing; use what is kept."),
+    click.option(
+        "--cache-dir", envvar="MINPACK_CACHE_DIR", metavar="DIR", help="Where fetched bases are kept (~/.cache)."
+    ),
+    click.option("--no-cache", is_flag=True, help="Keep nothing, and use nothing that was kept."),
+)
+
+delivery_options = applied(
+    click.option(
+        "-t",
+        "--tag",
+        "tags",
+        multiple=True,
+        metavar="NAME",
+        callback=parsed(parse_reference),
+        help="The image's name, as me/myapp:1.0; repeatable. Default: the first program's, with :latest.",
+    ),
+    click.option("-o", "--output", metavar="PATH", help="The file or directory to write; - for stdout."),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice([str(f) for f in Format]),
+        default="archive",
+        show_default=True,
+        help="archive loads into every engine; oci is a layout directory; rootfs a directory; tar the bare tree.",
+    ),
+    click.option("--load", is_flag=True, help="Load into the engine; without -o nothing is written."),
+    click.option("--force", is_flag=True, help="Replace a directory that is not empty."),
+    click.option(
+        "--created", metavar="SECONDS", help="Time stamp of image and files. Default: SOURCE_DATE_EPOCH, else 0."
+    ),
+    click.option(
+        "--compress",
+        type=click.Choice(["none", "balanced", "small"]),
+        help="How hard layers are compressed. Default: balanced; none with --load alone.",
+    ),
+    click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
+)
+
+
+def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compression:
+    """The compression that --compress and --zstd mean together."""
+    if level is None and not zstd and load_only:
+        return Compression.NONE
+    if zstd and level != "none":
+        return Compression.ZSTD_SMALL if level == "small" else Compression.ZSTD
+    return Compression(level or "balanced")

@@ -1,0 +1,205 @@
+"""`minpack pack`, the default command."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from minpack.cli.delivering import OutputSettings, delivery_of
+from minpack.cli.options import (
+    base_option,
+    compression_of,
+    delivery_options,
+    output_options,
+    parsed,
+    platform_option,
+    store_options,
+)
+from minpack.cli.settings import StoreSettings, base_options, created, threads
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.deliver import Format
+from minpack.needs.need import Need, parse_need
+from minpack.oci.reference import default_reference
+from minpack.paths import parse_root_path
+from minpack.pipeline import pack
+from minpack.report.text import pack_lines
+from minpack.request import (
+    Request,
+    RunConfig,
+    parse_addition,
+    parse_directory,
+    parse_link,
+    parse_pair,
+    parse_port,
+    parse_zone,
+)
+from minpack.rootfs.etcfiles import DEFAULT_USER, parse_user
+
+if TYPE_CHECKING:
+    from minpack.paths import RootPath
+
+NEEDS = ", ".join(Need)
+
+
+def _path(option: str) -> Any:  # noqa: ANN401 - click's callbacks are untyped
+    def parse(text: str) -> RootPath:
+        return parse_root_path(text, option)
+
+    return parsed(parse)
+
+
+def _pair(option: str) -> Any:  # noqa: ANN401
+    def parse(text: str) -> tuple[str, str]:
+        return parse_pair(text, option)
+
+    return parsed(parse)
+
+
+def _need(option: str) -> Any:  # noqa: ANN401
+    def parse(text: str) -> Need:
+        return parse_need(text, option)
+
+    return parsed(parse)
+
+
+@click.command("pack", short_help="Pack programs into an image.")
+@click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path())
+@base_option
+@platform_option
+@delivery_options
+@click.option("--single-layer", is_flag=True, help="One layer instead of two (what the base gave, what you gave).")
+@click.option("--dest", callback=_path("--dest"), metavar="PATH", help="Where the program lies [/usr/local/bin/NAME].")
+@click.option(
+    "--add",
+    "additions",
+    multiple=True,
+    callback=parsed(parse_addition),
+    metavar="SRC:DST",
+    help="Add a file or directory of this host; repeatable, as are --dir and --symlink.",
+)
+@click.option(
+    "--dir",
+    "directories",
+    multiple=True,
+    callback=parsed(parse_directory),
+    metavar="PATH[:MODE[:UID:GID]]",
+    help="Add an empty directory, the image's user's unless said otherwise.",
+)
+@click.option(
+    "--symlink",
+    "links",
+    multiple=True,
+    callback=parsed(parse_link),
+    metavar="TARGET:PATH",
+    help="Add a symbolic link, as ln -s TARGET PATH.",
+)
+@click.option("--need", "wanted", multiple=True, callback=_need("--need"), metavar="NAME", help=f"Pack it: {NEEDS}.")
+@click.option("--no-need", "unwanted", multiple=True, callback=_need("--no-need"), metavar="NAME", help="Leave it out.")
+@click.option("--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it.")
+@click.option("--ca-file", metavar="PEM", help="Add these certificates to the CA bundle.")
+@click.option(
+    "--entrypoint",
+    "entrypoint",
+    multiple=True,
+    metavar="ARG",
+    help="The entrypoint, one argument at a time. Default: the first program.",
+)
+@click.option("--cmd", "cmd", multiple=True, metavar="ARG", help="The default arguments, one at a time.")
+@click.option(
+    "-e",
+    "--env",
+    "env",
+    multiple=True,
+    callback=_pair("--env"),
+    metavar="KEY=VALUE",
+    help="Set a variable; repeatable.",
+)
+@click.option("-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="Whom to run as [65532:65532].")
+@click.option("-w", "--workdir", callback=_path("--workdir"), metavar="PATH", help="The working directory [/].")
+@click.option(
+    "--expose",
+    "exposed",
+    multiple=True,
+    callback=parsed(parse_port),
+    metavar="PORT[/PROTOCOL]",
+    help="A port the program listens on; repeatable.",
+)
+@click.option(
+    "-l",
+    "--label",
+    "labels",
+    multiple=True,
+    callback=_pair("--label"),
+    metavar="KEY=VALUE",
+    help="A label, which becomes an annotation too; repeatable.",
+)
+@click.option(
+    "--volume",
+    "volumes",
+    multiple=True,
+    callback=_path("--volume"),
+    metavar="PATH",
+    help="A directory that is a volume; repeatable.",
+)
+@click.option("--stop-signal", default="", metavar="SIGNAL", help="What asks the program to end [SIGTERM].")
+@store_options
+@click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
+@output_options
+def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
+    """Pack APP into an image; several of one platform go into one, the first is the entrypoint.
+
+    \b
+    minpack ./myapp                                       static: writes ./myapp.tar
+    minpack ./myapp --base alpine-3.22 -t me/myapp:1.0    libraries from Alpine
+    minpack ./myapp --base / --load                       libraries of this host, into Docker
+    """  # noqa: D301 - click's mark for a block
+    quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
+    settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
+    name = os.path.basename(given["programs"][0].rstrip("/"))
+    delivery = None if given["dry_run"] else delivery_of(settings, name, default_reference(name))
+    store = StoreSettings(given["offline"], given["mirror"], given["cache_dir"], given["no_cache"], given["sha512"])
+    with drawing(quiet=quiet) as progress:
+        packed = pack(request_of(given), given["base"], base_options(store), delivery, progress)
+    if as_json:
+        from minpack.report.documents import pack_document  # noqa: PLC0415
+
+        print_json(pack_document(packed))
+        return
+    print_notes(packed.notes, quiet=quiet)
+    if not quiet:
+        print_lines(pack_lines(packed, verbose=given["verbose"]), to_stderr=output == "-")
+
+
+def request_of(given: dict[str, Any]) -> Request:
+    """The request that the options mean."""
+    run = RunConfig(
+        given["entrypoint"] or None,
+        given["cmd"],
+        given["env"],
+        given["user"] or DEFAULT_USER,
+        given["workdir"] or RunConfig().workdir,
+        given["exposed"],
+        given["volumes"],
+        given["labels"],
+        given["stop_signal"],
+    )
+    load_only = given["load"] and given["output"] is None
+    return Request(
+        given["programs"],
+        given["platform"],
+        given["dest"],
+        given["additions"],
+        given["directories"],
+        given["links"],
+        frozenset(given["wanted"]),
+        frozenset(given["unwanted"]),
+        given["zone"],
+        given["ca_file"],
+        run,
+        created(given["created"]),
+        compression_of(given["compress"], zstd=given["zstd"], load_only=load_only),
+        given["single_layer"],
+        threads(),
+    )

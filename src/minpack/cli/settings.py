@@ -1,0 +1,94 @@
+"""What commands take from the environment and the clock, as values."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+from minpack.base.open import BaseOptions
+from minpack.errors import UsageError
+from minpack.request import MAX_CREATED
+from minpack.store.network import Network
+
+
+class StoreSettings(NamedTuple):
+    """The options about downloads and the store, as they were given."""
+
+    offline: bool
+    mirror: str
+    cache_dir: str | None
+    no_cache: bool
+    sha512: str = ""
+
+
+def base_options(settings: StoreSettings) -> BaseOptions:
+    """The options for opening bases, with what the environment adds."""
+    return BaseOptions(
+        store_directory(settings),
+        Network(offline=settings.offline, proxies=proxies(), ca_file=os.environ.get("SSL_CERT_FILE", "")),
+        today(),
+        settings.mirror,
+        settings.sha512,
+        tempfile.gettempdir(),
+    )
+
+
+def store_directory(settings: StoreSettings) -> str | None:
+    """The store's directory: --cache-dir, else the user's cache (XDG Base Directory specification); None for none."""
+    if settings.no_cache:
+        return None
+    if settings.cache_dir:
+        return os.path.join(os.path.abspath(settings.cache_dir), "minpack", "v1")
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(cache):
+        home = os.environ.get("HOME", "")
+        if not os.path.isabs(home):
+            return None
+        cache = os.path.join(home, "Library", "Caches") if sys.platform == "darwin" else os.path.join(home, ".cache")
+    return os.path.join(cache, "minpack", "v1")
+
+
+def proxies() -> dict[str, str]:
+    """The proxies of the environment; the lower-case names win, as in curl, and HTTP_PROXY is not heeded (httpoxy)."""
+    found = {
+        "http": os.environ.get("http_proxy", ""),
+        "https": os.environ.get("https_proxy", "") or os.environ.get("HTTPS_PROXY", ""),
+        "no_proxy": os.environ.get("no_proxy", "") or os.environ.get("NO_PROXY", ""),
+    }
+    every = os.environ.get("all_proxy", os.environ.get("ALL_PROXY", ""))  # noqa: SIM112
+    return {key: value or (every if key != "no_proxy" else "") for key, value in found.items() if value or every}
+
+
+def created(option: str | None) -> int:
+    """The time stamp of image and files: --created, else SOURCE_DATE_EPOCH, else 0.
+
+    :raises UsageError: it is no number of seconds since 1970.
+    """
+    name, text = (
+        ("--created", option)
+        if option is not None
+        else ("SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "") or "0")
+    )
+    if not (text.isascii() and text.isdigit()) or int(text) > MAX_CREATED:
+        raise UsageError(name, text, "it is no number of seconds since 1970")
+    return int(text)
+
+
+def engine_environment() -> dict[str, str]:
+    """The variables that say which engine to use."""
+    return {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
+
+
+def threads() -> int:
+    """The number of CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def today() -> str:
+    """The day, as ``YYYY-MM-DD``, in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime())

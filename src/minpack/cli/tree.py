@@ -1,0 +1,93 @@
+"""`minpack tree`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from minpack.cli.options import base_option, output_options, parsed, platform_option, store_options
+from minpack.cli.settings import StoreSettings, base_options
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.errors import UsageError
+from minpack.paths import RootPath, parse_root_path
+from minpack.pipeline import resolve
+from minpack.request import Request, RunConfig, parse_pair
+
+if TYPE_CHECKING:
+    from minpack.target import Platform
+
+
+@click.command("tree", short_help="Show what the dynamic loader would open.")
+@click.argument("program", metavar="APP", type=click.Path())
+@base_option
+@platform_option
+@click.option("--dest", metavar="PATH", help="Where the program lies; on / where it is, else /usr/local/bin/NAME.")
+@click.option(
+    "-e",
+    "--env",
+    "env",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=parsed(lambda text: parse_pair(text, "--env")),
+    help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD.",
+)
+@click.option("--all", "considered", is_flag=True, help="Show every directory considered for what is missing.")
+@click.option("--why", metavar="SONAME", help="Show the chain from the program to this object.")
+@store_options
+@output_options
+def command(
+    program: str,
+    *,
+    base: str | None,
+    platform: Platform | None,
+    dest: str | None,
+    env: tuple[tuple[str, str], ...],
+    considered: bool,
+    why: str | None,
+    sha512: str,
+    mirror: str,
+    offline: bool,
+    cache_dir: str | None,
+    no_cache: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> int:
+    """Show the closure of APP: each object the loader would open, by which rule it is found, and who needs it.
+
+    Nothing is run, so it works for any architecture. Exit code 3 when something is missing.
+    """
+    base = base or "/"
+    destination = _destination(program, base, dest)
+    request = Request((program,), platform, destination, run=RunConfig(env=env))
+    options = base_options(StoreSettings(offline, mirror, cache_dir, no_cache, sha512))
+    with drawing(quiet=quiet) as progress:
+        resolved = resolve(program, base, options, request, progress)
+    code = 3 if resolved.closure.missing else 0
+    if as_json:
+        from minpack.report.documents import tree_document  # noqa: PLC0415
+
+        print_json(tree_document(resolved))
+        return code
+    from minpack.report.text import tree_lines, why_lines  # noqa: PLC0415
+
+    print_notes(resolved.notes, quiet=quiet)
+    if why is not None:
+        chain = why_lines(resolved.closure, why)
+        if chain is None:
+            raise UsageError("--why", why, "no object of the closure is called so")
+        print_lines(chain)
+    elif not quiet:
+        print_lines(tree_lines(resolved, considered=considered or verbose))
+    sys.stdout.flush()
+    return code
+
+
+def _destination(program: str, base: str, dest: str | None) -> RootPath | None:
+    """On the host's own tree a program stays where it is, as for ldd(1)."""
+    if dest is not None:
+        return parse_root_path(dest, "--dest")
+    return RootPath(os.path.realpath(program)) if os.path.isdir(base) and os.path.samefile(base, "/") else None

@@ -1,0 +1,215 @@
+"""Writing what was planned: as an archive, a layout, a bare tar or a directory, and into an engine."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from minpack.beside import new_directory, new_file
+from minpack.content import reason_of
+from minpack.errors import OutputError
+from minpack.oci.archive import ArchiveWriter
+from minpack.oci.image import build_image
+from minpack.oci.layer import write_layer, write_tar
+from minpack.oci.layout import LayoutWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Protocol
+
+    from minpack.digest import Digest, Writable
+    from minpack.oci.compress import Compression
+    from minpack.oci.documents import Descriptor, ImageConfig
+    from minpack.oci.image import Image
+    from minpack.oci.reference import Reference
+    from minpack.progress import Progress
+    from minpack.rootfs.entry import Entry
+
+    class BlobWriter(Protocol):
+        """Takes the blobs of an image, then the image."""
+
+        def begin_blob(self) -> Writable:
+            """Where to write the next blob."""
+
+        def end_blob(self, descriptor: Descriptor) -> None:
+            """The blob is whole."""
+
+        def finish(self, image: Image) -> None:
+            """All blobs are there."""
+
+
+COPY_SIZE = 1 << 20
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    ARCHIVE = "archive"
+    OCI = "oci"
+    ROOTFS = "rootfs"
+    TAR = "tar"
+
+
+class Delivery(NamedTuple):
+    """Where the result goes.
+
+    `path` is None for no file, ``-`` for `stdout`. `engine` holds the variables
+    that name an engine (DOCKER_HOST, …) to load into, or is None.
+    """
+
+    format: Format
+    path: str | None
+    references: tuple[Reference, ...]
+    force: bool = False
+    engine: Mapping[str, str] | None = None
+    stdout: IO[bytes] | None = None
+    #: Where an archive that goes to no file is kept meanwhile, in a file without a name.
+    temporary: str = "/tmp"  # noqa: S108
+
+
+class Output(NamedTuple):
+    """One thing that was delivered: at `path`, or in an engine as `reference`."""
+
+    format: str
+    path: str | None
+    reference: str | None
+    digest: Digest | None
+
+
+class Delivered(NamedTuple):
+    """What was delivered. There is an `image` unless just a file system was asked for; `size` is what was written."""
+
+    image: Image | None
+    outputs: tuple[Output, ...]
+    size: int
+    notes: tuple[str, ...] = ()
+
+
+class Work(NamedTuple):
+    """What is to be written: the layers' entries from the lowest up, each with its comment, and how."""
+
+    layers: tuple[tuple[str, tuple[Entry, ...]], ...]
+    entries: tuple[Entry, ...]
+    config: ImageConfig
+    compression: Compression
+    threads: int
+    progress: Progress
+
+
+def deliver(work: Work, to: Delivery) -> Delivered:
+    """Write everything to where it goes; what is there before is untouched unless all went well.
+
+    :raises OutputError: a target cannot be written.
+    :raises EngineError: an engine does not take the image.
+    :raises ChangedInputError: an input changed since it was planned.
+    """
+    if to.format is Format.ROOTFS:
+        return _deliver_rootfs(work, to)
+    if to.format is Format.TAR:
+        return _deliver_tar(work, to)
+    if to.format is Format.OCI:
+        return _deliver_layout(work, to)
+    return _deliver_archive(work, to)
+
+
+def write_image(work: Work, references: tuple[Reference, ...], writer: BlobWriter) -> Image:
+    """Write all blobs of the image, then its documents."""
+    layers = []
+    for comment, entries in work.layers:
+        layer = write_layer(
+            entries,
+            writer.begin_blob(),
+            mtime=work.config.created,
+            compression=work.compression,
+            threads=work.threads,
+            progress=work.progress,
+            comment=comment,
+        )
+        writer.end_blob(layer.descriptor)
+        layers.append(layer)
+    image = build_image(layers, work.config, references)
+    writer.finish(image)
+    return image
+
+
+def _deliver_archive(work: Work, to: Delivery) -> Delivered:
+    """The archive is written once; the engine gets the bytes that were written."""
+    if to.path is not None and to.path != "-":
+        with new_file(to.path) as out:
+            image = write_image(work, to.references, ArchiveWriter(out))
+            size = out.seek(0, os.SEEK_END)
+            loaded = _load(out, size, image, to, work.progress)
+    else:
+        with _spool(to.temporary) as out:
+            image = write_image(work, to.references, ArchiveWriter(out))
+            size = out.seek(0, os.SEEK_END)
+            loaded = _load(out, size, image, to, work.progress)
+            if to.path is not None:
+                _copy_to_stdout(out, to)
+    outputs = (Output(to.format, to.path, None, image.digest),) if to.path is not None else ()
+    return Delivered(image, outputs + loaded, size)
+
+
+def _deliver_layout(work: Work, to: Delivery) -> Delivered:
+    assert to.path is not None, "internal error: a layout needs a path"
+    with new_directory(to.path, force=to.force) as directory:
+        image = write_image(work, to.references, LayoutWriter(directory))
+    return Delivered(image, (Output(to.format, to.path, None, image.digest),), image.size)
+
+
+def _deliver_tar(work: Work, to: Delivery) -> Delivered:
+    assert to.path is not None, "internal error: a tar needs a path"
+    mtime = work.config.created
+    if to.path == "-":
+        assert to.stdout is not None, "internal error: no stdout"
+        layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress)
+        to.stdout.flush()
+    else:
+        with new_file(to.path) as out:
+            layer = write_tar(work.entries, out, mtime=mtime, progress=work.progress)
+    return Delivered(None, (Output(to.format, to.path, None, layer.diff_id),), layer.unpacked_size)
+
+
+def _deliver_rootfs(work: Work, to: Delivery) -> Delivered:
+    from minpack.rootfs.directory import write_directory  # noqa: PLC0415
+
+    assert to.path is not None, "internal error: a rootfs needs a path"
+    owners = os.geteuid() == 0
+    with new_directory(to.path, force=to.force) as directory:
+        mtime = work.config.created
+        write_directory(work.entries, directory, mtime=mtime, owners=owners, progress=work.progress)
+    others = any((entry.uid, entry.gid) != (os.getuid(), os.getgid()) for entry in work.entries)
+    notes = ("files belong to you: only root can give them their owners; --format tar keeps them",)
+    size = sum(entry.size for entry in work.entries)
+    output = Output(to.format, to.path, None, None)
+    return Delivered(None, (output,), size, notes if others and not owners else ())
+
+
+def _load(archive: IO[bytes], size: int, image: Image, to: Delivery, progress: Progress) -> tuple[Output, ...]:
+    if to.engine is None:
+        return ()
+    from minpack.engine import load_archive  # noqa: PLC0415
+
+    archive.seek(0)
+    name = to.references[0].familiar
+    load_archive(archive, size, name, environment=to.engine, progress=progress)
+    return tuple(Output("engine", None, reference.familiar, image.digest) for reference in to.references)
+
+
+def _spool(directory: str) -> IO[bytes]:
+    """A file without a name: nothing is left of it, however the process ends."""
+    from tempfile import TemporaryFile  # noqa: PLC0415
+
+    try:
+        return TemporaryFile(dir=directory)
+    except OSError as error:
+        raise OutputError(directory, reason_of(error), "set TMPDIR to a place with space") from error
+
+
+def _copy_to_stdout(archive: IO[bytes], to: Delivery) -> None:
+    assert to.stdout is not None, "internal error: no stdout"
+    archive.seek(0)
+    while chunk := archive.read(COPY_SIZE):
+        to.stdout.write(chunk)
+    to.stdout.flush()

@@ -1,0 +1,1 @@
+"""What a program needs at run time besides its libraries."""

@@ -1,0 +1,184 @@
+"""Where the user's own files go: programs and additions, at physical paths in the base's tree."""
+
+from __future__ import annotations
+
+import os
+import stat
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.base.directory import DirectoryBase
+from minpack.content import FileContent, reason_of
+from minpack.elf.info import ElfInfo, ElfKind
+from minpack.elf.read import read_elf
+from minpack.errors import InputError, NotProgramError, PathConflictError
+from minpack.paths import ROOT, RootPath, join, name, normal, parent
+from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minpack.base.walk import Walker
+    from minpack.request import AddedDirectory, Addition, Request
+    from minpack.rootfs.etcfiles import User
+
+
+class Program(NamedTuple):
+    """A program of the host and where it goes in the image."""
+
+    path: str
+    content: FileContent
+    info: ElfInfo
+    destination: RootPath
+
+
+class PlaceKind(StrEnum):
+    """What put an entry at its place."""
+
+    PROGRAM = "program"
+    ADDED = "added"
+    LINK = "link"
+
+
+class Placed(NamedTuple):
+    """An entry of the user's, and why it is there."""
+
+    entry: Entry
+    kind: PlaceKind
+    why: str
+
+
+def read_program(path: str, destination: RootPath) -> Program:
+    """The program at the host's `path`, checked to be one that can be packed.
+
+    :raises InputError: it cannot be read.
+    :raises NotElfError: it is no ELF file.
+    :raises MalformedElfError: it is damaged.
+    :raises NotProgramError: it is a library, an object file, or packed.
+    """
+    content = host_file(path)
+    info = read_elf(content)
+    if info.kind.is_program:
+        return Program(path, content, info, destination)
+    if info.kind is ElfKind.UPX:
+        hint = f"unpack it first (upx -d {path}); its libraries and needs are hidden until then"
+    elif info.kind is ElfKind.LIBRARY:
+        hint = "name a program; a library goes in with --add SRC:DST"
+    else:
+        hint = "name a linked program"
+    article = "an" if info.kind[0] in "aeioU" and info.kind is not ElfKind.UPX else "a"
+    raise NotProgramError(path, f"{article} {info.kind}", hint)
+
+
+def host_file(path: str) -> FileContent:
+    """The regular file at the host's `path`.
+
+    :raises InputError: there is none, or it cannot be opened.
+    """
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(path, "it is a directory", hint="name the program itself")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(path, "it is no regular file")
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        raise InputError(path, reason_of(error), hint=_hint(error)) from error
+    except ValueError as error:
+        raise InputError(path, "the name holds a NUL") from error
+    return FileContent(path, status.st_size)
+
+
+def _hint(error: OSError) -> str | None:
+    if isinstance(error, FileNotFoundError):
+        return "check the path, or build the program first"
+    return "run minpack as a user who may read it" if isinstance(error, PermissionError) else None
+
+
+def place(request: Request, programs: tuple[Program, ...], walker: Walker) -> tuple[Placed, ...]:
+    """The entries of programs, --add, --dir and --symlink; links of the base on the way to them included.
+
+    :param walker: over the base they are placed in.
+    :raises InputError: a file to add cannot be read.
+    :raises PathConflictError: a path leads through something that is no directory.
+    """
+    found: list[Placed] = []
+    for program in programs:
+        entry = file(program.destination, program.content, 0o755)
+        found += _at(walker, entry, PlaceKind.PROGRAM, "the program" if program is programs[0] else "a program")
+    for addition in request.additions:
+        for entry in _added(addition):
+            found += _at(walker, entry, PlaceKind.ADDED, f"--add {addition.source}:{addition.destination}")
+    for wanted in request.directories:
+        found += _at(walker, _directory(wanted, request.run.user), PlaceKind.ADDED, f"--dir {wanted.path}")
+    for link in request.links:
+        entry = symlink(link.path, link.target)
+        found += _at(walker, entry, PlaceKind.ADDED, f"--symlink {link.target}:{link.path}")
+    return tuple(found)
+
+
+def _at(walker: Walker, entry: Entry, kind: PlaceKind, why: str) -> Iterator[Placed]:
+    """`entry` at its physical path, and the links of the base that lead there from the path the user wrote."""
+    path, trail = physical(walker, entry.path)
+    yield from (Placed(link, PlaceKind.LINK, f"leads to {path}") for link in trail)
+    yield Placed(entry._replace(path=path), kind, why)
+
+
+def physical(walker: Walker, path: RootPath) -> tuple[RootPath, tuple[Entry, ...]]:
+    """Where `path` lies once the base's links in its directories are followed, and those links.
+
+    :raises PathConflictError: one of its directories is something else in the base.
+    """
+    missing = [name(path)]
+    above = parent(path)
+    while True:
+        walk = walker.walk(above)
+        if walk.entry is not None:
+            break
+        if above == ROOT:
+            return path, ()
+        missing.append(name(above))
+        above = parent(above)
+    if walk.entry.kind is not Kind.DIRECTORY:
+        raise PathConflictError(
+            path, f"a {walk.entry.kind} at {above!r} in {walker.base.name}", "it would lie below it"
+        )
+    at = walk.entry.path
+    for part in reversed(missing):
+        at = join(at, part)
+    return at, tuple(entry for entry in walk.trail if entry.kind is Kind.SYMLINK)
+
+
+def _directory(wanted: AddedDirectory, user: User) -> Entry:
+    owner = wanted.owner or user
+    return directory(wanted.path, wanted.mode, owner.uid, owner.gid)
+
+
+def _added(addition: Addition) -> Iterator[Entry]:
+    """The entries of one --add: a file, or a directory with all that is in it."""
+    if not os.path.isdir(addition.source):
+        content = host_file(addition.source)
+        yield file(addition.destination, content, 0o755 if os.stat(addition.source).st_mode & 0o100 else 0o644)
+        return
+    tree = DirectoryBase(addition.source)
+    yield directory(addition.destination)
+    todo = [ROOT]
+    while todo:
+        here = todo.pop()
+        for part in tree.listdir(here):
+            entry = tree.lstat(join(here, part))
+            if entry is None or entry.kind is Kind.SPECIAL:
+                raise InputError(f"{addition.source}{join(here, part)}", "it is no file, directory or symlink")
+            if entry.kind is Kind.DIRECTORY:
+                todo.append(entry.path)
+            yield plain(entry)._replace(path=normal(addition.destination + entry.path), inode=None)
+
+
+def plain(entry: Entry) -> Entry:
+    """`entry` as root's, readable by all, executable if its owner could execute it.
+
+    So an image does not depend on who unpacked the base, under which umask, and any user of it can load its libraries.
+    """
+    executable = entry.kind is Kind.DIRECTORY or entry.mode & 0o100
+    mode = 0o777 if entry.kind is Kind.SYMLINK else 0o755 if executable else 0o644
+    return entry._replace(mode=mode, uid=0, gid=0)

@@ -1,0 +1,209 @@
+"""The plan: every entry of the image with the reason it is there, and how the image is run. Nothing is written yet."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.content import BytesContent
+from minpack.ld.cache import CacheEntry, build_cache
+from minpack.ld.closure import FoundBy
+from minpack.ld.opening import origin_of
+from minpack.oci.documents import ImageConfig
+from minpack.paths import ROOT, RootPath, ancestors, normal
+from minpack.placing import PlaceKind, plain
+from minpack.request import DEFAULT_PATH
+from minpack.rootfs.entry import Entry, directory, file
+from minpack.rootfs.tree import Tree, with_hard_links
+
+if TYPE_CHECKING:
+    from minpack.ld.closure import Closure, LoadedObject
+    from minpack.needs.need import Decision
+    from minpack.placing import Placed, Program
+    from minpack.provision import Provision
+    from minpack.request import Request
+    from minpack.target import Platform
+
+
+class ReasonKind(StrEnum):
+    """Why an entry is in the image; a closed list, used in JSON."""
+
+    PROGRAM = "program"
+    INTERPRETER = "interpreter"
+    LIBRARY = "library"
+    LINK = "link"
+    DIRECTORY = "directory"
+    NEED = "need"
+    ADDED = "added"
+
+
+class From(StrEnum):
+    """Where an entry comes from; a closed list, used in JSON."""
+
+    PROGRAM = "program"
+    BASE = "base"
+    PACKAGE = "package"
+    DEFAULT = "default"
+    ADDED = "added"
+
+
+class Reason(NamedTuple):
+    """Why an entry is there. `need`, `needed_by` and `found_by` are empty where they do not apply."""
+
+    kind: ReasonKind
+    text: str
+    need: str = ""
+    needed_by: str = ""
+    found_by: str = ""
+
+
+class PlannedEntry(NamedTuple):
+    """An entry of the image to be."""
+
+    entry: Entry
+    source: From
+    reason: Reason
+
+
+class Plan(NamedTuple):
+    """All that will be in the image; `entries` are sorted, each directory before what is in it."""
+
+    entries: tuple[PlannedEntry, ...]
+    config: ImageConfig
+    decisions: tuple[Decision, ...]
+    closures: tuple[Closure, ...]
+
+    @property
+    def lower(self) -> tuple[Entry, ...]:
+        """What stays the same when only the program changes: the lower layer."""
+        return self._layer(frozenset((From.BASE, From.PACKAGE, From.DEFAULT)))
+
+    @property
+    def upper(self) -> tuple[Entry, ...]:
+        """The user's own files: the upper layer."""
+        return self._layer(frozenset((From.PROGRAM, From.ADDED)))
+
+    @property
+    def all(self) -> tuple[Entry, ...]:
+        """Every entry."""
+        return with_hard_links(planned.entry for planned in self.entries)
+
+    def _layer(self, sources: frozenset[From]) -> tuple[Entry, ...]:
+        """The entries from `sources`, with the directories that hold them."""
+        kept = {
+            planned.entry.path
+            for planned in self.entries
+            if planned.source in sources and planned.reason.kind is not ReasonKind.DIRECTORY
+        }
+        kept |= {above for path in kept for above in ancestors(path)}
+        return with_hard_links(planned.entry for planned in self.entries if planned.entry.path in kept)
+
+
+class _Tag(NamedTuple):
+    source: From
+    reason: Reason
+
+
+def build_plan(
+    request: Request,
+    platform: Platform,
+    programs: tuple[Program, ...],
+    placed: tuple[Placed, ...],
+    closures: tuple[Closure, ...],
+    provision: Provision,
+    decisions: tuple[Decision, ...],
+) -> Plan:
+    """Everything put together.
+
+    :raises PathConflictError: two different things would be at one path.
+    """
+    tree: Tree[_Tag] = Tree(lambda path: _Tag(From.DEFAULT, Reason(ReasonKind.DIRECTORY, f"holds {path}")))
+    for item in placed:
+        tree.add(item.entry, _placed_tag(item))
+    for closure in closures:
+        _add_closure(tree, closure)
+    _add_cache(tree, closures)
+    for provided in provision.files:
+        reason = Reason(ReasonKind.NEED, provided.text, need=provided.need)
+        tree.add(provided.entry, _Tag(From(provided.source), reason))
+    if request.run.workdir != ROOT and request.run.workdir not in tree:
+        tree.add(directory(request.run.workdir), _Tag(From.ADDED, Reason(ReasonKind.ADDED, "--workdir")))
+    entries = tuple(PlannedEntry(entry, tag.source, tag.reason) for entry, tag in tree)
+    return Plan(entries, _config(request, platform, programs, provision), decisions, closures)
+
+
+def _placed_tag(item: Placed) -> _Tag:
+    if item.kind is PlaceKind.LINK:
+        return _Tag(From.BASE, Reason(ReasonKind.LINK, item.why))
+    if item.kind is PlaceKind.PROGRAM:
+        return _Tag(From.PROGRAM, Reason(ReasonKind.PROGRAM, item.why))
+    return _Tag(From.ADDED, Reason(ReasonKind.ADDED, item.why))
+
+
+def _add_closure(tree: Tree[_Tag], closure: Closure) -> None:
+    """The interpreter and libraries, each at its own path, with every link on the way to it."""
+    for loaded in closure.objects:
+        if loaded.entry.path not in tree:
+            tree.add(plain(loaded.entry), _Tag(From.BASE, _object_reason(loaded)))
+        _add_trail(tree, loaded.entry.path, loaded.trail)
+    for alias in closure.aliases:
+        if alias.entry.path not in tree:
+            reason = Reason(ReasonKind.LIBRARY, f"opened for {alias.needed_by}", needed_by=alias.needed_by)
+            tree.add(plain(alias.entry), _Tag(From.BASE, reason))
+        _add_trail(tree, alias.entry.path, alias.trail)
+
+
+def _add_trail(tree: Tree[_Tag], path: RootPath, trail: tuple[Entry, ...]) -> None:
+    reason = Reason(ReasonKind.LINK, f"on the way to {path}", needed_by=path)
+    for passed in trail:
+        if passed.path not in tree:
+            tree.add(plain(passed), _Tag(From.BASE, reason))
+
+
+def _object_reason(loaded: LoadedObject) -> Reason:
+    if loaded.found_by is FoundBy.INTERPRETER:
+        text = f"interpreter of {loaded.needed_by}"
+        return Reason(ReasonKind.INTERPRETER, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
+    text = f"{loaded.name}, needed by {loaded.needed_by}, found by {loaded.found_by}"
+    return Reason(ReasonKind.LIBRARY, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
+
+
+def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
+    """A cache of just the packed libraries that glibc would not find without one.
+
+    The base's own would name files that are not packed, and the loader does not go on looking behind such an entry.
+    """
+    needing = {
+        CacheEntry(loaded.name, loaded.path): loaded.info.target
+        for closure in closures
+        for loaded in closure.objects
+        if loaded.found_by is FoundBy.CACHE and origin_of(loaded.path) not in closure.system_directories
+    }
+    if needing:
+        data = build_cache(tuple(needing), next(iter(needing.values())))
+        reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in needing))}")
+        tree.add(file(normal("/etc/ld.so.cache"), BytesContent(data)), _Tag(From.DEFAULT, reason))
+
+
+def _config(request: Request, platform: Platform, programs: tuple[Program, ...], provision: Provision) -> ImageConfig:
+    run = request.run
+    env = {"PATH": DEFAULT_PATH, **dict(provision.env), **dict(run.env)}
+    entrypoint: tuple[str, ...] = (programs[0].destination,) if run.entrypoint is None else run.entrypoint
+    return ImageConfig(
+        platform,
+        entrypoint,
+        request.created,
+        run.cmd,
+        tuple(env.items()),
+        str(run.user),
+        run.workdir,
+        tuple(sorted(set(run.exposed))),
+        tuple(sorted(set(run.volumes))),
+        run.labels,
+        run.stop_signal,
+    )
+
+
+def program_destination(path: str, wanted: RootPath | None, default: RootPath) -> RootPath:
+    """Where a program goes: at `wanted`, or under its own name in the default directory."""
+    return wanted or normal(f"{default}/{path.rstrip('/').rpartition('/')[2]}")

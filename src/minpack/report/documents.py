@@ -1,0 +1,261 @@
+"""The JSON documents that commands print; within a schema's version fields are added, never renamed or removed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from minpack.base.catalog import Offer
+    from minpack.base.open import OpenBase
+    from minpack.base_facts import BaseFacts
+    from minpack.content import Content
+    from minpack.deliver import Delivered
+    from minpack.elf.info import ElfInfo
+    from minpack.errors import MinpackError
+    from minpack.ld.closure import Closure
+    from minpack.needs.need import Decision
+    from minpack.pipeline import Input, Packed, Resolved
+    from minpack.plan import PlannedEntry
+
+PIECE = 1 << 20
+
+
+def pack_document(packed: Packed, notes: tuple[str, ...] = ()) -> dict[str, Any]:
+    """``minpack.pack/1``. Without an image (`--format rootfs`, `--dry-run`) its digests are null."""
+    return {
+        "schema": "minpack.pack/1",
+        "images": [_image(packed)],
+        "inputs": [_input(item) for item in packed.inputs],
+        "outputs": _outputs(packed.delivered),
+        "notes": [*packed.notes, *notes],
+    }
+
+
+def base_image_document(
+    delivered: Delivered, platform: str, inputs: tuple[Input, ...], notes: tuple[str, ...]
+) -> dict[str, Any]:
+    """``minpack.base-image/1``."""
+    return {
+        "schema": "minpack.base-image/1",
+        "images": [{"platform": platform, **_digests(delivered)}],
+        "inputs": [_input(item) for item in inputs],
+        "outputs": _outputs(delivered),
+        "notes": list(notes),
+    }
+
+
+def tree_document(resolved: Resolved) -> dict[str, Any]:
+    """``minpack.tree/1``; `unbound` is null as long as no symbols are checked."""
+    closure = resolved.closure
+    return {
+        "schema": "minpack.tree/1",
+        "program": closure.program.path,
+        "base": resolved.base,
+        "target": str(closure.program.info.target),
+        "libc": closure.libc,
+        "interpreter": closure.interpreter.path if closure.interpreter is not None else None,
+        "objects": [
+            {
+                "name": loaded.name,
+                "path": loaded.path,
+                "file": loaded.entry.path,
+                "size": loaded.entry.size,
+                "found_by": loaded.found_by,
+                "needed_by": loaded.needed_by or None,
+            }
+            for loaded in closure.objects
+        ],
+        "edges": [
+            {"needed_by": edge.needed_by, "name": edge.name, "found_by": edge.found_by, "path": edge.path or None}
+            for edge in closure.edges
+        ],
+        "missing": [
+            {
+                "name": missing.name,
+                "needed_by": missing.needed_by,
+                "considered": [{"directory": c.directory, "rule": c.rule} for c in missing.considered],
+            }
+            for missing in closure.missing
+        ],
+        "unbound": None,
+        "result": tree_result(closure),
+        "notes": list(resolved.notes),
+    }
+
+
+def tree_result(closure: Closure) -> str:
+    """``fails`` when something is missing; else ``unchecked``: symbols were not looked at."""
+    return "fails" if closure.missing else "unchecked"
+
+
+def inspect_document(
+    path: str, info: ElfInfo, platform: str | None, bases: tuple[str, ...], decisions: tuple[Decision, ...]
+) -> dict[str, Any]:
+    """``minpack.inspect/1``."""
+    return {
+        "schema": "minpack.inspect/1",
+        "path": path,
+        "kind": info.kind,
+        "target": str(info.target),
+        "platform": platform,
+        "size": info.size,
+        "interpreter": info.interpreter,
+        "soname": info.soname,
+        "needed": list(info.needed),
+        "rpath": info.rpath,
+        "runpath": info.runpath,
+        "flags": info.flags,
+        "flags_1": info.flags_1,
+        "bases": list(bases),
+        "needs": [_need(decision) for decision in decisions],
+    }
+
+
+def bases_document(offers: tuple[Offer, ...], today: str) -> dict[str, Any]:
+    """``minpack.bases/1``."""
+    return {
+        "schema": "minpack.bases/1",
+        "bases": [
+            {
+                "name": offer.name,
+                "newest": offer.newest,
+                "architectures": list(offer.arches),
+                "support_end": offer.support_end or None,
+                "supported": not offer.support_end or today <= offer.support_end,
+            }
+            for offer in offers
+        ],
+    }
+
+
+def base_document(opened: OpenBase, facts: BaseFacts) -> dict[str, Any]:
+    """``minpack.base/1``."""
+    return {
+        "schema": "minpack.base/1",
+        "name": facts.name,
+        "kind": opened.kind,
+        "system": facts.system or None,
+        "loaders": [
+            {"path": loader.path, "libc": loader.libc, "target": str(loader.target)} for loader in facts.loaders
+        ],
+        "url": opened.url or None,
+        "sha256": opened.sha256 or None,
+        "size": opened.size or None,
+        "notes": list(opened.notes),
+    }
+
+
+def error_document(error: MinpackError) -> dict[str, Any]:
+    """``minpack.error/1``."""
+    return {
+        "schema": "minpack.error/1",
+        "kind": error.kind,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+        "data": error.data,
+    }
+
+
+def _image(packed: Packed) -> dict[str, Any]:
+    plan = packed.plan
+    return {
+        "platform": str(plan.config.platform),
+        **_digests(packed.delivered),
+        "files": [_file(planned) for planned in plan.entries],
+        "needs": [_need(decision) for decision in plan.decisions],
+    }
+
+
+def _digests(delivered: Delivered | None) -> dict[str, Any]:
+    image = delivered.image if delivered is not None else None
+    if image is None:
+        return {"digest": None, "image_id": None, "size": None, "unpacked_size": None, "layers": []}
+    layers = [
+        {
+            "digest": str(layer.descriptor.digest),
+            "diff_id": str(layer.diff_id),
+            "size": layer.descriptor.size,
+            "media_type": layer.descriptor.media_type,
+        }
+        for layer in image.layers
+    ]
+    return {
+        "digest": str(image.digest),
+        "image_id": str(image.image_id),
+        "size": image.size,
+        "unpacked_size": image.unpacked_size,
+        "layers": layers,
+    }
+
+
+def _file(planned: PlannedEntry) -> dict[str, Any]:
+    entry, reason = planned.entry, planned.reason
+    is_file = entry.kind is Kind.FILE and entry.content is not None
+    return {
+        "path": entry.path,
+        "type": entry.kind,
+        "mode": f"{entry.mode:04o}",
+        "uid": entry.uid,
+        "gid": entry.gid,
+        "size": entry.size if is_file else None,
+        "sha256": _sum(entry.content) if is_file and entry.content is not None else None,
+        "link": entry.link or None,
+        "from": planned.source,
+        "package": None,
+        "reason": {
+            "kind": reason.kind,
+            "need": reason.need or None,
+            "needed_by": reason.needed_by or None,
+            "found_by": reason.found_by or None,
+            "text": reason.text,
+        },
+    }
+
+
+def _sum(content: Content) -> str:
+    result = hashlib.sha256()
+    buffer = memoryview(bytearray(min(PIECE, max(1, content.size))))
+    at = 0
+    with content.open() as reader:
+        while count := reader.readinto_at(buffer, at):
+            result.update(buffer[:count])
+            at += count
+    return result.hexdigest()
+
+
+def _need(decision: Decision) -> dict[str, Any]:
+    return {
+        "need": decision.need,
+        "verdict": decision.verdict,
+        "packed": decision.packed,
+        "evidence": list(decision.evidence),
+        "callers": [],
+        "cost": None,
+    }
+
+
+def _input(item: Input) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "name": item.name,
+        "url": item.url or None,
+        "sha256": item.sha256 or None,
+        "size": item.size or None,
+        "version": item.version or None,
+    }
+
+
+def _outputs(delivered: Delivered | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "format": output.format,
+            "path": output.path,
+            "reference": output.reference,
+            "digest": str(output.digest) if output.digest is not None else None,
+        }
+        for output in (delivered.outputs if delivered is not None else ())
+    ]

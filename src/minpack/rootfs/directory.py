@@ -1,0 +1,71 @@
+"""Writing a tree of entries into a new directory of this host."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.errors import ChangedInputError
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack.content import Content
+    from minpack.progress import Progress
+    from minpack.rootfs.entry import Entry
+
+BUFFER_SIZE = 1 << 20
+
+
+def write_directory(entries: Sequence[Entry], root: str, *, mtime: int, owners: bool, progress: Progress) -> None:
+    """Write `entries`, parents first, into the empty directory `root`, with their modes and `mtime`.
+
+    :param owners: give each file its owner, which only root can; else the caller owns all.
+    :raises ChangedInputError: a file is shorter than when it was planned.
+    :raises OSError: the disk is full, or the like.
+    """
+    total, done = sum(entry.size for entry in entries), 0
+    buffer = memoryview(bytearray(BUFFER_SIZE))
+    for entry in entries:
+        _create(entry, root + entry.path, root, buffer)
+        done += entry.size
+        progress("writing root file system", done, total)
+        if owners:
+            os.chown(root + entry.path, entry.uid, entry.gid, follow_symlinks=False)
+    # Modes and times go last and from below: a directory may be one nothing can be written to.
+    for entry in reversed(entries):
+        path = root + entry.path
+        if entry.kind is not Kind.SYMLINK:
+            os.chmod(path, entry.mode)
+        os.utime(path, (mtime, mtime), follow_symlinks=False)
+    os.chmod(root, 0o755)  # noqa: S103 - the root of a root file system
+    os.utime(root, (mtime, mtime))
+
+
+def _create(entry: Entry, path: str, root: str, buffer: memoryview) -> None:
+    if entry.kind is Kind.DIRECTORY:
+        os.mkdir(path, 0o700)
+    elif entry.kind is Kind.SYMLINK:
+        os.symlink(entry.link, path)
+    elif entry.kind is Kind.HARDLINK:
+        os.link(root + entry.link, path, follow_symlinks=False)
+    elif entry.content is not None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _copy(entry.content, descriptor, buffer)
+        finally:
+            os.close(descriptor)
+
+
+def _copy(content: Content, descriptor: int, buffer: memoryview) -> None:
+    done = 0
+    with content.open() as reader:
+        while done < content.size:
+            count = reader.readinto_at(buffer[: content.size - done], done)
+            if count == 0:
+                raise ChangedInputError(content.where, content.size, done)
+            piece = buffer[:count]
+            while piece:
+                piece = piece[os.write(descriptor, piece) :]
+            done += count

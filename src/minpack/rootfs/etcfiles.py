@@ -1,0 +1,89 @@
+"""The /etc files that are always minpack's own: users, groups, and the name service's configuration."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from minpack.errors import UsageError
+
+#: The uid that distroless, ko and apko use for "some user that is not root".
+NONROOT = 65532
+NOBODY = 65534
+MAX_ID = 2**32 - 2
+
+
+class User(NamedTuple):
+    """Whom the program runs as."""
+
+    uid: int
+    gid: int
+
+    def __str__(self) -> str:
+        return f"{self.uid}:{self.gid}"
+
+    @property
+    def name(self) -> str:
+        """The name in /etc/passwd."""
+        return {0: "root", NONROOT: "nonroot", NOBODY: "nobody"}.get(self.uid, "app")
+
+    @property
+    def home(self) -> str:
+        """The home directory."""
+        if self.uid == NOBODY:
+            return "/nonexistent"
+        return "/root" if self.uid == 0 else f"/home/{self.name}"
+
+
+DEFAULT_USER = User(NONROOT, NONROOT)
+_NAMES = {"root": 0, "nonroot": NONROOT, "nobody": NOBODY}
+
+
+def parse_user(text: str) -> User:
+    """The user written ``UID``, ``UID:GID``, or ``root``, ``nonroot`` or ``nobody``.
+
+    Images name users by number: Kubernetes cannot check another name for root (runAsNonRoot).
+
+    :raises UsageError: it is none of these.
+    """
+    user, colon, group = text.partition(":")
+    uid = _parse_id(user, text)
+    return User(uid, _parse_id(group, text) if colon else uid)
+
+
+def _parse_id(part: str, text: str) -> int:
+    if part in _NAMES:
+        return _NAMES[part]
+    if not part.isascii() or not part.isdigit() or int(part) > MAX_ID:
+        raise UsageError("--user", text, "it is no number", "give numbers, as 1000:1000, or root, nonroot or nobody")
+    return int(part)
+
+
+def passwd(user: User) -> bytes:
+    """/etc/passwd with root, nobody, nonroot and `user` (passwd(5))."""
+    users = {known.uid: known for known in (User(0, 0), User(NOBODY, NOBODY), DEFAULT_USER, user)}
+    lines = (f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:/sbin/nologin\n" for u in _sorted(users))
+    return "".join(lines).encode()
+
+
+def group(user: User) -> bytes:
+    """/etc/group with a group for each gid in /etc/passwd (group(5))."""
+    groups = {0: "root", NOBODY: "nobody", NONROOT: "nonroot"}
+    groups.setdefault(user.gid, "app")
+    return "".join(f"{name}:x:{gid}:\n" for gid, name in sorted(groups.items())).encode()
+
+
+def _sorted(users: dict[int, User]) -> list[User]:
+    return [users[uid] for uid in sorted(users)]
+
+
+#: Without it, glibc before 2.34 and programs that read it themselves ask DNS before /etc/hosts (nsswitch.conf(5)).
+NSSWITCH = b"""passwd: files
+group: files
+shadow: files
+hosts: files dns
+networks: files
+protocols: files
+services: files
+ethers: files
+rpc: files
+"""
