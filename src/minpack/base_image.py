@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.base.open import open_base
 from minpack.base.walk import Walker
-from minpack.elf.read import read_elf
 from minpack.deliver import Work, deliver
+from minpack.elf.read import read_elf
 from minpack.errors import BaseError, UsageError
 from minpack.ld.fit import find_loaders
 from minpack.oci.documents import ImageConfig
@@ -21,8 +21,7 @@ from minpack.target import Platform, alpine_arch
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
-    from minpack.elf.read import read_elf
-from minpack.deliver import Delivered, Delivery
+    from minpack.deliver import Delivered, Delivery
     from minpack.oci.compress import Compression
     from minpack.progress import Progress
     from minpack.request import RunConfig
