@@ -1,0 +1,1 @@
+"""What is kept between runs: downloads by content, and small records."""

@@ -1,0 +1,147 @@
+"""`Directory`: the checked, open directory that a store lives in, or none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from minpack.content import reason_of
+from minpack.errors import StoreError
+
+#: What opening a file says where nothing may be written.
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+#: What opening a file says that is not there, or that is a link, a socket or a pipe.
+_ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
+
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+_HINT = "name another directory with --cache-dir, or use none with --no-cache"
+
+
+class Directory:
+    """Files of one open directory by name; without a directory nothing is found and nothing is made.
+
+    `problem` says why nothing can be kept, as soon as that is known; it is
+    empty where everything is well and where nobody asked for a directory.
+    Made by `open_directory`.
+    """
+
+    def __init__(self, path: str, descriptor: int | None, problem: str = "") -> None:
+        self.path = path
+        self.problem = problem
+        self._descriptor = descriptor
+
+    def open(self, name: str, flags: int) -> int | None:
+        """Open the file `name` itself, no link; new files are 0600.
+
+        None if it is not there, or may not be read, or the directory cannot be written; `problem` knows the latter.
+
+        :raises StoreError: the disk is full or broken.
+        """
+        if self._descriptor is None:
+            return None
+        try:
+            return os.open(name, flags | _FLAGS, 0o600, dir_fd=self._descriptor)
+        except OSError as error:
+            if error.errno in _READ_ONLY and flags & os.O_CREAT:
+                self.problem = f"{self.path!r} cannot be written: {reason_of(error)}"
+            elif error.errno not in (*_ABSENT, *_READ_ONLY):
+                raise self.broken(error) from error
+            return None
+
+    def remove(self, name: str) -> None:
+        """Remove the file `name` if it is there and can be removed."""
+        try:
+            os.unlink(name, dir_fd=self._descriptor)
+        except OSError:
+            # Whoever wants it away treats it as absent anyway.
+            return
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, over what may have it.
+
+        :raises StoreError: it cannot be done.
+        """
+        try:
+            os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        except OSError as error:
+            raise self.broken(error) from error
+
+    def names(self, name: str, descriptor: int) -> bool:
+        """Whether `name` is the file that is open as `descriptor`."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(name, dir_fd=self._descriptor, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        """Close the directory; files opened from it stay open."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def broken(self, error: OSError) -> StoreError:
+        """The error to raise when the system refuses what should work."""
+        return StoreError(self.path, reason_of(error), _HINT)
+
+
+def open_directory(path: str | None) -> Directory:
+    """The directory `path`, made with mode 0700 if it is missing, its parents too.
+
+    None, a missing directory that cannot be made and one behind parents that
+    cannot be passed give a `Directory` without files.
+
+    :raises StoreError: it is no directory, is a symbolic link, belongs to
+        another user, may be written by others, or cannot be opened.
+    """
+    if path is None:
+        return Directory("", None)
+    path = path.rstrip("/") or "/"
+    try:
+        descriptor = _open_or_make(path)
+    except OSError as error:
+        try:
+            objection = _objection(os.lstat(path))
+        except OSError:
+            return Directory(path, None, f"{path!r} cannot be made: {reason_of(error)}")
+        raise StoreError(path, objection or reason_of(error), _HINT) from error
+    if objection := _objection(os.fstat(descriptor)):
+        os.close(descriptor)
+        raise StoreError(path, objection, _HINT)
+    return Directory(path, descriptor)
+
+
+def _open_or_make(path: str) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        _make(path)
+        return os.open(path, flags)
+
+
+def _make(path: str) -> None:
+    # os.makedirs would give the parents the default mode.
+    parent = os.path.dirname(path)
+    if parent and not os.path.exists(parent):
+        _make(parent)
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        # Another process was faster.
+        return
+
+
+def _objection(status: os.stat_result) -> str:
+    """Why what lies there is not fit for a store; empty if it is."""
+    if stat.S_ISLNK(status.st_mode):
+        return "it is a symbolic link"
+    if not stat.S_ISDIR(status.st_mode):
+        return "it is no directory"
+    if status.st_uid != os.geteuid():
+        return f"it belongs to another user (uid {status.st_uid})"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"others may write to it (mode {stat.S_IMODE(status.st_mode):04o})"
+    return ""

@@ -1,0 +1,117 @@
+"""Fetching a file whose sum is known: from the store, else from a server, verified either way."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.errors import OfflineError, SumMismatchError
+from minpack.progress import no_progress
+from minpack.store.store import Found
+
+if TYPE_CHECKING:
+    from minpack.progress import Progress
+    from minpack.store.blob import Blob
+    from minpack.store.network import Network
+    from minpack.store.part import Part
+    from minpack.store.store import Store
+
+#: More bytes than any base or package has.
+SIZE_LIMIT = 4 << 30
+
+_SUM_SCHEMA = "minpack.sum/1"
+_PART_SCHEMA = "minpack.part/1"
+
+
+class Wanted(NamedTuple):
+    """A file to fetch, and how to know it: by `algorithm` (``sha512`` or ``sha256``) and its sum `hex`.
+
+    `size` is in bytes, None if it is not known; `hint` is for who gets other bytes.
+    """
+
+    url: str
+    algorithm: str
+    hex: str
+    hint: str
+    size: int | None = None
+    limit: int = SIZE_LIMIT
+
+
+class Fetched(NamedTuple):
+    """The verified bytes, which the receiver closes, and what there is to tell."""
+
+    blob: Blob
+    notes: tuple[str, ...] = ()
+
+
+def fetch(wanted: Wanted, store: Store, network: Network, progress: Progress = no_progress) -> Fetched:
+    """The file `wanted`. It is kept in `store` if that can be written.
+
+    Processes that want the same file at the same time download it once.
+
+    :raises OfflineError: it is not in the store, and the network may not be used.
+    :raises DownloadError: the server did not give it.
+    :raises SumMismatchError: the server gave other bytes; they are not kept.
+    :raises StoreError: the disk is full or broken.
+    """
+    found = find(wanted.algorithm, wanted.hex, store)
+    if found.blob is not None:
+        return Fetched(found.blob)
+    if network.offline:
+        raise OfflineError(wanted.url)
+    with store.part(_key(wanted)) as part:
+        # Another process may have brought it while this one waited for its turn.
+        again = find(wanted.algorithm, wanted.hex, store)
+        blob = again.blob or _bring(wanted, part, store, network, progress)
+    notes = (found.note, f"the download is not kept: {store.problem}" if store.problem else "")
+    return Fetched(blob, tuple(note for note in notes if note))
+
+
+def find(algorithm: str, hexadecimal: str, store: Store) -> Found:
+    """What the store has of the file whose sum by `algorithm` is `hexadecimal`; the caller closes it."""
+    if algorithm != "sha256":
+        # Blobs go by SHA-256; a record leads to them from other sums.
+        record = store.record(f"{algorithm}-{hexadecimal}", _SUM_SCHEMA) or {}
+        hexadecimal = str(record.get("sha256"))
+    return store.find(hexadecimal) if re.fullmatch("[0-9a-f]{64}", hexadecimal) else Found(None)
+
+
+def _bring(wanted: Wanted, part: Part, store: Store, network: Network, progress: Progress) -> Blob:
+    """Download into `part`, going on with what an earlier run left in it."""
+    from minpack.store.download import download  # noqa: PLC0415
+
+    name = f"part-{_key(wanted)}"
+    resumption = store.record(name, _PART_SCHEMA) or {}
+    for validator in (str(resumption.get("validator", "")), ""):
+        # A second round is for bytes that were damaged since they were left behind.
+        start = part.size if validator else 0
+        if start == 0:
+            part.clear()
+        if start == 0 or part.sum(wanted.algorithm) != wanted.hex:
+            download(
+                wanted.url,
+                part,
+                limit=wanted.limit if wanted.size is None else wanted.size,
+                network=network,
+                size=wanted.size,
+                start=start,
+                validator=validator,
+                remember=lambda value: store.keep_record(name, _PART_SCHEMA, {"validator": value}),
+                progress=progress,
+            )
+        actual = part.sum(wanted.algorithm)
+        if actual == wanted.hex or start == 0:
+            break
+    store.drop_record(name)
+    if actual != wanted.hex:
+        part.clear()
+        raise SumMismatchError(wanted.url, wanted.algorithm.upper(), wanted.hex, actual, wanted.hint)
+    sha256 = part.sum("sha256")
+    if wanted.algorithm != "sha256":
+        store.keep_record(f"{wanted.algorithm}-{wanted.hex}", _SUM_SCHEMA, {"sha256": sha256})
+    return part.keep(sha256)
+
+
+def _key(wanted: Wanted) -> str:
+    return hashlib.sha256(f"{wanted.url}\n{wanted.hex}".encode()).hexdigest()

@@ -1,0 +1,93 @@
+"""`Part`: a file on its way into the store."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.store.blob import Blob, sum_of
+
+if TYPE_CHECKING:
+    from minpack.store.directory import Directory
+
+
+class Part:
+    """A file to fill, open for reading and writing; with an empty `name` it has none in any directory.
+
+    Leaving its ``with`` block closes it and removes it unless it was kept. If
+    `resumable`, what was written stays for the next attempt.
+    """
+
+    def __init__(self, directory: Directory, descriptor: int, name: str, *, resumable: bool = False) -> None:
+        self.descriptor = descriptor
+        self._directory = directory
+        self._name = name
+        self._resumable = resumable
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return os.fstat(self.descriptor).st_size
+
+    def write(self, data: bytes, at: int) -> None:
+        """Write all of `data`, `at` bytes into the file.
+
+        :raises StoreError: the disk is full or broken.
+        """
+        rest = memoryview(data)
+        try:
+            while rest:
+                count = os.pwrite(self.descriptor, rest, at)
+                rest, at = rest[count:], at + count
+        except OSError as error:
+            raise self._directory.broken(error) from error
+
+    def clear(self) -> None:
+        """Make it empty."""
+        os.ftruncate(self.descriptor, 0)
+
+    def sum(self, algorithm: str) -> str:
+        """The sum of all its bytes, in hexadecimal.
+
+        :raises StoreError: the disk does not give them back.
+        """
+        try:
+            return sum_of(self.descriptor, algorithm)
+        except OSError as error:
+            raise self._directory.broken(error) from error
+
+    def rename(self, name: str) -> None:
+        """Give the file its final name; without a directory nothing happens.
+
+        :raises StoreError: it cannot be done.
+        """
+        if self._name:
+            self._directory.rename(self._name, name)
+            self._name = ""
+
+    def keep(self, sha256: str) -> Blob:
+        """Make the file a blob with the sum `sha256`, which the caller has computed from it and closes.
+
+        :raises StoreError: it cannot be renamed.
+        """
+        import fcntl  # noqa: PLC0415
+
+        name = f"{sha256}.blob"
+        where = f"{self._directory.path}/{name}" if self._name else "a temporary file"
+        self.rename(name)
+        if self._resumable:
+            # The blob keeps the file open, and others may be waiting for it.
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+        blob = Blob(self.descriptor, self.size, sha256, where)
+        self.descriptor = -1
+        return blob
+
+    def __enter__(self) -> Part:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._name and not (self._resumable and self.size):
+            self._directory.remove(self._name)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1

@@ -1,0 +1,211 @@
+"""`Store`: a directory of blobs, records and unfinished downloads, safe to share and safe to lose.
+
+    <sha256>.blob    a download, by the SHA-256 of its bytes
+    <name>.json      a record: one small JSON object with its schema
+    <key>.part       an unfinished download, locked with flock(2) while it is written
+    <random>.tmp     a file being written; after a kill it stays and means nothing
+
+A file gets its name by rename(2) when it is whole, so readers see all of it or
+nothing. Nothing is synced to the disk: blobs are hashed and records parsed
+whenever they are opened, and what is damaged counts as absent.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.content import reason_of
+from minpack.errors import StoreError
+from minpack.store.blob import Blob, sum_of
+from minpack.store.directory import Directory, open_directory
+from minpack.store.part import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: More bytes than any record may have.
+_RECORD_LIMIT = 1 << 20
+
+_RECORD_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}", re.ASCII)
+
+#: What flock(2) says on a file system that has no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class Found(NamedTuple):
+    """What the store has; `note` says why a blob that was there does not count."""
+
+    blob: Blob | None
+    note: str = ""
+
+
+class Store:
+    """What is kept between runs. Made by `open_store`."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    @property
+    def problem(self) -> str:
+        """Why downloads are not kept, as far as known; empty where they are and where nobody asked for it."""
+        return self._directory.problem
+
+    def find(self, sha256: str) -> Found:
+        """The blob with that sum, verified just now; the caller closes it. A damaged one is removed."""
+        name = f"{sha256}.blob"
+        descriptor = self._directory.open(name, os.O_RDONLY)
+        if descriptor is None:
+            return Found(None)
+        size = _size(descriptor)
+        if size is not None and _has_sum(descriptor, sha256):
+            return Found(Blob(descriptor, size, sha256, f"{self._directory.path}/{name}"))
+        os.close(descriptor)
+        self._directory.remove(name)
+        return Found(None, f"the stored copy {name} is damaged and does not count")
+
+    def put(self, data: bytes) -> Blob:
+        """Keep `data` if the store can be written; either way a blob of it, which the caller closes.
+
+        :raises StoreError: the disk is full or broken.
+        """
+        with self.draft() as part:
+            part.write(data, 0)
+            return part.keep(part.sum("sha256"))
+
+    def record(self, name: str, schema: str) -> Mapping[str, object] | None:
+        """The record `name`; None if there is none, it is damaged, or it has another schema."""
+        import json  # noqa: PLC0415
+
+        descriptor = self._directory.open(_record_file(name), os.O_RDONLY)
+        if descriptor is None:
+            return None
+        try:
+            size = _size(descriptor)
+            if size is None or size > _RECORD_LIMIT:
+                return None
+            value = json.loads(os.pread(descriptor, size, 0))
+        except (ValueError, RecursionError, OSError):
+            return None
+        finally:
+            os.close(descriptor)
+        return value if isinstance(value, dict) and value.get("schema") == schema else None
+
+    def keep_record(self, name: str, schema: str, values: Mapping[str, object]) -> None:
+        """Write the record `name`, over an older one; nothing happens where the store cannot be written.
+
+        :param name: lower-case letters, digits, ``.``, ``_`` and ``-``.
+        :raises StoreError: the disk is full or broken.
+        """
+        import json  # noqa: PLC0415
+
+        file = _record_file(name)
+        part = self._temporary()
+        if part is None:
+            return
+        with part:
+            part.write(json.dumps({"schema": schema, **values}, sort_keys=True).encode(), 0)
+            part.rename(file)
+
+    def drop_record(self, name: str) -> None:
+        """Remove the record `name`, if it is there and can be removed."""
+        self._directory.remove(_record_file(name))
+
+    def draft(self) -> Part:
+        """An empty file to fill: in the store, or without a name where the store cannot be written.
+
+        :raises StoreError: there is no place for temporary files either, or the disk is full or broken.
+        """
+        return self._temporary() or self._anonymous()
+
+    def part(self, key: str) -> Part:
+        """The unfinished download `key`, this process's own until it is closed; others wait.
+
+        As `draft` where the store cannot be written or its file system has no locks.
+
+        :raises StoreError: as `draft`.
+        """
+        name = f"{key}.part"
+        while (descriptor := self._directory.open(name, os.O_RDWR | os.O_CREAT)) is not None:
+            try:
+                locked = self._lock(descriptor)
+                # Whoever had it may have renamed it, being done, or removed it, having given up.
+                if locked and self._directory.names(name, descriptor):
+                    part, descriptor = Part(self._directory, descriptor, name, resumable=True), -1
+                    return part
+            finally:
+                if descriptor >= 0:
+                    os.close(descriptor)
+            if not locked:
+                break
+        return self.draft()
+
+    def close(self) -> None:
+        """Close the directory; blobs stay usable."""
+        self._directory.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _lock(self, descriptor: int) -> bool:
+        import fcntl  # noqa: PLC0415
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return False
+            raise self._directory.broken(error) from error
+        return True
+
+    def _temporary(self) -> Part | None:
+        name = f"{os.urandom(16).hex()}.tmp"
+        descriptor = self._directory.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        return None if descriptor is None else Part(self._directory, descriptor, name)
+
+    def _anonymous(self) -> Part:
+        import tempfile  # noqa: PLC0415
+
+        try:
+            with tempfile.TemporaryFile(buffering=0) as file:
+                return Part(self._directory, os.dup(file.fileno()), "")
+        except OSError as error:
+            raise StoreError(
+                "a temporary file", reason_of(error), "set TMPDIR to a directory that can be written"
+            ) from error
+
+
+def open_store(directory: str | None) -> Store:
+    """The store in `directory`, made with mode 0700 if it is missing; None for none.
+
+    Without a directory, or with one that cannot be made, nothing is found and downloads are not kept.
+
+    :raises StoreError: the directory is not fit for a store, see `open_directory`.
+    """
+    return Store(open_directory(directory))
+
+
+def _record_file(name: str) -> str:
+    if _RECORD_NAME.fullmatch(name) is None:
+        raise ValueError(f"{name!r} is no name of a record")
+    return f"{name}.json"
+
+
+def _size(descriptor: int) -> int | None:
+    """The size of an open regular file; None if it is something else."""
+    status = os.fstat(descriptor)
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _has_sum(descriptor: int, sha256: str) -> bool:
+    try:
+        return sum_of(descriptor, "sha256") == sha256
+    except OSError:
+        # A disk that cannot give the bytes back.
+        return False

@@ -1,0 +1,183 @@
+"""Asking servers: proxies, TLS, redirects, and in words what went wrong. Only this module knows urllib3."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+from minpack._version import __version__
+from minpack.content import reason_of
+from minpack.errors import DownloadError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+    from minpack.store.network import Network
+
+#: What to do about most failures.
+HINT = "check the network and the proxy, name another server with --mirror, or use only what is stored with --offline"
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 5
+
+
+class PassingError(Exception):
+    """A failure that another attempt may not meet; `wait` is how many seconds the server asks for."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+
+
+class Web:
+    """Connections to servers, kept open until it is closed."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._managers: dict[tuple[str, str], PoolManager] = {}
+
+    def get(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        """The answer to a GET request, whatever its status, redirects followed; the body is still to be read.
+
+        :raises PassingError: another attempt may help.
+        :raises DownloadError: none will.
+        :raises InputError: the network's `ca_file` cannot be used.
+        """
+        here = url
+        for _ in range(_MOST_REDIRECTS + 1):
+            response = self._ask(here, headers)
+            if response.status not in _REDIRECTS:
+                return response
+            response.close()
+            with in_words(url):
+                there = urljoin(here, response.headers.get("Location", ""))
+                if not there.startswith("https:" if here.startswith("https:") else ("http:", "https:")):
+                    raise DownloadError(url, f"the server redirects to {_shown(there)}, which is not safe", HINT)
+            here = there
+        raise DownloadError(url, f"the server redirects more than {_MOST_REDIRECTS} times", HINT)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for manager in self._managers.values():
+            manager.clear()
+
+    def _ask(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        from urllib3 import Timeout, make_headers  # noqa: PLC0415
+
+        origin, login = self._network.login
+        all_headers = {"User-Agent": f"minpack/{__version__}", "Accept-Encoding": "identity", **headers}
+        if login and url.startswith(f"{origin}/"):
+            all_headers.update(make_headers(basic_auth=login))
+        timeout = Timeout(connect=self._network.connect_timeout, read=self._network.read_timeout)
+        with in_words(url):
+            return self._manager(url).request(
+                "GET", url, headers=all_headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+            )
+
+    def _manager(self, url: str) -> PoolManager:
+        parts = urlsplit(url)
+        proxies = self._network.proxies
+        proxy = proxies.get(parts.scheme, "")
+        if proxy and proxy_bypass_environment(parts.netloc, {"no": proxies.get("no_proxy", "")}):
+            proxy = ""
+        key = (parts.scheme, proxy)
+        if key not in self._managers:
+            self._managers[key] = _new_manager(parts.scheme, proxy, self._network.ca_file)
+        return self._managers[key]
+
+
+@contextmanager
+def in_words(url: str) -> Generator[None]:
+    """Turns what urllib3 raises in the block into `PassingError` or, where no attempt will help, `DownloadError`."""
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+    try:
+        yield
+    except (HTTPError, ValueError, OSError) as error:
+        reason, passing = _reason(error)
+        if passing:
+            raise PassingError(reason) from error
+        raise DownloadError(url, reason, HINT) from error
+
+
+def _reason(error: BaseException) -> tuple[str, bool]:
+    """What went wrong, and whether it may pass."""
+    from urllib3 import exceptions as urllib3  # noqa: PLC0415
+
+    match error:
+        case urllib3.ProxyError():
+            reason, passing = _reason(error.original_error)
+            return f"the proxy cannot be used: {reason}", passing
+        case urllib3.NameResolutionError(__cause__=OSError() as cause):
+            return f"the host name cannot be resolved ({reason_of(cause)})", cause.errno == socket.EAI_AGAIN
+        case urllib3.NewConnectionError(__cause__=OSError() as cause):
+            return reason_of(cause), True
+        case urllib3.ConnectTimeoutError():
+            return "timed out while connecting", True
+        case urllib3.ReadTimeoutError():
+            return "timed out: the server stopped sending", True
+        case urllib3.SSLError():
+            return _tls_reason(error)
+        case urllib3.ProtocolError():
+            return "the connection broke", True
+        case OSError():
+            return reason_of(error), False
+        case _:
+            return f"the address cannot be used ({error})", False
+
+
+def _tls_reason(error: BaseException) -> tuple[str, bool]:
+    cause = error.args[0] if error.args else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the server's certificate cannot be trusted ({cause.verify_message})", False
+    return "the TLS connection failed", True
+
+
+def _shown(url: str) -> str:
+    """`url` without user and password, in quotes."""
+    parts = urlsplit(url)
+    return repr(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+
+
+def _new_manager(scheme: str, proxy: str, ca_file: str) -> PoolManager:
+    from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
+
+    context = _tls_context(ca_file) if scheme == "https" or proxy.startswith("https:") else None
+    if not proxy:
+        return PoolManager(ssl_context=context)
+    proxy_scheme, _, place = (proxy if "://" in proxy else f"http://{proxy}").partition("://")
+    login, _, place = place.rpartition("@")
+    headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
+    return ProxyManager(
+        f"{proxy_scheme}://{place}", proxy_headers=headers, ssl_context=context, proxy_ssl_context=context
+    )
+
+
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    if ca_file:
+        try:
+            return ssl.create_default_context(cafile=ca_file)
+        except ssl.SSLError as error:
+            raise InputError(ca_file, "it holds no PEM certificates") from error
+        except OSError as error:
+            raise InputError(ca_file, reason_of(error)) from error
+    context = ssl.create_default_context()
+    if not _has_authorities(context):
+        import certifi  # noqa: PLC0415
+
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def _has_authorities(context: ssl.SSLContext) -> bool:
+    # Those of a directory are loaded one by one when needed, so they are not among the context's yet.
+    directory = ssl.get_default_verify_paths().capath
+    return bool(context.cert_store_stats()["x509"] or (directory and os.listdir(directory)))
