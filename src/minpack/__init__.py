@@ -1,5 +1,97 @@
-"""minpack turns a program into the smallest container image that works."""
+"""minpack turns a program into the smallest container image that works.
+
+    from minpack import BaseOptions, Delivery, Format, Network, Request, pack, parse_reference
+
+    options = BaseOptions(store=None, network=Network(), today="2026-01-31")
+    delivery = Delivery(Format.ARCHIVE, "myapp.tar", (parse_reference("myapp"),))
+    packed = pack(Request(("./myapp",)), base=None, options=options, delivery=delivery)
+    print(packed.delivered.image.digest)
+
+The stages are functions from one immutable value to the next; ARCHITECTURE.md
+has their order. Errors are those of `minpack.errors`. Nothing here reads the
+environment, the clock or the working directory.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from minpack._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from minpack.base.open import BaseOptions, open_base
+    from minpack.base.walk import Walker
+    from minpack.deliver import Delivered, Delivery, Format
+    from minpack.elf.info import ElfInfo, ElfKind
+    from minpack.elf.read import read_elf
+    from minpack.errors import MinpackError
+    from minpack.ld.closure import Closure, FoundBy
+    from minpack.ld.resolve import resolve_closure
+    from minpack.oci.reference import Reference, parse_reference
+    from minpack.pipeline import Packed, pack
+    from minpack.plan import Plan
+    from minpack.request import Request, RunConfig
+    from minpack.store.network import Network
+    from minpack.target import Platform, Target
+
+#: Where each public name lives. They are imported when they are used: `minpack --version` needs none of them.
+_HOMES = {
+    "BaseOptions": "minpack.base.open",
+    "Closure": "minpack.ld.closure",
+    "Delivered": "minpack.deliver",
+    "Delivery": "minpack.deliver",
+    "ElfInfo": "minpack.elf.info",
+    "ElfKind": "minpack.elf.info",
+    "Format": "minpack.deliver",
+    "FoundBy": "minpack.ld.closure",
+    "MinpackError": "minpack.errors",
+    "Network": "minpack.store.network",
+    "Packed": "minpack.pipeline",
+    "Plan": "minpack.plan",
+    "Platform": "minpack.target",
+    "Reference": "minpack.oci.reference",
+    "Request": "minpack.request",
+    "RunConfig": "minpack.request",
+    "Target": "minpack.target",
+    "Walker": "minpack.base.walk",
+    "open_base": "minpack.base.open",
+    "pack": "minpack.pipeline",
+    "parse_reference": "minpack.oci.reference",
+    "read_elf": "minpack.elf.read",
+    "resolve_closure": "minpack.ld.resolve",
+}
+
+__all__ = [
+    "BaseOptions",
+    "Closure",
+    "Delivered",
+    "Delivery",
+    "ElfInfo",
+    "ElfKind",
+    "Format",
+    "FoundBy",
+    "MinpackError",
+    "Network",
+    "Packed",
+    "Plan",
+    "Platform",
+    "Reference",
+    "Request",
+    "RunConfig",
+    "Target",
+    "Walker",
+    "__version__",
+    "open_base",
+    "pack",
+    "parse_reference",
+    "read_elf",
+    "resolve_closure",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (PEP 562)."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,53 @@
+# minpack: `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two workers more than that only wait for each other: the tests start many processes.
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test check unit fmt golden docs bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+$(BIN)/minpack: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev: pyproject.toml $(BIN)/minpack
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/dev ## make .venv with minpack and what its tests use
+
+demo: $(BIN)/minpack ## build a sample, pack it, run it from its image
+	$(BIN)/python samples/demo.py
+
+test: $(VENV)/dev ## run every test that this machine allows, and say what was left out
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+check: $(VENV)/dev ## formatting, lint, types, import rules, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/test_architecture.py tests/test_docs.py
+
+fmt: $(VENV)/dev ## format the code and fix what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(VENV)/dev ## rewrite the golden trees and digests; review the diff
+	$(BIN)/python tests/golden/rewrite.py
+	git --no-pager diff --stat tests/golden
+
+docs: $(VENV)/dev ## rewrite the generated parts of the documentation
+	$(BIN)/python docs/generate.py
+
+bench: $(BIN)/minpack ## measure minpack beside what one would use instead
+	$(BIN)/python benchmarks/bench.py
+
+clean: ## remove what was built, not the virtual environment
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache samples/*/build

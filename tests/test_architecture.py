@@ -1,0 +1,232 @@
+"""The house's rules: imports point down, each library has one home, and the environment is the command line's."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minpack
+
+ROOT = Path(minpack.__file__).parent
+
+#: The rooms from the ground up; a room may import from the floors below its own, never from beside it.
+FLOORS = [
+    {"errors", "_version"},
+    {"digest", "target", "paths", "progress", "content"},
+    {"rootfs", "elf", "beside"},
+    {"tar"},
+    {"store", "apk", "deb"},
+    {"base"},
+    {"ld"},
+    {"needs", "oci", "engine"},
+    {"request"},
+    {"placing"},
+    {"provision"},
+    {"plan", "deliver"},
+    {"pipeline", "base_facts"},
+    {"base_image"},
+    {"report"},
+    {"cli"},
+]
+#: `oci` and `rootfs` answer "which bytes?" and know nothing of "which files?".
+FENCED = {"oci": {"elf", "ld", "needs", "base", "store"}, "rootfs": {"elf", "ld", "needs", "base", "store", "oci"}}
+#: The one place where each library is imported.
+HOMES = {
+    "click": ("cli/",),
+    "docker": ("engine.py",),
+    "requests": ("engine.py",),
+    "urllib3": ("store/",),
+    "rich": ("cli/terminal.py",),
+    "deflate": ("oci/compress.py", "tar/"),
+    "zstandard": ("oci/", "tar/"),
+    "certifi": ("base/scratch.py", "store/"),
+    "tzdata": ("base/scratch.py",),
+    "lief": (),
+    "elftools": (),
+}
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+
+def own_imports(path: Path) -> set[str]:
+    """The rooms that a module imports from, lazily or for types too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minpack."):
+            found.add(str(node.module).split(".")[1])
+        elif isinstance(node, ast.ImportFrom) and node.module == "minpack":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("minpack.")}
+    return found
+
+
+def room_of(path: Path) -> str:
+    """The room a module is in: its package, or its own name at the top."""
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def test_every_module_has_a_floor() -> None:
+    """A new room is put on a floor before it is built."""
+    rooms = {room_of(path) for path in SOURCES} - {"__init__", "__main__"}
+    assert rooms <= set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    """No module imports from its own floor's other rooms or from above."""
+    level = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+    room = room_of(path)
+    if room not in level:
+        return
+    wrong = {
+        target
+        for target in own_imports(path)
+        if target != room and (level[target] >= level[room] or target in FENCED.get(room, ()))
+    }
+    assert not wrong, f"{path.relative_to(ROOT)} ({room}) imports {sorted(wrong)}"
+
+
+@pytest.mark.parametrize("library", sorted(HOMES))
+def test_each_library_has_one_home(library: str) -> None:
+    """A library is imported in its own room alone, so that it can be exchanged there."""
+    users = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == library for name in names):
+                users.append(str(path.relative_to(ROOT)))
+    assert not [user for user in users if not user.startswith(HOMES[library] or ("-",))]
+
+
+FORBIDDEN = {
+    ("os", "environ"),
+    ("os", "getenv"),
+    ("os", "getcwd"),
+    ("sys", "exit"),
+    ("sys", "stdout"),
+    ("sys", "stderr"),
+    ("time", "time"),
+    ("time", "monotonic"),
+    ("time", "gmtime"),
+    ("datetime", "now"),
+    ("datetime", "today"),
+}
+#: A transfer's own deadline is measured with a clock that nothing else depends on.
+ALLOWED = {("store/download.py", "monotonic"), ("store/web.py", "monotonic")}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_command_line_touches_the_process(path: Path) -> None:
+    """`print`, the environment, the clock, the working directory and `sys.exit` are in cli/ alone."""
+    name = str(path.relative_to(ROOT))
+    if name.startswith("cli/"):
+        return
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if (node.value.id, node.attr) in FORBIDDEN and (name, node.attr) not in ALLOWED:
+                found.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "input"):
+            found.add(node.func.id)
+    assert not found
+
+
+#: What costs milliseconds to import, and which runs may pay for it.
+HEAVY = {
+    "click",
+    "docker",
+    "requests",
+    "urllib3",
+    "rich",
+    "lief",
+    "elftools",
+    "zstandard",
+    "cryptography",
+    "certifi",
+    "tarfile",
+    "importlib.resources",
+    "importlib.metadata",
+    "dataclasses",
+    "asyncio",
+    "concurrent.futures",
+    "multiprocessing",
+    "logging",
+    "email",
+    "http",
+    "ssl",
+    "pathlib",
+    "subprocess",
+    "socket",
+}
+
+
+def modules_of(*arguments: str, cwd: Path) -> set[str]:
+    """The modules that a run of the command imports, read from the interpreter's own log."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", "-m", "minpack", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+
+def baseline(cwd: Path) -> set[str]:
+    """What the interpreter imports by itself here (a site may import more)."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", "-c", "pass"], cwd=cwd, capture_output=True, text=True, check=True
+    )
+    return {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+
+def heavy(modules: set[str]) -> set[str]:
+    """The heavy ones among them."""
+    return {module for module in modules if module in HEAVY}
+
+
+def test_version_imports_nothing(tmp_path: Path) -> None:
+    """`minpack --version` is answered before click is imported."""
+    new = modules_of("--version", cwd=tmp_path) - baseline(tmp_path)
+    assert not heavy(new)
+    assert {module for module in new if module.startswith("minpack.")} <= {
+        "minpack._version",
+        "minpack.cli",
+        "minpack.__main__",
+    }
+
+
+def test_a_plain_pack_imports_no_network_and_no_engine(tmp_path: Path) -> None:
+    """Packing a static program imports click and the compressor, no engine, no network, no table drawing."""
+    from support.elfmaker import static_program
+
+    (tmp_path / "app").write_bytes(static_program())
+    new = heavy(modules_of("./app", "-q", cwd=tmp_path) - baseline(tmp_path))
+    assert new <= CLICK | {"deflate"}
+
+
+def test_tree_imports_no_output(tmp_path: Path) -> None:
+    """Showing a closure imports neither compressors nor an engine nor the network."""
+    from support.elfmaker import static_program
+
+    (tmp_path / "app").write_bytes(static_program())
+    new = modules_of("tree", "./app", "--base", "scratch", cwd=tmp_path) - baseline(tmp_path)
+    assert heavy(new) <= CLICK
+    assert not {module for module in new if module.startswith(("minpack.store.download", "minpack.engine", "deflate"))}
+
+
+#: click itself, and the standard modules that it imports.
+CLICK = {"click", "dataclasses", "logging", "pathlib", "importlib.metadata", "email"}
+
+
+def test_exports_are_sorted_and_importable() -> None:
+    """`minpack.__all__` is sorted, has every public name, and each can be imported."""
+    assert minpack.__all__ == sorted(minpack.__all__)
+    assert set(minpack.__all__) == set(minpack._HOMES) | {"__version__"}
+    for name in minpack.__all__:
+        assert getattr(minpack, name) is not None
