@@ -92,7 +92,8 @@ def build(name: str, work: Path) -> Path | None:
 def minpack(work: Path, *arguments: str) -> None:
     """Run minpack in `work` and show the command."""
     print("$ " + shlex.join(("minpack", *arguments)), flush=True)
-    subprocess.run([MINPACK, *arguments], cwd=work, check=True)
+    environment = {key: value for key, value in os.environ.items() if key != "MINPACK_BASE"}
+    subprocess.run([MINPACK, *arguments], cwd=work, env=environment, check=True)
 
 
 def engine_answers() -> bool:
