@@ -100,7 +100,7 @@ class Dynamic:
             end = data.find(b"\0")
             if end < 0 and size >= min(room, MAX_STRING):
                 raise self._window.error(self._at(tag), f"a name has no end within {len(data)} bytes")
-            size *= 8
+            size = min(size * 8, MAX_STRING)
         self._named += end
         if self._named > MAX_STRINGS:
             raise self._window.error(self._at(tag), f"all names together have more than {MAX_STRINGS} bytes")

@@ -51,7 +51,7 @@ def layout_of(bits: int, *, big_endian: bool) -> Layout:
     return Layout(
         bits,
         big_endian,
-        struct.Struct(f"{order}16xHHI{word}{word}{word}IHHH"),
+        struct.Struct(f"{order}16xHHI{word}{word}{word}IHHH6x"),
         struct.Struct(order + ("IIQQQQQQ" if wide else "IIIIIIII")),
         struct.Struct(order + word * 2),
         struct.Struct(f"{order}I"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from minpack.elf.format import DF_1_PIE, DT_DEBUG, DT_FLAGS_1, DT_SONAME, ET_EXEC, PT_DYNAMIC, PT_INTERP, PT_LOAD
 from minpack.elf.info import ElfKind
+from minpack.elf.segments import extent_at
 
 if TYPE_CHECKING:
     from minpack.elf.dynamic import Dynamic
@@ -20,15 +21,12 @@ def is_debug_file(header: Header, segments: tuple[Segment, ...]) -> bool:
     It has the program headers but not the contents: an interpreter or dynamic
     section of no bytes, or an entry point in memory that the file does not fill.
     """
-    for segment in segments:
-        if segment.type in (PT_INTERP, PT_DYNAMIC):
-            if segment.file_size == 0 < segment.memory_size:
-                return True
-        elif segment.type == PT_LOAD and header.entry:
-            into = header.entry - segment.vaddr
-            if segment.file_size <= into < segment.memory_size:
-                return True
-    return False
+    if any(s.file_size == 0 < s.memory_size for s in segments if s.type in (PT_INTERP, PT_DYNAMIC)):
+        return True
+    entry = header.entry
+    if entry == 0 or extent_at(entry, segments) is not None:
+        return False
+    return any(s.vaddr <= entry < s.vaddr + s.memory_size for s in segments if s.type == PT_LOAD)
 
 
 def is_upx(window: Window, header: Header, segments: tuple[Segment, ...]) -> bool:

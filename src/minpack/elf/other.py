@@ -22,8 +22,8 @@ _KNOWN = (
     (b"BZh", "a bzip2 file", _UNPACK),
     (b"PK\x03\x04", "a zip file", _UNPACK),
 )
-#: The bytes below a blank that texts have: tab, line feed, form feed, carriage return, escape.
-_TEXT = b"\t\n\f\r\x1b"
+#: The control characters that texts have none of: all but tab, line feed, form feed, carriage return, escape.
+_NO_TEXT = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\n\f\r\x1b")
 
 
 def what_else(head: bytes) -> tuple[str, str | None]:
@@ -42,6 +42,6 @@ def what_else(head: bytes) -> tuple[str, str | None]:
             return what, hint
     if head[257:262] == b"ustar":
         return "a tar file", _UNPACK
-    if all(byte >= ord(" ") or byte in _TEXT for byte in head):
+    if head.translate(None, _NO_TEXT) == head:
         return "a text file", "name the compiled program, not its source"
     return "no ELF file (it does not start with \\x7fELF)", "name a program built for Linux"

@@ -39,7 +39,7 @@ def foreign_system(
     if found is not None:
         return found
     for segment in segments:
-        if segment.type == PT_NOTE and segment.file_size <= MAX_NOTES:
+        if segment.type == PT_NOTE and 0 < segment.file_size <= MAX_NOTES:
             data = window.peek(segment.offset, segment.file_size)
             found = _named_in(data, header.layout.word, 8 if segment.align == 8 else 4)  # noqa: PLR2004 - gABI
             if found is not None:
