@@ -66,7 +66,7 @@ def base_of(base_name: str, entries: Iterable[Entry]) -> EntriesBase:
 def _add_parents(entries: dict[RootPath, Entry]) -> set[RootPath]:
     """Put in the directories that are not there; their paths."""
     implied: set[RootPath] = set()
-    for path in tuple(entries):
+    for path in (*entries, ROOT):
         for above in (ROOT, *ancestors(path)):
             known = entries.get(above)
             if known is None:

@@ -89,6 +89,8 @@ class _Index:
         """A directory may come again, and the last one counts; nothing else may (OCI image-spec, layer.md)."""
         if known.kind is member.kind is Kind.DIRECTORY:
             return
+        if path == ROOT:
+            raise self._error(member, f"the root would be a {member.kind}")
         place = self.places.get(path)
         before = f"at offset {place}" if place is not None else "as a directory that holds others"
         raise self._error(member, f"it is there twice: as a {member.kind}, and before as a {known.kind} {before}")
@@ -120,8 +122,6 @@ class _Index:
             return Entry(path, kind, 0o777, member.uid, member.gid, link=self._target(member))
         if kind is Kind.HARDLINK:
             return self._linked(member)._replace(path=path)
-        if path == ROOT and kind is not Kind.DIRECTORY:
-            raise self._error(member, f"the root would be a {kind}")
         return Entry(path, kind, member.mode, member.uid, member.gid)
 
     def _target(self, member: Member) -> str:

@@ -28,8 +28,8 @@ def is_header(block: bytes) -> bool:
 def number(field: bytes) -> int | None:
     """The number in a field, octal or GNU's base 256; 0 if it is blank, None if it is no number or negative."""
     if field[0] & 0x80:
-        negative = field[0] & 0x40
-        return None if negative else int.from_bytes(field, "big") & ~(0x80 << 8 * (len(field) - 1))
+        # The rest are negative, or too large for any use; GNU tar and Go disagree on them.
+        return int.from_bytes(field[1:], "big") if field[0] == 0x80 else None  # noqa: PLR2004 - the mark itself
     digits = field.partition(b"\0")[0].strip(b" ")
     if not digits:
         return 0
