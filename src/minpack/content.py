@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+SUM_PIECE = 1 << 20
+
+
 class Reader(Protocol):
     """An open `Content`."""
 
@@ -188,6 +191,20 @@ def read_all(content: Content, limit: int) -> bytes:
     if count != content.size:
         raise ChangedInputError(content.where, content.size, count)
     return bytes(data)
+
+
+def sum_of(content: Content) -> str:
+    """The SHA-256 of all bytes of `content`, in hexadecimal, read in bounded memory."""
+    import hashlib  # noqa: PLC0415
+
+    result = hashlib.sha256()
+    buffer = memoryview(bytearray(min(SUM_PIECE, max(1, content.size))))
+    at = 0
+    with content.open() as reader:
+        while count := reader.readinto_at(buffer, at):
+            result.update(buffer[:count])
+            at += count
+    return result.hexdigest()
 
 
 def reason_of(error: OSError) -> str:

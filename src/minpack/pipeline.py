@@ -10,6 +10,7 @@ from minpack.base.open import SCRATCH, file_sum, open_base
 from minpack.base.overlay import OverlayBase
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
+from minpack.content import sum_of
 from minpack.deliver import Work, deliver
 from minpack.errors import BaseNeededError, MissingLibraryError, WrongTargetError
 from minpack.ld.closure import Environment, Libc
@@ -25,13 +26,14 @@ from minpack.rootfs.tree import Tree
 from minpack.target import Platform, alpine_arch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.base.tree import Base
     from minpack.deliver import Delivered, Delivery
     from minpack.elf.info import ElfInfo
     from minpack.ld.closure import Closure
+    from minpack.paths import RootPath
     from minpack.placing import Placed, Program
     from minpack.plan import Plan
     from minpack.progress import Progress
@@ -51,12 +53,16 @@ class Input(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """What packing gave. `delivered` is None when nothing was to be written."""
+    """What packing gave. `delivered` is None when nothing was to be written.
+
+    `sums` has the SHA-256 of each file, in hexadecimal, if they were asked for.
+    """
 
     plan: Plan
     delivered: Delivered | None
     inputs: tuple[Input, ...]
     notes: tuple[str, ...]
+    sums: Mapping[RootPath, str]
 
 
 class Resolved(NamedTuple):
@@ -73,11 +79,14 @@ def pack(
     options: BaseOptions,
     delivery: Delivery | None,
     progress: Progress = no_progress,
+    *,
+    sums: bool = False,
 ) -> Packed:
     """Make an image of the request's programs.
 
     :param base: what --base names; None for the default.
     :param delivery: where the image goes; None for a plan alone.
+    :param sums: compute the sum of each file, which reads them once more.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
     programs = read_programs(request)
@@ -97,7 +106,9 @@ def pack(
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
         notes = (*opened.notes, *provision.notes, *(delivered.notes if delivered else ()))
-        return Packed(plan, delivered, (base_input(name, opened), *_data_inputs(default)), notes)
+        return Packed(
+            plan, delivered, (base_input(name, opened), *_data_inputs(default)), notes, _sums(plan) if sums else {}
+        )
 
 
 def resolve(program: str, base: str, options: BaseOptions, request: Request, progress: Progress) -> Resolved:
@@ -217,6 +228,11 @@ def _work(plan: Plan, request: Request, progress: Progress) -> Work:
         layers = (("libraries and data", plan.lower), ("program", plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
     return Work(kept, plan.all, plan.config, request.compression, request.threads, progress)
+
+
+def _sums(plan: Plan) -> dict[RootPath, str]:
+    files = (planned.entry for planned in plan.entries)
+    return {entry.path: sum_of(entry.content) for entry in files if entry.content is not None}
 
 
 def base_input(name: str, opened: OpenBase) -> Input:

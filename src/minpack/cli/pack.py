@@ -161,7 +161,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     delivery = None if given["dry_run"] else delivery_of(settings, name, default_reference(name))
     store = StoreSettings(given["offline"], given["mirror"], given["cache_dir"], given["no_cache"], given["sha512"])
     with drawing(quiet=quiet) as progress:
-        packed = pack(request_of(given), given["base"], base_options(store), delivery, progress)
+        packed = pack(request_of(given), given["base"], base_options(store), delivery, progress, sums=as_json)
     if as_json:
         from minpack.report.documents import pack_document  # noqa: PLC0415
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minpack.base.catalog import Offer
     from minpack.base.open import OpenBase
     from minpack.base_facts import BaseFacts
-    from minpack.content import Content
     from minpack.deliver import Delivered
     from minpack.elf.info import ElfInfo
     from minpack.errors import MinpackError
     from minpack.ld.closure import Closure
     from minpack.needs.need import Decision
+    from minpack.paths import RootPath
     from minpack.pipeline import Input, Packed, Resolved
     from minpack.plan import PlannedEntry
-
-PIECE = 1 << 20
 
 
 def pack_document(packed: Packed, notes: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -165,7 +164,7 @@ def _image(packed: Packed) -> dict[str, Any]:
     return {
         "platform": str(plan.config.platform),
         **_digests(packed.delivered),
-        "files": [_file(planned) for planned in plan.entries],
+        "files": [_file(planned, packed.sums) for planned in plan.entries],
         "needs": [_need(decision) for decision in plan.decisions],
     }
 
@@ -192,7 +191,7 @@ def _digests(delivered: Delivered | None) -> dict[str, Any]:
     }
 
 
-def _file(planned: PlannedEntry) -> dict[str, Any]:
+def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]:
     entry, reason = planned.entry, planned.reason
     is_file = entry.kind is Kind.FILE and entry.content is not None
     return {
@@ -202,7 +201,7 @@ def _file(planned: PlannedEntry) -> dict[str, Any]:
         "uid": entry.uid,
         "gid": entry.gid,
         "size": entry.size if is_file else None,
-        "sha256": _sum(entry.content) if is_file and entry.content is not None else None,
+        "sha256": sums.get(entry.path),
         "link": entry.link or None,
         "from": planned.source,
         "package": None,
@@ -214,17 +213,6 @@ def _file(planned: PlannedEntry) -> dict[str, Any]:
             "text": reason.text,
         },
     }
-
-
-def _sum(content: Content) -> str:
-    result = hashlib.sha256()
-    buffer = memoryview(bytearray(min(PIECE, max(1, content.size))))
-    at = 0
-    with content.open() as reader:
-        while count := reader.readinto_at(buffer, at):
-            result.update(buffer[:count])
-            at += count
-    return result.hexdigest()
 
 
 def _need(decision: Decision) -> dict[str, Any]:
