@@ -209,5 +209,5 @@ def sum_of(content: Content) -> str:
 
 def reason_of(error: OSError) -> str:
     """What the system says of `error`, lower case, without number and path."""
-    text = error.strerror or str(error)
+    text = error.strerror or str(error) or "unknown error"
     return text[:1].lower() + text[1:]
