@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from minpack.content import BytesContent
 from minpack.errors import ArchiveError
 from minpack.tar import decompress
-from minpack.tar.decompress import Packing, decompress_to, packing_of
+from minpack.tar.decompress import Packing, decompress_to, limit_for, packing_of
 from support.tarmaker import V7, archive, header, member
 from support.tools import need_tool
 
@@ -243,6 +243,11 @@ def test_the_limit_holds(packing: Packing) -> None:
     packed = PACKERS[packing](DATA)
     assert unpacked(packed, len(DATA)) == DATA
     assert "unpacks to more than" in refused(packed, len(DATA) - 1)
+
+
+def test_the_usual_limit_grows_with_the_file() -> None:
+    """Small files may unpack to a gibibyte, larger ones to 200 times their size, none to more than 16 GiB."""
+    assert [limit_for(size) for size in (100, 10 << 20, 1 << 40)] == [1 << 30, 2000 << 20, 16 << 30]
 
 
 class Counted:

@@ -394,6 +394,13 @@ def test_all_extended_headers_together_are_bounded(monkeypatch: pytest.MonkeyPat
     assert "too large" in refused(archive(*(pax(told) + header(name) for name in "abc")))
 
 
+def test_the_number_of_records_is_bounded() -> None:
+    """A header of a thousand records is read, one more is refused."""
+    told = record(b"a", b"") * 999 + records(path="real")
+    assert members_of(archive(pax(told), header("f")))[0].name == "real"
+    assert "more than 1000 records" in refused(archive(pax(told + record(b"a", b"")), header("f")))
+
+
 def test_the_number_of_headers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tar of more headers than any root file system has is refused."""
     monkeypatch.setattr(read, "MAX_HEADERS", 5)

@@ -370,6 +370,13 @@ def test_a_closed_file_is_an_input_error(tmp_path: Path) -> None:
         open_tarball(file, "x")
 
 
+def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
+    """A file that is open for writing alone gives an error and no traceback."""
+    (tmp_path / "f").write_bytes(b"some bytes")
+    with (tmp_path / "f").open("ab") as file, pytest.raises(InputError, match="cannot read 'x': bad file"):
+        open_tarball(file, "x")
+
+
 MUTABLE = archive(
     directory("./", 0o755),
     directory("./etc/"),

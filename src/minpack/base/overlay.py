@@ -53,8 +53,6 @@ class OverlayBase:
         entry = self.lstat(path)
         if entry is None or entry.kind is not Kind.DIRECTORY:
             return ()
-        if not self._shows_through(path):
-            return self.upper.listdir(path)
         return tuple(sorted({*self.upper.listdir(path), *self.lower.listdir(path)}))
 
     def _shows_through(self, path: RootPath) -> bool:

@@ -58,9 +58,9 @@ def open_tarball(source: str | OpenFile, name: str, *, temporary: str = TEMPORAR
     :param source: a path of this host, or an open file, which may be closed afterwards.
     :param name: what to call the base in messages.
     :param temporary: the directory to unpack in.
-    :raises InputError: it cannot be opened, or is no regular file.
+    :raises InputError: it cannot be opened or read, or is no regular file.
     :raises ArchiveError: it is no tarball, damaged, or holds what could leave its root.
-    :raises BaseError: it cannot be read, or there is no room to unpack it.
+    :raises BaseError: there is no room to unpack it.
     """
     descriptor = _open(source, name)
     try:
@@ -72,9 +72,6 @@ def open_tarball(source: str | OpenFile, name: str, *, temporary: str = TEMPORAR
             descriptor = unpacked
             tar = RangeContent(descriptor, 0, size, name)
         entries, implied = index_of(tar, name)
-    except OSError as error:
-        os.close(descriptor)
-        raise BaseError(name, reason_of(error)) from error
     except BaseException:
         os.close(descriptor)
         raise

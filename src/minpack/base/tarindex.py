@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from minpack.errors import ArchiveError
 
 #: More than any root file system has: each costs memory, and compresses to almost nothing.
-MAX_ENTRIES = 1_000_000
+MAX_ENTRIES = 500_000
 #: The most characters of all paths together.
-MAX_PATHS = 256 * 1024 * 1024
+MAX_PATHS = 64 * 1024 * 1024
 _REMAKE = "minpack unpacks only what every program unpacks alike; make the tarball again with tar"
 
 

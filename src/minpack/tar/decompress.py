@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from minpack.content import Content, Reader
     from minpack.digest import Writable
 
-#: No root file system is larger; whatever unpacks to more is meant to fill a disk.
+#: No root file system unpacks to more than the first, nor to more than the third times its packed size if that is
+#: more than the second; whatever does is meant to fill a disk.
 MAX_UNPACKED = 16 * 1024**3
+UNSUSPICIOUS = 1024**3
+MAX_RATIO = 200
 #: Up to these sizes a gzip file is decompressed in memory at once, in under half the time.
 WHOLE_PACKED = 32 * 1024**2
 WHOLE_UNPACKED = 128 * 1024**2
@@ -76,16 +79,22 @@ def packing_of(content: Content, name: str) -> Packing:
     raise ArchiveError(name, f"it is {what}", "name a .tar, plain or compressed with gzip, xz, bzip2 or zstd")
 
 
-def decompress_to(content: Content, out: Writable, packing: Packing, name: str, limit: int = MAX_UNPACKED) -> int:
+def limit_for(size: int) -> int:
+    """The most bytes that a packed file of `size` bytes may unpack to."""
+    return min(MAX_UNPACKED, max(UNSUSPICIOUS, MAX_RATIO * size))
+
+
+def decompress_to(content: Content, out: Writable, packing: Packing, name: str, limit: int | None = None) -> int:
     """Write the decompressed bytes of `content` to `out`; their number.
 
     :param packing: what `packing_of` says.
     :param name: what to call the tarball in errors.
-    :param limit: the most bytes to write.
+    :param limit: the most bytes to write; by default `limit_for` its size.
     :raises ArchiveError: it is damaged, cut short, has something behind its end, or unpacks to more than `limit`.
     :raises OSError: `out` raises it.
     """
     size = 0
+    limit = limit_for(content.size) if limit is None else limit
     with content.open() as reader:
         for piece in _pieces(reader, content.size, packing, name, limit):
             size += len(piece)

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 ZEROS = bytes(BLOCK)
 #: More headers than any root file system has: each costs memory and time, and compresses to almost nothing.
-MAX_HEADERS = 2_000_000
+MAX_HEADERS = 1_000_000
 #: The most bytes of one extended header or long name; Go's `archive/tar` sets the same limit.
 MAX_EXTENDED = 1024 * 1024
-#: The most bytes of all of them: two million headers of 64 bytes.
+#: The most bytes of all of them: a million headers of 128 bytes.
 MAX_ALL_EXTENDED = 128 * 1024 * 1024
+#: The most records of one header; real ones have a dozen, and each takes time.
+MAX_RECORDS = 1000
 #: Owners are 32 bits wide, and the last number means "unchanged" (chown(2)).
 MAX_ID = 0xFFFFFFFE
 
@@ -191,7 +193,9 @@ class _Tape:
     def _records(self, at: int, data: bytes) -> dict[str, Any]:
         """What a pax header says, as fields of `_Extended`; an empty value takes back what was said before."""
         said: dict[str, Any] = {}
-        for key, value in self._split(at, data):
+        for count, (key, value) in enumerate(self._split(at, data)):
+            if count == MAX_RECORDS:
+                raise self._error(at, "", f"a pax header has more than {MAX_RECORDS} records")
             if key in (b"path", b"linkpath"):
                 said[key.decode()] = value or None
             elif key in (b"size", b"uid", b"gid"):
