@@ -132,7 +132,7 @@ def test_names_do_not_depend_on_the_locale(locale: str, tree: Path) -> None:
         "import sys; from minpack.base.directory import DirectoryBase as D; from minpack.content import read_all;"
         "b = D(sys.argv[1]); print([ascii(n) for n in b.listdir('/')], read_all(b.lstat('/gr\\xf6\\xdfe').content, 99))"
     )
-    environment = {"LC_ALL": locale, "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    environment = {**os.environ, "LC_ALL": locale, "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     done = subprocess.run(
         [sys.executable, "-c", code, str(tree)], env=environment, capture_output=True, text=True, check=True
     )
