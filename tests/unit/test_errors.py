@@ -1,0 +1,271 @@
+"""Every error of minpack says what it cannot do, why, and what to do, for people and for programs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from minpack import errors
+from minpack.errors import (
+    ArchiveError,
+    BaseError,
+    BaseNeededError,
+    ChangedInputError,
+    DownloadError,
+    ElfError,
+    EngineError,
+    ImageError,
+    InputError,
+    InvalidImageError,
+    LibcMismatchError,
+    MalformedElfError,
+    MinpackError,
+    MissingLibraryError,
+    NotElfError,
+    NotInBaseError,
+    NotProgramError,
+    NotTextError,
+    OfflineError,
+    OutputError,
+    PathConflictError,
+    ResolveError,
+    RootfsError,
+    StoreError,
+    SumMismatchError,
+    UnknownBaseError,
+    UnloadableLibraryError,
+    UsageError,
+    WrongTargetError,
+)
+
+SOURCE = Path(errors.__file__).parent
+CLASSES = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and issubclass(value, MinpackError) and value.__module__ == errors.__name__
+}
+MISSING = (("liba.so", "/app", (("/lib", "default"),)), ("libb.so", "/lib/libc.so", ()))
+
+
+class Row(NamedTuple):
+    """An error, its text, and its data for programs."""
+
+    error: MinpackError
+    message: str
+    data: dict[str, object]
+
+
+def plain(cls: type[MinpackError]) -> Row:
+    """A row for a class that is there to be derived from."""
+    return Row(cls("cannot do it: no", "try"), "cannot do it: no", {})
+
+
+ROWS = (
+    plain(MinpackError),
+    plain(ElfError),
+    plain(ResolveError),
+    plain(RootfsError),
+    plain(ImageError),
+    Row(
+        UsageError("--user", "x:", "no group", "write 1:2"),
+        "cannot use --user 'x:': no group",
+        {"option": "--user", "value": "x:", "reason": "no group"},
+    ),
+    Row(
+        InputError("a", "is a directory"), "cannot read 'a': is a directory", {"path": "a", "reason": "is a directory"}
+    ),
+    Row(
+        NotElfError("a", "a text file", "build it"),
+        "cannot read 'a' as an ELF program: it is a text file",
+        {"path": "a", "what": "a text file"},
+    ),
+    Row(
+        MalformedElfError("a", 32, "no"),
+        "cannot read 'a': malformed ELF file: no (at offset 32)",
+        {"path": "a", "offset": 32, "reason": "no"},
+    ),
+    Row(
+        NotProgramError("a.o", "an object file", "link it"),
+        "cannot pack 'a.o': it is an object file",
+        {"path": "a.o", "what": "an object file"},
+    ),
+    Row(
+        MissingLibraryError("app", "alpine", MISSING, "install it"),
+        "cannot pack 'app' on alpine: missing liba.so, libb.so\n"
+        "  liba.so, needed by /app, is in none of:\n"
+        "    /lib  (default)\n"
+        "  libb.so, needed by /lib/libc.so, is in none of:",
+        {"program": "app", "base": "alpine", "missing": MISSING},
+    ),
+    Row(
+        UnloadableLibraryError("/lib/a.so", "/app", "it is a text file"),
+        "cannot load '/lib/a.so', needed by /app: it is a text file",
+        {"path": "/lib/a.so", "needed_by": "/app", "reason": "it is a text file"},
+    ),
+    Row(
+        LibcMismatchError("app", "/lib/ld.so", "glibc", "alpine", "musl", "use debian"),
+        "cannot pack 'app': it needs glibc (/lib/ld.so), and alpine has musl",
+        {"program": "app", "interpreter": "/lib/ld.so", "libc": "glibc", "base": "alpine", "base_libc": "musl"},
+    ),
+    Row(
+        LibcMismatchError("app", "/lib/ld.so", "glibc", "scratch", "", "use debian"),
+        "cannot pack 'app': it needs glibc (/lib/ld.so), and scratch has no C library",
+        {"program": "app", "interpreter": "/lib/ld.so", "libc": "glibc", "base": "scratch", "base_libc": ""},
+    ),
+    Row(
+        WrongTargetError("a", "x86_64", "s390x"),
+        "cannot use 'a': it is for s390x, and x86_64 is wanted",
+        {"path": "a", "wanted": "x86_64", "got": "s390x"},
+    ),
+    Row(
+        BaseNeededError("app", "/lib/ld.so", "name one"),
+        "cannot pack 'app': it is dynamically linked (/lib/ld.so) and no base was named",
+        {"program": "app", "interpreter": "/lib/ld.so"},
+    ),
+    Row(BaseError("b", "no"), "cannot read base 'b': no", {"base": "b", "reason": "no"}),
+    Row(UnknownBaseError("b", "no"), "cannot read base 'b': no", {"base": "b", "reason": "no"}),
+    Row(ArchiveError("b", "no"), "cannot read base 'b': no", {"base": "b", "reason": "no"}),
+    Row(
+        NotInBaseError("b", "/etc/x", "which it needs", "add it"),
+        "cannot read base 'b': it has no /etc/x, which it needs",
+        {"base": "b", "reason": "it has no /etc/x, which it needs", "path": "/etc/x"},
+    ),
+    Row(StoreError("/c", "no"), "cannot use store '/c': no", {"path": "/c", "reason": "no"}),
+    Row(
+        DownloadError("u:x", "no", status=404),
+        "cannot download u:x: no",
+        {"url": "u:x", "reason": "no", "status": 404},
+    ),
+    Row(
+        OfflineError("u:x"),
+        "cannot download u:x: --offline was given and it is not in the store",
+        {"url": "u:x", "reason": "--offline was given and it is not in the store", "status": None},
+    ),
+    Row(
+        SumMismatchError("x", "sha256", "aa", "bb", "again"),
+        "cannot verify x: its sha256 differs\n  expected aa\n  actual   bb",
+        {"what": "x", "algorithm": "sha256", "expected": "aa", "actual": "bb"},
+    ),
+    Row(
+        PathConflictError("/a", "a file", "a directory"),
+        "cannot place '/a': a directory, and there is already a file",
+        {"path": "/a", "first": "a file", "second": "a directory"},
+    ),
+    Row(
+        InvalidImageError("i", ("one", "two")),
+        "cannot accept 'i': it is not a valid image\n  one\n  two",
+        {"image": "i", "issues": ("one", "two")},
+    ),
+    Row(
+        NotTextError("\udcff"),
+        "cannot put '\\udcff' into an image's configuration: it is no UTF-8",
+        {"text": "\udcff"},
+    ),
+    Row(
+        ChangedInputError("a", 2, 1),
+        "cannot pack 'a': it changed while it was read (2 bytes planned, 1 read)",
+        {"path": "a", "planned": 2, "actual": 1},
+    ),
+    Row(OutputError("a", "no"), "cannot write 'a': no", {"path": "a", "reason": "no"}),
+    Row(EngineError("load it", "no"), "cannot load it: no", {"reason": "no"}),
+)
+
+
+def drawn() -> dict[str, tuple[str | None, int]]:
+    """The tree in the module's docstring: each class, its parent, and its exit code, given or the parent's."""
+    found: dict[str, tuple[str | None, int]] = {}
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"    ([│├└─ ]*)(\w+Error)\b(?:.*?(?:exit |exit_code = )(\d+))?", line)
+        if match is None:
+            continue
+        del above[len(match[1]) // 4 :]
+        parent = above[-1] if above else None
+        found[match[2]] = parent, int(match[3]) if match[3] else found[str(parent)][1]
+        above.append(match[2])
+    return found
+
+
+def test_the_drawing_is_the_tree() -> None:
+    """The docstring draws every class below its parent, with its exit code, and no other."""
+    parents = {
+        name: (next((base.__name__ for base in cls.__bases__ if issubclass(base, MinpackError)), None), cls.exit_code)
+        for name, cls in CLASSES.items()
+    }
+    assert drawn() == parents
+
+
+def test_every_class_has_a_row() -> None:
+    """A class that this test does not make is a class whose text nobody has looked at."""
+    assert {type(row.error).__name__ for row in ROWS} == set(CLASSES)
+
+
+def test_no_error_is_defined_elsewhere() -> None:
+    """All errors of minpack are in one module."""
+    elsewhere = [
+        f"{path.name}: {node.name}"
+        for path in SOURCE.rglob("*.py")
+        if path.name != "errors.py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+        and {ast.unparse(base).split(".")[-1] for base in node.bases} & CLASSES.keys()
+        # click has a class of the same name as one of ours.
+        and "click" not in ast.unparse(node.bases[0])
+    ]
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row.error).__name__)
+def test_texts_and_data_are_as_promised(row: Row) -> None:
+    """The text is the sentence it should be, `str` gives it too, and the data are those the error was made from."""
+    assert row.error.message == str(row.error) == row.message
+    assert row.error.data == row.data
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row.error).__name__)
+def test_texts_have_one_form(row: Row) -> None:
+    """``cannot <verb> <object>: <reason>``, without a full stop; the hint tells what to do, or is left out."""
+    first = row.error.message.split("\n")[0]
+    assert re.fullmatch(r"cannot [a-z]+ .+: .+[^.]", first)
+    hint = row.error.hint
+    assert hint is None or (hint[:1].islower() and not hint.endswith("."))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row.error).__name__)
+def test_data_are_fit_for_json(row: Row) -> None:
+    """Programs can read the data, also where a name is no UTF-8."""
+    again = json.loads(json.dumps(row.error.data))
+    assert again == json.loads(json.dumps(row.data))
+    assert json.dumps(row.error.data).isascii()
+
+
+def test_kinds_are_names_in_kebab_case() -> None:
+    """The kind follows from the class's name, and no two classes share one."""
+    kinds = {type(row.error): row.error.kind for row in ROWS}
+    assert kinds[MissingLibraryError] == "missing-library"
+    assert kinds[MalformedElfError] == "malformed-elf"
+    assert kinds[NotInBaseError] == "not-in-base"
+    assert kinds[MinpackError] == "minpack"
+    assert len(set(kinds.values())) == len(CLASSES)
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", kind) for kind in kinds.values())
+
+
+def test_verbs_can_be_told() -> None:
+    """A file that should have been written or listed is not said to be unreadable."""
+    assert str(InputError("a", "no", verb="list")) == "cannot list 'a': no"
+
+
+def test_odd_names_are_shown_escaped() -> None:
+    """A path that would change a terminal's colours, or is no text, is shown as it is written in Python."""
+    assert str(InputError("\x1b[31m\udcff", "no")) == r"cannot read '\x1b[31m\udcff': no"
+
+
+def test_an_option_without_a_value_is_named_alone() -> None:
+    """Where no value was given, none is shown."""
+    assert str(UsageError("--base", "", "no base was named")) == "cannot use --base: no base was named"
