@@ -24,7 +24,8 @@ Behaviours, each for one answer, in the order given; after them the file is serv
 Switches: `ranges` (Range is understood), `etag` (a strong ETag is sent),
 `modified` (Last-Modified is sent), `lengths` (Content-Length is sent),
 `chunked` (bodies come in chunks). As a proxy it serves requests for other
-hosts from its own files. With `certificate`, a PEM file of certificate and
+hosts from its own files, and answers CONNECT with what was added as
+``host:port``, without ever making a tunnel. With `certificate`, a PEM file of certificate and
 key, it speaks TLS.
 """
 
@@ -218,7 +219,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path if "://" in self.path else self.path
-        found = self.mirror.take(Request("GET", path, self.headers))
+        found = self.mirror.take(Request(self.command, path, self.headers))
         if found is None:
             self.answer(404, b"not found\n", {})
             return
@@ -227,6 +228,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.serve(content)
         else:
             behaviour.act(self, content)
+
+    def do_CONNECT(self) -> None:
+        self.do_GET()
 
     def answer(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.start(code, {**headers, "Content-Length": str(len(body))})

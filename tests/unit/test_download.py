@@ -176,6 +176,15 @@ def test_a_damaged_record_costs_a_download(mirror: Mirror, store: Store, network
     assert len(mirror.requests) == 4
 
 
+def test_a_record_cannot_lead_out_of_the_store(mirror: Mirror, store: Store, network: Network, directory: Path) -> None:
+    """What a record names that is no sum is neither opened nor removed."""
+    outside = directory.parent / "outside.blob"
+    outside.write_bytes(b"mine")
+    store.keep_record(f"sha512-{SHA512}", "minpack.sum/1", {"sha256": "../outside"})
+    assert bring(mirror.add("/file", DATA), store, network) == ()
+    assert outside.read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize("offline", [True, False])
 def test_offline_asks_nobody(mirror: Mirror, store: Store, network: Network, *, offline: bool) -> None:
     """With --offline a file that is not there is an error of its own, and no request is made."""
@@ -257,6 +266,7 @@ def test_other_statuses_are_final(mirror: Mirror, store: Store, network: Network
     with pytest.raises(DownloadError, match=f"HTTP {code}") as caught:
         bring(mirror.add("/file", DATA, status(code)), store, network)
     assert caught.value.status == code
+    assert ("does not have it" in (caught.value.hint or "")) == (code in (404, 410))
     assert len(mirror.requests) == 1
 
 
@@ -538,6 +548,18 @@ def test_redirects_stay_on_the_web(mirror: Mirror, store: Store, network: Networ
     assert "secret" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "target", ["http://u:secret@[", "http://u:secret@127.0.0.1:99999/", "http://u:secret@127.0.0.1:1/"]
+)
+def test_a_redirect_shows_no_password(mirror: Mirror, store: Store, network: Network, target: str) -> None:
+    """What goes wrong behind a redirect is an error of the address that was asked for."""
+    url = mirror.add("/a", DATA, always(redirect(target)))
+    with pytest.raises(DownloadError) as caught:
+        bring(url, store, network)
+    assert caught.value.url == url
+    assert "secret" not in caught.value.message
+
+
 def test_a_login_is_sent_to_its_server_alone(mirror: Mirror, store: Store, network: Network) -> None:
     """User and password go to the origin they are for, and no further."""
     with Mirror() as other:
@@ -568,8 +590,8 @@ def test_no_proxy_is_honoured(mirror: Mirror, store: Store, network: Network, no
     ("proxy", "reason"),
     [
         ("closed", "the proxy cannot be used: connection refused"),
-        ("socks5://127.0.0.1:1", "unsupported scheme"),
-        ("http://[", "the address cannot be used"),
+        ("socks5://me:secret@127.0.0.1:1", "its scheme is neither"),
+        ("http://me:secret@[", "the proxy cannot be used: it is no usable address"),
     ],
 )
 def test_a_bad_proxy_is_named(store: Store, network: Network, proxy: str, reason: str) -> None:
@@ -579,6 +601,15 @@ def test_a_bad_proxy_is_named(store: Store, network: Network, proxy: str, reason
     with pytest.raises(DownloadError, match=reason) as caught:
         bring("http://example.invalid/x", store, network._replace(proxies={"http": proxy}))
     assert "secret" not in caught.value.message
+
+
+def test_a_proxys_words_are_printable(mirror: Mirror, store: Store, network: Network) -> None:
+    """What a proxy says when it refuses is shown, without the control characters in it."""
+    mirror.add("example.invalid:443", b"", always(raw(b"HTTP/1.1 407 Pay \x1b[31mfirst\r\n\r\n")))
+    with pytest.raises(DownloadError, match=r"the proxy cannot be used: .*407 Pay  ?.31mfirst") as caught:
+        bring("https://example.invalid/x", store, network._replace(proxies={"https": mirror.url}))
+    assert caught.value.message.isprintable()
+    assert mirror.requests[0].method == "CONNECT"
 
 
 def closed_port() -> int:

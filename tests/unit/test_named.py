@@ -222,6 +222,17 @@ def test_a_given_sum_overrides_any_other(mirror: Mirror, store: Store, name: str
     get(name, mirror, store, sha512=given, offline=True)
 
 
+def test_a_given_sum_makes_the_known_size_void(mirror: Mirror, store: Store) -> None:
+    """A file longer than the catalogue says is fine if it has the sum that the caller gave."""
+    release = find_release("alpine-3.20.3", "x86_64")
+    assert release is not None
+    assert release.size is not None
+    data = bytes(release.size + 1)
+    mirror.add(f"/alpine/{release.path}", data)
+    base = get("alpine-3.20.3", mirror, store, sha512=hashlib.sha512(data).hexdigest())
+    assert (base.size, base.release.size) == (len(data), None)
+
+
 def test_a_given_sum_applies_to_a_branch_of_the_mirror(mirror: Mirror, store: Store) -> None:
     """For a branch that no catalogue knows the list says which file, and the caller which bytes."""
     publish(mirror, sha512=ZEROS)
@@ -403,6 +414,16 @@ def test_a_damaged_record_of_a_release_does_not_count(mirror: Mirror, store: Sto
             get("alpine-3.25", mirror, store, offline=True)
         with pytest.raises(OfflineError):
             get("alpine-3.25.0", mirror, store, offline=True)
+
+
+def test_a_record_of_another_release_does_not_count(mirror: Mirror, store: Store) -> None:
+    """A record under an exact release's name must be about that release."""
+    publish(mirror, "3.25.1")
+    get("alpine-3.25.1", mirror, store)
+    values = {"version": "3.25.1", "sha512": SHA512, "size": ""}
+    store.keep_record("base-alpine-3.25-3.25.0-x86_64", "minpack.base/1", values)
+    with pytest.raises(OfflineError):
+        get("alpine-3.25.0", mirror, store, offline=True)
 
 
 def test_lists_are_read_as_alpine_writes_them() -> None:

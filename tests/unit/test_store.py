@@ -356,6 +356,7 @@ def test_a_part_is_one_processs_own(store: Store, directory: Path, *, keeps: boo
             # The blob stays open, and yet the lock is free.
             blob = part.keep(part.sum("sha256"))
             thread.join(20)
+            assert sizes == [0]
             blob.close()
     thread.join(20)
     assert sizes == [0 if keeps else 4]

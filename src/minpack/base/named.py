@@ -110,21 +110,22 @@ def fetch_named_base(
 
 def _wanted(release: Release, url: str) -> Wanted:
     algorithm, hexadecimal = ("sha512", release.sha512) if release.sha512 else ("sha256", release.sha256)
-    return Wanted(url, algorithm, hexadecimal, _mismatch_hint(release, url), release.size, _TARBALL_LIMIT)
+    return Wanted(url, algorithm, hexadecimal, _mismatch_hint(release), release.size, _TARBALL_LIMIT)
 
 
-def _mismatch_hint(release: Release, url: str) -> str:
+def _mismatch_hint(release: Release) -> str:
+    published = f"{MIRROR}/{release.path}.sha512"
     match release.verified:
         case "given":
-            return f"compare --base-sha512 with {url}.sha512; else the mirror or a proxy changed the file"
+            return f"compare --base-sha512 with {published}; else the mirror or a proxy changed the file"
         case "server":
             return "the mirror contradicts itself or a proxy changed the file; try again, or another --mirror"
         case "bytes" | "published-twice":
             return "the mirror or a proxy changed the file; try another --mirror"
         case _:
             return (
-                "minpack's catalogue may be wrong here, its sum of this file was copied by hand: compare with"
-                f" {url}.sha512, and give the right one with --base-sha512"
+                "minpack's catalogue may be wrong here, its sum was never checked against the file itself: compare"
+                f" with {published}, and give the right one with --base-sha512"
             )
 
 
@@ -238,8 +239,11 @@ def _advice(name: str, arch: str, today: str) -> str:
             "there are no Debian or Ubuntu bases by name; give a root file system as a tarball or directory,"
             " or / for this host's own"
         )
-    names = [offer.name for offer in catalogue()] + [release.name for release in releases() if release.arch == arch]
-    near = get_close_matches(name.lower(), names, 3)
-    question = f"did you mean {' or '.join(near)}? " if near else ""
-    fitting = ", ".join(fitting_bases(arch, today)) or "none"
-    return f"{question}Bases for {arch}: {fitting}"
+    if (asked := parse_name(name)) is not None:
+        newest = find_release(f"alpine-{asked.branch}", arch)
+        near = [newest.name] if newest is not None else []
+    else:
+        names = [offer.name for offer in catalogue()] + [release.name for release in releases() if release.arch == arch]
+        near = get_close_matches(name.lower(), names, 1)
+    question = f"did you mean {near[0]}? " if near else ""
+    return f"{question}Bases for {arch}: {', '.join(fitting_bases(arch, today)) or 'none'}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import DownloadError
 from minpack.progress import no_progress
-from minpack.store.web import HINT, PassingError, Web, in_words
+from minpack.store.web import HINT, PassingError, Web, in_words, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,10 @@ _HEADWAY = 1 << 20
 
 #: Statuses that may be others soon: time out, too early, too many requests; and all of the server's own errors.
 _PASSING = (408, 425, 429)
+
+#: Not found, gone.
+_GONE = (404, 410)
+_GONE_HINT = "the server does not have it, or not any more; name another one with --mirror"
 
 
 def download(
@@ -155,10 +159,10 @@ class _Transfer:
         if status == _OK:
             self._restart(_validator(response))
             return
-        reason = f"HTTP {status} {_printable(response.reason)}".rstrip()
+        reason = f"HTTP {status} {printable(response.reason or '')}".rstrip()
         if status in _PASSING or status >= _SERVER_ERROR:
             raise PassingError(reason, _retry_after(response))
-        raise DownloadError(self._url, reason, HINT, status=status)
+        raise DownloadError(self._url, reason, _GONE_HINT if status in _GONE else HINT, status=status)
 
     def _continues(self, response: BaseHTTPResponse) -> bool:
         match = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""), re.ASCII)
@@ -209,7 +213,3 @@ def _validator(response: BaseHTTPResponse) -> str:
 def _retry_after(response: BaseHTTPResponse) -> float | None:
     text = response.headers.get("Retry-After", "").strip()
     return float(text) if re.fullmatch(r"\d{1,6}", text, re.ASCII) else None
-
-
-def _printable(text: str | None) -> str:
-    return "".join(c for c in text or "" if c.isprintable())[:80]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: More bytes than any base or package has.
 SIZE_LIMIT = 4 << 30
 
+_SPELLED = {"sha256": "SHA-256", "sha512": "SHA-512"}
+
 _SUM_SCHEMA = "minpack.sum/1"
 _PART_SCHEMA = "minpack.part/1"
 
@@ -106,7 +108,7 @@ def _bring(wanted: Wanted, part: Part, store: Store, network: Network, progress:
     store.drop_record(name)
     if actual != wanted.hex:
         part.clear()
-        raise SumMismatchError(wanted.url, wanted.algorithm.upper(), wanted.hex, actual, wanted.hint)
+        raise SumMismatchError(wanted.url, _SPELLED[wanted.algorithm], wanted.hex, actual, wanted.hint)
     sha256 = part.sum("sha256")
     if wanted.algorithm != "sha256":
         store.keep_record(f"{wanted.algorithm}-{wanted.hex}", _SUM_SCHEMA, {"sha256": sha256})

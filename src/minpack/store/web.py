@@ -53,14 +53,16 @@ class Web:
         """
         here = url
         for _ in range(_MOST_REDIRECTS + 1):
-            response = self._ask(here, headers)
+            with in_words(url):
+                response = self._ask(here, headers)
             if response.status not in _REDIRECTS:
                 return response
             response.close()
             with in_words(url):
                 there = urljoin(here, response.headers.get("Location", ""))
                 if not there.startswith("https:" if here.startswith("https:") else ("http:", "https:")):
-                    raise DownloadError(url, f"the server redirects to {_shown(there)}, which is not safe", HINT)
+                    shown = printable(_without_login(there))
+                    raise DownloadError(url, f"the server redirects to {shown}, which is not safe", HINT)
             here = there
         raise DownloadError(url, f"the server redirects more than {_MOST_REDIRECTS} times", HINT)
 
@@ -77,10 +79,9 @@ class Web:
         if login and url.startswith(f"{origin}/"):
             all_headers.update(make_headers(basic_auth=login))
         timeout = Timeout(connect=self._network.connect_timeout, read=self._network.read_timeout)
-        with in_words(url):
-            return self._manager(url).request(
-                "GET", url, headers=all_headers, timeout=timeout, retries=False, redirect=False, preload_content=False
-            )
+        return self._manager(url).request(
+            "GET", url, headers=all_headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+        )
 
     def _manager(self, url: str) -> PoolManager:
         parts = urlsplit(url)
@@ -103,6 +104,7 @@ def in_words(url: str) -> Generator[None]:
         yield
     except (HTTPError, ValueError, OSError) as error:
         reason, passing = _reason(error)
+        reason = printable(reason)
         if passing:
             raise PassingError(reason) from error
         raise DownloadError(url, reason, HINT) from error
@@ -115,23 +117,29 @@ def _reason(error: BaseException) -> tuple[str, bool]:
     match error:
         case urllib3.ProxyError():
             reason, passing = _reason(error.original_error)
-            return f"the proxy cannot be used: {reason}", passing
+            answer = f"the proxy cannot be used: {reason}", passing
         case urllib3.NameResolutionError(__cause__=OSError() as cause):
-            return f"the host name cannot be resolved ({reason_of(cause)})", cause.errno == socket.EAI_AGAIN
+            answer = f"the host name cannot be resolved ({reason_of(cause)})", cause.errno == socket.EAI_AGAIN
         case urllib3.NewConnectionError(__cause__=OSError() as cause):
-            return reason_of(cause), True
+            answer = reason_of(cause), True
         case urllib3.ConnectTimeoutError():
-            return "timed out while connecting", True
+            answer = "timed out while connecting", True
         case urllib3.ReadTimeoutError():
-            return "timed out: the server stopped sending", True
+            answer = "timed out: the server stopped sending", True
         case urllib3.SSLError():
-            return _tls_reason(error)
+            answer = _tls_reason(error)
         case urllib3.ProtocolError():
-            return "the connection broke", True
+            answer = "the connection broke", True
+        case urllib3.ProxySchemeUnknown():
+            answer = "its scheme is neither http nor https", False
         case OSError():
-            return reason_of(error), False
+            answer = reason_of(error), False
+        case ValueError():
+            # Not its text: that may have a password in it.
+            answer = "it is no usable address, or redirects to none", False
         case _:
-            return f"the address cannot be used ({error})", False
+            answer = "the server's answer makes no sense", False
+    return answer
 
 
 def _tls_reason(error: BaseException) -> tuple[str, bool]:
@@ -141,14 +149,19 @@ def _tls_reason(error: BaseException) -> tuple[str, bool]:
     return "the TLS connection failed", True
 
 
-def _shown(url: str) -> str:
-    """`url` without user and password, in quotes."""
+def printable(text: str) -> str:
+    """`text` of a server as it may be shown: short and without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text[:200])
+
+
+def _without_login(url: str) -> str:
     parts = urlsplit(url)
-    return repr(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _new_manager(scheme: str, proxy: str, ca_file: str) -> PoolManager:
     from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
+    from urllib3.exceptions import ProxyError  # noqa: PLC0415
 
     context = _tls_context(ca_file) if scheme == "https" or proxy.startswith("https:") else None
     if not proxy:
@@ -156,9 +169,11 @@ def _new_manager(scheme: str, proxy: str, ca_file: str) -> PoolManager:
     proxy_scheme, _, place = (proxy if "://" in proxy else f"http://{proxy}").partition("://")
     login, _, place = place.rpartition("@")
     headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
-    return ProxyManager(
-        f"{proxy_scheme}://{place}", proxy_headers=headers, ssl_context=context, proxy_ssl_context=context
-    )
+    address = f"{proxy_scheme}://{place}"
+    try:
+        return ProxyManager(address, proxy_headers=headers, ssl_context=context, proxy_ssl_context=context)
+    except ValueError as error:
+        raise ProxyError(address, error) from error
 
 
 def _tls_context(ca_file: str) -> ssl.SSLContext:
