@@ -70,7 +70,7 @@ def fetch_named_base(
     network: Network,
     today: str,
     mirror: str = MIRROR,
-    sha512: str = "",
+    sha512: str | None = None,
     progress: Progress = no_progress,
 ) -> FetchedBase:
     """The tarball of the base `name` for `arch`, Alpine's name of an architecture.
@@ -90,7 +90,7 @@ def fetch_named_base(
     if asked is None:
         raise UnknownBaseError(name, "no base has that name", _advice(name, arch, today))
     mirror, network = _address(mirror, network)
-    given = _given(sha512)
+    given = _given(sha512 or "")
     release = find_release(name, arch)
     if release is None and given and asked.release:
         release = Release(asked.branch, asked.release, arch, given, "", None, "given")
