@@ -1,0 +1,292 @@
+"""The load proof: every symbol the loader would look up, looked up in the same order by the same rules.
+
+It is driven by relocations: only what one names is ever looked up. The rules
+are those of glibc (`elf/dl-lookup.c`, `elf/dl-version.c`, `elf/do-rel.h`) and
+of musl (`ldso/dynlink.c`, find_sym2 and do_relocs).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.elf.symbols import read_symbols
+from minpack.ld.closure import Libc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from minpack.elf.symbols import Definition, Reference, Symbols
+    from minpack.ld.closure import Closure, LoadedObject
+
+STB_LOCAL, STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE = 0, 1, 2, 10
+STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC = 0, 1, 2, 5, 6, 10
+STV_INTERNAL, STV_HIDDEN = 1, 2
+SHN_ABS = 0xFFF1
+HIDDEN, VERSION_MASK = 0x8000, 0x7FFF
+#: Indexes up to this are the file's own base version and its first one (elf/dl-lookup.c, check_match).
+LAST_UNVERSIONED = 2
+_GLIBC_TYPES = frozenset((STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC))
+_MUSL_TYPES = _GLIBC_TYPES - {STT_GNU_IFUNC}
+_BINDS = frozenset((STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE))
+EM_MIPS, STO_MIPS_PLT = 8, 8
+#: Names that libraries built for musl before 1.2.4 still ask for; libc answers to the plain ones (get_lfs64).
+_LFS64 = frozenset(
+    b"aio_cancel aio_error aio_fsync aio_read aio_return aio_suspend aio_write alphasort creat fallocate fgetpos fopen"
+    b" freopen fseeko fsetpos fstat fstatat fstatfs fstatvfs ftello ftruncate ftw getdents getrlimit glob globfree"
+    b" lio_listio lockf lseek lstat mkostemp mkostemps mkstemp mkstemps mmap nftw open openat posix_fadvise"
+    b" posix_fallocate pread preadv prlimit pwrite pwritev readdir scandir sendfile setrlimit stat statfs statvfs"
+    b" tmpfile truncate versionsort".split()
+)
+
+
+class Unbound(NamedTuple):
+    """A symbol that nothing in scope defines; `version` is empty where none was asked for.
+
+    Fatal ones keep the program from starting, the others (lazy calls under
+    glibc) end it when they are called.
+    """
+
+    symbol: str
+    version: str
+    needed_by: str
+    fatal: bool
+
+
+class MissingVersion(NamedTuple):
+    """A version that `file` should define and does not; `newest` is the newest of its kind that it has."""
+
+    version: str
+    file: str
+    needed_by: str
+    newest: str
+
+
+class Proof(NamedTuple):
+    """What was proved; the closure loads if there is nothing fatal. `looked_up` counts distinct look-ups."""
+
+    unbound: tuple[Unbound, ...]
+    versions: tuple[MissingVersion, ...]
+    problems: tuple[str, ...]
+    looked_up: int
+
+    @property
+    def loads(self) -> bool:
+        """Whether the program would start."""
+        return not self.versions and not self.problems and not any(u.fatal for u in self.unbound)
+
+
+class _Member(NamedTuple):
+    """An object in scope with its symbols."""
+
+    loaded: LoadedObject
+    symbols: Symbols
+
+
+def prove(closure: Closure) -> Proof:
+    """What the loader would look up for the closure, and what it would not find.
+
+    :raises MalformedElfError: a table of an object cannot be true.
+    """
+    if closure.libc is None or closure.interpreter is None:
+        return Proof((), (), (), 0)
+    named = {edge.path for edge in closure.edges}
+    scope = tuple(
+        _Member(loaded, _symbols(loaded))
+        for loaded in closure.objects
+        if loaded is not closure.interpreter or loaded.path in named
+    )
+    if closure.libc is Libc.MUSL:
+        return _prove_musl(scope, closure)
+    return _prove_glibc(scope, closure)
+
+
+def _symbols(loaded: LoadedObject) -> Symbols:
+    content = loaded.entry.content
+    assert content is not None, f"internal error: {loaded.entry.path} has no content"
+    return read_symbols(content, loaded.entry.path)
+
+
+class _Scope:
+    """Which objects define which of the names that are asked for, in the order they are searched."""
+
+    def __init__(self, members: Sequence[_Member]) -> None:
+        self.members = members
+        wanted = {reference.name for member in members for reference in member.symbols.references}
+        self._providers: dict[bytes, list[int]] = {}
+        for position, member in enumerate(members):
+            for name in member.symbols.names.keys() & wanted:
+                self._providers.setdefault(name, []).append(position)
+
+    def providers(self, name: bytes) -> Sequence[int]:
+        """The positions of the objects whose hash tables lead to `name`."""
+        return self._providers.get(name, ())
+
+
+def _look_up(
+    closure: Closure,
+    members: Sequence[_Member],
+    accepts: Callable[[Symbols, Reference], bool],
+    *,
+    skips: Callable[[Reference], bool],
+    may_be_lazy: bool,
+) -> tuple[list[Unbound], int]:
+    """Look up every reference of every object but the loader's own, which it has bound itself before."""
+    scope = _Scope(members)
+    known: dict[tuple[bytes, str, bool, str, int], bool] = {}
+    unbound: list[Unbound] = []
+    for position, member in enumerate(members):
+        if member.loaded is closure.interpreter:
+            continue
+        symbolic = position if may_be_lazy and member.symbols.symbolic and position else 0
+        for reference in member.symbols.references:
+            if skips(reference):
+                continue
+            key = (reference.name, reference.version, reference.hidden, reference.kind, symbolic)
+            found = known.get(key)
+            if found is None:
+                found = known[key] = _is_bound(scope, reference, accepts, symbolic)
+            if found or (reference.section == 0 and reference.info >> 4 == STB_WEAK):
+                continue
+            lazy = may_be_lazy and reference.lazy and not member.symbols.bind_now
+            text = reference.name.decode("utf-8", "surrogateescape")
+            unbound.append(Unbound(text, reference.version, member.loaded.path, not lazy))
+    return list(dict.fromkeys(unbound)), len(known)
+
+
+def _is_bound(
+    scope: _Scope, reference: Reference, accepts: Callable[[Symbols, Reference], bool], symbolic: int
+) -> bool:
+    """Whether an object in scope defines it; a COPY relocation does not look into the program itself."""
+    members = scope.members
+    if symbolic and accepts(members[symbolic].symbols, reference):
+        return True
+    first = 1 if reference.kind == "copy" else 0
+    return any(
+        accepts(members[position].symbols, reference)
+        for position in scope.providers(reference.name)
+        if position >= first
+    )
+
+
+def _prove_glibc(scope: Sequence[_Member], closure: Closure) -> Proof:
+    versions = _missing_versions(scope, closure)
+    unbound, looked_up = _look_up(closure, scope, _glibc_accepts, skips=_glibc_skips, may_be_lazy=True)
+    lacking = {(missing.version, missing.needed_by) for missing in versions}
+    unbound = [u._replace(fatal=u.fatal or (u.version, u.needed_by) in lacking) for u in unbound]
+    return Proof(tuple(unbound), versions, (), looked_up)
+
+
+def _missing_versions(scope: Sequence[_Member], closure: Closure) -> tuple[MissingVersion, ...]:
+    """Version nodes that are needed and not defined (elf/dl-version.c, match_symbol): fatal even where all is lazy.
+
+    A file without any version definitions only earns a warning from the loader.
+    """
+    by_name: dict[str, _Member] = {}
+    for member in scope:
+        for name in (member.loaded.info.soname, member.loaded.name, member.loaded.path):
+            if name is not None:
+                by_name.setdefault(name, member)
+    by_path = {member.loaded.path: member for member in scope}
+    for edge in closure.edges:
+        if edge.path in by_path:
+            by_name.setdefault(edge.name, by_path[edge.path])
+    found = []
+    for member in scope:
+        for need in member.symbols.versions.needs:
+            provider = by_name.get(need.file)
+            if provider is None or need.weak or not provider.symbols.versions.defines:
+                continue
+            if need.version not in provider.symbols.versions.defined:
+                newest = _newest(provider.symbols.versions.defined, need.version)
+                found.append(MissingVersion(need.version, provider.loaded.path, member.loaded.path, newest))
+    return tuple(dict.fromkeys(found))
+
+
+def _newest(defined: frozenset[str], wanted: str) -> str:
+    """The highest of the versions with the same name before their number, as GLIBC_2.36 for GLIBC_2.38."""
+    prefix = wanted.rpartition("_")[0]
+    numbered = []
+    for version in defined:
+        before, _, number = version.rpartition("_")
+        if before == prefix and number.replace(".", "").isdigit():
+            numbered.append((tuple(int(part) for part in number.split(".") if part), version))
+    return max(numbered, default=((), ""))[1]
+
+
+def _glibc_skips(reference: Reference) -> bool:
+    return reference.info >> 4 == STB_LOCAL or reference.other & 3 in (STV_INTERNAL, STV_HIDDEN)
+
+
+def _glibc_accepts(symbols: Symbols, reference: Reference) -> bool:
+    """Whether one object binds the reference (do_lookup_x, check_match)."""
+    fallback: list[Definition] = []
+    for definition in symbols.definitions(reference.name):
+        if not _is_candidate(definition, strict=reference.kind in ("jump", "tls")):
+            continue
+        if not symbols.has_versions:
+            return _is_visible(definition)
+        index, hidden = definition.version & VERSION_MASK, bool(definition.version & HIDDEN)
+        if reference.version:
+            name = symbols.versions.named.get(index, ("", False))[0]
+            if name == reference.version:
+                return _is_visible(definition)
+            if not reference.hidden and not name and not hidden:
+                fallback.append(definition)
+        elif index <= LAST_UNVERSIONED:
+            return _is_visible(definition)
+        elif not hidden:
+            fallback.append(definition)
+    return len(fallback) == 1 and _is_visible(fallback[0])
+
+
+def _is_candidate(definition: Definition, *, strict: bool) -> bool:
+    type_ = definition.info & 15
+    if type_ not in _GLIBC_TYPES:
+        return False
+    if definition.value == 0 and definition.section != SHN_ABS and type_ != STT_TLS:
+        return False
+    return not (strict and definition.section == 0 and not definition.other & STO_MIPS_PLT)
+
+
+def _is_visible(definition: Definition) -> bool:
+    return definition.other & 3 not in (STV_INTERNAL, STV_HIDDEN) and definition.info >> 4 in _BINDS
+
+
+def _prove_musl(scope: Sequence[_Member], closure: Closure) -> Proof:
+    def accepts(symbols: Symbols, reference: Reference) -> bool:
+        return _musl_accepts(symbols, reference.name, strict=reference.kind == "jump")
+
+    loader = next((m.symbols for m in scope if m.loaded is closure.interpreter), None)
+    unbound, looked_up = _look_up(
+        closure, scope, accepts, skips=lambda reference: reference.info >> 4 == STB_LOCAL, may_be_lazy=False
+    )
+    unbound = [u for u in unbound if not _is_lfs64(u.symbol, loader)]
+    problems = tuple(
+        f"{member.loaded.path} has relocations that call resolvers (IFUNC), which musl does not know"
+        for member in scope
+        if member.symbols.calls_resolvers and member.loaded is not closure.interpreter
+    )
+    return Proof(tuple(unbound), (), problems, looked_up)
+
+
+def _musl_accepts(symbols: Symbols, name: bytes, *, strict: bool) -> bool:
+    """Whether one object binds the name: the first definition that is not hidden counts, whatever its version."""
+    for definition in symbols.definitions(name):
+        if symbols.has_versions and definition.version & HIDDEN:
+            continue
+        type_ = definition.info & 15
+        if definition.section == 0 and (strict or type_ == STT_TLS) and not definition.other & STO_MIPS_PLT:
+            return False
+        if definition.value == 0 and type_ != STT_TLS:
+            return False
+        return type_ in _MUSL_TYPES and definition.info >> 4 in _BINDS
+    return False
+
+
+def _is_lfs64(symbol: str, loader: Symbols | None) -> bool:
+    """Whether musl from 1.2.4 takes ``open64`` for ``open``, and libc has that."""
+    name = symbol.encode("utf-8", "surrogateescape")
+    plain = b"readdir_r" if name == b"readdir64_r" else name.removesuffix(b"64")
+    if loader is None or plain == name or (plain not in _LFS64 and plain != b"readdir_r"):
+        return False
+    return _musl_accepts(loader, plain, strict=True)

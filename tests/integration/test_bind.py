@@ -1,0 +1,311 @@
+"""The load proof says what the real loaders say: on made cases, on this machine's programs, on Alpine's."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from minpack.base.directory import DirectoryBase
+from minpack.base.entries import base_of
+from minpack.base.overlay import OverlayBase
+from minpack.base.tarball import open_tarball
+from minpack.base.walk import Walker
+from minpack.content import FileContent
+from minpack.errors import MinpackError
+from minpack.ld.bind import Proof, prove
+from minpack.ld.resolve import resolve_closure
+from minpack.paths import normal
+from minpack.rootfs.entry import Kind, file
+from support.cc import Compiler
+from support.tools import need_tool
+
+CALLS = "extern int f(void); int main(void) { return f(); }"
+LAZY = ("-Wl,-z,lazy", "-no-pie")
+NOW = ("-Wl,-z,now",)
+
+
+def proof_of(program: Path) -> Proof:
+    """The proof for a program of this host."""
+    return prove(resolve_closure(Walker(DirectoryBase("/")), str(program)))
+
+
+def ldd(program: Path) -> tuple[set[str], str]:
+    """The undefined symbols that glibc's loader reports, and all it says."""
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    done = subprocess.run(
+        [need_tool("ldd"), "-r", str(program)], capture_output=True, text=True, env=environment, check=False
+    )
+    said = done.stdout + done.stderr
+    return set(re.findall(r"(?:undefined symbol: |symbol lookup error: .*: undefined symbol: )([^\s,]+)", said)), said
+
+
+def starts(program: Path) -> bool:
+    """Whether the program really starts (it ends with any code but the loader's own)."""
+    done = subprocess.run([str(program)], capture_output=True, text=True, env={}, check=False)
+    return done.returncode != 127 and not re.search(r"error while loading|version `.*' not found", done.stderr)
+
+
+@pytest.fixture
+def cc(tmp_path: Path) -> Compiler:
+    """Gcc in a directory of the test's own."""
+    return Compiler(tmp_path)
+
+
+pytestmark = pytest.mark.tool
+
+
+def test_a_bound_program_loads(cc: Compiler) -> None:
+    """A program whose symbols are all defined is proved to load."""
+    cc.library("libf.so", "int f(void) { return 0; }")
+    program = cc.program("app", CALLS, "-lf")
+    assert proof_of(program).loads
+    assert ldd(program)[0] == set()
+
+
+def test_a_lazy_call_of_nothing_is_latent(cc: Compiler) -> None:
+    """A call bound lazily that nothing defines ends the program when it is made, not at its start."""
+    cc.library("libf.so", "int f(void) { return 0; }")
+    program = cc.program(
+        "app", "extern int f(void); int main(int c, char **v) { return c > 1 ? f() : 0; }", "-lf", *LAZY
+    )
+    cc.library("libf.so", "int g(void) { return 0; }")
+    proof = proof_of(program)
+    assert [(u.symbol, u.fatal) for u in proof.unbound] == [("f", False)]
+    assert proof.loads
+    assert starts(program)
+    assert ldd(program)[0] == {"f"}
+
+
+def test_an_immediate_call_of_nothing_is_fatal(cc: Compiler) -> None:
+    """With BIND_NOW the same program does not start."""
+    cc.library("libf.so", "int f(void) { return 0; }")
+    program = cc.program("app", CALLS, "-lf", *NOW)
+    cc.library("libf.so", "int g(void) { return 0; }")
+    proof = proof_of(program)
+    assert [(u.symbol, u.fatal) for u in proof.unbound] == [("f", True)]
+    assert not proof.loads
+    assert not starts(program)
+
+
+def test_missing_data_is_fatal_even_when_calls_are_lazy(cc: Compiler) -> None:
+    """A reference to data is bound at once."""
+    cc.library("libf.so", "int v = 1;")
+    program = cc.program("app", "extern int v; int main(void) { return v; }", "-lf", *LAZY)
+    cc.library("libf.so", "int g(void) { return 0; }")
+    proof = proof_of(program)
+    assert [(u.symbol, u.fatal) for u in proof.unbound] == [("v", True)]
+    assert not starts(program)
+
+
+def test_a_weak_reference_may_stay_unbound(cc: Compiler) -> None:
+    """An undefined weak symbol is zero, and no fault."""
+    program = cc.program("app", "extern int f(void) __attribute__((weak)); int main(void) { return f ? f() : 0; }")
+    assert proof_of(program).unbound == ()
+    assert ldd(program)[0] == set()
+
+
+def test_a_missing_version_is_fatal_even_when_lazy(cc: Compiler) -> None:
+    """A version node that the library does not define keeps the program from starting (elf/dl-version.c)."""
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 {}; F_2.0 { f; };")
+    program = cc.program("app", CALLS, "-lf", *LAZY)
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    proof = proof_of(program)
+    assert [(m.version, m.newest) for m in proof.versions] == [("F_2.0", "F_1.0")]
+    assert [(u.symbol, u.version, u.fatal) for u in proof.unbound] == [("f", "F_2.0", True)]
+    assert not starts(program)
+    assert "version `F_2.0' not found" in ldd(program)[1]
+
+
+def test_a_library_without_versions_answers_to_all(cc: Compiler) -> None:
+    """A versioned reference binds to a definition of a library that has no versions at all."""
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    program = cc.program("app", CALLS, "-lf", *NOW)
+    ahead = cc.library("libahead.so", "int f(void) { return 7; }")
+    app = cc.program("app2", CALLS, "-Wl,--no-as-needed", str(ahead), "-lf", *NOW)
+    assert proof_of(program).loads
+    assert proof_of(app).loads
+    assert subprocess.run([str(app)], env={}, check=False).returncode == 7
+
+
+def test_another_version_of_the_name_does_not_bind(cc: Compiler) -> None:
+    """A definition with another version is not the one asked for."""
+    source = '__asm__(".symver f_old, f@@F_1.0"); int f_old(void) { return 0; }'
+    cc.library("libf.so", source, versions="F_1.0 { f; };")
+    program = cc.program("app", CALLS, "-lf", *NOW)
+    other = '__asm__(".symver f_new, f@@F_9.0"); int f_new(void) { return 0; } int keep(void) { return 0; }'
+    cc.library("libf.so", other, versions="F_1.0 { keep; }; F_9.0 { f; };")
+    proof = proof_of(program)
+    assert [(u.symbol, u.version) for u in proof.unbound] == [("f", "F_1.0")]
+    assert not starts(program)
+
+
+def test_a_copy_relocation_needs_a_definition_in_a_library(cc: Compiler) -> None:
+    """The program's own copy does not count as the definition."""
+    cc.library("libf.so", "int v = 1;")
+    program = cc.program("app", "extern int v; int main(void) { return v; }", "-lf", "-no-pie", "-fno-pie")
+    assert proof_of(program).loads
+    cc.library("libf.so", "int g(void) { return 0; }")
+    assert [u.symbol for u in proof_of(program).unbound] == ["v"]
+    assert not starts(program)
+
+
+def test_a_hidden_definition_is_found_by_its_version_only(cc: Compiler) -> None:
+    """`f@F_1.0` (not the default) binds references that ask for that version."""
+    old = '__asm__(".symver f_1, f@@F_1.0"); int f_1(void) { return 1; }'
+    cc.library("libf.so", old, versions="F_1.0 { f; };")
+    program = cc.program("app", CALLS, "-lf", *NOW)
+    both = (
+        '__asm__(".symver f_1, f@F_1.0"); int f_1(void) { return 1; }'
+        '__asm__(".symver f_2, f@@F_2.0"); int f_2(void) { return 2; }'
+    )
+    cc.library("libf.so", both, versions="F_1.0 { f; }; F_2.0 { f; } F_1.0;")
+    assert proof_of(program).loads
+    assert subprocess.run([str(program)], env={}, check=False).returncode == 1
+
+
+def machine_programs() -> list[Path]:
+    """The dynamic programs of this machine's /usr/bin and /usr/sbin, each once."""
+    found: dict[str, None] = {}
+    for directory in ("/usr/bin", "/usr/sbin"):
+        for entry in sorted(Path(directory).iterdir()):
+            path = Path(os.path.realpath(entry))
+            if path.is_file() and os.access(path, os.R_OK):
+                with path.open("rb") as stream:
+                    if stream.read(4) == b"\x7fELF":
+                        found[str(path)] = None
+    return [Path(path) for path in found]
+
+
+@pytest.mark.slow
+def test_the_machine_s_programs_bind_as_ldd_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """The symbols found missing are exactly those that `ldd -r` reports; every tenth program, all with MINPACK_ALL."""
+    step = 1 if os.environ.get("MINPACK_ALL") else 10
+    walker = Walker(DirectoryBase("/"))
+    compared = looked_up = 0
+    differing: dict[str, set[str]] = {}
+    for path in machine_programs()[::step]:
+        try:
+            closure = resolve_closure(walker, str(path))
+        except MinpackError:
+            continue
+        if closure.libc != "glibc":
+            continue
+        proof = prove(closure)
+        compared += 1
+        looked_up += proof.looked_up
+        difference = {u.symbol for u in proof.unbound} ^ ldd(path)[0]
+        if difference:
+            differing[str(path)] = difference
+    with capsys.disabled():
+        print(f"\n{compared} programs, {looked_up} look-ups, {len(differing)} differ from ldd -r")
+    assert compared > 20
+    assert not differing
+
+
+TARBALLS = ("aarch64", "armv7", "riscv64", "s390x", "x86", "x86_64")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("arch", TARBALLS)
+def test_alpine_s_programs_bind(data: Path, arch: str) -> None:
+    """Every dynamic program of a minirootfs is proved to load on it, whatever the machine."""
+    name = f"alpine-minirootfs-3.20.3-{arch}.tar.gz"
+    with open_tarball(str(data / "bases" / name), name) as base:
+        walker = Walker(base)
+        proofs = {path: prove(closure) for path in elf_paths(walker) if (closure := resolve_closure(walker, path)).libc}
+    assert len(proofs) >= 7
+    assert {path: proof for path, proof in proofs.items() if not proof.loads or proof.unbound} == {}
+    assert sum(proof.looked_up for proof in proofs.values()) > 2000
+
+
+def elf_paths(walker: Walker) -> list[str]:
+    """The paths of all ELF files below /bin, /sbin and /usr."""
+    found = []
+    todo = [normal(path) for path in ("/bin", "/sbin", "/usr")]
+    while todo:
+        here = todo.pop()
+        for part in walker.base.listdir(here):
+            entry = walker.lstat(normal(f"{here}/{part}"))
+            assert entry is not None
+            if entry.kind is Kind.DIRECTORY:
+                todo.append(entry.path)
+            elif entry.content is not None:
+                with entry.content.open() as reader:
+                    if reader.read_at(0, 4) == b"\x7fELF":
+                        found.append(entry.path)
+    return found
+
+
+@pytest.mark.data
+def test_a_wrong_library_leaves_alpine_s_apk_unbound(data: Path, tmp_path: Path) -> None:
+    """With another file in libcrypto's place, as many symbols are unbound as musl's loader complains of."""
+    name = "alpine-minirootfs-3.20.3-x86_64.tar.gz"
+    wrong = Compiler(tmp_path, "musl-gcc").library("libcrypto.so.3", "int nothing(void) { return 0; }")
+    content = FileContent(str(wrong), wrong.stat().st_size)
+    with open_tarball(str(data / "bases" / name), name) as base:
+        upper = base_of("wrong", [file(normal("/lib/libcrypto.so.3"), content, 0o755)])
+        proof = prove(resolve_closure(Walker(OverlayBase(upper, base)), "/sbin/apk"))
+        real = complaints_of_musl(Path(data / "bases" / name), wrong, tmp_path)
+    assert not proof.loads
+    assert len({(u.symbol, u.needed_by) for u in proof.unbound}) == len(real) > 100
+    assert {u.symbol for u in proof.unbound} == {symbol for symbol, _ in real}
+
+
+def complaints_of_musl(tarball: Path, wrong: Path, tmp_path: Path) -> set[tuple[str, str]]:
+    """What the real loader says in a chroot: symbol and file of each relocation it cannot do."""
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    root = tmp_path / "root"
+    root.mkdir()
+    subprocess.run(["tar", "xf", str(tarball), "-C", str(root)], check=True)
+    (root / "lib" / "libcrypto.so.3").write_bytes(wrong.read_bytes())
+    done = subprocess.run(
+        ["chroot", str(root), "/lib/ld-musl-x86_64.so.1", "--list", "/sbin/apk"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.findall(r"Error relocating (\S+): (\S+): symbol not found", done.stderr)
+    return {(symbol, path) for path, symbol in found}
+
+
+def test_musl_ignores_versions(tmp_path: Path) -> None:
+    """Under musl a reference to one version binds to the definition of another."""
+    cc = Compiler(tmp_path, "musl-gcc")
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    program = cc.program("app", CALLS, "-lf")
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_9.0 { f; };")
+    assert proof_of(program).loads
+    assert subprocess.run([str(program)], env={}, check=False).returncode == 0
+
+
+def test_musl_sees_no_hidden_definition(tmp_path: Path) -> None:
+    """Under musl a definition that is not its name's default version is invisible."""
+    cc = Compiler(tmp_path, "musl-gcc")
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    program = cc.program("app", CALLS, "-lf")
+    hidden = '__asm__(".symver f_1, f@F_1.0"); int f_1(void) { return 0; }'
+    cc.library("libf.so", hidden, versions="F_1.0 { f; };")
+    proof = proof_of(program)
+    assert [u.symbol for u in proof.unbound] == ["f"]
+    done = subprocess.run([str(program)], capture_output=True, text=True, env={}, check=False)
+    assert "f: symbol not found" in done.stderr
+    assert done.returncode == 127
+
+
+def test_musl_knows_no_ifunc(tmp_path: Path) -> None:
+    """Under musl a definition that is an IFUNC does not bind."""
+    cc = Compiler(tmp_path, "musl-gcc")
+    cc.library("libf.so", "int f(void) { return 0; }")
+    program = cc.program("app", CALLS, "-lf")
+    cc.library(
+        "libf.so",
+        "static int g(void) { return 0; } static void *pick(void) { return g; }"
+        ' int f(void) __attribute__((ifunc("pick")));',
+    )
+    assert not proof_of(program).loads
+    assert subprocess.run([str(program)], capture_output=True, env={}, check=False).returncode == 127
