@@ -87,6 +87,14 @@ def with_tag(value: int, tag: int = DT_NEEDED) -> tuple[bytes, int]:
     return set_tag(APP, tag, value), tag_at(APP, tag)
 
 
+def with_name_at_end(beyond: int) -> tuple[bytes, int]:
+    """A library with its strings last, a name `beyond` bytes behind their last one, and where the name's tag lies."""
+    data = library("liba.so")
+    moved = set_tag(data + b"name\0", DT_STRTAB, len(data))
+    moved = set_segment(moved, PT_LOAD, file_size=len(moved), memory_size=len(moved))
+    return set_tag(moved, DT_SONAME, 4 + beyond), tag_at(data, DT_SONAME)
+
+
 def unended() -> tuple[bytes, int]:
     """A library whose last name runs to the end of its segment, and where that name's tag lies."""
     data = library("liba.so")
@@ -163,6 +171,11 @@ MALFORMED: dict[str, tuple[bytes, int, str]] = {
         INTERP_AT,
         "an interpreter path cannot have 0 bytes",
     ),
+    "interpreter of more than PATH_MAX": (
+        program(interpreter="x" * 4096),
+        INTERP_AT,
+        "an interpreter path cannot have 4097 bytes",
+    ),
     "interpreter of 4 GiB": (
         set_segment(APP, PT_INTERP, file_size=1 << 32),
         INTERP_AT,
@@ -199,6 +212,7 @@ MALFORMED: dict[str, tuple[bytes, int, str]] = {
     ),
     "name at no offset": (*with_tag(HUGE), "a name lies behind the string table"),
     "name behind the table": (*with_tag(len(APP)), "a name lies behind the string table"),
+    "name just behind the table": (*with_name_at_end(1), "a name lies behind the string table"),
     "name without an end": (*unended(), "a name has no end within 7 bytes"),
 }
 
@@ -240,6 +254,22 @@ def test_harmless_lies_are_no_error() -> None:
     lies = set_segment(lies, PT_GNU_STACK, type=4, offset=HUGE, file_size=HUGE, vaddr=HUGE)
     lies = set_segment(lies, PT_DYNAMIC, file_size=HUGE, memory_size=HUGE)
     assert read_elf(BytesContent(lies)).needed == ("liba.so",)
+
+
+def test_a_name_may_be_the_last_byte() -> None:
+    """The NUL at the end of the string table is an empty name."""
+    assert read_elf(BytesContent(with_name_at_end(0)[0])).soname == ""
+
+
+def test_as_many_program_headers_as_are_read_are_read() -> None:
+    """At the limits of number and size the table is read; a byte more for each header is too much."""
+    data = STATIC + bytes(1 << 20)
+    most = read_elf(BytesContent(set_header(data, phnum=4096)))
+    assert len(most.segments) == 4096
+    # With headers of 256 bytes the second one begins in the middle of nowhere, and the table ends at one mebibyte.
+    assert len(read_elf(BytesContent(set_header(data, phnum=4096, phentsize=256))).segments) == 4096
+    with pytest.raises(MalformedElfError, match="4096 program headers of 257 bytes each are too many"):
+        read_elf(BytesContent(set_header(data, phnum=4096, phentsize=257)))
 
 
 def test_empty_segments_may_lie_anywhere() -> None:

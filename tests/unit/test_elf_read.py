@@ -11,7 +11,7 @@ from minpack.content import BytesContent, FileContent
 from minpack.elf.info import ElfInfo, ElfKind
 from minpack.elf.read import read_elf
 from minpack.errors import NotElfError, NotProgramError
-from support.elfedit import get, segment_at, segment_field, set_header, set_segment, set_tag, tag_at
+from support.elfedit import HEADER, get, segment_at, segment_field, set_header, set_segment, set_tag, tag_at
 from support.elfmaker import (
     DF_1_PIE,
     DT_DEBUG,
@@ -30,6 +30,7 @@ from support.elfmaker import (
     PT_GNU_STACK,
     PT_INTERP,
     PT_LOAD,
+    PT_NOTE,
     UPX_INFO,
     library,
     make_elf,
@@ -96,6 +97,7 @@ def test_kinds_are_told_apart_on_every_machine(machine: str) -> None:
 
 
 CODE = bytes(8)
+ENTRY = get(static_program(), *HEADER["entry"])
 KINDS = {
     "PIE of an old linker, without DF_1_PIE": (
         make_elf(interpreter="/i", needed=("liba.so",), tags=((DT_DEBUG, 0),), code=CODE),
@@ -122,6 +124,12 @@ KINDS = {
     "object file": (set_header(static_program(), type=ET_REL), ElfKind.RELOCATABLE),
     "core dump": (set_header(static_program(), type=ET_CORE), ElfKind.CORE),
     "object file without any table": (set_header(static_program(), type=ET_REL, phoff=0, phnum=0), ElfKind.RELOCATABLE),
+    "object file of a header alone": (set_header(static_program(), type=ET_REL)[:64], ElfKind.RELOCATABLE),
+    "program of one segment": (set_header(static_program(), phnum=1), ElfKind.STATIC),
+    "static-pie of one tag": (
+        set_segment(make_elf(tags=((DT_DEBUG, 0),), code=CODE), PT_DYNAMIC, file_size=16),
+        ElfKind.STATIC_PIE,
+    ),
     "core dump of more segments than the header can count": (
         set_header(static_program(), type=ET_CORE, phnum=0xFFFF, shoff=1 << 40),
         ElfKind.CORE,
@@ -132,6 +140,14 @@ KINDS = {
     ),
     "debug file of a library": (set_segment(library("liba.so"), PT_DYNAMIC, file_size=0), ElfKind.DEBUG),
     "debug file of a static program": (set_segment(static_program(), PT_LOAD, file_size=64), ElfKind.DEBUG),
+    "debug file whose first instruction is the first byte that is not there": (
+        set_segment(static_program(), PT_LOAD, vaddr=ENTRY, file_size=0, memory_size=1),
+        ElfKind.DEBUG,
+    ),
+    "program whose entry is in no segment": (
+        set_segment(static_program(), PT_LOAD, vaddr=ENTRY - 8, file_size=0, memory_size=8),
+        ElfKind.STATIC,
+    ),
     "packed library, which is loaded as any other": (make_elf(soname="liba.so", code=UPX_INFO), ElfKind.LIBRARY),
     "static program that speaks of UPX": (static_program(overlay=UPX_INFO), ElfKind.STATIC),
 }
@@ -197,6 +213,12 @@ def test_names_may_be_empty_or_no_utf8() -> None:
     info = read(data)
     assert (info.soname, info.needed) == ("", ("", "libé\udcff.so"))
     assert info.needed[1].encode("utf-8", "surrogateescape") == b"lib\xc3\xa9\xff.so"
+
+
+@pytest.mark.parametrize("length", [1, 4095])
+def test_interpreters_may_be_as_long_as_the_kernel_takes(length: int) -> None:
+    """A path of one byte is read, and one that fills PATH_MAX with its NUL."""
+    assert read(program(interpreter="x" * length)).interpreter == "x" * length
 
 
 def test_names_may_be_long() -> None:
@@ -292,20 +314,39 @@ def test_files_and_bytes_read_alike(tmp_path: Path) -> None:
     assert len(read(data).needed) == 400
 
 
-def note(name: bytes, *, order: str = "<") -> bytes:
-    """A note of that name behind one of another."""
-    first = struct.pack(order + "III", 4, 20, 3) + b"GNU\0" + bytes(20)
+def note(name: bytes, *, order: str = "<", size: int = 20, align: int = 4) -> bytes:
+    """A note of that name behind one of another, whose data have `size` bytes."""
+    first = struct.pack(order + "III", 4, size, 3) + b"GNU\0" + bytes(-(-size // align) * align)
     return first + struct.pack(order + "III", len(name), 4, 1) + name.ljust(-(-len(name) // 4) * 4, b"\0") + bytes(4)
 
 
+def bare(machine: str = "x86_64", *, note: bytes = b"", osabi: int = 0) -> bytes:
+    """A fixed program without a dynamic section."""
+    return make_elf(machine, type_=ET_EXEC, dynamic=False, code=CODE, note=note, osabi=osabi)
+
+
 FOREIGN = {
-    "by the header": (make_elf(type_=ET_EXEC, dynamic=False, code=CODE, osabi=9), "FreeBSD"),
-    "by a note": (make_elf(type_=ET_EXEC, dynamic=False, code=CODE, note=note(b"NetBSD\0")), "NetBSD"),
-    "by a note, big-endian": (
-        make_elf("ppc64", type_=ET_EXEC, dynamic=False, code=CODE, note=note(b"OpenBSD\0", order=">")),
-        "OpenBSD",
+    "by a note": (bare(note=note(b"NetBSD\0")), "NetBSD"),
+    "by a note, big-endian": (bare(machine="ppc64", note=note(b"OpenBSD\0", order=">")), "OpenBSD"),
+    "by a note behind a padded one": (
+        set_segment(bare(note=note(b"FreeBSD\0", align=8)), PT_NOTE, align=8),
+        "FreeBSD",
     ),
-    "by the interpreter": (make_elf(interpreter="/system/bin/linker64", code=CODE), "Android"),
+    "by a note at the end of all that are read": (bare(note=note(b"NetBSD\0", size=4056)), "NetBSD"),
+    "by a dynamic program's note": (make_elf(interpreter="/i", code=CODE, note=note(b"DragonFly\0")), "DragonFly BSD"),
+}
+SYSTEM_BYTES = {1: "HP-UX", 2: "NetBSD", 6: "Solaris", 7: "AIX", 8: "IRIX", 9: "FreeBSD", 12: "OpenBSD", 17: "CloudABI"}
+FOREIGN |= {f"by the byte {number}": (bare(osabi=number), name) for number, name in SYSTEM_BYTES.items()}
+FOREIGN |= {
+    f"by the interpreter {path}": (make_elf(interpreter=path, code=CODE), name)
+    for path, name in (
+        ("/libexec/ld-elf.so.1", "FreeBSD"),
+        ("/usr/libexec/ld.elf_so", "NetBSD"),
+        ("/usr/libexec/ld.so", "OpenBSD"),
+        ("/usr/libexec/ld-elf.so.2", "DragonFly BSD"),
+        ("/lib/amd64/ld.so.1", "Solaris or illumos"),
+        ("/system/bin/linker64", "Android"),
+    )
 }
 
 
@@ -319,10 +360,15 @@ def test_programs_of_other_systems_are_refused(how: str) -> None:
 
 def test_marks_of_linux_are_no_other_system() -> None:
     """GNU's system byte, its notes and damaged notes are no reason to refuse a program."""
-    assert read(make_elf(type_=ET_EXEC, dynamic=False, code=CODE, osabi=3)).kind is ElfKind.STATIC
+    for number in set(range(20)) - set(SYSTEM_BYTES):
+        assert read(bare(osabi=number)).kind is ElfKind.STATIC
     damaged = struct.pack("<III", 0xFFFFFFFF, 0xFFFFFFFF, 1)
-    for data in (note(b"GNU\0"), damaged, b"\1", note(b"NetBSD\0")[:30]):
-        assert read(make_elf(type_=ET_EXEC, dynamic=False, code=CODE, note=data)).kind is ElfKind.STATIC
+    long = note(b"NetBSD\0", size=4060)
+    for data in (note(b"GNU\0"), damaged, b"\1", note(b"NetBSD\0")[:40], long):
+        assert read(bare(note=data)).kind is ElfKind.STATIC
+    assert read(set_segment(bare(note=note(b"NetBSD\0")), PT_NOTE, file_size=0)).kind is ElfKind.STATIC
+    # What no program is may be for any system: it is refused for what it is.
+    assert read(make_elf(soname="liba.so", osabi=9)).kind is ElfKind.LIBRARY
 
 
 OTHERS = {

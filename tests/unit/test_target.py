@@ -200,9 +200,7 @@ def test_every_architecture_of_go_has_its_platform(tmp_path: Path, tmp_path_fact
     assert {"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64le", "ppc64le", "riscv64", "s390x"} <= set(names)
     platforms = {}
     for name in names:
-        # Without optimisation the runtime, which is compiled for each, takes two thirds of the time.
-        plain = "-gcflags=all=-N -l"
-        path = go_build("package main\n\nfunc main() {}\n", tmp_path, tmp_path_factory, plain, goarch=name)
+        path = go_build("package main\n\nfunc main() {}\n", tmp_path, tmp_path_factory, goarch=name)
         info = read_elf(FileContent(str(path), path.stat().st_size))
         assert info.kind is ElfKind.STATIC
         platforms[name] = str(info.target.platform)

@@ -48,12 +48,13 @@ def foreign_system(
 
 
 def _named_in(notes: bytes, word: struct.Struct, align: int) -> str | None:
-    """The system that a note is named after; each is three words, the name and its data, both padded (elf(5))."""
+    """The system that a note is named after; each is three words, its name and its data, both padded (elf(5))."""
     at = 0
     while at + 12 <= len(notes):
         (name_size,), (data_size,) = word.unpack_from(notes, at), word.unpack_from(notes, at + 4)
         found = _BY_NOTE.get(notes[at + 12 : at + 12 + name_size])
         if found is not None:
             return found
-        at += 12 + -(-name_size // align) * align + -(-data_size // align) * align
+        data_at = -(-(at + 12 + name_size) // align) * align
+        at = -(-(data_at + data_size) // align) * align
     return None
