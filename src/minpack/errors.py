@@ -25,6 +25,7 @@
     │   └── PathConflictError          two different things at one path
     ├── ImageError
     │   ├── InvalidImageError          with every issue found                    exit 3
+    │   ├── NotTextError               bytes that are no UTF-8 where JSON has text
     │   └── ChangedInputError          a file changed while it was packed
     ├── OutputError                    a target that cannot be written
     └── EngineError                    the container engine said no
@@ -293,6 +294,17 @@ class InvalidImageError(ImageError):
         super().__init__("\n  ".join((f"cannot accept {image!r}: it is not a valid image", *issues)))
         self.image = image
         self.issues = issues
+
+
+class NotTextError(ImageError):
+    """What the image's configuration should hold is no UTF-8; `text` has the bytes as surrogate escapes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"cannot put {text!r} into an image's configuration: it is no UTF-8",
+            "rename the program or place it with --dest, and give options in UTF-8",
+        )
+        self.text = text
 
 
 class ChangedInputError(ImageError):
