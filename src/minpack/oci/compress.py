@@ -1,6 +1,6 @@
 """Compressing a layer: the same bytes on every machine, on as many threads as there are.
 
-A layer is a sequence of gzip members, one for each 1 MiB of tar, so that
+A layer is a sequence of gzip members, one for each block of the tar, so that
 blocks are compressed side by side and nothing has to hold the layer. The
 block size and the compressor's version fix the bytes; the number of threads
 does not (docs/decisions/gzip-members.md).
@@ -41,7 +41,9 @@ class Compression(StrEnum):
 
 BLOCK_SIZE = 1 << 20
 #: `small` gains by longer members: a layer below this is one member.
-SMALL_BLOCK_SIZE = 32 << 20
+SMALL_BLOCK_SIZE = 8 << 20
+#: The most bytes of blocks that are compressed or wait for it, however many threads there are.
+MAX_UNDER_WAY = 128 << 20
 GZIP_LEVELS = {Compression.BALANCED: 6, Compression.SMALL: 12}
 ZSTD_LEVELS = {Compression.ZSTD: 12, Compression.ZSTD_SMALL: 19}
 
@@ -101,7 +103,10 @@ class _Job:
 
 
 class GzipCompressor(Compressor):
-    """One gzip member a block, compressed on threads, written in order."""
+    """One gzip member a block, compressed on threads, written in order.
+
+    A thread is started with each block until there are enough, so that a small layer starts one.
+    """
 
     def __init__(self, out: Writable, level: int, threads: int, block_size: int) -> None:
         super().__init__(out)
@@ -109,18 +114,23 @@ class GzipCompressor(Compressor):
         self._level = level
         self._pending: deque[_Job] = deque()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads = [Thread(target=self._work, daemon=True) for _ in range(threads)]
         self._free: list[memoryview] = []
-        #: One block for each thread, one that waits for each, and the one being filled.
-        self._most = 2 * threads
-        for thread in self._threads:
-            thread.start()
+        #: For each thread one block it works on and one that waits; there is one more, which is being filled.
+        self._most = max(1, min(2 * threads, MAX_UNDER_WAY // block_size))
+        self._threads: list[Thread] = []
+        self._wanted_threads = min(threads, self._most)
+        self._stopped = False
 
     def take(self, block: memoryview) -> memoryview:
         """See `Compressor.take`; waits while as many blocks are under way as there are buffers."""
         job = _Job(block)
         self._pending.append(job)
-        self._jobs.put(job)
+        if len(self._threads) < self._wanted_threads:
+            self._start_thread()
+        if self._threads:
+            self._jobs.put(job)
+        else:
+            self._run(job)
         while len(self._pending) > self._most or (self._pending and self._pending[0].done.is_set()):
             self._write_first()
         return self._free.pop() if self._free else memoryview(bytearray(self.block_size))
@@ -132,12 +142,23 @@ class GzipCompressor(Compressor):
         self.abandon()
 
     def abandon(self) -> None:
-        """See `Compressor.abandon`; the threads have ended when this returns."""
+        """See `Compressor.abandon`; blocks that wait are dropped, and the threads have ended when this returns."""
+        self._stopped = True
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join()
         self._threads = []
+
+    def _start_thread(self) -> None:
+        thread = Thread(target=self._work, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system gives no more: those that there are do it, or the caller's own.
+            self._wanted_threads = len(self._threads)
+        else:
+            self._threads.append(thread)
 
     def _write_first(self) -> None:
         job = self._pending.popleft()
@@ -148,14 +169,24 @@ class GzipCompressor(Compressor):
         self._free.append(memoryview(job.block.obj))
 
     def _work(self) -> None:
-        from deflate import gzip_compress  # noqa: PLC0415
-
         while (job := self._jobs.get()) is not None:
-            try:
-                job.result = gzip_compress(job.block, self._level)
-            except BaseException as error:  # noqa: BLE001 - raised again where the block is waited for
-                job.error = error
-            job.done.set()
+            self._run(job)
+
+    def _run(self, job: _Job) -> None:
+        try:
+            if not self._stopped:
+                job.result = _gzip(job.block, self._level)
+        except BaseException as error:  # noqa: BLE001 - raised again where the block is waited for
+            job.error = error
+        job.done.set()
+
+
+def _gzip(block: memoryview, level: int) -> bytes | bytearray:
+    """One gzip member; its header has no name and no time."""
+    from deflate import gzip_compress  # noqa: PLC0415
+
+    member: bytes | bytearray = gzip_compress(block, level)
+    return member
 
 
 def compressor(compression: Compression, out: Writable, threads: int) -> Compressor:

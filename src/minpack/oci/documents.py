@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from minpack.digest import Digest
+from minpack.errors import NotTextError
 from minpack.oci import mediatypes
 
 if TYPE_CHECKING:
@@ -19,10 +20,17 @@ def canonical(document: Json) -> bytes:
     """The document's bytes: sorted keys, no blanks, UTF-8, no newline at the end.
 
     With ASCII keys and no floats this is RFC 8785, which the image-spec recommends (canonicalization.md).
+
+    :raises NotTextError: a string holds bytes that are no UTF-8, which JSON cannot have.
     """
     import json  # noqa: PLC0415
 
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        start = text.rfind('"', 0, error.start) + 1
+        raise NotTextError(text[start : text.find('"', error.start)]) from error
 
 
 class Descriptor(NamedTuple):

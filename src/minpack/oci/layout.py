@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from minpack.digest import Writable
     from minpack.oci.documents import Descriptor, Json
     from minpack.oci.image import Image
+    from minpack.oci.reference import Reference
 
 LAYOUT_FILE = canonical({"imageLayoutVersion": "1.0.0"})
 
@@ -18,8 +19,10 @@ LAYOUT_FILE = canonical({"imageLayoutVersion": "1.0.0"})
 def layout_index(image: Image) -> bytes:
     """`index.json`: the manifest, once for each name, as containerd, skopeo and podman look for it.
 
-    The annotations are containerd's full name and the image-spec's tag.
+    The annotations are containerd's full name and the image-spec's reference, by which skopeo and umoci find an image
+    in a layout: the tag, or the name and tag where another name has the same tag, which umoci would call ambiguous.
     """
+    tags: set[str] = set()
     described: dict[str, Json] = {
         **image.manifest.descriptor.document(),
         "platform": platform_document(image.platform),
@@ -29,7 +32,7 @@ def layout_index(image: Image) -> bytes:
             **described,
             "annotations": {
                 "io.containerd.image.name": str(reference),
-                "org.opencontainers.image.ref.name": reference.tag,
+                "org.opencontainers.image.ref.name": _unused(reference, tags),
             },
         }
         for reference in image.references
@@ -37,14 +40,27 @@ def layout_index(image: Image) -> bytes:
     return canonical(index_document(named or [described]))
 
 
+def _unused(reference: Reference, tags: set[str]) -> str:
+    name = reference.familiar if reference.tag in tags else reference.tag
+    tags.add(name)
+    return name
+
+
 class LayoutWriter:
-    """Writes blobs into a new layout directory, then its index."""
+    """Writes blobs into a new layout directory, then its index. Leave its ``with`` block to close what is open."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._blobs = os.path.join(directory, "blobs", "sha256")
         self._partial = os.path.join(self._blobs, "partial")
         self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> LayoutWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def begin_blob(self) -> Writable:
         """Where to write the next blob's bytes."""

@@ -10,9 +10,14 @@ from minpack.errors import UsageError
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
-#: Registries commonly take no more for host and name together.
+_DOMAIN_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
+#: The most characters of host and name together, with the slash between them (distribution's `reference` package).
 MAX_NAME = 255
+#: File names have up to 255 bytes; a name of this length leaves room for a host.
+MAX_DEFAULT = 128
+#: Docker Hub under its older name (distribution's `reference` package).
+_HUB_ALIAS = "index.docker.io"
 
 
 class Reference(NamedTuple):
@@ -49,6 +54,8 @@ def parse_reference(text: str) -> Reference:
     first, slash, name = rest.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost" or first != first.lower()):
         first, name = "docker.io", rest
+    if first == _HUB_ALIAS:
+        first = "docker.io"
     if first == "docker.io" and "/" not in name:
         name = f"library/{name}"
     hint = "names are lower case, as me/myapp:1.0"
@@ -61,6 +68,12 @@ def parse_reference(text: str) -> Reference:
 
 def default_reference(program: str) -> Reference:
     """The name for a program's image: its own, lower-cased, ``:latest``; what no name can have becomes a dash."""
-    name = re.sub(r"[^a-z0-9._-]+", "-", program.lower())
-    name = re.sub(r"[._-]*-[._-]*|\.[._]+|_[._]{2,}", "-", name).strip("._-")
+    name = re.sub(r"[^a-z0-9]+", _separator, program.lower()).strip("._-")
+    name = name[:MAX_DEFAULT].rstrip("._-")
     return Reference("docker.io", f"library/{name or 'app'}", "latest")
+
+
+def _separator(found: re.Match[str]) -> str:
+    """What was found if names may have it between letters and digits, else a dash."""
+    text = found[0]
+    return text if text in (".", "_", "__") or not text.strip("-") else "-"

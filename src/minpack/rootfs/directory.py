@@ -25,31 +25,38 @@ def write_directory(entries: Sequence[Entry], root: str, *, mtime: int, owners: 
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises OSError: the disk is full, or the like.
     """
+    # As bytes, so that names do not depend on the locale.
+    top = os.fsencode(root)
     total, done = sum(entry.size for entry in entries), 0
     buffer = memoryview(bytearray(BUFFER_SIZE))
     for entry in entries:
-        _create(entry, root + entry.path, root, buffer)
+        path = top + _encoded(entry.path)
+        _create(entry, path, top, buffer)
         done += entry.size
         progress("writing root file system", done, total)
         if owners:
-            os.chown(root + entry.path, entry.uid, entry.gid, follow_symlinks=False)
+            os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
     # Modes and times go last and from below: a directory may be one nothing can be written to.
     for entry in reversed(entries):
-        path = root + entry.path
+        path = top + _encoded(entry.path)
         if entry.kind is not Kind.SYMLINK:
             os.chmod(path, entry.mode)
         os.utime(path, (mtime, mtime), follow_symlinks=False)
-    os.chmod(root, 0o755)  # noqa: S103 - the root of a root file system
-    os.utime(root, (mtime, mtime))
+    os.chmod(top, 0o755)  # noqa: S103 - the root of a root file system
+    os.utime(top, (mtime, mtime))
 
 
-def _create(entry: Entry, path: str, root: str, buffer: memoryview) -> None:
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _create(entry: Entry, path: bytes, top: bytes, buffer: memoryview) -> None:
     if entry.kind is Kind.DIRECTORY:
         os.mkdir(path, 0o700)
     elif entry.kind is Kind.SYMLINK:
-        os.symlink(entry.link, path)
+        os.symlink(_encoded(entry.link), path)
     elif entry.kind is Kind.HARDLINK:
-        os.link(root + entry.link, path, follow_symlinks=False)
+        os.link(top + _encoded(entry.link), path, follow_symlinks=False)
     elif entry.content is not None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

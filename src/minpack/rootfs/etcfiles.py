@@ -9,7 +9,8 @@ from minpack.errors import UsageError
 #: The uid that distroless, ko and apko use for "some user that is not root".
 NONROOT = 65532
 NOBODY = 65534
-MAX_ID = 2**32 - 2
+#: Docker takes no higher numbers ("uids and gids must be in range 0-2147483647").
+MAX_ID = 2**31 - 1
 
 
 class User(NamedTuple):
@@ -53,8 +54,11 @@ def parse_user(text: str) -> User:
 def _parse_id(part: str, text: str) -> int:
     if part in _NAMES:
         return _NAMES[part]
-    if not part.isascii() or not part.isdigit() or int(part) > MAX_ID:
-        raise UsageError("--user", text, "it is no number", "give numbers, as 1000:1000, or root, nonroot or nobody")
+    hint = "give numbers, as 1000:1000, or root, nonroot or nobody"
+    if not part.isascii() or not part.isdigit():
+        raise UsageError("--user", text, "it is no number", hint)
+    if len(part) > len(str(MAX_ID)) or int(part) > MAX_ID:
+        raise UsageError("--user", text, f"{MAX_ID} is the highest number that engines take", hint)
     return int(part)
 
 

@@ -64,13 +64,18 @@ class Tree(Generic[Tag]):
 
 
 def with_hard_links(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """`entries` with each further name of a file as a hard link to the first: targets come before links."""
-    first: dict[int, RootPath] = {}
+    """`entries` with each further name of a file as a hard link to the first: targets come before links.
+
+    A link has the mode and owner of its target: engines give the file those of the name they unpack last.
+    """
+    first: dict[int, Entry] = {}
     made: list[Entry] = []
     for entry in entries:
-        target = first.setdefault(entry.inode, entry.path) if entry.inode is not None else entry.path
-        if entry.kind is Kind.FILE and target != entry.path:
-            entry = entry._replace(kind=Kind.HARDLINK, link=target, content=None)  # noqa: PLW2901 - the changed copy
+        target = entry
+        if entry.kind is Kind.FILE and entry.inode is not None:
+            target = first.setdefault(entry.inode, entry)
+        if target is not entry:
+            entry = target._replace(path=entry.path, kind=Kind.HARDLINK, link=target.path, content=None)  # noqa: PLW2901
         made.append(entry)
     return tuple(made)
 

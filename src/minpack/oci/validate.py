@@ -1,0 +1,195 @@
+"""Reading a result back: what its documents say, checked against one another and against the bytes they describe.
+
+The rules are the OCI image-spec's (image-layout.md, manifest.md, config.md, layer.md), Docker's for
+`manifest.json`, and those that minpack sets itself so that every engine unpacks the same tree. All
+issues are found, not the first alone; memory does not grow with the sizes of blobs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.content import FileContent, reason_of
+from minpack.digest import Digest
+from minpack.errors import ArchiveError, InputError
+from minpack.oci.layer_rules import TreeRules, check_layer
+from minpack.oci.rules import check_config, check_docker_manifest, check_index, check_layout_file, check_manifest
+from minpack.oci.stated import Issues, Stated, read_document
+from minpack.rootfs.entry import Kind
+from minpack.tar.header import padded
+from minpack.tar.read import read_members
+from minpack.tar.write import END
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minpack.content import Content
+    from minpack.oci.documents import Descriptor
+    from minpack.oci.rules import Index, Manifest
+
+PIECE = 1 << 20
+_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
+_DOCUMENTS = ("index.json", "manifest.json", "oci-layout")
+
+
+class _Parts(NamedTuple):
+    """What an image lies in: its documents by name, and its blobs."""
+
+    documents: Mapping[str, Content]
+    blobs: Mapping[Digest, Content]
+
+
+def validate_archive(path: str) -> tuple[str, ...]:
+    """All that is wrong with the image archive at the host's `path`; nothing if it is as it should be.
+
+    :raises InputError: it cannot be read.
+    """
+    issues = Issues("archive")
+    parts = _archive_parts(path, issues)
+    _check_image(parts, issues, docker=True)
+    return tuple(issues.found)
+
+
+def validate_layout(path: str) -> tuple[str, ...]:
+    """All that is wrong with the image layout in the host's directory `path`; nothing if it is as it should be.
+
+    :raises InputError: it cannot be read.
+    """
+    issues = Issues("layout")
+    try:
+        parts = _layout_parts(path, issues)
+    except OSError as error:
+        raise InputError(path, reason_of(error)) from error
+    _check_image(parts, issues, docker=False)
+    return tuple(issues.found)
+
+
+def _archive_parts(path: str, issues: Issues) -> _Parts:
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        raise InputError(path, reason_of(error)) from error
+    found: dict[str, Content] = {}
+    end = 0
+    try:
+        for member in read_members(FileContent(path, size), path):
+            end = member.start + padded(member.size)
+            if member.name in found:
+                issues.add(f"{member.name!r} is there twice")
+            if member.kind is not Kind.FILE or (member.mode, member.uid, member.gid) != (0o644, 0, 0):
+                issues.add(f"{member.name!r} is not a file of root's with mode 0644")
+            found[member.name] = FileContent(path, member.size, member.start)
+        if size != end + len(END):
+            issues.add(f"{size - end} bytes follow the last member, and {len(END)} are expected")
+    except ArchiveError as error:
+        issues.add(error.reason)
+    return _parts(found, issues)
+
+
+def _layout_parts(path: str, issues: Issues) -> _Parts:
+    found: dict[str, Content] = {}
+    for directory, names, files in os.walk(path, onerror=_raise):
+        for name in (*names, *files):
+            place = os.path.join(directory, name)
+            inside = os.path.relpath(place, path)
+            if os.path.islink(place):
+                issues.add(f"{inside!r} is a symlink")
+            elif name in files:
+                found[inside] = FileContent(place, os.stat(place).st_size)
+    return _parts(found, issues)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _parts(found: Mapping[str, Content], issues: Issues) -> _Parts:
+    documents: dict[str, Content] = {}
+    blobs: dict[Digest, Content] = {}
+    for name, content in found.items():
+        blob = _BLOB.fullmatch(name)
+        if blob is not None:
+            blobs[Digest(blob[1])] = content
+        elif name in _DOCUMENTS:
+            documents[name] = content
+        else:
+            issues.add(f"{name!r} belongs to no image")
+    return _Parts(documents, blobs)
+
+
+def _check_image(parts: _Parts, issues: Issues, *, docker: bool) -> None:
+    """Follow the image from its index down to the layers' files."""
+    for digest, content in parts.blobs.items():
+        actual = _digest(content)
+        if actual != digest:
+            issues.add(f"blob {digest}: its digest is {actual}")
+    check_layout_file(read_document(parts.documents.get("oci-layout"), issues.within("oci-layout")))
+    index = check_index(read_document(parts.documents.get("index.json"), issues.within("index.json")))
+    manifest = _check_manifest(parts, index.manifest, issues) if index is not None else None
+    _check_docker(parts, index, manifest, issues, docker=docker)
+    used: set[Digest] = set()
+    if index is not None:
+        used.add(index.manifest.digest)
+    if index is not None and manifest is not None:
+        used |= {manifest.config.digest, *(layer.digest for layer in manifest.layers)}
+        _check_contents(parts, manifest, index.platform, issues)
+    for digest in sorted(parts.blobs.keys() - used):
+        issues.add(f"blob {digest}: nothing refers to it")
+
+
+def _check_manifest(parts: _Parts, descriptor: Descriptor, issues: Issues) -> Manifest | None:
+    within = issues.within(f"manifest {descriptor.digest}")
+    return check_manifest(_described(parts, descriptor, within))
+
+
+def _check_contents(parts: _Parts, manifest: Manifest, platform: object, issues: Issues) -> None:
+    """The configuration and the layers, each against the other."""
+    document = _described(parts, manifest.config, issues.within(f"config {manifest.config.digest}"))
+    config = check_config(document, len(manifest.layers), platform, manifest.annotations)
+    tree = TreeRules(config.created if config is not None else None)
+    diff_ids = config.diff_ids if config is not None else ()
+    for number, layer in enumerate(manifest.layers):
+        within = issues.within(f"layer {number} {layer.digest}")
+        content = _blob(parts, layer, within)
+        if content is not None:
+            check_layer(content, layer.media_type, next(iter(diff_ids[number : number + 1]), None), tree, within)
+
+
+def _check_docker(
+    parts: _Parts, index: Index | None, manifest: Manifest | None, issues: Issues, *, docker: bool
+) -> None:
+    """Docker's own list says the same as the index, and is there in archives alone."""
+    content = parts.documents.get("manifest.json")
+    within = issues.within("manifest.json")
+    if docker:
+        check_docker_manifest(read_document(content, within), index.names if index is not None else (), manifest)
+    elif content is not None:
+        within.add("it belongs to archives, not to layouts")
+
+
+def _described(parts: _Parts, descriptor: Descriptor, issues: Issues) -> Stated:
+    """The document that `descriptor` describes."""
+    content = _blob(parts, descriptor, issues)
+    return read_document(content, issues) if content is not None else Stated(None, "", issues)
+
+
+def _blob(parts: _Parts, descriptor: Descriptor, issues: Issues) -> Content | None:
+    """The blob that `descriptor` describes, if it is there."""
+    content = parts.blobs.get(descriptor.digest)
+    if content is None:
+        issues.add("it is not there")
+    elif content.size != descriptor.size:
+        issues.add(f"it has {content.size} bytes and its descriptor says {descriptor.size}")
+    return content
+
+
+def _digest(content: Content) -> Digest:
+    from hashlib import sha256  # noqa: PLC0415
+
+    found = sha256()
+    with content.open() as reader:
+        for at in range(0, content.size, PIECE):
+            found.update(reader.read_at(at, PIECE))
+    return Digest(found.hexdigest())

@@ -1,0 +1,355 @@
+"""Compressed layers: the same bytes on any number of threads, bounded memory, and no thread left behind."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import signal
+import subprocess
+import sys
+import threading
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import zstandard
+
+from minpack.content import BytesContent
+from minpack.errors import ChangedInputError
+from minpack.oci import mediatypes
+from minpack.oci.compress import (
+    BLOCK_SIZE,
+    MAX_UNDER_WAY,
+    SMALL_BLOCK_SIZE,
+    Compression,
+    GzipCompressor,
+    compressor,
+)
+from minpack.oci.layer import write_layer
+from minpack.paths import RootPath
+from minpack.progress import no_progress
+from minpack.rootfs.entry import Entry, file
+from support.tools import need_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from minpack.content import Reader
+    from minpack.oci.layer import Layer
+
+TESTS = Path(__file__).parents[1]
+GZIP = (Compression.BALANCED, Compression.SMALL)
+
+
+def made(size: int) -> bytes:
+    """Bytes that are the same everywhere, and compress a little."""
+    words = [hashlib.sha256(b"%d" % number).digest() * 2 for number in range(997)]
+    return b"".join(words[number * number % 997] for number in range(size // 64 + 1))[:size]
+
+
+DATA = made(2_500_000)
+
+
+def packed(data: bytes, compression: Compression, threads: int = 1) -> tuple[bytes, Layer]:
+    """The layer of one file that holds `data`."""
+    out = io.BytesIO()
+    layer = write_layer(
+        [file(RootPath("/data"), BytesContent(data))],
+        out,
+        mtime=0,
+        compression=compression,
+        threads=threads,
+        progress=no_progress,
+        comment="test",
+    )
+    return out.getvalue(), layer
+
+
+def gunzip_members(data: bytes) -> Iterator[bytes]:
+    """What each gzip member of `data` holds."""
+    while data:
+        inflate = zlib.decompressobj(31)
+        yield inflate.decompress(data)
+        assert inflate.eof
+        data = inflate.unused_data
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_digests_are_those_of_the_bytes(compression: Compression) -> None:
+    """A layer's digest and size are of what was written, its diff ID and unpacked size of the tar in it."""
+    data, layer = packed(DATA, compression)
+    plain, _ = packed(DATA, Compression.NONE)
+    assert (layer.descriptor.digest.hex, layer.descriptor.size) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert (layer.diff_id.hex, layer.unpacked_size) == (hashlib.sha256(plain).hexdigest(), len(plain))
+
+
+@pytest.mark.parametrize("compression", Compression)
+@pytest.mark.parametrize("threads", [2, 7])
+def test_the_number_of_threads_does_not_change_the_bytes(compression: Compression, threads: int) -> None:
+    """One, two and seven threads make the same layer."""
+    assert packed(DATA * 4, compression, threads) == packed(DATA * 4, compression, 1)
+
+
+@pytest.mark.parametrize(
+    ("compression", "digest"),
+    [
+        (Compression.NONE, "19ab711a58e9e12b180f2ae73e88e533ae3c060bae36614536603d3cf0d0c058"),
+        (Compression.BALANCED, "69d02834e60fa69cd9e1d75523ceb4ffe5781bd2084d87ae4cdb439c83a6b364"),
+        (Compression.SMALL, "11f9c23ba7cff94664bd67d427e2ccb1cbdcc95ee8791902f4c82afb194ff757"),
+        (Compression.ZSTD, "287a1546adad982f272c877659410a516d230ba1e1b4a6c26134149febd21a6b"),
+        (Compression.ZSTD_SMALL, "116083620fd4a246f1086dd4ed375cd341b38e956b925aba6881671872597e21"),
+    ],
+)
+def test_the_bytes_are_those_of_every_release(compression: Compression, digest: str) -> None:
+    """A fixed input gives fixed bytes: an image made today can be made again.
+
+    They change only with the versions of deflate and zstandard, which pyproject.toml pins, or on purpose.
+    """
+    assert hashlib.sha256(packed(DATA, compression)[0]).hexdigest() == digest
+
+
+def test_media_types_say_how_a_layer_is_stored() -> None:
+    """Each compression has the media type that the image-spec gives it."""
+    types = {compression: compression.media_type for compression in Compression}
+    assert types == {
+        Compression.NONE: mediatypes.LAYER,
+        Compression.BALANCED: mediatypes.LAYER_GZIP,
+        Compression.SMALL: mediatypes.LAYER_GZIP,
+        Compression.ZSTD: mediatypes.LAYER_ZSTD,
+        Compression.ZSTD_SMALL: mediatypes.LAYER_ZSTD,
+    }
+
+
+def test_balanced_layers_have_a_member_for_each_mebibyte() -> None:
+    """Every member of a balanced layer but the last holds 1 MiB of the tar, and with `small` 8 MiB."""
+    plain, _ = packed(DATA, Compression.NONE)
+    balanced = list(gunzip_members(packed(DATA, Compression.BALANCED)[0]))
+    assert b"".join(balanced) == plain
+    assert [len(member) for member in balanced] == [BLOCK_SIZE, BLOCK_SIZE, len(plain) - 2 * BLOCK_SIZE]
+    assert list(gunzip_members(packed(DATA, Compression.SMALL)[0])) == [plain]
+    longer, layer = packed(DATA * 4, Compression.SMALL)
+    sizes = [len(member) for member in gunzip_members(longer)]
+    assert sizes == [SMALL_BLOCK_SIZE, layer.unpacked_size - SMALL_BLOCK_SIZE]
+
+
+@pytest.mark.parametrize("compression", GZIP)
+def test_gzip_headers_have_no_name_and_no_time(compression: Compression) -> None:
+    """The header of a member names no file, no time and no system."""
+    data, _ = packed(DATA, compression)
+    assert data[:8] == b"\x1f\x8b\x08\x00" + bytes(4)
+    assert data[9] == 255
+
+
+@pytest.mark.parametrize("compression", GZIP)
+def test_layers_are_read_by_gzip(compression: Compression, tmp_path: Path) -> None:
+    """gzip(1) and Python read all members."""
+    data, _ = packed(DATA, compression)
+    plain, _ = packed(DATA, Compression.NONE)
+    assert gzip.decompress(data) == plain
+    (tmp_path / "layer.gz").write_bytes(data)
+    done = subprocess.run([need_tool("gzip"), "-dc", str(tmp_path / "layer.gz")], check=True, capture_output=True)
+    assert (done.stdout == plain, done.stderr) == (True, b"")
+
+
+@pytest.mark.parametrize("compression", [Compression.ZSTD, Compression.ZSTD_SMALL])
+def test_zstd_layers_are_one_frame_with_a_checksum(compression: Compression) -> None:
+    """A zstd layer is one frame that ends with a checksum."""
+    data, _ = packed(DATA, compression)
+    plain, _ = packed(DATA, Compression.NONE)
+    stream = zstandard.ZstdDecompressor().decompressobj()
+    assert stream.decompress(data) == plain
+    assert stream.unused_data == b""
+    assert zstandard.get_frame_parameters(data).has_checksum
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_an_empty_tree_is_a_layer_too(compression: Compression) -> None:
+    """A layer of no entries is the end of a tar."""
+    out = io.BytesIO()
+    options: dict[str, Any] = {"mtime": 0, "compression": compression, "threads": 2, "comment": ""}
+    layer = write_layer([], out, progress=no_progress, **options)
+    assert layer.diff_id.hex == hashlib.sha256(bytes(1024)).hexdigest()
+
+
+def test_progress_reaches_the_end_and_never_passes_it() -> None:
+    """What is reported grows up to the size of the files."""
+    seen: list[int] = []
+
+    def note(task: str, done: int, total: int | None) -> None:
+        assert (task, total) == ("packing test", len(DATA))
+        seen.append(done)
+
+    entries = [file(RootPath("/data"), BytesContent(DATA))]
+    options: dict[str, Any] = {"mtime": 0, "compression": Compression.BALANCED, "threads": 2, "comment": "test"}
+    write_layer(entries, io.BytesIO(), progress=note, **options)
+    assert seen == sorted(seen)
+    assert seen[-1] == len(DATA)
+
+
+class Endless:
+    """A file of a tebibyte that is made while it is read."""
+
+    size = 1 << 40
+    where = "an endless file"
+
+    def open(self) -> Reader:
+        return self
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        return DATA[:size]
+
+    def readinto_at(self, buffer: memoryview, offset: int) -> int:
+        done = 0
+        while done < len(buffer):
+            piece = DATA[: len(buffer) - done]
+            buffer[done : done + len(piece)] = piece
+            done += len(piece)
+        return done
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+class Full:
+    """Takes nothing."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def stopped_by(error: type[BaseException], run: Callable[[], object]) -> BaseException:
+    """What `run` raises; it leaves no thread behind."""
+    before = set(threading.enumerate())
+    with pytest.raises(error) as caught:
+        run()
+    assert set(threading.enumerate()) == before
+    return caught.value
+
+
+def write(entry: Entry, out: Any, compression: Compression = Compression.BALANCED) -> None:
+    """Write a layer on four threads."""
+    options: dict[str, Any] = {"mtime": 0, "compression": compression, "threads": 4, "comment": ""}
+    write_layer([entry], out, progress=no_progress, **options)
+
+
+ENDLESS = file(RootPath("/data"), Endless())
+
+
+@pytest.mark.parametrize("compression", [Compression.NONE, Compression.BALANCED, Compression.ZSTD])
+def test_a_full_disk_ends_the_work(compression: Compression) -> None:
+    """An error of what is written to comes out, and all threads have ended."""
+    error = stopped_by(OSError, lambda: write(ENDLESS, Full(), compression))
+    assert isinstance(error, OSError)
+    assert error.errno == 28
+
+
+def test_an_error_in_a_thread_comes_out() -> None:
+    """What a thread raises is raised where its block would be written."""
+
+    def run() -> None:
+        # libdeflate has no such level.
+        squeeze = GzipCompressor(io.BytesIO(), 99, 3, BLOCK_SIZE)
+        buffer = squeeze.buffer()
+        try:
+            while True:
+                buffer = squeeze.take(buffer)
+        except BaseException:
+            squeeze.abandon()
+            raise
+
+    assert "compresslevel" in str(stopped_by(ValueError, run))
+
+
+def test_a_file_that_shrank_ends_the_work() -> None:
+    """An input that is shorter than planned comes out as an error, and all threads have ended."""
+
+    class Short(Endless):
+        def readinto_at(self, buffer: memoryview, offset: int) -> int:
+            return super().readinto_at(buffer, offset) if offset < 20 * BLOCK_SIZE else 0
+
+    stopped_by(ChangedInputError, lambda: write(file(RootPath("/data"), Short()), io.BytesIO()))
+
+
+@pytest.mark.parametrize("compression", [Compression.BALANCED, Compression.ZSTD])
+def test_an_interrupt_ends_the_work(compression: Compression) -> None:
+    """Ctrl-C while blocks are compressed is raised, and all threads have ended."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    class Nothing:
+        def write(self, data: object) -> None:
+            pass
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        stopped_by(KeyboardInterrupt, lambda: write(ENDLESS, Nothing(), compression))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_without_threads_the_caller_compresses() -> None:
+    """Where the system gives no threads, the layer is the same."""
+    before = threading.stack_size()
+    # No address space has room for such a stack, so starting a thread fails.
+    threading.stack_size(1 << 47)
+    try:
+        alone = packed(DATA, Compression.BALANCED, 2)
+    finally:
+        threading.stack_size(before)
+    assert alone == packed(DATA, Compression.BALANCED, 2)
+
+
+def test_small_layers_start_one_thread() -> None:
+    """No more threads are started than there are blocks, however many there could be."""
+    before = threading.active_count()
+    squeeze = compressor(Compression.BALANCED, io.BytesIO(), 64)
+    squeeze.take(squeeze.buffer()[:1000])
+    assert threading.active_count() == before + 1
+    squeeze.close()
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("compression", GZIP)
+def test_many_threads_take_bounded_memory(compression: Compression) -> None:
+    """However many threads there are, the blocks under way are bounded, and there is at least one."""
+    squeeze = compressor(compression, io.BytesIO(), 1000)
+    assert isinstance(squeeze, GzipCompressor)
+    assert 1 <= squeeze._most <= MAX_UNDER_WAY // squeeze.block_size
+    squeeze.close()
+
+
+PACK = """
+import sys
+from test_compress import Endless, write, file, RootPath, Compression
+
+class Nothing:
+    def write(self, data):
+        pass
+
+content = Endless()
+content.size = int(sys.argv[1])
+write(file(RootPath("/data"), content), Nothing(), Compression(sys.argv[2]))
+status = open("/proc/self/status").read()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.parametrize("compression", [Compression.NONE, Compression.BALANCED, Compression.ZSTD])
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the peak")
+def test_memory_does_not_grow_with_the_layer(compression: Compression) -> None:
+    """The peak of a process that packs 600 MB is within 20 MB of one that packs 20 MB."""
+    peaks = []
+    for size in (20_000_000, 600_000_000):
+        command = [sys.executable, "-c", PACK, str(size), compression]
+        env = {"PYTHONPATH": f"{TESTS / 'unit'}:{TESTS}"}
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
+        peaks.append(int(done.stdout))
+    assert peaks[1] - peaks[0] < 20_000
