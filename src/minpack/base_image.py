@@ -14,6 +14,7 @@ from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, join, sort_key
 from minpack.pipeline import Input, base_input
 from minpack.request import DEFAULT_PATH
+from minpack.resolving import HOST, base_name
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
 from minpack.target import Platform, alpine_arch
@@ -57,15 +58,15 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
     """
     wanted = request.platform or Platform("linux", "amd64")
     with open_base(request.base, alpine_arch(wanted), options, progress) as opened:
-        if opened.base.name == "/":
+        if base_name(request.base) == HOST:
             raise BaseError(
                 "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"
             )
-        platform = request.platform or _platform(opened.base)
         found = tuple(_entries(opened.base))
         packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
         if not packed:
             raise BaseError(opened.base.name, "it is empty")
+        platform = request.platform or _platform(opened.base)
         bad = next((entry.path for entry in packed if WHITEOUT in entry.path), None)
         if bad is not None:
             raise BaseError(opened.base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
@@ -80,7 +81,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
         )
         left_out = len(found) - len(packed)
         notes = (f"{left_out} device nodes, sockets or FIFOs were left out",) if left_out else ()
-        inputs = (base_input(request.base, opened),)
+        inputs = (base_input(request.base, opened, sums=True),)
         return BaseImage(deliver(work, delivery), platform, inputs, (*opened.notes, *notes))
 
 

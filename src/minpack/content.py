@@ -72,23 +72,34 @@ class BytesContent(NamedTuple):
 
 
 class FileContent(NamedTuple):
-    """`size` bytes of a file of this host, from `start` on."""
+    """`size` bytes of a file of this host, from `start` on.
+
+    With `mtime`, in nanoseconds, it is a whole file as it was then: reading it fails if it has changed.
+    """
 
     where: str
     size: int
     start: int = 0
+    mtime: int | None = None
 
     def open(self) -> Reader:
         """Open the file.
 
         :raises InputError: it cannot be opened any more.
+        :raises ChangedInputError: it is not the file that was planned; so too when it is closed.
         """
         try:
             # Should a named pipe have come to lie here, opening it must not wait for a writer.
             descriptor = os.open(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise InputError(self.where, reason_of(error)) from error
-        return FileReader(descriptor, self.start, self.size, owned=True, where=self.where)
+        reader = FileReader(descriptor, self.start, self.size, owned=True, where=self.where, mtime=self.mtime)
+        try:
+            reader.check()
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return reader
 
 
 class RangeContent(NamedTuple):
@@ -130,12 +141,32 @@ class BytesReader:
 class FileReader:
     """Reads a range of an open file with pread(2); closes it if it owns it."""
 
-    def __init__(self, descriptor: int, start: int, size: int, *, owned: bool, where: str = "an open file") -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        start: int,
+        size: int,
+        *,
+        owned: bool,
+        where: str = "an open file",
+        mtime: int | None = None,
+    ) -> None:
         self._descriptor = descriptor
         self._start = start
         self._size = size
         self._owned = owned
         self._where = where
+        self._mtime = mtime
+
+    def check(self) -> None:
+        """Nothing, if the file is as it was when it was planned.
+
+        :raises ChangedInputError: it is not.
+        """
+        if self._mtime is not None:
+            status = os.fstat(self._descriptor)
+            if (status.st_size, status.st_mtime_ns) != (self._size, self._mtime):
+                raise ChangedInputError(self._where, self._size, status.st_size)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """See `Reader.read_at`."""
@@ -171,9 +202,15 @@ class FileReader:
     def __enter__(self) -> Reader:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        if self._owned:
-            os.close(self._descriptor)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.check()
+        finally:
+            if self._owned:
+                os.close(self._descriptor)
 
 
 def read_all(content: Content, limit: int) -> bytes:

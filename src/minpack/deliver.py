@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from minpack.beside import new_directory, new_file
-from minpack.content import reason_of
-from minpack.errors import OutputError
+from minpack.beside import as_output_error, new_directory, new_file
 from minpack.oci.archive import ArchiveWriter
 from minpack.oci.image import build_image
 from minpack.oci.layer import write_layer, write_tar
 from minpack.oci.layout import LayoutWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
     from typing import Protocol
 
     from minpack.digest import Digest, Writable
@@ -135,18 +134,12 @@ def write_image(work: Work, references: tuple[Reference, ...], writer: BlobWrite
 
 def _deliver_archive(work: Work, to: Delivery) -> Delivered:
     """The archive is written once; the engine gets the bytes that were written."""
-    if to.path is not None and to.path != "-":
-        with new_file(to.path) as out:
-            image = write_image(work, to.references, ArchiveWriter(out))
-            size = out.seek(0, os.SEEK_END)
-            loaded = _load(out, size, image, to, work.progress)
-    else:
-        with _spool(to.temporary) as out:
-            image = write_image(work, to.references, ArchiveWriter(out))
-            size = out.seek(0, os.SEEK_END)
-            loaded = _load(out, size, image, to, work.progress)
-            if to.path is not None:
-                _copy_to_stdout(out, to)
+    with _spool(to.temporary) if to.path in (None, "-") else new_file(to.path) as out:
+        image = write_image(work, to.references, ArchiveWriter(out))
+        size = out.seek(0, os.SEEK_END)
+        loaded = _load(out, size, image, to, work.progress)
+        if to.path == "-":
+            _copy_to_stdout(out, to)
     outputs = (Output(to.format, to.path, None, image.digest),) if to.path is not None else ()
     return Delivered(image, outputs + loaded, size)
 
@@ -163,8 +156,9 @@ def _deliver_tar(work: Work, to: Delivery) -> Delivered:
     mtime = work.config.created
     if to.path == "-":
         assert to.stdout is not None, "internal error: no stdout"
-        layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress)
-        to.stdout.flush()
+        with as_output_error("-"):
+            layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress)
+            to.stdout.flush()
     else:
         with new_file(to.path) as out:
             layer = write_tar(work.entries, out, mtime=mtime, progress=work.progress)
@@ -197,19 +191,19 @@ def _load(archive: IO[bytes], size: int, image: Image, to: Delivery, progress: P
     return tuple(Output("engine", None, reference.familiar, image.digest) for reference in to.references)
 
 
-def _spool(directory: str) -> IO[bytes]:
+@contextmanager
+def _spool(directory: str) -> Generator[IO[bytes]]:
     """A file without a name: nothing is left of it, however the process ends."""
     from tempfile import TemporaryFile  # noqa: PLC0415
 
-    try:
-        return TemporaryFile(dir=directory)
-    except OSError as error:
-        raise OutputError(directory, reason_of(error), "set TMPDIR to a place with space") from error
+    with as_output_error(directory, "set TMPDIR to a directory that has space"), TemporaryFile(dir=directory) as out:
+        yield out
 
 
 def _copy_to_stdout(archive: IO[bytes], to: Delivery) -> None:
     assert to.stdout is not None, "internal error: no stdout"
     archive.seek(0)
-    while chunk := archive.read(COPY_SIZE):
-        to.stdout.write(chunk)
-    to.stdout.flush()
+    with as_output_error("-"):
+        while chunk := archive.read(COPY_SIZE):
+            to.stdout.write(chunk)
+        to.stdout.flush()

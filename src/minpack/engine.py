@@ -9,11 +9,17 @@ from minpack.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from requests import Response
+
     from minpack.progress import Progress
 
-#: Seconds without an answer after which an engine counts as gone; big images take long to unpack.
-TIMEOUT = 600
+#: Seconds without an answer after which there is no engine.
+ANSWER_TIMEOUT = 30
+#: Seconds without an answer after which loading has failed; big images take long to unpack.
+LOAD_TIMEOUT = 600
 CHUNK = 1 << 20
+#: Where the engine listens unless told otherwise.
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
 class Loaded(NamedTuple):
@@ -35,17 +41,23 @@ def load_archive(
     from docker.errors import DockerException  # noqa: PLC0415
     from requests.exceptions import RequestException  # noqa: PLC0415
 
-    hint = "start the engine, set DOCKER_HOST, or leave out --load and load the file later (docker load -i FILE)"
+    host = environment.get("DOCKER_HOST") or DEFAULT_HOST
+    # What is no engine may answer anything: the SDK takes documents apart as they come.
+    failures = (DockerException, RequestException, OSError, ValueError, TypeError, KeyError, AttributeError)
     try:
-        client = docker.from_env(timeout=TIMEOUT, environment=dict(environment))
+        client = docker.from_env(timeout=ANSWER_TIMEOUT, environment=dict(environment))
         version = str(client.version()["Version"])
-    except (DockerException, RequestException, KeyError) as error:
-        raise EngineError("reach a container engine", _reason(error), hint) from error
+    except failures as error:
+        hint = "start the engine, set DOCKER_HOST, or leave out --load and load the file later (docker load -i FILE)"
+        raise EngineError(f"reach a container engine at {host}", _reason(error), hint) from error
+    client.api.timeout = LOAD_TIMEOUT
+    client.api.hooks["response"].append(_refuse)
     try:
         client.images.load(_chunks(archive, size, progress))  # type: ignore[arg-type] # streams any iterator
         image = client.images.get(reference)
-    except (DockerException, RequestException) as error:
-        raise EngineError(f"load {reference!r} into the engine", _reason(error)) from error
+    except failures as error:
+        hint = "what it can load depends on its version: Docker takes --zstd from 23.0 on"
+        raise EngineError(f"load {reference!r} into the engine at {host}", _reason(error), hint) from error
     finally:
         client.close()
     return Loaded(str(image.id), version)
@@ -59,14 +71,24 @@ def _chunks(archive: IO[bytes], size: int, progress: Progress) -> Iterator[bytes
         yield chunk
 
 
+def _refuse(response: Response, **_: object) -> None:
+    """Raise what an HTTP status of failure says: the SDK's `load` does not look at it."""
+    from docker.errors import create_api_error_from_http_exception  # noqa: PLC0415
+    from requests.exceptions import HTTPError  # noqa: PLC0415
+
+    try:
+        response.raise_for_status()
+    except HTTPError as error:
+        create_api_error_from_http_exception(error)
+
+
 def _reason(error: Exception) -> str:
-    """The end of the chain of causes: the SDK wraps what the system said several times."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        inner = error.__cause__ or error.__context__
-        if not isinstance(inner, Exception):
-            break
+    """What the engine said, else the end of the chain of causes: the SDK wraps what the system said several times."""
+    said = getattr(error, "explanation", None)
+    while not said and (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
         error = inner
-    text = str(error)
-    if isinstance(error, OSError) and error.strerror:
-        text = error.strerror
-    return (text[:1].lower() + text[1:]).splitlines()[0] if text else type(error).__name__
+        said = getattr(error, "explanation", None)
+    if isinstance(error, (ValueError, TypeError, KeyError, AttributeError)):
+        return "what answers is no engine"
+    text = str(said or (isinstance(error, OSError) and error.strerror) or error)
+    return (text[:1].lower() + text[1:]).splitlines()[0] if text.strip() else type(error).__name__

@@ -67,8 +67,8 @@ class UsageError(MinpackError):
 
     exit_code = 2
 
-    def __init__(self, option: str, value: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot use {option}{f' {value!r}' if value else ''}: {reason}", hint)
+    def __init__(self, option: str, value: str, reason: str, hint: str | None = None, *, verb: str = "use") -> None:
+        super().__init__(f"cannot {verb} {option}{f' {value!r}' if value else ''}: {reason}", hint)
         self.option = option
         self.value = value
         self.reason = reason
@@ -308,11 +308,12 @@ class NotTextError(ImageError):
 
 
 class ChangedInputError(ImageError):
-    """A file did not have the size it had when it was planned."""
+    """A file did not have the size it had when it was planned, or was written to since."""
 
     def __init__(self, path: str, planned: int, actual: int) -> None:
+        how = f"{planned} bytes planned, {actual} read" if planned != actual else "it was written to"
         super().__init__(
-            f"cannot pack {path!r}: it changed while it was read ({planned} bytes planned, {actual} read)",
+            f"cannot pack {path!r}: it changed while it was read ({how})",
             "let the build that writes it finish, then pack again",
         )
         self.path = path

@@ -56,12 +56,12 @@ def read_program(path: str, destination: RootPath) -> Program:
     :raises MalformedElfError: it is damaged.
     :raises NotProgramError: it is a library, an object file, or packed.
     """
-    content = host_file(path)
+    content = host_file(path, "check the path, or build the program first")
     info = read_elf(content)
     if info.kind.is_program:
         return Program(path, content, info, destination)
     if info.kind is ElfKind.UPX:
-        hint = f"unpack it first (upx -d {path}); its libraries and needs are hidden until then"
+        hint = "unpack it first with upx -d; its libraries and needs are hidden until then"
     elif info.kind is ElfKind.LIBRARY:
         hint = "name a program; a library goes in with --add SRC:DST"
     else:
@@ -70,11 +70,19 @@ def read_program(path: str, destination: RootPath) -> Program:
     raise NotProgramError(path, f"{article} {info.kind}", hint)
 
 
-def host_file(path: str) -> FileContent:
+def program_destination(path: str, wanted: RootPath | None, below: RootPath) -> RootPath:
+    """Where a program goes: at `wanted`, or under its own name in the directory `below`."""
+    return wanted or normal(f"{below}/{path.rstrip('/').rpartition('/')[2]}")
+
+
+def host_file(path: str, advice: str = "check the path") -> FileContent:
     """The regular file at the host's `path`.
 
+    :param advice: what to do where there is no such file.
     :raises InputError: there is none, or it cannot be opened.
     """
+    if not path:
+        raise InputError(path, "the name is empty", hint="was a variable of the shell not set?")
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
@@ -83,16 +91,12 @@ def host_file(path: str) -> FileContent:
             raise InputError(path, "it is no regular file")
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
-        raise InputError(path, reason_of(error), hint=_hint(error)) from error
+        denied = "run minpack as a user who may read it" if isinstance(error, PermissionError) else None
+        hint = advice if isinstance(error, FileNotFoundError) else denied
+        raise InputError(path, reason_of(error), hint=hint) from error
     except ValueError as error:
         raise InputError(path, "the name holds a NUL") from error
-    return FileContent(path, status.st_size)
-
-
-def _hint(error: OSError) -> str | None:
-    if isinstance(error, FileNotFoundError):
-        return "check the path, or build the program first"
-    return "run minpack as a user who may read it" if isinstance(error, PermissionError) else None
+    return FileContent(path, status.st_size, mtime=status.st_mtime_ns)
 
 
 def place(request: Request, programs: tuple[Program, ...], walker: Walker) -> tuple[Placed, ...]:
@@ -115,6 +119,11 @@ def place(request: Request, programs: tuple[Program, ...], walker: Walker) -> tu
         entry = symlink(link.path, link.target)
         found += _at(walker, entry, PlaceKind.ADDED, f"--symlink {link.target}:{link.path}")
     return tuple(found)
+
+
+def added_paths(placed: tuple[Placed, ...]) -> frozenset[RootPath]:
+    """Where the user's files other than programs are."""
+    return frozenset(item.entry.path for item in placed if item.kind is PlaceKind.ADDED)
 
 
 def _at(walker: Walker, entry: Entry, kind: PlaceKind, why: str) -> Iterator[Placed]:

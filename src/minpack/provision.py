@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.content import BytesContent, read_all
-from minpack.errors import InputError, NotInBaseError
+from minpack.errors import InputError, NotInBaseError, UsageError
 from minpack.needs.need import Need
 from minpack.paths import join, normal
 from minpack.placing import host_file, plain
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from minpack.base.walk import Walker
     from minpack.needs.need import Decision
+    from minpack.paths import RootPath
     from minpack.request import Request
 
 #: Where distributions keep the CA bundle, in the order Go looks for it (crypto/x509/root_linux.go).
@@ -53,22 +54,27 @@ class Provision(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def provide(request: Request, decisions: tuple[Decision, ...], base: Walker, default: Walker) -> Provision:
+def provide(
+    request: Request, decisions: tuple[Decision, ...], base: Walker, default: Walker, added: frozenset[RootPath]
+) -> Provision:
     """The files of every need that is packed.
 
+    :param base: the base with the user's files laid over it.
+    :param added: where the user's files are: they take the place of what needs would bring.
     :raises NotInBaseError: neither `base` nor `default` has one.
     :raises InputError: the file of --ca-file cannot be used.
+    :raises UsageError: the user's own bundle is in the place that --ca-file would go to.
     """
     packed = {decision.need: "; ".join(decision.evidence) for decision in decisions if decision.packed}
     files: list[Provided] = []
     env: list[tuple[str, str]] = []
-    notes: list[str] = []
     if Need.CERTS in packed:
         certs = tuple(_certs(request, base, default, packed[Need.CERTS]))
+        if request.ca_file is not None and certs[0].entry.path in added:
+            reason = f"--add puts another file at {certs[0].entry.path!r}"
+            raise UsageError("--ca-file", request.ca_file, reason, "put the certificates into that file")
         files += certs
         env.append(("SSL_CERT_FILE", certs[0].entry.path))
-        if base.base.name == "/" and certs[0].source == "base":
-            notes.append(f"the CA bundle is this host's own {certs[0].entry.path}")
     if Need.TZ in packed:
         files += _zones(request.zone, base, default, packed[Need.TZ])
         if request.zone is not None:
@@ -76,7 +82,16 @@ def provide(request: Request, decisions: tuple[Decision, ...], base: Walker, def
     if Need.OS_RELEASE in packed:
         files += _taken(base, "/etc/os-release", Need.OS_RELEASE, packed[Need.OS_RELEASE])
     files += _own(request, packed)
-    return Provision(tuple(files), tuple(env), tuple(notes))
+    kept = tuple(provided for provided in files if provided.entry.path not in added)
+    return Provision(kept, tuple(env), tuple(_host_notes(kept)) if base.base.name == "/" else ())
+
+
+def _host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
+    """What comes from the host itself and is not the same on every host."""
+    for need, what in ((Need.CERTS, "the CA bundle is"), (Need.TZ, "the time zones are")):
+        found = next((provided for provided in files if provided.need is need and provided.source == "base"), None)
+        if found is not None:
+            yield f"{what} this host's own: {found.entry.path}"
 
 
 def _own(request: Request, packed: dict[Need, str]) -> Iterator[Provided]:
@@ -105,7 +120,9 @@ def _certs(request: Request, base: Walker, default: Walker, why: str) -> Iterato
         yield Provided(_with_ca(bundle, request.ca_file), Need.CERTS, source, f"{why}; --ca-file {request.ca_file}")
     else:
         yield Provided(plain(bundle), Need.CERTS, source, why)
-    yield from _taken(base, OPENSSL_LINK, Need.CERTS, "where OpenSSL looks for the CA bundle")[:-1]
+    leading = _taken(base, OPENSSL_LINK, Need.CERTS, "where OpenSSL looks for the CA bundle")
+    if leading and leading[-1].entry.path == bundle.path:
+        yield from leading[:-1]
 
 
 def _find_bundle(base: Walker, default: Walker) -> tuple[Entry, str] | None:
@@ -123,6 +140,8 @@ def _with_ca(bundle: Entry, path: str) -> Entry:
     extra = read_all(host_file(path), MAX_BUNDLE)
     if b"-----BEGIN CERTIFICATE-----" not in extra:
         raise InputError(path, "it has no PEM certificate", hint="give certificates as -----BEGIN CERTIFICATE-----")
+    if b"PRIVATE KEY-----" in extra:
+        raise InputError(path, "it holds a private key", hint="give the certificates alone: all may read the image")
     assert bundle.content is not None, "internal error: a bundle without content"
     own = read_all(bundle.content, MAX_BUNDLE)
     data = own.rstrip(b"\n") + b"\n" + extra.strip().replace(b"\r\n", b"\n") + b"\n"

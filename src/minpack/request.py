@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.errors import UsageError
 from minpack.oci.compress import Compression
-from minpack.paths import RootPath, normal, parse_root_path
+from minpack.paths import ROOT, RootPath, normal, parse_root_path
 from minpack.rootfs.etcfiles import DEFAULT_USER, User
 
 if TYPE_CHECKING:
@@ -20,9 +20,15 @@ PROGRAM_DIRECTORY = RootPath("/usr/local/bin")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: The last second of 9999: RFC 3339 has four digits for the year.
 MAX_CREATED = 253402300799
-
-
 MAX_MODE = 0o7777
+MAX_PORT = 65535
+#: The signals of Linux without ``SIG`` (signal(7), "Standard signals"; RTMIN and RTMAX may have a distance).
+_SIGNAL = re.compile(
+    r"ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP"
+    r"|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?",
+    re.ASCII,
+)
+MAX_SIGNAL = 64
 
 
 class Addition(NamedTuple):
@@ -62,11 +68,15 @@ class RunConfig(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One image to make: of `programs`, host paths, the first being the entrypoint."""
+    """One image to make: of `programs`, host paths, the first being the entrypoint.
+
+    A single program goes to `destination`, if there is one, others into `directory` under their own names.
+    """
 
     programs: tuple[str, ...]
     platform: Platform | None = None
     destination: RootPath | None = None
+    directory: RootPath = PROGRAM_DIRECTORY
     additions: tuple[Addition, ...] = ()
     directories: tuple[AddedDirectory, ...] = ()
     links: tuple[AddedLink, ...] = ()
@@ -81,18 +91,47 @@ class Request(NamedTuple):
     threads: int = 1
 
 
+def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:
+    """Where programs go, as `Request` has it: a path that ends with a slash is the directory they all go into.
+
+    :raises UsageError: it is one file's place and there are several programs, or it is not absolute.
+    """
+    path = parse_root_path(text, "--dest")
+    if text.endswith("/"):
+        return None, path
+    if len(programs) > 1:
+        hint = f"end it with a slash to put all into one directory: --dest {text}/"
+        raise UsageError("--dest", text, f"it is the place of one file, and there are {len(programs)} programs", hint)
+    return path, PROGRAM_DIRECTORY
+
+
+def parse_place(text: str, option: str) -> RootPath:
+    """A path in the image other than the root.
+
+    :raises UsageError: it is the root, or not absolute.
+    """
+    path = parse_root_path(text, option)
+    if path == ROOT:
+        raise UsageError(option, text, "the root of the image is always there")
+    return path
+
+
 def parse_addition(text: str) -> Addition:
     """``SRC:DST``; a DST that ends with a slash is the directory it goes into.
 
     :raises UsageError: there is no DST, or it is not absolute.
     """
     source, colon, destination = text.rpartition(":")
-    if not colon or not source:
-        raise UsageError("--add", text, "it has no destination", "write SRC:DST, as --add config.toml:/etc/myapp/")
-    path = parse_root_path(destination, "--add")
-    if destination.endswith("/"):
-        path = normal(f"{path}/{source.rstrip('/').rpartition('/')[2]}")
-    return Addition(source, path)
+    if not colon or not source or not destination:
+        raise UsageError("--add", text, "it is not SRC:DST", "as --add config.toml:/etc/myapp/")
+    return Addition(source, _below(destination, source, "--add"))
+
+
+def _below(destination: str, source: str, option: str) -> RootPath:
+    """The path that `destination` is, or that `source` has in it if it ends with a slash."""
+    path = parse_root_path(destination, option)
+    name = source.rstrip("/").rpartition("/")[2]
+    return normal(f"{path}/{name}") if destination.endswith("/") and name != ".." else path
 
 
 def parse_directory(text: str) -> AddedDirectory:
@@ -110,18 +149,18 @@ def parse_directory(text: str) -> AddedDirectory:
         raise UsageError("--dir", text, "mode or owner is no number", "as --dir /data:0750:1000:1000") from error
     if not 0 <= mode <= MAX_MODE or (owner is not None and min(owner) < 0):
         raise UsageError("--dir", text, "mode or owner is out of range")
-    return AddedDirectory(parse_root_path(path, "--dir"), mode, owner)
+    return AddedDirectory(parse_place(path, "--dir"), mode, owner)
 
 
 def parse_link(text: str) -> AddedLink:
-    """``TARGET:PATH``, as `ln -s TARGET PATH`.
+    """``TARGET:PATH``, as `ln -s TARGET PATH`; a PATH that ends with a slash is the directory it goes into.
 
     :raises UsageError: a part is empty, or PATH is not absolute.
     """
     target, colon, path = text.rpartition(":")
-    if not colon or not target or "\0" in target:
+    if not colon or not target or not path or "\0" in target:
         raise UsageError("--symlink", text, "it is not TARGET:PATH", "as --symlink busybox:/bin/sh")
-    return AddedLink(parse_root_path(path, "--symlink"), target)
+    return AddedLink(parse_place(_below(path, target, "--symlink"), "--symlink"), target)
 
 
 def parse_pair(text: str, option: str) -> tuple[str, str]:
@@ -131,7 +170,7 @@ def parse_pair(text: str, option: str) -> tuple[str, str]:
     """
     key, equals, value = text.partition("=")
     if not key or not equals or "\0" in text:
-        raise UsageError(option, text, "it is not KEY=VALUE")
+        raise UsageError(option, text, "it is not KEY=VALUE", f"as {option} name=value")
     return key, value
 
 
@@ -150,9 +189,34 @@ def parse_port(text: str) -> str:
 
     :raises UsageError: it is no port.
     """
-    number, _, protocol = text.partition("/")
-    if not (number.isascii() and number.isdigit() and 0 < int(number) <= 65535):  # noqa: PLR2004
+    number, slash, protocol = text.partition("/")
+    if not (
+        number.isascii() and number.isdigit() and len(number) <= len(str(MAX_PORT)) and 0 < int(number) <= MAX_PORT
+    ):
         raise UsageError("--expose", text, "it is no port", "as 8080, or 53/udp")
-    if protocol not in ("", "tcp", "udp", "sctp"):
-        raise UsageError("--expose", text, f"{protocol!r} is no protocol", "as 8080, or 53/udp")
+    if slash and protocol not in ("tcp", "udp", "sctp"):
+        raise UsageError("--expose", text, f"{protocol!r} is no protocol that images know", "as 8080, or 53/udp")
     return f"{int(number)}/{protocol or 'tcp'}"
+
+
+def parse_signal(text: str) -> str:
+    """A signal as images have it: ``TERM`` means ``SIGTERM``, numbers stay (image-spec, config.md, "StopSignal").
+
+    :raises UsageError: Linux has no such signal.
+    """
+    name = text.upper().removeprefix("SIG")
+    if _SIGNAL.fullmatch(name):
+        return f"SIG{name}"
+    if text.isascii() and text.isdigit() and len(text) < len("100") and 0 < int(text) <= MAX_SIGNAL:
+        return text
+    raise UsageError("--stop-signal", text, "there is no such signal", "as SIGTERM, SIGINT or SIGRTMIN+3")
+
+
+def parse_sha512(text: str) -> str:
+    """A SHA-512 in lower-case hexadecimal digits.
+
+    :raises UsageError: it is none.
+    """
+    if not re.fullmatch(r"[0-9a-f]{128}", text.lower(), re.ASCII):
+        raise UsageError("--base-sha512", text, "a SHA-512 has 128 hexadecimal digits")
+    return text.lower()

@@ -94,6 +94,6 @@ class DirectoryBase:
             # Links have no mode on Linux, and one that is never looked at elsewhere.
             mode = 0o777 if kind is Kind.SYMLINK else stat.S_IMODE(status.st_mode)
             return Entry(path, kind, mode, status.st_uid, status.st_gid, link=link)
-        content = FileContent(os.fsdecode(host), status.st_size)
+        content = FileContent(os.fsdecode(host), status.st_size, mtime=status.st_mtime_ns)
         inode = status.st_dev << 64 | status.st_ino if status.st_nlink > 1 else None
         return Entry(path, kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, content, inode=inode)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.errors import BaseError, InputError, SumMismatchError, UnknownBaseError
+from minpack.errors import InputError, SumMismatchError, UnknownBaseError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -73,7 +73,10 @@ def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progr
     :raises ArchiveError: a tarball is damaged or unsafe.
     :raises InputError: it cannot be read.
     :raises SumMismatchError: a tarball is not the expected one.
+    :raises UsageError: a sum is given, and the base is no tarball.
     """
+    if options.sha512 and (text == SCRATCH or (not is_name(text) and os.path.isdir(text))):
+        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {text!r} is none", "leave it out")
     if text == SCRATCH:
         from minpack.base.entries import base_of  # noqa: PLC0415
 
@@ -85,8 +88,6 @@ def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progr
     elif os.path.isdir(text):
         from minpack.base.directory import DirectoryBase  # noqa: PLC0415
 
-        if options.sha512:
-            raise BaseError(text, "--base-sha512 is the sum of a tarball, and this is a directory")
         yield OpenBase(DirectoryBase(text), BaseKind.DIRECTORY)
     else:
         with _open_tarball(text, options) as opened:
@@ -95,10 +96,13 @@ def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progr
 
 @contextmanager
 def _open_release(name: str, arch: str | None, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    from minpack.base.catalog import parse_name  # noqa: PLC0415
     from minpack.base.named import MIRROR, fetch_named_base  # noqa: PLC0415
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
 
+    if parse_name(name) is None and os.path.lexists(name):
+        raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
     if arch is None:
         raise UnknownBaseError(name, "the distribution has no such architecture", "give a directory or a tarball")
     with (

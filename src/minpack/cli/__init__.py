@@ -14,6 +14,21 @@ def main() -> None:
 
         print(f"minpack {__version__}")
         sys.exit(0)
-    from minpack.cli.run import run  # noqa: PLC0415
+    try:
+        _speak_utf8()
+        from minpack.cli.run import run  # noqa: PLC0415
 
-    sys.exit(run(arguments))
+        code = run(arguments)
+    except KeyboardInterrupt:
+        # Before `run` took over the signals.
+        code = 130
+    sys.exit(code)
+
+
+def _speak_utf8() -> None:
+    """Start again in UTF-8 mode where the locale has another encoding: names are bytes, whatever the locale says."""
+    if sys.getfilesystemencoding() == "utf-8" or sys.flags.utf8_mode:
+        return
+    import os  # noqa: PLC0415
+
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606

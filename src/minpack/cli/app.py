@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from minpack._version import __version__
+from minpack.cli.groups import HelpfulGroup
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: Each command's module and its line in the help.
 COMMANDS = {
@@ -17,10 +22,27 @@ COMMANDS = {
     "completion": ("minpack.cli.completion", "Print the completion script for a shell."),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+#: The variable by which completion scripts ask.
+COMPLETE = "_MINPACK_COMPLETE"
+#: What `minpack` answers itself, without a command.
+_OWN = ("--help", "-h", "--version")
 
 
-class LazyGroup(click.Group):
+def with_command(arguments: list[str]) -> list[str]:
+    """`minpack APP …` means `minpack pack APP …`, and `minpack help …` means `minpack … --help`."""
+    if not arguments or arguments[0] in COMMANDS or arguments[0] in _OWN:
+        return arguments
+    if arguments[0] == "help" and all(word in COMMANDS for word in arguments[1:2]):
+        return [*arguments[1:], "--help"]
+    return ["pack", *arguments]
+
+
+class LazyGroup(HelpfulGroup):
     """Imports a command's module when the command is looked up, and not for the list of commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's, with the default command put in."""
+        return super().parse_args(ctx, with_command(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order they are shown."""
@@ -38,6 +60,17 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, or what `pack` would complete: the first word may be its option or program."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        if incomplete.startswith("-"):
+            pack = self.get_command(ctx, "pack")
+            assert pack is not None, "internal error: no default command"
+            return [*super().shell_complete(ctx, incomplete), *pack.shell_complete(ctx, incomplete)]
+        found = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")]
 
 
 @click.group(

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from minpack.base.open import BaseOptions, open_base
+from minpack.base.open import BaseOptions, is_name, open_base
 from minpack.cli.delivering import OutputSettings, delivery_of
+from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
     compression_of,
     delivery_options,
@@ -16,20 +17,21 @@ from minpack.cli.options import (
     platform_option,
     store_options,
 )
-from minpack.cli.settings import StoreSettings, base_options, created, threads, today
+from minpack.cli.settings import StoreSettings, base_options, created, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.deliver import Format
+from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.request import RunConfig, parse_pair
 from minpack.target import Platform, alpine_arch, parse_platform
 
 
-@click.group("base", short_help="List, fetch and show bases; make an image of a whole one.")
+@click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; make an image of a whole one.")
 def command() -> None:
     """List the bases of the catalogue, fetch one, show what is in one, or make an image of a whole one."""
 
 
-@command.command("list")
+@command.command("list", short_help="List the bases that can be named.")
 @output_options
 def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
     """List the bases that can be named, with their newest release of known sum and the end of their support."""
@@ -40,9 +42,10 @@ def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
 
         print_json(bases_document(catalogue(), today()))
         return
-    from minpack.report.text import base_lines  # noqa: PLC0415
+    if not quiet:
+        from minpack.report.facts import base_lines  # noqa: PLC0415
 
-    print_lines(base_lines(catalogue(), today()))
+        print_lines(base_lines(catalogue(), today()))
 
 
 @command.command("pull")
@@ -52,6 +55,16 @@ def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
 @output_options
 def pull(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401, ARG001
     """Fetch BASE into the store, so that later runs need no network."""
+    settings = _settings(store)
+    if not is_name(base):
+        raise UsageError(
+            "BASE", base, "it is no name, so there is nothing to fetch", "minpack base list shows the names"
+        )
+    if store["no_cache"]:
+        raise UsageError("--no-cache", "", "nothing would be kept", "leave it out")
+    if store_directory(settings) is None:
+        hint = "say where with --cache-dir DIR"
+        raise UsageError("minpack base pull", "", "there is no home directory to keep it in", hint, verb="run")
     _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
 
 
@@ -65,7 +78,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as
     _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
 
 
-@command.command("image")
+@command.command("image", short_help="Make an image of the whole of BASE.")
 @click.argument("base", metavar="BASE")
 @platform_option
 @delivery_options
@@ -110,33 +123,36 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     if as_json:
         from minpack.report.documents import base_image_document  # noqa: PLC0415
 
-        print_json(base_image_document(made.delivered, str(made.platform), made.inputs, made.notes))
+        print_json(base_image_document(made))
         return
-    from minpack.report.text import image_lines, output_lines  # noqa: PLC0415
-
     print_notes(made.notes, quiet=quiet)
     if not quiet:
-        lines = [*image_lines(made.delivered, str(made.platform)), "", *output_lines(made.delivered)]
-        print_lines(lines, to_stderr=output == "-")
+        from minpack.report.text import base_image_lines  # noqa: PLC0415
+
+        print_lines(base_image_lines(made), to_stderr=output == "-")
+
+
+def _settings(store: dict[str, Any]) -> StoreSettings:
+    return StoreSettings(store["offline"], store["mirror"], store["cache_dir"], store["no_cache"], store["sha512"])
 
 
 def _options(store: dict[str, Any]) -> BaseOptions:
-    return base_options(
-        StoreSettings(store["offline"], store["mirror"], store["cache_dir"], store["no_cache"], store["sha512"])
-    )
+    return base_options(_settings(store))
 
 
 def _show(base: str, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
     from minpack.base_facts import read_facts  # noqa: PLC0415
-    from minpack.report.documents import base_document  # noqa: PLC0415
-    from minpack.report.text import base_info_lines  # noqa: PLC0415
 
     arch = alpine_arch(platform or parse_platform("linux/amd64"))
     with drawing(quiet=quiet) as progress, open_base(base, arch, options, progress) as opened:
         facts = read_facts(opened.base)
         if as_json:
+            from minpack.report.documents import base_document  # noqa: PLC0415
+
             print_json(base_document(opened, facts))
             return
         print_notes(opened.notes, quiet=quiet)
         if not quiet:
+            from minpack.report.facts import base_info_lines  # noqa: PLC0415
+
             print_lines(base_info_lines(opened, facts))

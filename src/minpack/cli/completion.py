@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from minpack.cli.app import COMPLETE
+from minpack.cli.options import Choice
 from minpack.cli.terminal import print_lines
 
 
 @click.command("completion", short_help="Print the completion script for a shell.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="{bash|zsh|fish}", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
     """Print the completion script for SHELL.
@@ -22,4 +24,4 @@ def command(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None, f"internal error: click has no completion for {shell}"
     root = context.find_root().command
-    print_lines([kind(root, {}, "minpack", "_MINPACK_COMPLETE").source()])
+    print_lines(kind(root, {}, "minpack", COMPLETE).source().splitlines())

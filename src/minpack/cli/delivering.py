@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.cli.settings import engine_environment
+from minpack.cli.settings import engine_environment, temporary_directory
+from minpack.cli.terminal import stdout_is_closed
 from minpack.deliver import Delivery, Format
-from minpack.errors import UsageError
+from minpack.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from minpack.oci.reference import Reference
@@ -33,6 +33,7 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference) -> Deli
 
     :param name: what the file is called after where no path was given.
     :raises UsageError: the options contradict each other.
+    :raises OutputError: stdout is closed.
     """
     path, form = settings.output, settings.format
     if settings.load and form is not Format.ARCHIVE:
@@ -44,11 +45,11 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference) -> Deli
     return Delivery(
         form,
         path,
-        settings.tags or (default,),
+        tuple(dict.fromkeys(settings.tags)) or (default,),
         settings.force,
         engine_environment() if settings.load else None,
         sys.stdout.buffer if path == "-" else None,
-        tempfile.gettempdir(),
+        temporary_directory(),
     )
 
 
@@ -57,5 +58,7 @@ def _check_stdout(settings: OutputSettings) -> None:
         raise UsageError("-o", "-", f"--format {settings.format} makes a directory", "name one with -o PATH")
     if settings.as_json:
         raise UsageError("-o", "-", "--json takes stdout", "name a file with -o PATH")
+    if stdout_is_closed():
+        raise OutputError("-", "stdout is closed", "name a file with -o PATH")
     if os.isatty(sys.stdout.fileno()):
         raise UsageError("-o", "-", "stdout is a terminal", "redirect it to a file or a program")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from minpack.deliver import Format
+from minpack.errors import UsageError
 from minpack.oci.compress import Compression
 from minpack.oci.reference import parse_reference
+from minpack.request import parse_sha512
 from minpack.target import parse_platform
 
 if TYPE_CHECKING:
@@ -18,14 +20,38 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
 def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A click callback that parses a value, or each of several, with `parse`."""
+    """A click callback that parses a value, or each of several, with `parse`.
 
-    def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+    Its error, a `UsageError`, is for an empty value too: a shell's variable that is not set gives one.
+    """
+
+    def callback(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+        for text in value if isinstance(value, tuple) else (value,):
+            if text == "":
+                raise UsageError(parameter.opts[-1], "", "its value is empty")
         if isinstance(value, tuple):
             return tuple(parse(item) for item in value)
         return None if value is None else parse(value)
 
     return callback
+
+
+#: A click callback that takes any value but an empty one.
+filled = parsed(str)
+
+
+class Choice(click.Choice):  # type: ignore[type-arg] # generic from click 8.2 on
+    """One of a few words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """The value.
+
+        :raises UsageError: it is none of them.
+        """
+        if value not in self.choices and param is not None:
+            name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name.upper()
+            raise UsageError(name, str(value), f"choose from {', '.join(map(str, self.choices))}")
+        return super().convert(value, param, ctx)
 
 
 def applied(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
@@ -41,7 +67,7 @@ def applied(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]
 
 output_options = applied(
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Print every file with its reason."),
+    click.option("-v", "--verbose", is_flag=True, help="Print more: each file with its reason, each place looked at."),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else."),
 )
 
@@ -49,6 +75,7 @@ base_option = click.option(
     "--base",
     envvar="MINPACK_BASE",
     metavar="BASE",
+    callback=filled,
     help="Where files are taken from: scratch, a name of the catalogue (alpine-3.22), a tarball or a directory"
     " (/ is this host). Default: scratch for static programs.",
 )
@@ -61,11 +88,21 @@ platform_option = click.option(
 )
 
 store_options = applied(
-    click.option("--base-sha512", "sha512", default="", metavar="HEX", help="The sum the base's tarball must have."),
+    click.option(
+        "--base-sha512",
+        "sha512",
+        callback=parsed(parse_sha512),
+        metavar="HEX",
+        help="The sum the base's tarball must have.",
+    ),
     click.option("--mirror", envvar="MINPACK_MIRROR", default="", metavar="URL", help="Where bases are fetched from."),
     click.option("--offline", envvar="MINPACK_OFFLINE", is_flag=True, help="Fetch nothing; use what is kept."),
     click.option(
-        "--cache-dir", envvar="MINPACK_CACHE_DIR", metavar="DIR", help="Where fetched bases are kept (~/.cache)."
+        "--cache-dir",
+        envvar="MINPACK_CACHE_DIR",
+        callback=filled,
+        metavar="DIR",
+        help="Where fetched bases are kept (~/.cache).",
     ),
     click.option("--no-cache", is_flag=True, help="Keep nothing, and use nothing that was kept."),
 )
@@ -80,11 +117,13 @@ delivery_options = applied(
         callback=parsed(parse_reference),
         help="The image's name, as me/myapp:1.0; repeatable. Default: the first program's, with :latest.",
     ),
-    click.option("-o", "--output", metavar="PATH", help="The file or directory to write; - for stdout."),
+    click.option(
+        "-o", "--output", metavar="PATH", callback=filled, help="The file or directory to write; - for stdout."
+    ),
     click.option(
         "--format",
         "format_",
-        type=click.Choice([str(f) for f in Format]),
+        type=Choice([str(f) for f in Format]),
         default="archive",
         show_default=True,
         help="archive loads into every engine; oci is a layout directory; rootfs a directory; tar the bare tree.",
@@ -96,7 +135,7 @@ delivery_options = applied(
     ),
     click.option(
         "--compress",
-        type=click.Choice(["none", "balanced", "small"]),
+        type=Choice(["none", "balanced", "small"]),
         help="How hard layers are compressed. Default: balanced; none with --load alone.",
     ),
     click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
@@ -104,9 +143,14 @@ delivery_options = applied(
 
 
 def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compression:
-    """The compression that --compress and --zstd mean together."""
-    if level is None and not zstd and load_only:
-        return Compression.NONE
-    if zstd and level != "none":
+    """The compression that --compress and --zstd mean together.
+
+    :raises UsageError: they contradict each other.
+    """
+    if zstd and level == "none":
+        raise UsageError("--zstd", "", "--compress none compresses nothing", "leave one out")
+    if zstd:
         return Compression.ZSTD_SMALL if level == "small" else Compression.ZSTD
+    if level is None and load_only:
+        return Compression.NONE
     return Compression(level or "balanced")

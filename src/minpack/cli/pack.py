@@ -12,6 +12,7 @@ from minpack.cli.options import (
     base_option,
     compression_of,
     delivery_options,
+    filled,
     output_options,
     parsed,
     platform_option,
@@ -20,19 +21,23 @@ from minpack.cli.options import (
 from minpack.cli.settings import StoreSettings, base_options, created, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.deliver import Format
+from minpack.errors import UsageError
 from minpack.needs.need import Need, parse_need
 from minpack.oci.reference import default_reference
 from minpack.paths import parse_root_path
 from minpack.pipeline import pack
-from minpack.report.text import pack_lines
 from minpack.request import (
+    PROGRAM_DIRECTORY,
     Request,
     RunConfig,
     parse_addition,
+    parse_destination,
     parse_directory,
     parse_link,
     parse_pair,
+    parse_place,
     parse_port,
+    parse_signal,
     parse_zone,
 )
 from minpack.rootfs.etcfiles import DEFAULT_USER, parse_user
@@ -43,14 +48,15 @@ if TYPE_CHECKING:
 NEEDS = ", ".join(Need)
 
 
-def _path(option: str) -> Any:  # noqa: ANN401 - click's callbacks are untyped
-    def parse(text: str) -> RootPath:
-        return parse_root_path(text, option)
-
-    return parsed(parse)
+def _workdir(text: str) -> RootPath:
+    return parse_root_path(text, "--workdir")
 
 
-def _pair(option: str) -> Any:  # noqa: ANN401
+def _volume(text: str) -> RootPath:
+    return parse_place(text, "--volume")
+
+
+def _pair(option: str) -> Any:  # noqa: ANN401 - click's callbacks are untyped
     def parse(text: str) -> tuple[str, str]:
         return parse_pair(text, option)
 
@@ -70,7 +76,12 @@ def _need(option: str) -> Any:  # noqa: ANN401
 @platform_option
 @delivery_options
 @click.option("--single-layer", is_flag=True, help="One layer instead of two (what the base gave, what you gave).")
-@click.option("--dest", callback=_path("--dest"), metavar="PATH", help="Where the program lies [/usr/local/bin/NAME].")
+@click.option(
+    "--dest",
+    callback=filled,
+    metavar="PATH",
+    help="Where the program lies [/usr/local/bin/NAME]; a PATH that ends with / is the directory for all programs.",
+)
 @click.option(
     "--add",
     "additions",
@@ -98,13 +109,13 @@ def _need(option: str) -> Any:  # noqa: ANN401
 @click.option("--need", "wanted", multiple=True, callback=_need("--need"), metavar="NAME", help=f"Pack it: {NEEDS}.")
 @click.option("--no-need", "unwanted", multiple=True, callback=_need("--no-need"), metavar="NAME", help="Leave it out.")
 @click.option("--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it.")
-@click.option("--ca-file", metavar="PEM", help="Add these certificates to the CA bundle.")
+@click.option("--ca-file", callback=filled, metavar="PEM", help="Add these certificates to the CA bundle.")
 @click.option(
     "--entrypoint",
     "entrypoint",
     multiple=True,
     metavar="ARG",
-    help="The entrypoint, one argument at a time. Default: the first program.",
+    help="The entrypoint, one argument at a time; '' for none. Default: the first program.",
 )
 @click.option("--cmd", "cmd", multiple=True, metavar="ARG", help="The default arguments, one at a time.")
 @click.option(
@@ -117,7 +128,7 @@ def _need(option: str) -> Any:  # noqa: ANN401
     help="Set a variable; repeatable.",
 )
 @click.option("-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="Whom to run as [65532:65532].")
-@click.option("-w", "--workdir", callback=_path("--workdir"), metavar="PATH", help="The working directory [/].")
+@click.option("-w", "--workdir", callback=parsed(_workdir), metavar="PATH", help="The working directory [/].")
 @click.option(
     "--expose",
     "exposed",
@@ -139,11 +150,16 @@ def _need(option: str) -> Any:  # noqa: ANN401
     "--volume",
     "volumes",
     multiple=True,
-    callback=_path("--volume"),
+    callback=parsed(_volume),
     metavar="PATH",
     help="A directory that is a volume; repeatable.",
 )
-@click.option("--stop-signal", default="", metavar="SIGNAL", help="What asks the program to end [SIGTERM].")
+@click.option(
+    "--stop-signal",
+    callback=parsed(parse_signal),
+    metavar="SIGNAL",
+    help="What asks the program to end [SIGTERM].",
+)
 @store_options
 @click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
 @output_options
@@ -158,48 +174,81 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
     settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
     name = os.path.basename(given["programs"][0].rstrip("/"))
-    delivery = None if given["dry_run"] else delivery_of(settings, name, default_reference(name))
+    delivery = delivery_of(settings, name, default_reference(name))
+    request = request_of(given)
     store = StoreSettings(given["offline"], given["mirror"], given["cache_dir"], given["no_cache"], given["sha512"])
     with drawing(quiet=quiet) as progress:
-        packed = pack(request_of(given), given["base"], base_options(store), delivery, progress, sums=as_json)
+        made = None if given["dry_run"] else delivery
+        packed = pack(request, given["base"], base_options(store), made, progress, sums=as_json)
     if as_json:
         from minpack.report.documents import pack_document  # noqa: PLC0415
 
-        print_json(pack_document(packed))
+        print_json(pack_document(packed, delivery.references))
         return
     print_notes(packed.notes, quiet=quiet)
     if not quiet:
-        print_lines(pack_lines(packed, verbose=given["verbose"]), to_stderr=output == "-")
+        from minpack.report.text import pack_lines  # noqa: PLC0415
+
+        lines = pack_lines(packed, delivery.references, verbose=given["verbose"])
+        print_lines(lines, to_stderr=output == "-")
 
 
 def request_of(given: dict[str, Any]) -> Request:
-    """The request that the options mean."""
-    run = RunConfig(
-        given["entrypoint"] or None,
-        given["cmd"],
-        given["env"],
-        given["user"] or DEFAULT_USER,
-        given["workdir"] or RunConfig().workdir,
-        given["exposed"],
-        given["volumes"],
-        given["labels"],
-        given["stop_signal"],
-    )
+    """The request that the options mean.
+
+    :raises UsageError: some contradict each other.
+    """
+    wanted, unwanted = frozenset(given["wanted"]), frozenset(given["unwanted"])
+    _check_needs(wanted, unwanted, given)
+    destination, directory = None, PROGRAM_DIRECTORY
+    if given["dest"] is not None:
+        destination, directory = parse_destination(given["dest"], given["programs"])
     load_only = given["load"] and given["output"] is None
     return Request(
         given["programs"],
         given["platform"],
-        given["dest"],
+        destination,
+        directory,
         given["additions"],
         given["directories"],
         given["links"],
-        frozenset(given["wanted"]),
-        frozenset(given["unwanted"]),
+        wanted,
+        unwanted,
         given["zone"],
         given["ca_file"],
-        run,
+        _run_config(given),
         created(given["created"]),
         compression_of(given["compress"], zstd=given["zstd"], load_only=load_only),
         given["single_layer"],
         threads(),
     )
+
+
+def _run_config(given: dict[str, Any]) -> RunConfig:
+    default = RunConfig()
+    entrypoint: tuple[str, ...] | None = given["entrypoint"] or None
+    if entrypoint == ("",):
+        entrypoint = ()
+        if not given["cmd"]:
+            raise UsageError("--entrypoint", "", "without one nothing would be run", "say what with --cmd")
+    return RunConfig(
+        entrypoint,
+        given["cmd"],
+        given["env"],
+        given["user"] or DEFAULT_USER,
+        given["workdir"] or default.workdir,
+        given["exposed"],
+        given["volumes"],
+        given["labels"],
+        given["stop_signal"] or "",
+    )
+
+
+def _check_needs(wanted: frozenset[Need], unwanted: frozenset[Need], given: dict[str, Any]) -> None:
+    """Nothing, if no need is both wanted and not."""
+    options = [(need, f"--need {need}") for need in Need if need in wanted]
+    options += [(Need.TZ, "--tz")] if given["zone"] is not None else []
+    options += [(Need.CERTS, "--ca-file")] if given["ca_file"] is not None else []
+    for need, option in options:
+        if need in unwanted:
+            raise UsageError("--no-need", str(need), f"{option} wants it", "leave one out")

@@ -1,88 +1,76 @@
-"""Running a command: which one is meant, and what becomes of its errors."""
+"""Running a command, and what becomes of its errors."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import suppress
 
 import click
 
-from minpack.cli.app import COMMANDS, app
-from minpack.errors import MinpackError
-from minpack.report.documents import error_document
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-INTERRUPTED = 130
-TERMINATED = 143
-#: What `minpack` answers itself, without a command.
-_OWN = ("--help", "-h", "--version")
-
-
-class _Terminated(BaseException):
-    """SIGTERM came; raised so that everything half-written is removed on the way out."""
+from minpack.cli.app import COMPLETE, app, with_command
+from minpack.cli.groups import NothingAskedError
+from minpack.cli.stopping import Stopped, heed_signals
+from minpack.cli.terminal import flush, print_error, print_json, print_lines, ready_streams, settle
+from minpack.errors import MinpackError, OutputError
 
 
 def run(arguments: list[str]) -> int:
     """Run the command that `arguments` mean, and its exit code.
 
-    0 done, 1 cannot do it, 2 usage, 3 the answer is no, 130 interrupted, 143 terminated.
+    0 done, 1 cannot do it, 2 usage, 3 the answer is no, 128 and more stopped by a signal.
     A bug shows a traceback, no error of minpack's own does.
     """
-    signal.signal(signal.SIGTERM, _terminate)
-    as_json = "--json" in arguments
+    ready_streams()
+    as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     try:
-        result = app.main(with_command(arguments), prog_name="minpack", standalone_mode=False)
-        sys.stdout.flush()
+        heed_signals()
+        return _run(arguments, as_json=as_json)
+    except Stopped as stopped:
+        print_error(str(stopped), None)
+        return stopped.exit_code
+    except BrokenPipeError:
+        # Nobody reads on: that is no failure.
+        return 0
+    finally:
+        settle()
+
+
+def _run(arguments: list[str], *, as_json: bool) -> int:
+    try:
+        code = _invoke(arguments)
+        flush()
     except MinpackError as error:
         return _fail(error, as_json=as_json)
+    except NothingAskedError as error:
+        print_lines(error.message.splitlines(), to_stderr=True)
+        return error.exit_code
     except click.UsageError as error:
-        return _fail(_usage(error), as_json=as_json)
-    except click.Abort:
-        print("minpack: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except _Terminated:
-        print("minpack: terminated", file=sys.stderr)
-        return TERMINATED
-    except BrokenPipeError:
-        return quiet_pipe()
+        from minpack.cli.usage import usage_error  # noqa: PLC0415
+
+        return _fail(usage_error(error, with_command(arguments)[0]), as_json=as_json)
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    """What `click.Command.main` does, without its own ways to end the process."""
+    if COMPLETE in os.environ:
+        from click.shell_completion import shell_complete  # noqa: PLC0415
+
+        return shell_complete(app, {}, "minpack", COMPLETE, os.environ[COMPLETE])
+    try:
+        with app.make_context("minpack", list(arguments)) as context:
+            result = app.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     return result if isinstance(result, int) else 0
 
 
-def with_command(arguments: list[str]) -> list[str]:
-    """`minpack APP …` means `minpack pack APP …`."""
-    if not arguments or arguments[0] in COMMANDS or arguments[0] in _OWN:
-        return arguments
-    return ["pack", *arguments]
-
-
-def quiet_pipe() -> int:
-    """Nobody reads on: that is no failure, and the interpreter must not complain when it flushes stdout."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
-
-
-def _usage(error: click.UsageError) -> MinpackError:
-    """A usage error of click's in minpack's form."""
-    text = error.format_message().rstrip(".")
-    command = error.ctx.command_path if error.ctx is not None else "minpack"
-    made = MinpackError(text[:1].lower() + text[1:], f"{command} --help shows what there is")
-    made.exit_code = error.exit_code
-    return made
-
-
 def _fail(error: MinpackError, *, as_json: bool) -> int:
-    print(f"minpack: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
+    print_error(error.message, error.hint)
     if as_json:
-        print(json.dumps(error_document(error), indent=2))
+        from minpack.report.documents import error_document  # noqa: PLC0415
+
+        # Where stdout is what cannot be written, stderr has said so.
+        with suppress(OutputError, BrokenPipeError):
+            print_json(error_document(error))
     return error.exit_code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ class StoreSettings(NamedTuple):
     mirror: str
     cache_dir: str | None
     no_cache: bool
-    sha512: str = ""
+    sha512: str | None = None
 
 
 def base_options(settings: StoreSettings) -> BaseOptions:
@@ -31,9 +30,14 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         Network(offline=settings.offline, proxies=proxies(), ca_file=os.environ.get("SSL_CERT_FILE", "")),
         today(),
         settings.mirror,
-        settings.sha512,
-        tempfile.gettempdir(),
+        settings.sha512 or "",
+        temporary_directory(),
     )
+
+
+def temporary_directory() -> str:
+    """Where files without a name are made."""
+    return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - what is made there has no name
 
 
 def store_directory(settings: StoreSettings) -> str | None:
@@ -41,7 +45,7 @@ def store_directory(settings: StoreSettings) -> str | None:
     if settings.no_cache:
         return None
     if settings.cache_dir:
-        return os.path.join(os.path.abspath(settings.cache_dir), "minpack", "v1")
+        return os.path.join(settings.cache_dir, "minpack", "v1")
     cache = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(cache):
         home = os.environ.get("HOME", "")
@@ -72,8 +76,8 @@ def created(option: str | None) -> int:
         if option is not None
         else ("SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "") or "0")
     )
-    if not (text.isascii() and text.isdigit()) or int(text) > MAX_CREATED:
-        raise UsageError(name, text, "it is no number of seconds since 1970")
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_CREATED)) or int(text) > MAX_CREATED:
+        raise UsageError(name, text, "it is no number of seconds since 1970", "as --created $(git log -1 --format=%ct)")
     return int(text)
 
 

@@ -1,11 +1,15 @@
-"""What people see: notes, results, and bars for long work."""
+"""What people see: notes, results, errors, and bars for long work."""
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from minpack.content import reason_of
+from minpack.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,24 +21,86 @@ if TYPE_CHECKING:
 
 #: Seconds that work must have taken before a bar is drawn: most is done by then, and drawing costs 50 ms to import.
 PATIENCE = 0.4
+#: What names of files may have and terminals obey or cannot show: control characters but tabs, bytes that are no UTF-8.
+_ESCAPED = {
+    code: f"\\x{code & 0xFF:02x}" for code in (*range(9), *range(10, 32), *range(127, 160), *range(0xDC80, 0xDD00))
+}
+
+
+def ready_streams() -> None:
+    """Make every text printable, and closed streams go nowhere: `print` would send stderr's to stdout."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+        else:
+            stream.reconfigure(errors="backslashreplace")
+
+
+def stdout_is_closed() -> bool:
+    """Whether the process was started without a stdout."""
+    return sys.stdout.name == os.devnull
 
 
 def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
-    """Print a result; names that are no UTF-8 with their bytes escaped."""
+    """Print a result, what cannot be shown escaped.
+
+    :raises OutputError: it cannot be written.
+    """
     out = sys.stderr if to_stderr else sys.stdout
-    for line in lines:
-        print(line.encode("utf-8", "backslashreplace").decode(), file=out)
+    try:
+        for line in lines:
+            print(line.translate(_ESCAPED), file=out)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError("stderr" if to_stderr else "stdout", reason_of(error)) from error
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one document."""
-    print(json.dumps(document, indent=2))
+    """Print one document.
+
+    :raises OutputError: it cannot be written.
+    """
+    import json  # noqa: PLC0415
+
+    print_lines(json.dumps(document, indent=2).splitlines())
 
 
 def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
     """Print what the user should know, on stderr."""
     if not quiet:
         print_lines((f"note: {note}" for note in notes), to_stderr=True)
+
+
+def print_error(message: str, hint: str | None) -> None:
+    """Print an error and what to do about it, on stderr."""
+    lines = f"minpack: {message}".split("\n")
+    # Where stderr cannot be written there is no way to tell.
+    with suppress(OSError, OutputError):
+        print_lines(lines if hint is None else [*lines, f"hint: {hint}"], to_stderr=True)
+
+
+def flush() -> None:
+    """Write what is still in a buffer.
+
+    :raises OutputError: it cannot be written.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError("stdout", reason_of(error)) from error
+
+
+def settle() -> None:
+    """Drop what cannot be written any more: the interpreter would complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Drawing:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from minpack.cli.options import base_option, output_options, parsed, platform_option, store_options
+from minpack.cli.options import base_option, filled, output_options, parsed, platform_option, store_options
 from minpack.cli.settings import StoreSettings, base_options
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.errors import UsageError
-from minpack.paths import RootPath, parse_root_path
-from minpack.pipeline import resolve
-from minpack.request import Request, RunConfig, parse_pair
+from minpack.request import PROGRAM_DIRECTORY, Request, RunConfig, parse_destination, parse_pair
+from minpack.resolving import resolve
 
 if TYPE_CHECKING:
     from minpack.target import Platform
@@ -24,7 +21,12 @@ if TYPE_CHECKING:
 @click.argument("program", metavar="APP", type=click.Path())
 @base_option
 @platform_option
-@click.option("--dest", metavar="PATH", help="Where the program lies; on / where it is, else /usr/local/bin/NAME.")
+@click.option(
+    "--dest",
+    callback=filled,
+    metavar="PATH",
+    help="Where the program lies; on / where it is, else /usr/local/bin/NAME.",
+)
 @click.option(
     "-e",
     "--env",
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD.",
 )
 @click.option("--all", "considered", is_flag=True, help="Show every directory considered for what is missing.")
-@click.option("--why", metavar="SONAME", help="Show the chain from the program to this object.")
+@click.option("--why", callback=filled, metavar="SONAME", help="Show the chain from the program to this object.")
 @store_options
 @output_options
 def command(
@@ -47,7 +49,7 @@ def command(
     env: tuple[tuple[str, str], ...],
     considered: bool,
     why: str | None,
-    sha512: str,
+    sha512: str | None,
     mirror: str,
     offline: bool,
     cache_dir: str | None,
@@ -58,36 +60,30 @@ def command(
 ) -> int:
     """Show the closure of APP: each object the loader would open, by which rule it is found, and who needs it.
 
-    Nothing is run, so it works for any architecture. Exit code 3 when something is missing.
+    Nothing is run, so it works for any architecture. Without --base it looks at this host, as ldd does.
+    Exit code 3 when something is missing.
     """
-    base = base or "/"
-    destination = _destination(program, base, dest)
-    request = Request((program,), platform, destination, run=RunConfig(env=env))
+    destination, directory = None, PROGRAM_DIRECTORY
+    if dest is not None:
+        destination, directory = parse_destination(dest, (program,))
+    request = Request((program,), platform, destination, directory, run=RunConfig(env=env))
     options = base_options(StoreSettings(offline, mirror, cache_dir, no_cache, sha512))
     with drawing(quiet=quiet) as progress:
-        resolved = resolve(program, base, options, request, progress)
+        resolved = resolve(request, base, options, progress)
     code = 3 if resolved.closure.missing else 0
     if as_json:
         from minpack.report.documents import tree_document  # noqa: PLC0415
 
         print_json(tree_document(resolved))
         return code
-    from minpack.report.text import tree_lines, why_lines  # noqa: PLC0415
+    from minpack.report.tree import tree_lines, why_lines  # noqa: PLC0415
 
     print_notes(resolved.notes, quiet=quiet)
-    if why is not None:
-        chain = why_lines(resolved.closure, why)
-        if chain is None:
-            raise UsageError("--why", why, "no object of the closure is called so")
-        print_lines(chain)
-    elif not quiet:
-        print_lines(tree_lines(resolved, considered=considered or verbose))
-    sys.stdout.flush()
+    lines = (
+        why_lines(resolved.closure, why) if why is not None else tree_lines(resolved, considered=considered or verbose)
+    )
+    if lines is None:
+        raise UsageError("--why", why or "", "no object of the closure has that name", "minpack tree shows their names")
+    if not quiet:
+        print_lines(lines)
     return code
-
-
-def _destination(program: str, base: str, dest: str | None) -> RootPath | None:
-    """On the host's own tree a program stays where it is, as for ldd(1)."""
-    if dest is not None:
-        return parse_root_path(dest, "--dest")
-    return RootPath(os.path.realpath(program)) if os.path.isdir(base) and os.path.samefile(base, "/") else None

@@ -12,37 +12,40 @@ if TYPE_CHECKING:
     from minpack.base.catalog import Offer
     from minpack.base.open import OpenBase
     from minpack.base_facts import BaseFacts
+    from minpack.base_image import BaseImage
     from minpack.deliver import Delivered
-    from minpack.elf.info import ElfInfo
     from minpack.errors import MinpackError
+    from minpack.inspecting import Inspected
     from minpack.ld.closure import Closure
     from minpack.needs.need import Decision
+    from minpack.oci.reference import Reference
     from minpack.paths import RootPath
-    from minpack.pipeline import Input, Packed, Resolved
+    from minpack.pipeline import Input, Packed
     from minpack.plan import PlannedEntry
+    from minpack.resolving import Resolved
 
 
-def pack_document(packed: Packed, notes: tuple[str, ...] = ()) -> dict[str, Any]:
+def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
     """``minpack.pack/1``. Without an image (`--format rootfs`, `--dry-run`) its digests are null."""
     return {
         "schema": "minpack.pack/1",
-        "images": [_image(packed)],
+        "images": [_image(packed, references)],
         "inputs": [_input(item) for item in packed.inputs],
         "outputs": _outputs(packed.delivered),
-        "notes": [*packed.notes, *notes],
+        "notes": list(packed.notes),
     }
 
 
-def base_image_document(
-    delivered: Delivered, platform: str, inputs: tuple[Input, ...], notes: tuple[str, ...]
-) -> dict[str, Any]:
+def base_image_document(made: BaseImage) -> dict[str, Any]:
     """``minpack.base-image/1``."""
+    image = made.delivered.image
+    references = image.references if image is not None else ()
     return {
         "schema": "minpack.base-image/1",
-        "images": [{"platform": platform, **_digests(delivered)}],
-        "inputs": [_input(item) for item in inputs],
-        "outputs": _outputs(delivered),
-        "notes": list(notes),
+        "images": [{**_named(str(made.platform), references), **_digests(made.delivered)}],
+        "inputs": [_input(item) for item in made.inputs],
+        "outputs": _outputs(made.delivered),
+        "notes": list(made.notes),
     }
 
 
@@ -90,16 +93,22 @@ def tree_result(closure: Closure) -> str:
     return "fails" if closure.missing else "unchecked"
 
 
-def inspect_document(
-    path: str, info: ElfInfo, platform: str | None, bases: tuple[str, ...], decisions: tuple[Decision, ...]
-) -> dict[str, Any]:
-    """``minpack.inspect/1``."""
+def inspect_document(files: tuple[Inspected, ...]) -> dict[str, Any]:
+    """``minpack.inspect/1``: the facts of one file; of several, a list of them as ``files``."""
+    schema = {"schema": "minpack.inspect/1"}
+    if len(files) == 1:
+        return {**schema, **_inspected(files[0])}
+    return {**schema, "files": [_inspected(file) for file in files]}
+
+
+def _inspected(file: Inspected) -> dict[str, Any]:
+    info = file.info
     return {
-        "schema": "minpack.inspect/1",
-        "path": path,
+        "path": file.path,
         "kind": info.kind,
         "target": str(info.target),
-        "platform": platform,
+        "platform": str(file.platform) if file.platform is not None else None,
+        "libc": file.libc,
         "size": info.size,
         "interpreter": info.interpreter,
         "soname": info.soname,
@@ -108,8 +117,10 @@ def inspect_document(
         "runpath": info.runpath,
         "flags": info.flags,
         "flags_1": info.flags_1,
-        "bases": list(bases),
-        "needs": [_need(decision) for decision in decisions],
+        "filters": list(info.filters),
+        "auxiliaries": list(info.auxiliaries),
+        "bases": list(file.bases),
+        "needs": [_need(decision) for decision in file.needs],
     }
 
 
@@ -159,14 +170,18 @@ def error_document(error: MinpackError) -> dict[str, Any]:
     }
 
 
-def _image(packed: Packed) -> dict[str, Any]:
+def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
     plan = packed.plan
     return {
-        "platform": str(plan.config.platform),
+        **_named(str(plan.config.platform), references),
         **_digests(packed.delivered),
         "files": [_file(planned, packed.sums) for planned in plan.entries],
         "needs": [_need(decision) for decision in plan.decisions],
     }
+
+
+def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:
+    return {"platform": platform, "references": [str(reference) for reference in references]}
 
 
 def _digests(delivered: Delivered | None) -> dict[str, Any]:

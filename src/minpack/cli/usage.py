@@ -1,0 +1,30 @@
+"""Usage errors that click finds, in minpack's own form."""
+
+from __future__ import annotations
+
+import click
+
+from minpack.errors import UsageError
+
+
+def usage_error(error: click.UsageError, word: str) -> UsageError:
+    """The same error as ``cannot use OPTION: REASON`` or ``cannot run COMMAND: REASON``.
+
+    :param word: the command, for errors that do not know it.
+    """
+    command = error.ctx.command_path if error.ctx is not None else f"minpack {word}"
+    hint = f"{command} --help shows what there is"
+    if isinstance(error, click.NoSuchOption):
+        near = f"did you mean {' or '.join(sorted(error.possibilities))}? " if error.possibilities else ""
+        return UsageError(error.option_name, "", "there is no such option", near + hint)
+    if isinstance(error, click.BadOptionUsage):
+        reason = "it needs a value" if "requires" in error.message else "it takes no value"
+        return UsageError(error.option_name, "", reason, hint)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        name = error.param.make_metavar(error.ctx) if error.ctx is not None else error.param.human_readable_name
+        return UsageError(command, "", f"{name} is missing", hint, verb="run")
+    text = error.message.rstrip(".")
+    reason = text[:1].lower() + text[1:]
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return UsageError(error.param.opts[-1], "", reason, hint)
+    return UsageError(command, "", reason, hint, verb="run")

@@ -1,0 +1,74 @@
+"""What files and bases are, as text. Every function returns lines; nothing is printed here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.ld.closure import Libc
+from minpack.report.human import human
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from minpack.base.catalog import Offer
+    from minpack.base.open import OpenBase
+    from minpack.base_facts import BaseFacts
+    from minpack.inspecting import Inspected
+
+
+def inspect_lines(files: tuple[Inspected, ...]) -> list[str]:
+    """What each file is, with a blank line between them."""
+    lines: list[str] = []
+    for file in files:
+        lines += [""] if lines else []
+        lines += _rows(_file_rows(file))
+    return lines
+
+
+def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:
+    info = file.info
+    bases = "any with glibc; / is this host" if file.libc is Libc.GLIBC else ", ".join(file.bases)
+    return [
+        ("file", file.path),
+        ("kind", str(info.kind)),
+        ("target", f"{info.target} ({file.platform})" if file.platform else str(info.target)),
+        ("size", human(info.size)),
+        ("interpreter", f"{info.interpreter} ({file.libc})" if file.libc else info.interpreter),
+        ("soname", info.soname),
+        ("needed", ", ".join(info.needed)),
+        ("rpath", info.rpath),
+        ("runpath", info.runpath),
+        ("bases", bases),
+    ]
+
+
+def base_info_lines(opened: OpenBase, facts: BaseFacts) -> list[str]:
+    """What a base is."""
+    return _rows(
+        [
+            ("base", facts.name),
+            ("kind", str(opened.kind)),
+            ("system", facts.system),
+            *(("loader", f"{loader.path} ({loader.libc}, {loader.target})") for loader in facts.loaders),
+            ("url", opened.url),
+            ("sha256", opened.sha256),
+            ("size", human(opened.size) if opened.size else ""),
+        ]
+    )
+
+
+def _rows(rows: Iterable[tuple[str, str | None]]) -> list[str]:
+    """One line for each row that has a value."""
+    return [f"{label:<12} {value}" for label, value in rows if value]
+
+
+def base_lines(offers: tuple[Offer, ...], today: str) -> list[str]:
+    """The catalogue, the newest first."""
+    lines = [f"{'name':<14}{'newest':<12}{'support':<24}architectures"]
+    for offer in reversed(offers):
+        if not offer.support_end:
+            support = "rolling"
+        else:
+            support = f"until {offer.support_end}" if today <= offer.support_end else f"ended {offer.support_end}"
+        lines.append(f"{offer.name:<14}{offer.newest:<12}{support:<24}{' '.join(offer.arches)}")
+    return lines

@@ -1,0 +1,169 @@
+"""From programs and a base to what their loaders would open. No rules of its own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.base.entries import base_of
+from minpack.base.open import SCRATCH, open_base
+from minpack.base.overlay import OverlayBase
+from minpack.base.walk import Walker
+from minpack.errors import BaseNeededError, MissingLibraryError, WrongTargetError
+from minpack.ld.closure import Environment, Libc
+from minpack.ld.fit import check_fit
+from minpack.ld.resolve import libc_of, resolve_closure
+from minpack.paths import RootPath
+from minpack.placing import PlaceKind, place, program_destination, read_program
+from minpack.rootfs.tree import Tree
+from minpack.target import alpine_arch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack.base.open import BaseOptions
+    from minpack.base.tree import Base
+    from minpack.elf.info import ElfInfo
+    from minpack.ld.closure import Closure
+    from minpack.placing import Placed, Program
+    from minpack.progress import Progress
+    from minpack.request import Request
+    from minpack.target import Platform
+
+HOST = "/"
+
+
+class Resolved(NamedTuple):
+    """A closure, and the base it was found in."""
+
+    closure: Closure
+    base: str
+    notes: tuple[str, ...]
+
+
+def resolve(request: Request, base: str | None, options: BaseOptions, progress: Progress) -> Resolved:
+    """The closure of the request's one program on a base; what is missing is in it, not raised.
+
+    On the host's own tree the program stays where it is, as for ldd(1).
+
+    :param base: None for the host's tree, or nothing for a static program.
+    :raises MinpackError: one of its subclasses, saying what cannot be done.
+    """
+    (read,) = read_programs(request)
+    platform = platform_of((read,), request.platform)
+    name = base_name(base) if base is not None else SCRATCH if read.info.interpreter is None else HOST
+    if name == HOST and request.destination is None:
+        read = read._replace(destination=RootPath(os.path.realpath(read.path)))
+    with open_base(name, alpine_arch(platform), options, progress) as opened:
+        walker = Walker(opened.base)
+        check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
+        tree = Walker(with_placed(place(request, (read,), walker), opened.base))
+        return Resolved(resolve_closure(tree, read.destination, _environment(request)), opened.base.name, opened.notes)
+
+
+def read_programs(request: Request) -> tuple[Program, ...]:
+    """The programs of the request, each with its place.
+
+    :raises InputError: one cannot be read.
+    :raises ElfError: one is no program that can be packed.
+    """
+    single = request.destination if len(request.programs) == 1 else None
+    return tuple(read_program(path, program_destination(path, single, request.directory)) for path in request.programs)
+
+
+def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:
+    """The platform of all the programs.
+
+    :param wanted: may choose the variant of an architecture, which ELF files do not tell.
+    :raises WrongTargetError: they are not all for one, or not for the one wanted.
+    """
+    first = programs[0]
+    for program in programs[1:]:
+        if program.info.target != first.info.target:
+            raise WrongTargetError(
+                program.path, str(first.info.target), str(program.info.target), "pack each architecture by itself"
+            )
+    platform = first.info.target.platform
+    if platform is None:
+        raise WrongTargetError(first.path, "an architecture that OCI images know", str(first.info.target))
+    if wanted is None:
+        return platform
+    if (wanted.os, wanted.architecture) != (platform.os, platform.architecture):
+        raise WrongTargetError(first.path, str(wanted), str(platform), "leave out --platform: it is the program's own")
+    return wanted
+
+
+def base_name(base: str) -> str:
+    """`base`, or ``/`` if it is another path of the host's own root."""
+    try:
+        return HOST if os.path.samefile(base, HOST) else base
+    except (OSError, ValueError):
+        return base
+
+
+def default_base(programs: Sequence[Program], platform: Platform, today: str) -> str:
+    """The base to pack static programs from.
+
+    :raises BaseNeededError: a program is not static.
+    """
+    for program in programs:
+        if program.info.interpreter is not None:
+            hint = fitting_hint(program.info, platform, today)
+            raise BaseNeededError(program.path, program.info.interpreter, hint)
+    return SCRATCH
+
+
+def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
+    """Which bases fit a program."""
+    if info.interpreter is None:
+        return "leave out --base: the program is static and needs none"
+    if libc_of(info.interpreter) is not Libc.MUSL:
+        return (
+            f"it needs glibc for {info.target}: --base with a directory or tarball of a glibc distribution"
+            " (/ is this host's own)"
+        )
+    from minpack.base.catalog import fitting_bases  # noqa: PLC0415 - for hints alone
+
+    arch = alpine_arch(platform)
+    names = fitting_bases(arch, today) if arch is not None else ()
+    if not names:
+        return f"it needs musl for {info.target}: --base with a directory or tarball of a musl distribution"
+    return f"it needs musl: --base {names[0]}" + (f" (also {', '.join(names[1:])})" if names[1:] else "")
+
+
+def closures_of(request: Request, programs: Sequence[Program], tree: Walker, hint: str) -> tuple[Closure, ...]:
+    """The closure of each program in the base with the user's files laid over it.
+
+    :raises MissingLibraryError: something is missing.
+    """
+    closures = []
+    for program in programs:
+        closure = resolve_closure(tree, program.destination, _environment(request))
+        if closure.missing:
+            missing = tuple(
+                (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
+            )
+            raise MissingLibraryError(program.path, tree.base.name, missing, _missing_hint(closure, hint))
+        closures.append(closure)
+    return tuple(closures)
+
+
+def with_placed(placed: Sequence[Placed], base: Base) -> Base:
+    """The base with the user's files laid over it."""
+    tree: Tree[None] = Tree(lambda _: None)
+    for item in placed:
+        if item.kind is not PlaceKind.LINK:
+            tree.add(item.entry, None)
+    return OverlayBase(base_of("files", [entry for entry, _ in tree if entry.path not in tree.implied]), base)
+
+
+def _missing_hint(closure: Closure, hint: str) -> str:
+    info = closure.program.info
+    if "$ORIGIN" in (info.runpath or info.rpath or ""):
+        return "the program looks beside itself ($ORIGIN): add the library with --add SRC:DST, or place it with --dest"
+    return f"add it with --add SRC:DST, or choose a base that has it; {hint}"
+
+
+def _environment(request: Request) -> Environment:
+    env = dict(request.run.env)
+    return Environment(env.get("LD_LIBRARY_PATH", ""), env.get("LD_PRELOAD", ""))
