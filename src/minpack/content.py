@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+#: Bytes held at once while a content is summed.
 SUM_PIECE = 1 << 20
 
 
@@ -231,7 +232,10 @@ def read_all(content: Content, limit: int) -> bytes:
 
 
 def sum_of(content: Content) -> str:
-    """The SHA-256 of all bytes of `content`, in hexadecimal, read in bounded memory."""
+    """The SHA-256 of all bytes of `content`, in hexadecimal, read in bounded memory.
+
+    :raises ChangedInputError: there are fewer than its size says.
+    """
     import hashlib  # noqa: PLC0415
 
     result = hashlib.sha256()
@@ -241,6 +245,8 @@ def sum_of(content: Content) -> str:
         while count := reader.readinto_at(buffer, at):
             result.update(buffer[:count])
             at += count
+    if at != content.size:
+        raise ChangedInputError(content.where, content.size, at)
     return result.hexdigest()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.content import BytesContent, FileContent, RangeContent, read_all, reason_of
+from minpack.content import BytesContent, FileContent, RangeContent, read_all, reason_of, sum_of
 from minpack.errors import ChangedInputError, InputError
 
 if TYPE_CHECKING:
@@ -99,6 +100,15 @@ def test_all_bytes_can_be_read_up_to_a_limit(content: Content) -> None:
         read_all(content, 199)
 
 
+def test_all_bytes_can_be_summed(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum is that of all bytes, however small the pieces they are read in."""
+    expected = hashlib.sha256(DATA).hexdigest()
+    assert sum_of(content) == expected
+    monkeypatch.setattr("minpack.content.SUM_PIECE", 7)
+    assert sum_of(content) == expected
+    assert sum_of(BytesContent(b"")) == hashlib.sha256().hexdigest()
+
+
 def test_empty_content_is_read(tmp_path: Path) -> None:
     """No bytes are read as no bytes."""
     path = tmp_path / "empty"
@@ -116,6 +126,63 @@ def test_a_file_that_shrank_has_changed(tmp_path: Path) -> None:
         assert reader.readinto_at(memoryview(bytearray(300)), 0) == 200
     with pytest.raises(ChangedInputError, match=r"300 bytes planned, 200 read"):
         read_all(content, 1000)
+    with pytest.raises(ChangedInputError, match=r"300 bytes planned, 200 read"):
+        sum_of(content)
+
+
+def touch_while_reading(content: FileContent, error: Exception | None = None) -> None:
+    """Change the file's time while it is open, and then fail with `error`, if any."""
+    with content.open() as reader:
+        assert reader.read_at(0, 200) == DATA
+        os.utime(content.where, ns=(1, 1))
+        if error is not None:
+            raise error
+
+
+def test_a_file_that_was_written_to_has_changed(tmp_path: Path) -> None:
+    """Of a file planned with its time, any change is an error: before it is opened, and while it is read."""
+    path = tmp_path / "data"
+    path.write_bytes(DATA)
+    content = FileContent(str(path), len(DATA), mtime=path.stat().st_mtime_ns)
+    assert read_all(content, 200) == DATA
+    with pytest.raises(ChangedInputError):
+        touch_while_reading(content)
+    with pytest.raises(ChangedInputError):
+        content.open()
+    grown = FileContent(str(path), len(DATA), mtime=1)
+    assert read_all(grown, 200) == DATA
+    path.write_bytes(DATA + b"more")
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ChangedInputError, match=r"200 bytes planned, 204 read"):
+        grown.open()
+
+
+def test_an_error_while_reading_is_not_covered(tmp_path: Path) -> None:
+    """What went wrong inside the block is what comes out of it, also if the file has changed."""
+    path = tmp_path / "data"
+    path.write_bytes(DATA)
+    content = FileContent(str(path), len(DATA), mtime=path.stat().st_mtime_ns)
+    with pytest.raises(ZeroDivisionError):
+        touch_while_reading(content, ZeroDivisionError())
+
+
+def test_short_reads_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system reads less than was asked for, as it may, reading goes on to the end."""
+    path = tmp_path / "data"
+    path.write_bytes(b"before" + DATA + b"behind")
+    real = os.pread
+    asked: list[int] = []
+
+    def short(descriptor: int, size: int, offset: int) -> bytes:
+        asked.append(size)
+        return real(descriptor, min(size, 60), offset)
+
+    monkeypatch.setattr(os, "pread", short)
+    with FileContent(str(path), 200, 6).open() as reader:
+        assert reader.read_at(10, 150) == DATA[10:160]
+        assert asked == [150, 90, 30]
+    with FileContent(str(path), 400, 6).open() as reader:
+        assert reader.read_at(10, 390) == DATA[10:] + b"behind"
 
 
 def test_a_file_that_grew_is_read_to_its_size(tmp_path: Path) -> None:
