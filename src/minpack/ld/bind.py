@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.elf.symbols import read_symbols
 from minpack.ld.closure import Libc
+from minpack.ld.symbolcache import SymbolsOf, symbols_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,28 +82,23 @@ class _Member(NamedTuple):
     symbols: Symbols
 
 
-def prove(closure: Closure) -> Proof:
+def prove(closure: Closure, symbols: SymbolsOf = symbols_of) -> Proof:
     """What the loader would look up for the closure, and what it would not find.
 
+    :param symbols: gives the symbols of an object.
     :raises MalformedElfError: a table of an object cannot be true.
     """
     if closure.libc is None or closure.interpreter is None:
         return Proof((), (), (), 0)
     named = {edge.path for edge in closure.edges}
     scope = tuple(
-        _Member(loaded, _symbols(loaded))
+        _Member(loaded, symbols(loaded))
         for loaded in closure.objects
         if loaded is not closure.interpreter or loaded.path in named
     )
     if closure.libc is Libc.MUSL:
         return _prove_musl(scope, closure)
     return _prove_glibc(scope, closure)
-
-
-def _symbols(loaded: LoadedObject) -> Symbols:
-    content = loaded.entry.content
-    assert content is not None, f"internal error: {loaded.entry.path} has no content"
-    return read_symbols(content, loaded.entry.path)
 
 
 class _Scope:
