@@ -82,7 +82,8 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
         left_out = len(found) - len(packed)
         notes = (f"{left_out} device nodes, sockets or FIFOs were left out",) if left_out else ()
         inputs = (base_input(request.base, opened, sums=True),)
-        return BaseImage(deliver(work, delivery), platform, inputs, (*opened.notes, *notes))
+        delivered = deliver(work, delivery)
+        return BaseImage(delivered, platform, inputs, (*opened.notes, *notes, *delivered.notes))
 
 
 def _config(request: BaseImageRequest, platform: Platform, base: Base) -> ImageConfig:

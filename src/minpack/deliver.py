@@ -146,8 +146,8 @@ def _deliver_archive(work: Work, to: Delivery) -> Delivered:
 
 def _deliver_layout(work: Work, to: Delivery) -> Delivered:
     assert to.path is not None, "internal error: a layout needs a path"
-    with new_directory(to.path, force=to.force) as directory:
-        image = write_image(work, to.references, LayoutWriter(directory))
+    with new_directory(to.path, force=to.force) as directory, LayoutWriter(directory) as writer:
+        image = write_image(work, to.references, writer)
     return Delivered(image, (Output(to.format, to.path, None, image.digest),), image.size)
 
 
