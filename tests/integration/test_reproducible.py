@@ -90,9 +90,9 @@ def make_inputs(directory: Path) -> Path:
     app.chmod(0o755)
     added = directory / "added"
     for number in range(30):
-        path = added / f"d{number % 7}" / f"größe {number * 17 % 30}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"%d" % number)
+        small = added / f"d{number % 7}" / f"größe {number * 17 % 30}"
+        small.parent.mkdir(parents=True, exist_ok=True)
+        small.write_bytes(b"%d" % number)
     return directory
 
 
