@@ -10,6 +10,8 @@
     ├── ResolveError                   understood, and the answer is no          exit 3
     │   ├── MissingLibraryError        with every directory considered
     │   ├── UnloadableLibraryError     the first file found cannot be loaded
+    │   ├── UnboundSymbolError         a symbol or version that no library defines
+    │   ├── UnreadableFileError        the image's user may not read or run a file
     │   ├── LibcMismatchError          a glibc program on a musl base, or the reverse
     │   ├── WrongTargetError           another architecture
     │   └── BaseNeededError            a dynamic program and no base             exit 2
@@ -160,6 +162,26 @@ class UnloadableLibraryError(ResolveError):
         self.path = path
         self.needed_by = needed_by
         self.reason = reason
+
+
+class UnboundSymbolError(ResolveError):
+    """Everything is found, and the program would not start: `reasons` says what nothing defines."""
+
+    def __init__(self, program: str, base: str, reasons: tuple[str, ...], hint: str) -> None:
+        super().__init__("\n  ".join((f"cannot pack {program!r} on {base}: it would not start", *reasons)), hint)
+        self.program = program
+        self.base = base
+        self.reasons = reasons
+
+
+class UnreadableFileError(ResolveError):
+    """A file that starting the program takes is closed to the image's user."""
+
+    def __init__(self, path: str, user: str, what: str, hint: str) -> None:
+        super().__init__(f"cannot start the program as {user}: {what} {path!r}", hint)
+        self.path = path
+        self.user = user
+        self.what = what
 
 
 class LibcMismatchError(ResolveError):

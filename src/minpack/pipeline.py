@@ -17,10 +17,12 @@ from minpack.plan import build_plan
 from minpack.private import refuse_private
 from minpack.progress import no_progress
 from minpack.provision import provide
+from minpack.request import Check
 from minpack.resolving import (
     base_name,
     closures_of,
     default_base,
+    environment_of,
     fitting_hint,
     platform_of,
     read_programs,
@@ -29,11 +31,12 @@ from minpack.resolving import (
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.deliver import Delivered, Delivery
     from minpack.paths import RootPath
+    from minpack.placing import Program
     from minpack.plan import Plan
     from minpack.progress import Progress
     from minpack.request import Request
@@ -98,10 +101,28 @@ def pack(
         provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
         refuse_private(plan, opened.base.name)
+        proved = _checked(request, programs, plan, opened.base.name, hint)
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
-        notes = (*opened.notes, *provision.notes, *(delivered.notes if delivered else ()))
+        notes = (*opened.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
         inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
         return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {})
+
+
+def _checked(request: Request, programs: Sequence[Program], plan: Plan, base: str, hint: str) -> tuple[str, ...]:
+    """Prove what the request wants proved; the notes of it.
+
+    :raises UnboundSymbolError: a program would not start.
+    :raises UnreadableFileError: the image's user may not read what it takes to start one.
+    """
+    if all(closure.libc is None for closure in plan.closures):
+        return ()
+    from minpack.checking import check_loads, check_loop, check_readable  # noqa: PLC0415 - for dynamic programs alone
+
+    check_readable(plan, request.run.user)
+    check_loop(plan, environment_of(request))
+    if request.check is Check.NONE:
+        return ()
+    return check_loads([program.path for program in programs], plan.closures, base, hint).notes
 
 
 def _work(plan: Plan, request: Request, progress: Progress) -> Work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.errors import UsageError
@@ -67,6 +68,14 @@ class RunConfig(NamedTuple):
     stop_signal: str = ""
 
 
+class Check(StrEnum):
+    """How much is proved of a program before it is packed."""
+
+    NONE = "none"
+    #: Every symbol the loader would look up at the start is found.
+    LOAD = "load"
+
+
 class Request(NamedTuple):
     """One image to make: of `programs`, host paths, the first being the entrypoint.
 
@@ -89,6 +98,7 @@ class Request(NamedTuple):
     compression: Compression = Compression.BALANCED
     single_layer: bool = False
     threads: int = 1
+    check: Check = Check.LOAD
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:

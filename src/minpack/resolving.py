@@ -15,6 +15,7 @@ from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
 from minpack.paths import RootPath
 from minpack.placing import PlaceKind, place, program_destination, read_program
+from minpack.request import Check
 from minpack.rootfs.tree import Tree
 from minpack.target import alpine_arch
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
     from minpack.elf.info import ElfInfo
-    from minpack.ld.closure import Closure
+    from minpack.ld.bind import Proof
+    from minpack.ld.closure import Closure, LoadedObject
     from minpack.placing import Placed, Program
     from minpack.progress import Progress
     from minpack.request import Request
@@ -34,11 +36,19 @@ HOST = "/"
 
 
 class Resolved(NamedTuple):
-    """A closure, and the base it was found in."""
+    """A closure, and the base it was found in; `proof` is None where none was wanted or something is missing."""
 
     closure: Closure
     base: str
     notes: tuple[str, ...]
+    proof: Proof | None = None
+
+    @property
+    def result(self) -> str:
+        """``loads``, ``fails`` or ``unchecked``."""
+        if self.closure.missing or (self.proof is not None and not self.proof.loads):
+            return "fails"
+        return "loads" if self.proof is not None else "unchecked"
 
 
 def resolve(request: Request, base: str | None, options: BaseOptions, progress: Progress) -> Resolved:
@@ -58,7 +68,27 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
         tree = Walker(with_placed(place(request, (read,), walker), opened.base))
-        return Resolved(resolve_closure(tree, read.destination, _environment(request)), opened.base.name, opened.notes)
+        closure = resolve_closure(tree, read.destination, environment_of(request))
+        return Resolved(closure, opened.base.name, opened.notes, _proof(request, closure))
+
+
+def _proof(request: Request, closure: Closure) -> Proof | None:
+    if request.check is Check.NONE or closure.missing:
+        return None
+    from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
+
+    return prove(closure)
+
+
+def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:
+    """The objects from the program to the one called `name`, each needing the next; empty if there is none."""
+    by_path = {loaded.path: loaded for loaded in closure.objects}
+    at = next((o for o in closure.objects if name in (o.name, o.path, o.entry.path, o.info.soname)), None)
+    chain: list[LoadedObject] = []
+    while at is not None:
+        chain.append(at)
+        at = by_path.get(at.needed_by) if at.needed_by else None
+    return tuple(reversed(chain))
 
 
 def read_programs(request: Request) -> tuple[Program, ...]:
@@ -138,7 +168,7 @@ def closures_of(request: Request, programs: Sequence[Program], tree: Walker, hin
     """
     closures = []
     for program in programs:
-        closure = resolve_closure(tree, program.destination, _environment(request))
+        closure = resolve_closure(tree, program.destination, environment_of(request))
         if closure.missing:
             missing = tuple(
                 (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
@@ -164,6 +194,7 @@ def _missing_hint(closure: Closure, hint: str) -> str:
     return f"add it with --add SRC:DST, or choose a base that has it; {hint}"
 
 
-def _environment(request: Request) -> Environment:
+def environment_of(request: Request) -> Environment:
+    """The variables of the image's configuration that its loader heeds."""
     env = dict(request.run.env)
     return Environment(env.get("LD_LIBRARY_PATH", ""), env.get("LD_PRELOAD", ""))

@@ -39,7 +39,9 @@ from minpack.errors import (
     StoreError,
     SumMismatchError,
     UnknownBaseError,
+    UnboundSymbolError,
     UnloadableLibraryError,
+    UnreadableFileError,
     UsageError,
     WrongTargetError,
 )
@@ -102,6 +104,16 @@ ROWS = (
         "    /lib  (default)\n"
         "  libb.so, needed by /lib/libc.so, is in none of:",
         {"program": "app", "base": "alpine", "missing": MISSING},
+    ),
+    Row(
+        UnboundSymbolError("app", "b", ("no library defines f, which /app needs",), "try another"),
+        "cannot pack 'app' on b: it would not start\n  no library defines f, which /app needs",
+        {"program": "app", "base": "b", "reasons": ("no library defines f, which /app needs",)},
+    ),
+    Row(
+        UnreadableFileError("/lib", "1:1", "it may not enter", "change it"),
+        "cannot start the program as 1:1: it may not enter '/lib'",
+        {"path": "/lib", "user": "1:1", "what": "it may not enter"},
     ),
     Row(
         UnloadableLibraryError("/lib/a.so", "/app", "it is a text file"),

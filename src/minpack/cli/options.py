@@ -10,7 +10,7 @@ from minpack.deliver import Format
 from minpack.errors import UsageError
 from minpack.oci.compress import Compression
 from minpack.oci.reference import parse_reference
-from minpack.request import parse_sha512
+from minpack.request import Check, parse_sha512
 from minpack.target import parse_platform
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Choice(click.Choice):  # type: ignore[type-arg] # generic from click 8.2 o
         :raises UsageError: it is none of them.
         """
         if value not in self.choices and param is not None:
-            name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name.upper()
+            name = param.opts[-1] if isinstance(param, click.Option) else (param.name or "").upper()
             raise UsageError(name, str(value), f"choose from {', '.join(map(str, self.choices))}")
         return super().convert(value, param, ctx)
 
@@ -140,6 +140,17 @@ delivery_options = applied(
     ),
     click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
 )
+
+
+def check_option(default: Check) -> Callable[[Function], Function]:
+    """--check, which `pack` has on and `tree` off."""
+    return click.option(
+        "--check",
+        type=Choice([str(check) for check in Check]),
+        default=str(default),
+        show_default=True,
+        help="load: prove that the program starts, every symbol looked up as the loader would; none: do not.",
+    )
 
 
 def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compression:

@@ -10,6 +10,7 @@ import click
 from minpack.cli.delivering import OutputSettings, delivery_of
 from minpack.cli.options import (
     base_option,
+    check_option,
     compression_of,
     delivery_options,
     filled,
@@ -28,6 +29,7 @@ from minpack.paths import parse_root_path
 from minpack.pipeline import pack
 from minpack.request import (
     PROGRAM_DIRECTORY,
+    Check,
     Request,
     RunConfig,
     parse_addition,
@@ -71,7 +73,7 @@ def _need(option: str) -> Any:  # noqa: ANN401
 
 
 @click.command("pack", short_help="Pack programs into an image.")
-@click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path())
+@click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False))
 @base_option
 @platform_option
 @delivery_options
@@ -160,6 +162,7 @@ def _need(option: str) -> Any:  # noqa: ANN401
     metavar="SIGNAL",
     help="What asks the program to end [SIGTERM].",
 )
+@check_option(Check.LOAD)
 @store_options
 @click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
 @output_options
@@ -221,6 +224,7 @@ def request_of(given: dict[str, Any]) -> Request:
         compression_of(given["compress"], zstd=given["zstd"], load_only=load_only),
         given["single_layer"],
         threads(),
+        Check(given["check"]),
     )
 
 

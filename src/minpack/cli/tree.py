@@ -6,19 +6,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minpack.cli.options import base_option, filled, output_options, parsed, platform_option, store_options
+from minpack.cli.options import (
+    base_option,
+    check_option,
+    filled,
+    output_options,
+    parsed,
+    platform_option,
+    store_options,
+)
 from minpack.cli.settings import StoreSettings, base_options
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.errors import UsageError
-from minpack.request import PROGRAM_DIRECTORY, Request, RunConfig, parse_destination, parse_pair
-from minpack.resolving import resolve
+from minpack.request import PROGRAM_DIRECTORY, Check, Request, RunConfig, parse_destination, parse_pair
+from minpack.resolving import chain_to, resolve
 
 if TYPE_CHECKING:
     from minpack.target import Platform
 
 
 @click.command("tree", short_help="Show what the dynamic loader would open.")
-@click.argument("program", metavar="APP", type=click.Path())
+@click.argument("program", metavar="APP", type=click.Path(readable=False))
 @base_option
 @platform_option
 @click.option(
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--all", "considered", is_flag=True, help="Show every directory considered for what is missing.")
 @click.option("--why", callback=filled, metavar="SONAME", help="Show the chain from the program to this object.")
+@check_option(Check.NONE)
 @store_options
 @output_options
 def command(
@@ -49,6 +58,7 @@ def command(
     env: tuple[tuple[str, str], ...],
     considered: bool,
     why: str | None,
+    check: str,
     sha512: str | None,
     mirror: str,
     offline: bool,
@@ -61,29 +71,27 @@ def command(
     """Show the closure of APP: each object the loader would open, by which rule it is found, and who needs it.
 
     Nothing is run, so it works for any architecture. Without --base it looks at this host, as ldd does.
-    Exit code 3 when something is missing.
+    Exit code 3 when something is missing or, with --check load, would not be bound.
     """
     destination, directory = None, PROGRAM_DIRECTORY
     if dest is not None:
         destination, directory = parse_destination(dest, (program,))
-    request = Request((program,), platform, destination, directory, run=RunConfig(env=env))
+    request = Request((program,), platform, destination, directory, run=RunConfig(env=env), check=Check(check))
     options = base_options(StoreSettings(offline, mirror, cache_dir, no_cache, sha512))
     with drawing(quiet=quiet) as progress:
         resolved = resolve(request, base, options, progress)
-    code = 3 if resolved.closure.missing else 0
+    chain = chain_to(resolved.closure, why) if why is not None else ()
+    if why is not None and not chain:
+        raise UsageError("--why", why, "no object of the closure has that name", "minpack tree shows their names")
+    code = 3 if resolved.result == "fails" else 0
     if as_json:
         from minpack.report.documents import tree_document  # noqa: PLC0415
 
-        print_json(tree_document(resolved))
+        print_json(tree_document(resolved, chain))
         return code
-    from minpack.report.tree import tree_lines, why_lines  # noqa: PLC0415
-
     print_notes(resolved.notes, quiet=quiet)
-    lines = (
-        why_lines(resolved.closure, why) if why is not None else tree_lines(resolved, considered=considered or verbose)
-    )
-    if lines is None:
-        raise UsageError("--why", why or "", "no object of the closure has that name", "minpack tree shows their names")
     if not quiet:
-        print_lines(lines)
+        from minpack.report.tree import tree_lines, why_lines  # noqa: PLC0415
+
+        print_lines(why_lines(chain) if chain else tree_lines(resolved, considered=considered or verbose))
     return code

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from minpack.deliver import Delivered
     from minpack.errors import MinpackError
     from minpack.inspecting import Inspected
-    from minpack.ld.closure import Closure
+    from minpack.ld.bind import Proof
+    from minpack.ld.closure import LoadedObject
     from minpack.needs.need import Decision
     from minpack.oci.reference import Reference
     from minpack.paths import RootPath
@@ -49,8 +50,8 @@ def base_image_document(made: BaseImage) -> dict[str, Any]:
     }
 
 
-def tree_document(resolved: Resolved) -> dict[str, Any]:
-    """``minpack.tree/1``; `unbound` is null as long as no symbols are checked."""
+def tree_document(resolved: Resolved, chain: tuple[LoadedObject, ...]) -> dict[str, Any]:
+    """``minpack.tree/1``; `unbound` is null unless symbols were checked, `why` unless a chain was asked for."""
     closure = resolved.closure
     return {
         "schema": "minpack.tree/1",
@@ -82,15 +83,20 @@ def tree_document(resolved: Resolved) -> dict[str, Any]:
             }
             for missing in closure.missing
         ],
-        "unbound": None,
-        "result": tree_result(closure),
+        "unbound": _unbound(resolved.proof),
+        "result": resolved.result,
+        "why": [loaded.path for loaded in chain] or None,
         "notes": list(resolved.notes),
     }
 
 
-def tree_result(closure: Closure) -> str:
-    """``fails`` when something is missing; else ``unchecked``: symbols were not looked at."""
-    return "fails" if closure.missing else "unchecked"
+def _unbound(proof: Proof | None) -> list[dict[str, Any]] | None:
+    if proof is None:
+        return None
+    return [
+        {"symbol": u.symbol, "version": u.version or None, "needed_by": u.needed_by, "fatal": u.fatal}
+        for u in proof.unbound
+    ]
 
 
 def inspect_document(files: tuple[Inspected, ...]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.report.human import human
 
 if TYPE_CHECKING:
+    from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject, Missing
     from minpack.resolving import Resolved
 
@@ -26,7 +27,20 @@ def tree_lines(resolved: Resolved, *, considered: bool) -> list[str]:
         lines += _missing_lines(missing, considered=considered)
     if closure.missing and not considered:
         lines.append("hint: --all shows every directory considered")
-    return lines
+    return lines + _proof_lines(resolved.proof)
+
+
+def _proof_lines(proof: Proof | None) -> list[str]:
+    """The verdict of the load proof."""
+    if proof is None:
+        return []
+    from minpack.ld.verdict import latent, reasons  # noqa: PLC0415 - only when something was proved
+
+    if not proof.loads:
+        return ["it would not start:", *(f"  {reason}" for reason in reasons(proof))]
+    late = latent(proof)
+    lines = [f"it loads: {proof.looked_up} symbols looked up, {len(late)} of them bound to nothing until called"]
+    return lines + [f"  {u.symbol}{f'@{u.version}' if u.version else ''}, in {u.needed_by}" for u in late]
 
 
 def _head(closure: Closure) -> str:
@@ -67,19 +81,10 @@ def _missing_lines(missing: Missing, *, considered: bool) -> list[str]:
     return lines
 
 
-def why_lines(closure: Closure, name: str) -> list[str] | None:
-    """The chain from the program to the object called `name`; None if there is none in the closure."""
-    wanted = next((o for o in closure.objects if name in (o.name, o.path, o.entry.path, o.info.soname)), None)
-    if wanted is None:
-        return None
-    by_path = {loaded.path: loaded for loaded in closure.objects}
-    chain: list[LoadedObject] = []
-    at: LoadedObject | None = wanted
-    while at is not None:
-        chain.append(at)
-        at = by_path.get(at.needed_by) if at.needed_by else None
+def why_lines(chain: tuple[LoadedObject, ...]) -> list[str]:
+    """Why an object is there: each line's object needs the next line's."""
     lines = []
-    for depth, loaded in enumerate(reversed(chain)):
+    for depth, loaded in enumerate(chain):
         rule = f"  ({loaded.name}, found by {loaded.found_by})" if depth else ""
         lines.append(f"{'  ' * depth}{loaded.path}{rule}")
     return lines

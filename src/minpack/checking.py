@@ -1,0 +1,104 @@
+"""What is proved of a plan before it is written: that it loads, that it is complete, that its user may read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.base.entries import base_of
+from minpack.base.walk import Walker
+from minpack.errors import UnboundSymbolError, UnreadableFileError
+from minpack.ld.bind import prove
+from minpack.ld.resolve import resolve_closure
+from minpack.ld.verdict import latent_note, reasons
+from minpack.paths import ancestors
+from minpack.rootfs.entry import Entry, Kind, directory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack.ld.bind import Proof
+    from minpack.ld.closure import Closure, Environment
+    from minpack.paths import RootPath
+    from minpack.plan import Plan
+    from minpack.rootfs.etcfiles import User
+
+
+class Checked(NamedTuple):
+    """What was proved of the closures, in their order, and what the user should know of it."""
+
+    proofs: tuple[Proof, ...]
+    notes: tuple[str, ...]
+
+
+def check_loads(programs: Sequence[str], closures: Sequence[Closure], base: str, hint: str) -> Checked:
+    """The load proof of each closure.
+
+    :param programs: what to call each in errors.
+    :param hint: which bases fit.
+    :raises UnboundSymbolError: a program would not start.
+    :raises MalformedElfError: a table of an object cannot be true.
+    """
+    proofs = tuple(prove(closure) for closure in closures)
+    for program, proof in zip(programs, proofs, strict=True):
+        if not proof.loads:
+            raise UnboundSymbolError(program, base, reasons(proof), _advice(proof, hint))
+    notes = tuple(note for proof in proofs if (note := latent_note(proof)) is not None)
+    return Checked(proofs, tuple(dict.fromkeys(notes)))
+
+
+def _advice(proof: Proof, hint: str) -> str:
+    if proof.versions:
+        return "build the program on a system as old as the base, or choose a newer base; --check none packs it anyway"
+    return f"{hint}; --check none packs it anyway"
+
+
+def check_loop(plan: Plan, environment: Environment) -> None:
+    """Resolve again on the packed tree alone: the closures must be the same.
+
+    A difference is a fault of minpack's own, and shows as one.
+    """
+    walker = Walker(base_of("the packed tree", plan.all))
+    for closure in plan.closures:
+        again = resolve_closure(walker, closure.program.path, environment)
+        planned, packed = _outline(closure), _outline(again)
+        assert planned == packed, f"internal error: the packed tree resolves differently\n{planned}\n{packed}"
+
+
+def _outline(closure: Closure) -> list[tuple[str, str, str]]:
+    """The objects in load order: name, path, and the file it leads to; then what is missing."""
+    objects = [(loaded.name, loaded.path, str(loaded.entry.path)) for loaded in closure.objects]
+    return objects + [("missing", missing.name, missing.needed_by) for missing in closure.missing]
+
+
+def check_readable(plan: Plan, user: User) -> None:
+    """Nothing, if `user` may read every object of the closures and run the programs and their interpreters.
+
+    :raises UnreadableFileError: it may not.
+    """
+    entries = {entry.path: entry for entry in plan.all}
+    for closure in plan.closures:
+        for loaded in closure.objects:
+            needs_x = loaded in (closure.program, closure.interpreter)
+            _check_entry(entries, loaded.entry.path, user, executable=needs_x)
+
+
+def _check_entry(entries: dict[RootPath, Entry], path: RootPath, user: User, *, executable: bool) -> None:
+    hint = "change the mode given with --dir, or choose another --user"
+    for above in ancestors(path):
+        if not _may(entries.get(above, directory(above)), user, 1):
+            raise UnreadableFileError(above, str(user), "it may not enter", hint)
+    entry = entries.get(path)
+    if entry is None or entry.kind is Kind.HARDLINK:
+        return
+    if not _may(entry, user, 4):
+        raise UnreadableFileError(path, str(user), "it may not read", hint)
+    if executable and not _may(entry, user, 1):
+        raise UnreadableFileError(path, str(user), "it may not run", hint)
+
+
+def _may(entry: Entry, user: User, bit: int) -> bool:
+    """Whether the mode allows `user` the access `bit` (path_resolution(7)); root may enter and read all."""
+    if user.uid == 0:
+        return bit != 1 or entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o111)
+    shift = 6 if entry.uid == user.uid else 3 if entry.gid == user.gid else 0
+    return bool(entry.mode >> shift & bit)

@@ -1,0 +1,71 @@
+"""The load proof in the user's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from minpack.ld.bind import MissingVersion, Proof, Unbound
+
+#: More lines than this help nobody; what is left out is counted.
+MOST_LINES = 8
+
+
+def reasons(proof: Proof) -> tuple[str, ...]:
+    """Why the closure would not load, one sentence each, what weighs most first; nothing if it would.
+
+    Symbols of a version that is missing as a whole are named with the version.
+    """
+    lines = [_version_line(missing, proof.unbound) for missing in _worst(proof.versions)]
+    lines += proof.problems
+    explained = {(missing.version, missing.needed_by) for missing in proof.versions}
+    others = [u for u in proof.unbound if u.fatal and (u.version, u.needed_by) not in explained]
+    lines += [f"no library defines {_symbol(u)}, which {u.needed_by} needs" for u in others[:MOST_LINES]]
+    if len(others) > MOST_LINES:
+        lines.append(f"and {len(others) - MOST_LINES} more symbols")
+    return tuple(lines)
+
+
+def latent(proof: Proof) -> tuple[Unbound, ...]:
+    """What would end the program only when it is called."""
+    return tuple(unbound for unbound in proof.unbound if not unbound.fatal)
+
+
+def latent_note(proof: Proof) -> str | None:
+    """One sentence about what is latent, or None."""
+    found = latent(proof)
+    if not found:
+        return None
+    names = ", ".join(_symbol(unbound) for unbound in found[:3])
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004 - the names shown
+    return f"nothing defines {names}{more}: the program starts, and ends if it calls them"
+
+
+def _worst(versions: Iterable[MissingVersion]) -> list[MissingVersion]:
+    """For each pair of files and kind of version the highest that is missing: it implies the others."""
+    worst: dict[tuple[str, str, str], MissingVersion] = {}
+    for missing in versions:
+        key = (missing.file, missing.needed_by, missing.version.rpartition("_")[0])
+        known = worst.get(key)
+        if known is None or version_key(missing.version) > version_key(known.version):
+            worst[key] = missing
+    return list(worst.values())
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Orders versions of one kind by their numbers, as GLIBC_2.4 before GLIBC_2.17."""
+    number = version.rpartition("_")[2]
+    return tuple(int(part) for part in number.split(".") if part.isascii() and part.isdigit())
+
+
+def _version_line(missing: MissingVersion, unbound: Iterable[Unbound]) -> str:
+    symbol = next((u.symbol for u in unbound if (u.version, u.needed_by) == (missing.version, missing.needed_by)), "")
+    why = f"symbol {symbol} in {missing.needed_by}" if symbol else f"named in {missing.needed_by}"
+    has = f"has up to {missing.newest}" if missing.newest else "has no such version"
+    return f"it needs {missing.version} ({why}), and {missing.file} of this base {has}"
+
+
+def _symbol(unbound: Unbound) -> str:
+    return f"{unbound.symbol}@{unbound.version}" if unbound.version else unbound.symbol
