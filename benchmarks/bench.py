@@ -86,11 +86,14 @@ class Setting(NamedTuple):
 
 PACK, VERSION, PYTHON, TAR = "minpack", "minpack --version", "python3 -I -c pass", "tar | gzip -6"
 CLASSIC, BUILDKIT = "docker build (classic)", "docker build (BuildKit)"
+TREE, PROOF, LDD = "minpack tree ffmpeg", "minpack tree ffmpeg --check load", "ldd ffmpeg"
 COMPARISONS = (
     Comparison("pack, against docker build (classic builder)", PACK, CLASSIC),
     Comparison("pack, against docker build (BuildKit)", PACK, BUILDKIT),
     Comparison("pack, against tar and gzip -6 of the same tree", PACK, TAR),
     Comparison("minpack --version, against the bare interpreter", VERSION, PYTHON),
+    Comparison("tree of ffmpeg, against ldd", TREE, LDD),
+    Comparison("tree of ffmpeg with the load proof, against ldd", PROOF, LDD),
 )
 
 
@@ -144,6 +147,11 @@ def find_minpack() -> str:
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise StopError(f"minpack does not start: {reason}; install it again: pip install -e .")
+    # As after an installation: where Python may not write bytecode, each start would compile all of minpack.
+    package = subprocess.run(
+        [sys.executable, "-c", "import minpack; print(minpack.__path__[0])"], capture_output=True, text=True, check=True
+    )
+    subprocess.run([sys.executable, "-m", "compileall", "-q", package.stdout.strip()], check=False)
     return str(path)
 
 
@@ -193,7 +201,16 @@ def all_cases(setting: Setting) -> tuple[Case, ...]:
         Case(PYTHON, (sys.executable, "-I", "-c", "pass")),
         Case(TAR, (found("sh"), "-c", script, str(setting.tree), str(tarball)), product=tarball),
     )
-    return cases + docker_cases(setting)
+    return cases + tree_cases(setting) + docker_cases(setting)
+
+
+def tree_cases(setting: Setting) -> tuple[Case, ...]:
+    """The closure of a program with over 200 libraries, if it is installed, and ldd(1), which runs its loader."""
+    program, ldd = shutil.which("ffmpeg"), shutil.which("ldd")
+    if program is None or ldd is None:
+        return ()
+    tree = (setting.minpack, "tree", program, "--base", "/")
+    return (Case(TREE, tree), Case(PROOF, (*tree, "--check", "load")), Case(LDD, (ldd, program)))
 
 
 def docker_cases(setting: Setting) -> tuple[Case, ...]:
@@ -233,6 +250,8 @@ def warm_up(cases: tuple[Case, ...], work: Path) -> tuple[tuple[Case, ...], tupl
     working, notes, sizes = [], [], []
     if not any(case.name in (CLASSIC, BUILDKIT) for case in cases):
         notes.append("docker build was left out: no engine answers.")
+    if not any(case.name == LDD for case in cases):
+        notes.append("tree was left out: ffmpeg is not installed.")
     for case in cases:
         say(f"trying {case.name}")
         try:
