@@ -10,6 +10,7 @@ import re
 import tarfile
 import tracemalloc
 import zlib
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -234,10 +235,12 @@ def test_blobs_that_nothing_needs_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "issue"),
     [
-        (lambda m: setattr(m, "mode", 0o755), "is not a file of root's with mode 0644"),
-        (lambda m: setattr(m, "uid", 1), "is not a file of root's with mode 0644"),
-        (lambda m: setattr(m, "name", f"./{m.name}"), "belongs to no image"),
-        (lambda m: setattr(m, "name", "index.json"), "'index.json' is there twice"),
+        (lambda m: setattr(m, "mode", 0o755), "it is not a file of root's with mode 0644"),
+        (lambda m: setattr(m, "uid", 1), "it is not a file of root's with mode 0644"),
+        (lambda m: setattr(m, "name", f"./{m.name}"), "it belongs to no image"),
+        (lambda m: setattr(m, "name", "index.json"), "'index.json': it is there twice"),
+        (lambda m: setattr(m, "mtime", 1), "its time is not the image's"),
+        (lambda m: setattr(m, "uname", "root"), "it has the names of its owners"),
     ],
 )
 def test_members_that_are_wrong_are_found(
@@ -269,8 +272,8 @@ def test_layouts_have_no_manifest_of_dockers(tmp_path: Path) -> None:
     (tmp_path / "layout/link").symlink_to("more")
     linked = validate_layout(str(tmp_path / "layout"))
     assert "manifest.json: it belongs to archives, not to layouts" in found
-    assert "layout: 'more' belongs to no image" in found
-    assert set(linked) - set(found) == {"layout: 'link' is a symlink"}
+    assert "layout: 'more': it belongs to no image" in found
+    assert set(linked) - set(found) == {"layout: 'link': it is a symlink"}
 
 
 @pytest.mark.parametrize("validate", [validate_archive, validate_layout])
@@ -414,6 +417,42 @@ def made_by_python(**fields: Any) -> bytes:
 def test_headers_that_say_more_are_found(fields: dict[str, Any], issue: str | None, tmp_path: Path) -> None:
     """Times, owners' names and devices are found."""
     assert layer_issues([made_by_python(**fields)], tmp_path) == ((issue,) if issue is not None else ())
+
+
+def test_what_fills_blocks_is_zeros(tmp_path: Path) -> None:
+    """What lies between the data of a file and the next header is looked at, in layers and archives."""
+    filled = "its last block is filled with something else than zeros"
+    tar = bytearray(tar_of([at("/a", data=b"data"), at("/b")]))
+    tar[1000] = 1
+    assert layer_issues([bytes(tar)], tmp_path) == (f"'a': {filled}",)
+    archive = bytearray(ARCHIVE)
+    archive[ARCHIVE.index(b'{"imageLayoutVersion"') + 300] = 1
+    assert issues_of(bytes(archive), tmp_path) == (f"archive: 'oci-layout': {filled}",)
+
+
+def mutated(random: Random, archive: bytes) -> bytes:
+    """The archive with a few bytes changed, taken out or put in."""
+    data = bytearray(archive)
+    for _ in range(random.choice((1, 1, 2, 5))):
+        at_ = random.randrange(len(data))
+        action = random.randrange(3)
+        if action == 0:
+            data[at_] = random.choice((0, 255, random.randrange(256), ord("9"), ord('"')))
+        elif action == 1:
+            del data[at_ : at_ + random.choice((1, 7, 512))]
+        else:
+            data[at_:at_] = random.randbytes(random.choice((1, 512)))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_no_damage_is_overlooked(compression: Compression, tmp_path: Path) -> None:
+    """Whatever is changed in an archive is an issue, and nothing makes reading it fail."""
+    archive = archive_bytes(compression=compression)
+    random = Random(compression)  # noqa: S311 - the same ones each time
+    for _ in range(60):
+        damaged = mutated(random, archive)
+        assert (damaged == archive) == (issues_of(damaged, tmp_path) == ())
 
 
 def test_layers_lie_upon_layers(tmp_path: Path) -> None:

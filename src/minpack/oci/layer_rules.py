@@ -123,10 +123,7 @@ class TreeRules:
         lower = self._lower.get(path)
         if lower is not None and (here.kind is not Kind.DIRECTORY or lower != here):
             yield "a layer below has something else there"
-        if header[265:329].strip(b"\0"):
-            yield "it has the names of its owners"
-        if self._created is not None and self._created <= MAX_OCTAL_SIZE and number(header[136:148]) != self._created:
-            yield "its time is not the image's"
+        yield from header_issues(header, self._created)
 
     def _place_issues(self, member: Member, path: RootPath) -> Iterator[str]:
         """Once, sorted, behind its directory, and behind what it is a hard link to."""
@@ -147,6 +144,23 @@ class TreeRules:
                 yield f"its mode or owner is not that of {member.link!r}, which it is a hard link to"
 
 
+def header_issues(header: bytes, created: int | None) -> Iterator[str]:
+    """What is wrong with a header block that names and sizes are not.
+
+    :param created: the time it must have; None for any.
+    """
+    if header[265:329].strip(b"\0"):
+        yield "it has the names of its owners"
+    if created is not None and created <= MAX_OCTAL_SIZE and number(header[136:148]) != created:
+        yield "its time is not the image's"
+
+
+def filling_issues(reader: Reader, member: Member) -> Iterator[str]:
+    """What is wrong with the bytes between a member's data and the next header."""
+    if reader.read_at(member.start + member.size, -member.size % BLOCK).strip(b"\0"):
+        yield "its last block is filled with something else than zeros"
+
+
 def check_layer(content: Content, media_type: str, diff_id: Digest | None, tree: TreeRules, issues: Issues) -> None:
     """Check the bytes of one layer and the tree in it.
 
@@ -161,7 +175,8 @@ def check_layer(content: Content, media_type: str, diff_id: Digest | None, tree:
             try:
                 for member in read_members(stream, content.where):
                     end = member.start + padded(member.size)
-                    for what in tree.check(member, stream.read_at(member.start - BLOCK, BLOCK)):
+                    header = stream.read_at(member.start - BLOCK, BLOCK)
+                    for what in (*tree.check(member, header), *filling_issues(stream, member)):
                         issues.add(f"{member.name!r}: {what}")
             except ArchiveError as error:
                 issues.add(error.reason)

@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from minpack.content import FileContent, reason_of
 from minpack.digest import Digest
 from minpack.errors import ArchiveError, InputError
-from minpack.oci.layer_rules import TreeRules, check_layer
+from minpack.oci.layer_rules import TreeRules, check_layer, filling_issues, header_issues
 from minpack.oci.rules import check_config, check_docker_manifest, check_index, check_layout_file, check_manifest
 from minpack.oci.stated import Issues, Stated, read_document
 from minpack.rootfs.entry import Kind
-from minpack.tar.header import padded
+from minpack.tar.header import BLOCK, padded
 from minpack.tar.read import read_members
 from minpack.tar.write import END
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from minpack.content import Content
+    from minpack.content import Content, Reader
     from minpack.oci.documents import Descriptor
     from minpack.oci.rules import Index, Manifest
+    from minpack.tar.read import Member
 
 PIECE = 1 << 20
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
@@ -71,21 +72,30 @@ def _archive_parts(path: str, issues: Issues) -> _Parts:
         size = os.stat(path).st_size
     except OSError as error:
         raise InputError(path, reason_of(error)) from error
+    archive, end = FileContent(path, size), 0
     found: dict[str, Content] = {}
-    end = 0
     try:
-        for member in read_members(FileContent(path, size), path):
-            end = member.start + padded(member.size)
-            if member.name in found:
-                issues.add(f"{member.name!r} is there twice")
-            if member.kind is not Kind.FILE or (member.mode, member.uid, member.gid) != (0o644, 0, 0):
-                issues.add(f"{member.name!r} is not a file of root's with mode 0644")
-            found[member.name] = FileContent(path, member.size, member.start)
+        with archive.open() as reader:
+            for member in read_members(archive, path):
+                end = member.start + padded(member.size)
+                for what in _member_issues(reader, member, found):
+                    issues.add(f"{member.name!r}: {what}")
+                found[member.name] = FileContent(path, member.size, member.start)
         if size != end + len(END):
             issues.add(f"{size - end} bytes follow the last member, and {len(END)} are expected")
     except ArchiveError as error:
         issues.add(error.reason)
     return _parts(found, issues)
+
+
+def _member_issues(reader: Reader, member: Member, before: Mapping[str, Content]) -> Iterator[str]:
+    """What is wrong with a member, but for its name and its data."""
+    if member.name in before:
+        yield "it is there twice"
+    if member.kind is not Kind.FILE or (member.mode, member.uid, member.gid) != (0o644, 0, 0):
+        yield "it is not a file of root's with mode 0644"
+    yield from header_issues(reader.read_at(member.start - BLOCK, BLOCK), 0)
+    yield from filling_issues(reader, member)
 
 
 def _layout_parts(path: str, issues: Issues) -> _Parts:
@@ -95,7 +105,7 @@ def _layout_parts(path: str, issues: Issues) -> _Parts:
             place = os.path.join(directory, name)
             inside = os.path.relpath(place, path)
             if os.path.islink(place):
-                issues.add(f"{inside!r} is a symlink")
+                issues.add(f"{inside!r}: it is a symlink")
             elif name in files:
                 found[inside] = FileContent(place, os.stat(place).st_size)
     return _parts(found, issues)
@@ -115,7 +125,7 @@ def _parts(found: Mapping[str, Content], issues: Issues) -> _Parts:
         elif name in _DOCUMENTS:
             documents[name] = content
         else:
-            issues.add(f"{name!r} belongs to no image")
+            issues.add(f"{name!r}: it belongs to no image")
     return _Parts(documents, blobs)
 
 
