@@ -1,0 +1,60 @@
+"""The values of what is opened later: by dlopen(3) or by path, once the program runs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minpack.elf.symbols import Reference, Symbols
+    from minpack.ld.closure import LoadedObject
+
+
+class Level(StrEnum):
+    """How much is lost without it; a closed list, used in JSON. The first three are those of dlopen metadata."""
+
+    REQUIRED = "required"
+    RECOMMENDED = "recommended"
+    SUGGESTED = "suggested"
+    #: It may be opened, and may be never.
+    HINT = "hint"
+
+    @property
+    def rank(self) -> int:
+        """0 for the highest."""
+        return list(Level).index(self)
+
+
+class LateLibrary(NamedTuple):
+    """Something an object of the closure opens later.
+
+    `sonames` are alternatives of which the first that exists is opened, searched for as a needed name of the object
+    that is loaded as `needed_by`. `paths` are files or directories of the image that are opened where they are, in
+    place of libraries or with them. `evidence` is a clause whose subject is that object.
+    """
+
+    sonames: tuple[str, ...]
+    level: Level
+    needed_by: str
+    evidence: str
+    paths: tuple[str, ...] = ()
+
+
+class Importer(NamedTuple):
+    """An object of the closure, its symbols, and what it imports by name."""
+
+    loaded: LoadedObject
+    symbols: Symbols
+    imports: Mapping[bytes, Reference]
+
+    @property
+    def path(self) -> str:
+        """What it is loaded as."""
+        return self.loaded.path
+
+
+def importer(loaded: LoadedObject, symbols: Symbols) -> Importer:
+    """The object with what it refers to and does not define."""
+    return Importer(loaded, symbols, {r.name: r for r in symbols.references if r.section == 0})
