@@ -103,7 +103,7 @@ def test_docker_loads_archives(stored: str, docker: Docker, tmp_path: Path) -> N
         return
     assert sorted(docker.load(made.path)) == sorted(names)
     for name in names:
-        assert docker.inspect(name)["Id"] == made.document["image_id"]
+        assert docker.holds(name, made.document)
         docker.run(name)
     docker.export(names[0], tmp_path / "export.tar")
     with (tmp_path / "export.tar").open("rb") as stream:

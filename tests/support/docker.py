@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -55,6 +55,13 @@ class Docker:
         (found,) = json.loads(self.call("image", "inspect", image).stdout)
         assert isinstance(found, dict)
         return found
+
+    def holds(self, name: str, image: Mapping[str, Any]) -> bool:
+        """Whether an image of this name is the one that minpack told of.
+
+        Engines know images by their configuration's digest, or by the manifest's if they keep them in containerd.
+        """
+        return self.inspect(name)["Id"] in (image["image_id"], image["digest"])
 
     def export(self, image: str, to: Path) -> None:
         """Write the root file system of a container of the image, which need not be one that runs, as a tar."""
