@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.content import BytesContent
-from minpack.ld.cache import CacheEntry, build_cache
+from minpack.ld.cache import build_cache
 from minpack.ld.closure import FoundBy
-from minpack.ld.opening import origin_of
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, ancestors, normal
 from minpack.placing import PlaceKind, plain
@@ -146,7 +145,7 @@ def _add_closure(tree: Tree[_Tag], closure: Closure) -> None:
         if loaded.entry.path not in tree:
             tree.add(plain(loaded.entry), _Tag(From.BASE, _object_reason(loaded)))
         _add_trail(tree, loaded.entry.path, loaded.trail)
-    for alias in closure.aliases:
+    for alias in (*closure.aliases, *closure.settings):
         if alias.entry.path not in tree:
             reason = Reason(ReasonKind.LIBRARY, f"opened for {alias.needed_by}", needed_by=alias.needed_by)
             tree.add(plain(alias.entry), _Tag(From.BASE, reason))
@@ -171,18 +170,14 @@ def _object_reason(loaded: LoadedObject) -> Reason:
 def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
     """A cache of just the packed libraries that glibc would not find without one.
 
-    The base's own would name files that are not packed, and the loader does not go on looking behind such an entry.
+    The base's own would name files that are not packed. All programs have one loader, and so one cache.
     """
-    needing = {
-        CacheEntry(loaded.name, loaded.path): loaded.info.target
-        for closure in closures
-        for loaded in closure.objects
-        if loaded.found_by is FoundBy.CACHE and origin_of(loaded.path) not in closure.system_directories
-    }
-    if needing:
-        data = build_cache(tuple(needing), next(iter(needing.values())))
-        reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in needing))}")
-        tree.add(file(normal("/etc/ld.so.cache"), BytesContent(data)), _Tag(From.DEFAULT, reason))
+    entries = {entry for closure in closures for entry in closure.cached}
+    if entries:
+        path = next(closure.cache for closure in closures if closure.cached)
+        data = build_cache(entries, closures[0].program.info.target)
+        reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in entries))}")
+        tree.add(file(normal(path), BytesContent(data)), _Tag(From.DEFAULT, reason))
 
 
 def _config(request: Request, platform: Platform, programs: tuple[Program, ...], provision: Provision) -> ImageConfig:
@@ -202,8 +197,3 @@ def _config(request: Request, platform: Platform, programs: tuple[Program, ...],
         run.labels,
         run.stop_signal,
     )
-
-
-def program_destination(path: str, wanted: RootPath | None, default: RootPath) -> RootPath:
-    """Where a program goes: at `wanted`, or under its own name in the default directory."""
-    return wanted or normal(f"{default}/{path.rstrip('/').rpartition('/')[2]}")

@@ -195,6 +195,6 @@ def _missing_hint(closure: Closure, hint: str) -> str:
 
 
 def environment_of(request: Request) -> Environment:
-    """The variables of the image's configuration that its loader heeds."""
+    """What of the image's configuration its loader heeds."""
     env = dict(request.run.env)
-    return Environment(env.get("LD_LIBRARY_PATH", ""), env.get("LD_PRELOAD", ""))
+    return Environment(env.get("LD_LIBRARY_PATH", ""), env.get("LD_PRELOAD", ""), request.run.workdir)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from minpack.elf.info import ElfInfo
+    from minpack.ld.cache import CacheEntry
     from minpack.rootfs.entry import Entry
 
 
@@ -41,8 +42,9 @@ class FoundBy(StrEnum):
 class LoadedObject(NamedTuple):
     """An ELF file of the closure.
 
-    `path` is the text the loader opens it by (it may hold ``..`` and links),
-    `entry` the file it leads to, `trail` the links and directories on the way.
+    `name` is what it was first asked for by, with its tokens replaced, `path` the text the loader
+    opens it by (it may hold ``..`` and links, and is relative if the rpath is), `entry` the file it
+    leads to, `trail` the links and directories on the way.
     `needed_by` is the path of the first object that asked for it, empty for the program.
     """
 
@@ -55,9 +57,10 @@ class LoadedObject(NamedTuple):
     trail: tuple[Entry, ...] = ()
 
 
-class Alias(NamedTuple):
-    """Another path at which the loader opens a file of the closure: it must be there too."""
+class Opened(NamedTuple):
+    """Something the loader opens besides the objects; it must be there too. `name` is what it opens it for."""
 
+    name: str
     path: str
     entry: Entry
     trail: tuple[Entry, ...]
@@ -74,14 +77,14 @@ class Edge(NamedTuple):
 
 
 class Considered(NamedTuple):
-    """A directory the loader looks into, and the rule that names it."""
+    """A directory the loader looks into, or its cache, and the rule that names it."""
 
     directory: str
     rule: FoundBy
 
 
 class Missing(NamedTuple):
-    """A needed name that nothing answers to."""
+    """A needed name that nothing answers to, once for each object that needs it."""
 
     name: str
     needed_by: str
@@ -101,13 +104,18 @@ class Closure(NamedTuple):
     objects: tuple[LoadedObject, ...]
     edges: tuple[Edge, ...] = ()
     missing: tuple[Missing, ...] = ()
-    aliases: tuple[Alias, ...] = ()
-    #: glibc's directories that need no cache.
-    system_directories: tuple[str, ...] = ()
+    #: Files of the closure, opened once more by other paths.
+    aliases: tuple[Opened, ...] = ()
+    #: What tells the loader where to search, and is read wherever the program runs: musl's path file.
+    settings: tuple[Opened, ...] = ()
+    #: What glibc finds through its cache alone, and the cache's path: without a cache there it would be missing.
+    cached: tuple[CacheEntry, ...] = ()
+    cache: str = ""
 
 
 class Environment(NamedTuple):
-    """The variables a loader heeds, as the image's configuration sets them."""
+    """The variables and the working directory that a loader heeds, as the image's configuration sets them."""
 
     library_path: str = ""
     preload: str = ""
+    working_directory: str = "/"

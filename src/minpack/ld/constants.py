@@ -7,22 +7,26 @@ know them all.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.content import read_all
-
 if TYPE_CHECKING:
-    from minpack.content import Content
     from minpack.target import Target
 
-#: Loaders have up to 1 MB.
-MAX_LOADER = 16 << 20
+#: Loaders have up to 1 MB, and some more with what a debugger needs.
+MAX_LOADER = 8 << 20
 
-_MUSL_PATH_FILE = re.compile(rb"/etc/ld-musl-([A-Za-z0-9_-]+)\.path\0")
-# Every directory of it has "lib" in its name; the other list of directories in the file is execvp's, of programs.
-_MUSL_PATH = re.compile(rb"\0(/[^\0:]*lib[^\0:]*(?::/[^\0:]*lib[^\0:]*)+)\0")
-_SYSTEM_DIRECTORIES = re.compile(rb"(?:/(?:[\x21-\x2e\x30-\x7e]+/)+\0)+")
-_CACHE_PATH = re.compile(rb"(/[\x21-\x7e]*/ld\.so\.cache)\0")
+# Nothing here looks further than a path is long, so that a hostile file costs no more than its size.
+_MUSL_PATH_FILE = re.compile(rb"/etc/ld-musl-([A-Za-z0-9_-]{1,64})\.path\0")
+_PATHS = re.compile(rb"\0(/[\x21-\x7e]{1,254})(?=\0)")
+_END = re.compile(rb"/\0")
+_CACHE_NAME = b"/ld.so.cache\0"
+_PATH_TO = re.compile(rb"/[\x21-\x7e]*\Z")
+_MOST_ENDS = 4096
+_LONGEST = 254
+_MULTIARCH = re.compile(r"/?(?:usr/)?(lib/[^/]+-linux-[^/]+)/")
+
+_GCOMPAT, _PRIVATE = b"libgcompat", b"GLIBC_PRIVATE"
 
 
 class MuslConstants(NamedTuple):
@@ -33,50 +37,98 @@ class MuslConstants(NamedTuple):
 
 
 class GlibcConstants(NamedTuple):
-    """`directories` are searched last; `lib` is what ``$LIB`` becomes."""
+    """`directories` are searched last; `lib` is what ``$LIB`` becomes.
+
+    `debian` tells whether it is a glibc with Debian's patches, which its directories show
+    (debian/patches/any/local-ld-multiarch.diff).
+    """
 
     directories: tuple[str, ...]
     cache: str
     lib: str
+    debian: bool
 
 
-def read_musl_constants(content: Content, interpreter: str) -> MuslConstants:
-    """The constants of the musl loader `content` (ldso/dynlink.c; its strings are read, nothing is run)."""
-    data = read_all(content, MAX_LOADER)
-    arch, path = _MUSL_PATH_FILE.search(data), _MUSL_PATH.search(data)
+def is_musl(data: bytes) -> bool:
+    """Whether a loader file is musl's (ldso/dynlink.c, load_library)."""
+    return _MUSL_PATH_FILE.search(data) is not None
+
+
+def is_glibc(data: bytes) -> bool:
+    """Whether a loader file is glibc's: all of its libraries have that symbol version (Versions.def)."""
+    return _PRIVATE in data
+
+
+def is_gcompat(data: bytes) -> bool:
+    """Whether a loader file only starts musl's, with gcompat's library in front."""
+    return _GCOMPAT in data
+
+
+def musl_constants(data: bytes, interpreter: str) -> MuslConstants:
+    """The constants of the musl loader with the bytes `data` (ldso/dynlink.c; its strings are read, nothing is run)."""
+    arch = _MUSL_PATH_FILE.search(data)
     name = interpreter.rpartition("/")[2]
     return MuslConstants(
         arch[1].decode() if arch else name.removeprefix("ld-musl-").partition(".so")[0],
-        path[1].decode() if path else "/lib:/usr/local/lib:/usr/lib",
+        next(filter(_is_library_path, _PATHS.findall(data)), b"/lib:/usr/local/lib:/usr/lib").decode(),
     )
 
 
-def read_glibc_constants(content: Content, target: Target) -> GlibcConstants:
-    """The constants of the glibc loader `content`.
+def glibc_constants(data: bytes, target: Target) -> GlibcConstants:
+    """The constants of the glibc loader with the bytes `data`.
 
-    Its system directories lie one behind the other, each ending in a slash (glibc elf/dl-load.c, system_dirs).
+    Its system directories lie one behind the other, each ending in a slash (elf/dl-load.c, system_dirs).
     """
-    data = read_all(content, MAX_LOADER)
-    runs = [run.split(b"\0")[:-1] for run in _SYSTEM_DIRECTORIES.findall(data)]
-    longest: list[bytes] = max(runs, key=len, default=[])
-    directories = tuple(directory.decode() for directory in longest) or default_directories(target)
-    cache = _CACHE_PATH.search(data)
+    directories = _system_directories(data) or default_directories(target)
+    multiarch = _MULTIARCH.fullmatch(directories[0])
     return GlibcConstants(
-        tuple(directory.rstrip("/") or "/" for directory in directories),
-        cache[1].decode() if cache else "/etc/ld.so.cache",
-        _lib(directories),
+        tuple(directory.rstrip("/") for directory in directories),
+        _cache_path(data),
+        # Debian's patch makes it the directory that holds libraries, as seen from / and /usr; else it is a name.
+        multiarch[1] if multiarch else directories[0].rstrip("/").rpartition("/")[2],
+        multiarch is not None,
     )
+
+
+def _is_library_path(text: bytes) -> bool:
+    """Whether it is directories with "lib" in their names; the other such list in the file is execvp's, of programs."""
+    parts = text.split(b":")
+    return len(parts) > 1 and all(part.startswith(b"/") and b"lib" in part for part in parts)
+
+
+def _cache_path(data: bytes) -> str:
+    at = data.find(_CACHE_NAME)
+    found = _PATH_TO.search(data[max(0, at - _LONGEST) : at]) if at >= 0 else None
+    return found[0].decode() + "/ld.so.cache" if found else "/etc/ld.so.cache"
+
+
+def _system_directories(data: bytes) -> tuple[str, ...]:
+    """The longest row of directories that hold libraries, one behind the other."""
+    longest: tuple[str, ...] = ()
+    row: list[str] = []
+    row_end = 0
+    for end in islice(_END.finditer(data), _MOST_ENDS):
+        stop = end.start() + 1
+        found = _PATH_TO.search(data[max(0, stop - _LONGEST) : stop])
+        text = found[0] if found else b""
+        if stop - len(text) != row_end:
+            row = []
+        row = [*row, text.decode()] if any(part.startswith(b"lib") for part in text.split(b"/")) else []
+        row_end = end.end()
+        longest = max(longest, tuple(row), key=len)
+    return longest
 
 
 def default_directories(target: Target) -> tuple[str, ...]:
     """The system directories of an unpatched glibc (sysdeps/*/configure.ac, LIBC_SLIBDIR_RTLDDIR)."""
-    if target.name == "x32":
-        return ("/libx32/", "/usr/libx32/")
-    if target.name == "riscv64":
-        return ("/lib64/lp64d/", "/usr/lib64/lp64d/")
-    return ("/lib64/", "/usr/lib64/") if target.bits == 64 else ("/lib/", "/usr/lib/")  # noqa: PLR2004
-
-
-def _lib(directories: tuple[str, ...]) -> str:
-    """``lib64`` or ``lib``; Debian's patch makes it ``lib/<triplet>``, the first system directory."""
-    return directories[0].strip("/").removeprefix("usr/") if directories else "lib"
+    special = {
+        "x32": "libx32",
+        "riscv64": "lib64/lp64d",
+        "riscv64sf": "lib64/lp64",
+        "riscv32": "lib32/ilp32d",
+        "riscv32sf": "lib32/ilp32",
+        "mipsn32": "lib32",
+        "mipsn32el": "lib32",
+    }
+    name = special.get(target.name, "lib64" if target.bits == 64 else "lib")  # noqa: PLR2004 - the two classes
+    return (f"/{name}/", f"/usr/{name}/")

@@ -1,7 +1,8 @@
-"""glibc's loader: the search of `elf/dl-load.c`, the order of `elf/dl-deps.c`, for a CPU with nothing but the baseline.
+"""glibc's loader: what it loads, in which order, and what answers to a name (glibc elf/dl-deps.c, elf/dl-load.c).
 
-Subdirectories for better CPUs (glibc-hwcaps) are passed over: the search
-falls through to the baseline's file, which is the one that runs everywhere.
+Two things a running loader would do are left out on purpose. Subdirectories for better CPUs (glibc-hwcaps) are
+passed over: the search falls through to the baseline's file, which is the one that runs everywhere. And the tree's
+/etc/ld.so.preload is not heeded: it speaks for the system it lies in, not for the program, and is not packed.
 """
 
 from __future__ import annotations
@@ -9,46 +10,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from minpack.base.walk import Failure
-from minpack.content import read_all
-from minpack.elf.format import ET_EXEC
-from minpack.errors import InputError, NotElfError, UnloadableLibraryError
-from minpack.ld.cache import MAX_CACHE, parse_cache
-from minpack.ld.closure import Alias, Considered, Edge, FoundBy, LoadedObject, Missing
+from minpack.errors import UnloadableLibraryError
+from minpack.ld.accept import HEADER_SIZE, judge_header, judge_library
+from minpack.ld.cache import CacheEntry
+from minpack.ld.closure import Considered, Edge, FoundBy, Missing, Opened
+from minpack.ld.glibcsearch import Candidate, GlibcSearch, Node
 from minpack.ld.opening import identity, origin_of
 from minpack.ld.tokens import expand_glibc
-from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from minpack.base.walk import Walk
-    from minpack.ld.closure import Environment
+    from minpack.ld.closure import Environment, LoadedObject
     from minpack.ld.constants import GlibcConstants
     from minpack.ld.opening import Opener
 
-DF_1_NODEFLIB = 0x800
-#: The preload file; one name a word, ``#`` starts a comment (ld.so(8), "FILES").
-PRELOAD_FILE = "/etc/ld.so.preload"
-MAX_PRELOAD_FILE = 1 << 20
-
-
-class _Node:
-    """An object while the closure grows; `names` are what it has been asked by."""
-
-    def __init__(self, loaded: LoadedObject, loader: _Node | None) -> None:
-        self.loaded = loaded
-        self.loader = loader
-        self.names = {loaded.path, loaded.name}
-        info = loaded.info
-        if info.soname is not None:
-            self.names.add(info.soname)
-        # A runpath hides the rpath of its own object (elf/get-dynamic-info.h).
-        self.rpath = info.rpath if info.runpath is None else None
+#: The kernel's own object is there before any other, under the name it has on the machine (vdso(7)).
+VDSO = frozenset(("linux-vdso.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1", "linux-gate.so.1"))
 
 
 class GlibcLoader:
-    """One run of the model; `objects`, `edges` and `missing` are its result."""
+    """One run of the model; the public attributes and `objects` are its result."""
 
     def __init__(
         self,
@@ -60,187 +42,191 @@ class GlibcLoader:
     ) -> None:
         self._opener = opener
         self._constants = constants
-        self._environment = environment
-        self._program = _Node(program, None)
-        self._program.names = set()
-        self._interpreter = _Node(interpreter, self._program)
-        self._interpreter.names.add(program.info.interpreter or "")
-        self._nodes = [self._program]
-        self._cache: dict[str, str] | None = None
+        self._preload = environment.preload
+        # As /proc/self/exe says, with no links in it.
+        self._program = Node(program, None, origin_of(program.entry.path))
+        # Its own name is the empty one, not the path it was started by (elf/rtld.c, dl_main).
+        self._program.names = ("", program.info.soname or "")
+        self._interpreter = Node(interpreter, self._program, origin_of(interpreter.path))
+        self._search = GlibcSearch(opener, self._program, constants, environment)
+        #: What answers to a name, and what is loaded from a file. The program's own file is not known to the loader.
+        self._by_name: dict[str, Node] = {}
+        self._by_file: dict[object, Node] = {identity(interpreter.entry): self._interpreter}
+        #: In the order that is searched for symbols.
+        self._listed: list[Node] = []
         self.edges: list[Edge] = []
         self.missing: list[Missing] = []
-        self.aliases: list[Alias] = []
+        self.aliases: list[Opened] = []
+        self.cached: list[CacheEntry] = []
 
     def run(self) -> GlibcLoader:
-        """Load what is preloaded, then breadth-first all that is needed (rtld.c dl_main, _dl_map_object_deps)."""
-        for name in re.split(r"[ :]+", self._environment.preload) + self._preload_file():
-            if name:
-                self._load(name, self._program, FoundBy.PRELOAD)
-        for node in self._nodes:
-            for name in node.loaded.info.needed:
-                self._load(name, node, None)
+        """Load what LD_PRELOAD names, then breadth-first all that is needed (_dl_map_object_deps)."""
+        self._name(self._program)
+        self._name(self._interpreter)
+        self._list(self._program)
+        self._load_preloaded()
+        at = 0
+        while at < len(self._listed):
+            node = self._listed[at]
+            if node.done:
+                at += 1
+                continue
+            node.done = True
+            self._load_needed(node)
+            # What this inserts in front of the object is next: the position stays.
+            self._load_filters(node)
         return self
 
     @property
     def objects(self) -> tuple[LoadedObject, ...]:
         """The program, then the objects in load order, with the interpreter."""
-        nodes = self._nodes if self._interpreter in self._nodes else [*self._nodes, self._interpreter]
+        nodes = self._listed if self._interpreter.listed else [*self._listed, self._interpreter]
         return tuple(node.loaded for node in nodes)
 
-    def _preload_file(self) -> list[str]:
-        entry = self._opener.walk(PRELOAD_FILE).entry
-        if entry is None or entry.content is None:
-            return []
-        with entry.content.open() as reader:
-            text = reader.read_at(0, MAX_PRELOAD_FILE).decode("utf-8", "surrogateescape")
-        return re.sub(r"#[^\n]*", "", text).replace(":", " ").split()
+    def _load_preloaded(self) -> None:
+        """Whatever is wrong with one of them, the loader says so and goes on (elf/rtld.c, do_preload)."""
+        for name in re.split("[ :]+", self._preload):
+            if not name:
+                continue
+            try:
+                node = self._load(name, self._program, [], FoundBy.PRELOAD)
+            except UnloadableLibraryError:
+                node = None
+            if node is None:
+                self.edges.append(Edge(self._program.loaded.path, name, None, ""))
+            elif node is not self._interpreter:
+                self._list(node)
 
-    def _load(self, name: str, loader: _Node, preload: FoundBy | None) -> None:
-        considered: list[Considered] = []
-        origin = origin_of(self._origin_path(loader))
-        expanded = expand_glibc(name, origin, self._constants.lib) or name
-        rule, node = self._find(expanded, loader, considered)
-        self.edges.append(
-            Edge(loader.loaded.path, name, (preload or rule) if node else None, node.loaded.path if node else "")
-        )
+    def _load_needed(self, node: Node) -> None:
+        for name in node.loaded.info.needed:
+            considered: list[Considered] = []
+            found = self._load(name, node, considered)
+            if found is not None:
+                self._list(found)
+            elif name not in VDSO:
+                self._miss(name, node, considered)
+
+    def _load_filters(self, node: Node) -> None:
+        """DT_FILTER and DT_AUXILIARY: loaded too, and listed in front of the object that names them.
+
+        An auxiliary one that is not there, or no good, is none.
+        """
+        info = node.loaded.info
+        for name in info.filters:
+            considered: list[Considered] = []
+            found = self._load(name, node, considered)
+            if found is None:
+                self._miss(name, node, considered)
+            else:
+                self._list_before(found, node)
+        for name in info.auxiliaries:
+            try:
+                found = self._load(name, node, [])
+            except UnloadableLibraryError:
+                continue
+            if found is not None:
+                self._list_before(found, node)
+
+    def _list(self, node: Node) -> None:
+        if not node.listed:
+            node.listed = True
+            self._listed.append(node)
+
+    def _list_before(self, found: Node, node: Node) -> None:
+        """What is listed before it already stays there."""
+        place = self._listed.index(node)
+        if found in self._listed[: place + 1]:
+            return
+        if found.listed:
+            self._listed.remove(found)
+        found.listed = True
+        self._listed.insert(place, found)
+
+    def _miss(self, name: str, node: Node, considered: list[Considered]) -> None:
+        path = node.loaded.path
+        self.edges.append(Edge(path, name, None, ""))
+        self.missing.append(Missing(name, path, tuple(considered)))
+
+    def _load(
+        self, text: str, requester: Node, considered: list[Considered], preload: FoundBy | None = None
+    ) -> Node | None:
+        """The object that answers to `text`, loaded now or before; None if none does.
+
+        :raises UnloadableLibraryError: the loader would stop at a file.
+        """
+        # A name whose token has no value is looked for as it is, so that it is reported with it.
+        name = expand_glibc(text, requester.origin, self._constants.lib) or text
+        rule, node = self._find(name, requester, considered, preload)
         if node is not None:
-            node.names.add(expanded)
-        elif preload is None:  # What cannot be preloaded is reported by the loader and passed over.
-            self.missing.append(Missing(name, loader.loaded.path, tuple(considered)))
+            self._by_name.setdefault(name, node)
+            self.edges.append(Edge(requester.loaded.path, text, rule, node.loaded.path))
+        return node
 
-    def _find(self, name: str, loader: _Node, considered: list[Considered]) -> tuple[FoundBy, _Node | None]:
-        for node in (*self._nodes[1:], self._interpreter):
-            if name in node.names:
-                return FoundBy.LOADED, self._listed(node)
-        if "/" in name:
-            walk = self._opener.walk(name)
-            considered.append(Considered(origin_of(name), FoundBy.PATH))
-            known = self._same_file(name, walk, loader)
-            return FoundBy.PATH, known or self._accept(name, name, walk, FoundBy.PATH, loader)
-        for path, walk, rule in self._candidates(name, loader, considered):
-            known = self._same_file(path, walk, loader)
+    def _find(
+        self, name: str, requester: Node, considered: list[Considered], preload: FoundBy | None
+    ) -> tuple[FoundBy, Node | None]:
+        self._opener.look()
+        known = self._by_name.get(name)
+        if known is not None:
+            return FoundBy.LOADED, known
+        for candidate in self._candidates(name, requester, considered):
+            known = self._same_file(name, candidate, requester)
             if known is not None:
                 return FoundBy.LOADED, known
-            new = self._accept(name, path, walk, rule, loader)
+            rule = preload or candidate.rule
+            new = self._accept(name, candidate, rule, requester)
             if new is not None:
                 return rule, new
         return FoundBy.DEFAULT, None
 
-    def _listed(self, node: _Node) -> _Node:
-        if node is self._interpreter and node not in self._nodes:
-            self._nodes.append(node)
+    def _name(self, node: Node) -> None:
+        """Let it answer to its names; one that an earlier object has stays with that (_dl_lookup_map)."""
+        for name in node.names:
+            self._by_name.setdefault(name, node)
+
+    def _candidates(self, name: str, requester: Node, considered: list[Considered]) -> Iterator[Candidate]:
+        if "/" not in name:
+            yield from self._search.candidates(name, requester, considered)
+            return
+        considered.append(Considered(origin_of(name), FoundBy.PATH))
+        walk = self._opener.walk(name)
+        if walk.entry is not None:
+            yield Candidate(name, walk, walk.entry, FoundBy.PATH)
+
+    def _same_file(self, name: str, candidate: Candidate, requester: Node) -> Node | None:
+        """The object that was loaded from the same file (_dl_map_object_from_fd)."""
+        node = self._by_file.get(identity(candidate.entry))
+        if node is not None:
+            self._note_cached(name, candidate)
+            needed_by = requester.loaded.path
+            self.aliases.append(Opened(name, candidate.path, candidate.entry, candidate.walk.trail, needed_by))
         return node
 
-    def _same_file(self, path: str, walk: Walk, loader: _Node) -> _Node | None:
-        """The object loaded from the same file; the program's own file is not known to the loader."""
-        if walk.entry is None:
-            return None
-        wanted = identity(walk.entry)
-        nodes = (*self._nodes[1:], self._interpreter)
-        for node in nodes:
-            if identity(node.loaded.entry) == wanted:
-                self.aliases.append(Alias(path, walk.entry, walk.trail, loader.loaded.path))
-                return self._listed(node)
-        return None
-
-    def _candidates(
-        self, name: str, loader: _Node, considered: list[Considered]
-    ) -> Iterator[tuple[str, Walk, FoundBy]]:
-        """What is at each place searched, in order (_dl_map_new_object)."""
-        for directories, rule in self._lists(loader):
-            for directory in directories:
-                considered.append(Considered(directory, rule))
-                path = f"{directory.rstrip('/')}/{name}"
-                walk = self._opener.walk(path)
-                if walk.entry is not None:
-                    yield path, walk, rule
-                elif walk.failure is Failure.LOOP:
-                    break  # Any errno but ENOENT, ENOTDIR and EACCES ends this list (open_path).
-            if rule is FoundBy.RUNPATH or (rule is FoundBy.LIBRARY_PATH and loader.loaded.info.runpath is None):
-                yield from self._cached(name, loader, considered)
-
-    def _lists(self, loader: _Node) -> Iterator[tuple[list[str], FoundBy]]:
-        """The lists of directories: rpaths up the chain, LD_LIBRARY_PATH, the own runpath, the system's."""
-        runpath = loader.loaded.info.runpath
-        if runpath is None:
-            chain: list[_Node] = []
-            at: _Node | None = loader
-            while at is not None:
-                chain.append(at)
-                at = at.loader
-            if self._program not in chain:
-                chain.append(self._program)
-            for ancestor in chain:
-                if ancestor.rpath:
-                    yield self._split(ancestor.rpath, ":", ancestor), FoundBy.RPATH
-        yield self._split(self._environment.library_path, "[:;]", self._program), FoundBy.LIBRARY_PATH
-        if runpath is not None:
-            yield self._split(runpath, ":", loader), FoundBy.RUNPATH
-        if not loader.loaded.info.flags_1 & DF_1_NODEFLIB:
-            yield list(self._constants.directories), FoundBy.DEFAULT
-
-    def _cached(self, name: str, loader: _Node, considered: list[Considered]) -> Iterator[tuple[str, Walk, FoundBy]]:
-        if self._cache is None:
-            self._cache = self._read_cache()
-        if self._cache:
-            considered.append(Considered(self._constants.cache, FoundBy.CACHE))
-        path = self._cache.get(name)
-        if path is None:
-            return
-        if loader.loaded.info.flags_1 & DF_1_NODEFLIB and path.startswith(
-            tuple(f"{directory}/" for directory in self._constants.directories)
-        ):
-            return
-        walk = self._opener.walk(path)
-        if walk.entry is not None:
-            yield path, walk, FoundBy.CACHE
-
-    def _read_cache(self) -> dict[str, str]:
-        entry = self._opener.walk(self._constants.cache).entry
-        if entry is None or entry.content is None:
-            return {}
-        try:
-            data = read_all(entry.content, MAX_CACHE)
-        except InputError:
-            return {}
-        return parse_cache(data, self._program.loaded.info.target)
-
-    def _split(self, text: str, separator: str, node: _Node) -> list[str]:
-        """The directories of a path; an empty part is the working directory, an unexpandable one is left out."""
-        if not text:
-            return []
-        origin = origin_of(self._origin_path(node))
-        parts = (expand_glibc(part, origin, self._constants.lib) for part in re.split(separator, text))
-        return [part or "." for part in parts if part is not None]
-
-    def _origin_path(self, node: _Node) -> str:
-        """The program's true path (readlink of /proc/self/exe), a library's as it was opened."""
-        return node.loaded.entry.path if node is self._program else node.loaded.path
-
-    def _accept(self, name: str, path: str, walk: Walk, rule: FoundBy, loader: _Node) -> _Node | None:
-        """The new object; None where the loader passes over the file: wrong class or machine (open_verify).
+    def _accept(self, name: str, candidate: Candidate, rule: FoundBy, requester: Node) -> Node | None:
+        """The new object; None if the file is passed over.
 
         :raises UnloadableLibraryError: the loader would stop here.
         """
-        entry = walk.entry
-        if entry is None:
+        path, entry, needed_by = candidate.path, candidate.entry, requester.loaded.path
+        if entry.content is None:
+            raise UnloadableLibraryError(path, needed_by, f"it is a {entry.kind}")
+        with entry.content.open() as reader:
+            head = reader.read_at(0, HEADER_SIZE)
+        verdict = judge_header(head, self._program.loaded.info.target, debian=self._constants.debian)
+        if not (verdict.fits or verdict.reason):
             return None
-        requester = loader.loaded.path
-        if entry.kind is not Kind.FILE:
-            raise UnloadableLibraryError(path, requester, f"it is a {entry.kind}")
-        loaded = self._open(name, path, walk, rule, requester)
-        if loaded.info.target != self._program.loaded.info.target:
-            return None
-        if loaded.info.type == ET_EXEC:
-            raise UnloadableLibraryError(path, requester, "it is a program and no library")
-        node = _Node(loaded, loader)
-        self._nodes.append(node)
+        if verdict.fits:
+            loaded = self._opener.load(name, path, candidate.walk, rule, needed_by)
+            verdict = judge_library(loaded.info)
+        if not verdict.fits:
+            raise UnloadableLibraryError(path, needed_by, verdict.reason)
+        self._note_cached(name, candidate)
+        node = Node(loaded, requester, origin_of(self._opener.absolute(path)))
+        self._by_file.setdefault(identity(entry), node)
+        self._name(node)
         return node
 
-    def _open(self, name: str, path: str, walk: Walk, rule: FoundBy, requester: str) -> LoadedObject:
-        try:
-            return self._opener.load(name, path, walk, rule, requester)
-        except UnloadableLibraryError as error:
-            if isinstance(error.__cause__, NotElfError):
-                raise UnloadableLibraryError(path, requester, "invalid ELF header") from error
-            raise
+    def _note_cached(self, name: str, candidate: Candidate) -> None:
+        """Keep in mind what the cache alone leads to."""
+        if candidate.rule is FoundBy.CACHE and self._search.by_default(name) != candidate.path:
+            self.cached.append(CacheEntry(name, candidate.path))

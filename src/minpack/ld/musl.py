@@ -1,7 +1,10 @@
 """musl's loader, exactly: what `ldso/dynlink.c` (1.2.5) does before it relocates.
 
-No cache, no configuration, no version or machine checks: the first file that
-can be opened is the one, by its file name and never by its soname.
+No cache, no configuration but one path file, no version or machine checks: the first file
+that can be opened is the one, by its file name and never by its soname. One thing is not
+looked at, as it takes symbols: a library that is a whole C library of its own is dropped
+for the loader (load_library, `__libc_start_main` and `stdin`), and that is known here of
+the loader's own file alone.
 """
 
 from __future__ import annotations
@@ -10,39 +13,52 @@ import re
 from typing import TYPE_CHECKING
 
 from minpack.base.walk import Failure
+from minpack.elf.format import PT_DYNAMIC
 from minpack.errors import UnloadableLibraryError
-from minpack.ld.closure import Alias, Considered, Edge, FoundBy, LoadedObject, Missing
-from minpack.ld.opening import identity, origin_of
+from minpack.ld.closure import Considered, Edge, FoundBy, LoadedObject, Missing, Opened
+from minpack.ld.opening import identity, origin_of, size_of
 from minpack.ld.tokens import expand_musl
-from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from minpack.base.walk import Walk
     from minpack.ld.closure import Environment
     from minpack.ld.constants import MuslConstants
     from minpack.ld.opening import Opener
+    from minpack.rootfs.entry import Entry
 
 #: Names that are the loader itself, as prefixes behind ``lib`` (load_library, "reserved").
 RESERVED = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
 NAME_MAX = 255
-#: Longer candidates do not fit the loader's buffer and are passed over (path_open, `buf[2*NAME_MAX+2]`).
-CANDIDATE_MAX = 512
+#: Longer candidates, and longer paths of programs, do not fit the loader's buffer (`buf[2*NAME_MAX+2]`).
+BUFFER = 512
 MAX_PATH_FILE = 1 << 20
 _SEPARATORS = re.compile(r"[:\n]+")
+#: Any other errno ends the whole search (path_open).
+_GOES_ON = frozenset((None, Failure.MISSING, Failure.NOT_DIRECTORY, Failure.TOO_LONG))
 
 
 class _Node:
-    """An object while the closure grows."""
+    """An object while the closure grows.
 
-    def __init__(self, loaded: LoadedObject, needed_by: _Node | None, short_name: str) -> None:
+    `short_name` is empty while no search has found it. `owners` are those whose rpath it is searched in for
+    what it needs: itself, and what caused it to be loaded, up to the program.
+    """
+
+    def __init__(self, loaded: LoadedObject, needed_by: _Node | None, origin: str | None) -> None:
         self.loaded = loaded
-        self.needed_by = needed_by
-        self.short_name = short_name
-        self.rpath = loaded.info.rpath if loaded.info.runpath is None else loaded.info.runpath
+        self.short_name = ""
+        info = loaded.info
+        # Of both the runpath counts, and it is inherited no less (decode_dyn, load_library).
+        self.rule = FoundBy.RPATH if info.runpath is None else FoundBy.RUNPATH
+        self.rpath = expand_musl((info.rpath if info.runpath is None else info.runpath) or "", origin) or ""
+        inherited = needed_by.owners if needed_by is not None else ()
+        self.owners: tuple[_Node, ...] = (self, *inherited) if self.rpath else inherited
 
 
 class MuslLoader:
-    """One run of the model; `objects`, `edges` and `missing` are its result."""
+    """One run of the model; the public attributes and `objects` are its result."""
 
     def __init__(
         self,
@@ -57,22 +73,29 @@ class MuslLoader:
         self._constants = constants
         self._library_path = environment.library_path
         self._preload = environment.preload
-        self._program = _Node(program, None, "")
+        # What the kernel says of its path, if that is not too long (fixup_rpath).
+        path = program.entry.path
+        self._program = _Node(program, None, _origin(path) if size_of(path) < BUFFER else None)
         self._loader: _Node | None = None
         self._nodes = [self._program]
+        self._by_short_name: dict[str, _Node] = {}
+        self._by_file: dict[object, _Node] = {}
         self._system_path: str | None = None
+        self._splits: dict[str, tuple[str, ...]] = {}
         self.edges: list[Edge] = []
         self.missing: list[Missing] = []
-        self.aliases: list[Alias] = []
+        self.aliases: list[Opened] = []
+        self.settings: list[Opened] = []
 
     def run(self) -> MuslLoader:
         """Load what LD_PRELOAD names, then breadth-first all that is needed (load_preload, load_deps)."""
-        for name in re.split(r"[\s:]+", self._preload):
+        for name in re.split(r"[ \t\n\v\f\r:]+", self._preload):
             if name:
-                self._load(name, None)
+                self._load_preloaded(name)
         for node in self._nodes:
-            for name in node.loaded.info.needed:
-                self._load(name, node)
+            if node is not self._loader:
+                for name in node.loaded.info.needed:
+                    self._load(name, node)
         return self
 
     @property
@@ -83,16 +106,38 @@ class MuslLoader:
             loaded.append(self._interpreter)
         return tuple(loaded)
 
-    def _load(self, name: str, needed_by: _Node | None) -> None:
-        requester = needed_by or self._program
+    def _load_preloaded(self, name: str) -> None:
+        """One that is not there, or no library, is none, and nothing is said of it (load_preload)."""
+        try:
+            rule, node = self._find(name, None, [])
+        except UnloadableLibraryError:
+            rule, node = FoundBy.PRELOAD, None
+        self._note(self._program, name, rule, node)
+
+    def _load(self, name: str, needed_by: _Node) -> None:
         considered: list[Considered] = []
         rule, node = self._find(name, needed_by, considered)
-        path = requester.loaded.path if needed_by else "LD_PRELOAD"
-        self.edges.append(Edge(path, name, rule if node else None, node.loaded.path if node else ""))
-        if node is None and not any(m.name == name for m in self.missing):
-            self.missing.append(Missing(name, path, tuple(considered)))
+        self._note(needed_by, name, rule, node)
+        if node is None:
+            self.missing.append(Missing(name, needed_by.loaded.path, tuple(considered)))
+
+    def _note(self, needed_by: _Node, name: str, rule: FoundBy, node: _Node | None) -> None:
+        """Add the edge.
+
+        :raises UnloadableLibraryError: the object is for another machine; musl would not see that, and crash.
+        """
+        path = needed_by.loaded.path
+        if node is None:
+            self.edges.append(Edge(path, name, None, ""))
+            return
+        self.edges.append(Edge(path, name, rule, node.loaded.path))
+        wanted, got = self._program.loaded.info.target, node.loaded.info.target
+        if wanted != got:
+            raise UnloadableLibraryError(node.loaded.path, path, f"it is for {got}, and {wanted} is wanted")
 
     def _find(self, name: str, needed_by: _Node | None, considered: list[Considered]) -> tuple[FoundBy, _Node | None]:
+        """What answers to `name` (load_library); without `needed_by` it is preloaded."""
+        self._opener.look()
         if self._is_reserved(name):
             return FoundBy.RESERVED, self._self()
         if "/" in name:
@@ -101,17 +146,15 @@ class MuslLoader:
             if walk.entry is None:
                 considered.append(Considered(origin_of(name), rule))
                 return rule, None
-            return self._add(name, name, walk, rule, needed_by, "")
-        for node in self._nodes[1:]:
-            if node.short_name == name:
-                return FoundBy.LOADED, node
-        if not name or len(name) > NAME_MAX:
-            return FoundBy.DEFAULT, None
-        found = self._search(name, needed_by, considered)
+            return self._add(name, name, walk, rule, needed_by)
+        known = self._by_short_name.get(name)
+        if known is not None:
+            return FoundBy.LOADED, known
+        found = self._search(name, needed_by, considered) if 0 < size_of(name) <= NAME_MAX else None
         if found is None:
             return FoundBy.DEFAULT, None
         path, walk, rule = found
-        return self._add(name, path, walk, rule if needed_by else FoundBy.PRELOAD, needed_by, name)
+        return self._add(name, path, walk, rule if needed_by else FoundBy.PRELOAD, needed_by)
 
     def _is_reserved(self, name: str) -> bool:
         if name == self._program.loaded.info.interpreter:
@@ -121,7 +164,7 @@ class MuslLoader:
     def _self(self) -> _Node:
         """The loader, listed where it is first named."""
         if self._loader is None:
-            self._loader = _Node(self._interpreter, self._program, "")
+            self._loader = _Node(self._interpreter, self._program, _origin(self._interpreter.path))
             self._nodes.append(self._loader)
         return self._loader
 
@@ -129,71 +172,91 @@ class MuslLoader:
         self, name: str, needed_by: _Node | None, considered: list[Considered]
     ) -> tuple[str, Walk, FoundBy] | None:
         """LD_LIBRARY_PATH, then the rpaths from the requester up to the program, then the system path."""
-        steps: list[tuple[str, FoundBy]] = [(self._library_path, FoundBy.LIBRARY_PATH)]
-        node = needed_by
-        while node is not None:
-            if node.rpath is not None:
-                runpath = node.loaded.info.runpath is not None
-                steps.append((self._expanded(node), FoundBy.RUNPATH if runpath else FoundBy.RPATH))
-            node = node.needed_by
-        steps.append((self._system(), FoundBy.DEFAULT))
-        for path, rule in steps:
-            for directory in _SEPARATORS.split(path):
-                if not directory:
-                    continue
+        for path, rule in self._paths(name, needed_by):
+            for directory in self._split(path):
                 considered.append(Considered(directory, rule))
                 candidate = f"{directory}/{name}"
-                if len(candidate) >= CANDIDATE_MAX:
+                if size_of(candidate) >= BUFFER:
+                    self._opener.look()
                     continue
                 walk = self._opener.walk(candidate)
                 if walk.entry is not None:
                     return candidate, walk, rule
-                if walk.failure is Failure.LOOP:
-                    return None  # Any errno but ENOENT, ENOTDIR, EACCES and ENAMETOOLONG ends the whole search.
+                if walk.failure not in _GOES_ON:
+                    return None
         return None
 
-    def _expanded(self, node: _Node) -> str:
-        """The rpath with ``$ORIGIN`` replaced: by the program's true path, a library's as it was opened."""
-        is_program = node is self._program
-        origin = origin_of(node.loaded.entry.path if is_program else node.loaded.path)
-        return expand_musl(node.rpath or "", origin) or ""
+    def _split(self, path: str) -> tuple[str, ...]:
+        """The directories of a path; empty ones are none (path_open)."""
+        found = self._splits.get(path)
+        if found is None:
+            parts = (part for part in _SEPARATORS.split(path) if part and size_of(part) < BUFFER)
+            found = self._splits[path] = tuple(parts)
+        return found
 
-    def _system(self) -> str:
+    def _paths(self, name: str, needed_by: _Node | None) -> Iterator[tuple[str, FoundBy]]:
+        yield self._library_path, FoundBy.LIBRARY_PATH
+        for node in needed_by.owners if needed_by else ():
+            yield node.rpath, node.rule
+        yield self._system(name, needed_by), FoundBy.DEFAULT
+
+    def _system(self, name: str, needed_by: _Node | None) -> str:
         """The content of the path file, which replaces the default even when empty; else the built-in path."""
         if self._system_path is None:
-            self._system_path = self._read_system()
+            self._system_path = self._read_system(name, needed_by or self._program)
         return self._system_path
 
-    def _read_system(self) -> str:
+    def _read_system(self, name: str, asking: _Node) -> str:
+        # The prefix is a matter of text: the interpreter's path without its last two parts.
         interpreter = self._program.loaded.info.interpreter or ""
         prefix = interpreter.rsplit("/", 2)[0] if interpreter.startswith("/") else ""
-        walk = self._opener.walk(f"{prefix}/etc/ld-musl-{self._constants.arch}.path")
+        path = f"{prefix}/etc/ld-musl-{self._constants.arch}.path"
+        walk = self._opener.walk(path)
         if walk.entry is None:
             return self._constants.path if walk.failure is Failure.MISSING else ""
+        self.settings.append(Opened(name, path, walk.entry, walk.trail, asking.loaded.path))
         if walk.entry.content is None:
             return ""
         with walk.entry.content.open() as reader:
-            return reader.read_at(0, MAX_PATH_FILE).decode("utf-8", "surrogateescape")
+            data = reader.read_at(0, MAX_PATH_FILE)
+        return data.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
-    def _add(
-        self, name: str, path: str, walk: Walk, rule: FoundBy, needed_by: _Node | None, short_name: str
-    ) -> tuple[FoundBy, _Node]:
+    def _add(self, name: str, path: str, walk: Walk, rule: FoundBy, needed_by: _Node | None) -> tuple[FoundBy, _Node]:
         """List a new object, unless its file is loaded already under another name."""
         entry = walk.entry
         assert entry is not None, f"internal error: nothing at {path}"
         requester = (needed_by or self._program).loaded.path
-        if entry.kind is not Kind.FILE:
-            raise UnloadableLibraryError(path, requester, f"it is a {entry.kind}")
-        for node in self._nodes[1:]:
-            # The loader has no device and inode recorded: its file never matches.
-            if node is not self._loader and identity(node.loaded.entry) == identity(entry):
-                node.short_name = node.short_name or short_name
-                self.aliases.append(Alias(path, entry, walk.trail, requester))
-                return FoundBy.LOADED, node
+        known = self._same_file(entry)
+        if known is not None:
+            # A search that finds what was loaded by its path lets it answer to its file name from now on.
+            if path != name and not known.short_name:
+                self._shorten(known)
+            self.aliases.append(Opened(name, path, entry, walk.trail, requester))
+            return FoundBy.LOADED, known
         loaded = self._opener.load(name, path, walk, rule, requester)
-        wanted, got = self._program.loaded.info.target, loaded.info.target
-        if wanted != got:
-            raise UnloadableLibraryError(path, requester, f"it is for {got}, and {wanted} is wanted")
-        node = _Node(loaded, needed_by, short_name)
+        info, wanted = loaded.info, self._program.loaded.info.target
+        # Read as one of its own, such a header makes no sense to the loader (map_library, ENOEXEC).
+        if (info.target.bits, info.target.big_endian) != (wanted.bits, wanted.big_endian):
+            raise UnloadableLibraryError(path, requester, f"it is for {info.target}, and {wanted} is wanted")
+        if not any(segment.type == PT_DYNAMIC for segment in info.segments):
+            raise UnloadableLibraryError(path, requester, "it has no dynamic section")
+        node = _Node(loaded, needed_by, _origin(path))
         self._nodes.append(node)
+        self._by_file[identity(entry)] = node
+        if path != name:
+            self._shorten(node)
         return rule, node
+
+    def _same_file(self, entry: Entry) -> _Node | None:
+        if identity(entry) == identity(self._interpreter.entry):
+            return self._self()
+        return self._by_file.get(identity(entry))
+
+    def _shorten(self, node: _Node) -> None:
+        node.short_name = node.loaded.path.rpartition("/")[2]
+        self._by_short_name.setdefault(node.short_name, node)
+
+
+def _origin(path: str) -> str:
+    """Unlike glibc's, of what lies in the root it is empty."""
+    return path[: path.rfind("/")] if "/" in path else "."

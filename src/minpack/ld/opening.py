@@ -4,33 +4,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.base.walk import Failure, Walk
 from minpack.elf.read import read_elf
-from minpack.errors import ElfError, UnloadableLibraryError
+from minpack.errors import ElfError, InputError, UnloadableLibraryError
 from minpack.ld.closure import LoadedObject
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
-    from minpack.base.walk import Walk, Walker
+    from minpack.base.walk import Walker
     from minpack.elf.info import ElfInfo
     from minpack.ld.closure import FoundBy
     from minpack.rootfs.entry import Entry
 
 
-class Opener:
-    """Opens files of one tree for a loader's model."""
+#: The largest programs known take some ten thousand names and places.
+MAX_LOOKS = 300_000
 
-    def __init__(self, walker: Walker) -> None:
+
+class Opener:
+    """Opens files of one tree for a loader's model.
+
+    :param program: what to call it all in errors.
+    :param working_directory: where relative paths start.
+    """
+
+    def __init__(self, walker: Walker, program: str, working_directory: str = "/") -> None:
         self.walker = walker
+        self._program = program
+        self._working_directory = working_directory.rstrip("/")
         self._infos: dict[object, ElfInfo | ElfError] = {}
+        self._looks = 0
+
+    def look(self) -> None:
+        """Count a name or a place that is looked at.
+
+        :raises InputError: they are more than any real program has.
+        """
+        self._looks += 1
+        if self._looks > MAX_LOOKS:
+            raise InputError(self._program, f"its libraries need more than {MAX_LOOKS} names and places looked at")
+
+    def absolute(self, path: str) -> str:
+        """`path` behind the working directory, unless it is absolute."""
+        return path if path.startswith("/") else f"{self._working_directory}/{path}"
 
     def walk(self, path: str) -> Walk:
-        """Where `path` leads."""
-        return self.walker.walk(path)
+        """Where `path` leads; nowhere if the caller may not look there, as EACCES ends no loader's search.
+
+        :raises InputError: see `look`.
+        """
+        self.look()
+        try:
+            return self.walker.walk(self.absolute(path))
+        except InputError:
+            return Walk(None, (), Failure.MISSING)
 
     def info(self, entry: Entry) -> ElfInfo:
         """What the ELF file says of itself.
 
         :raises ElfError: it is none, or a malformed one.
+        :raises InputError: it cannot be read.
         """
         key = identity(entry)
         known = self._infos.get(key)
@@ -49,6 +82,7 @@ class Opener:
         """The object at the end of `walk`.
 
         :raises UnloadableLibraryError: what is there cannot be loaded.
+        :raises InputError: it cannot be read.
         """
         entry = walk.entry
         assert entry is not None, f"internal error: nothing at {path}"
@@ -66,6 +100,11 @@ def identity(entry: Entry) -> object:
     return entry.path if entry.inode is None else entry.inode
 
 
+def size_of(text: str) -> int:
+    """The bytes of a name or path."""
+    return len(text.encode("utf-8", "surrogateescape"))
+
+
 def origin_of(path: str) -> str:
-    """The directory part of the path an object was opened by, as text."""
+    """The directory part of the absolute path an object was opened by, as text; ``/`` at the root."""
     return path[: path.rfind("/")] or "/"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.content import read_all
 from minpack.elf.info import ElfKind
-from minpack.errors import NotElfError, NotInBaseError
+from minpack.errors import LibcMismatchError, NotElfError, NotInBaseError, NotProgramError
 from minpack.ld.closure import Closure, Environment, FoundBy, Libc, LoadedObject
-from minpack.ld.constants import read_glibc_constants, read_musl_constants
+from minpack.ld.constants import MAX_LOADER, glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
 from minpack.ld.glibc import GlibcLoader
 from minpack.ld.musl import MuslLoader
 from minpack.ld.opening import Opener
@@ -25,7 +26,7 @@ def libc_of(interpreter: str) -> Libc | None:
     name = interpreter.rpartition("/")[2]
     if name.startswith("ld-musl-"):
         return Libc.MUSL
-    if name.startswith(("ld-linux", "ld64.so.", "ld.so.", "ld-2.", "ld-linux.so.")):
+    if name.startswith(("ld-linux", "ld64.so.", "ld.so.", "ld-2.")):
         return Libc.GLIBC
     return None
 
@@ -36,34 +37,56 @@ def resolve_closure(walker: Walker, program: str, environment: Environment = Env
     :raises NotInBaseError: the program or its interpreter is not in the tree.
     :raises NotElfError: the program or its interpreter is no ELF file.
     :raises MalformedElfError: one of them is malformed.
+    :raises NotProgramError: its interpreter is neither musl's nor glibc's.
+    :raises LibcMismatchError: its interpreter is gcompat's.
     :raises UnloadableLibraryError: the loader would open a file it cannot load.
+    :raises InputError: a file cannot be read, or there is more to search than any real program needs.
     """
-    opener = Opener(walker)
-    main = _file(opener, program, program, FoundBy.PROGRAM, "")
+    opener = Opener(walker, program, environment.working_directory)
+    main = _file(opener, program, FoundBy.PROGRAM, "")
     interpreter_path = main.info.interpreter
     if main.info.kind is not ElfKind.DYNAMIC or interpreter_path is None:
         return Closure(main, None, None, (main,))
-    libc = libc_of(interpreter_path)
-    interpreter = _file(opener, interpreter_path, interpreter_path, FoundBy.INTERPRETER, program)
-    content = interpreter.entry.content
-    assert content is not None, "internal error: a file without content"
+    interpreter = _file(opener, interpreter_path, FoundBy.INTERPRETER, program)
+    assert interpreter.entry.content is not None, "internal error: a file without content"
+    data = read_all(interpreter.entry.content, MAX_LOADER)
+    libc = _libc_in(data, main, interpreter, walker.base.name)
     if libc is Libc.MUSL:
-        constants = read_musl_constants(content, interpreter_path)
-        musl = MuslLoader(opener, main, interpreter, constants, environment).run()
-        found = (musl.objects, tuple(musl.edges), tuple(musl.missing), tuple(musl.aliases))
+        musl = MuslLoader(opener, main, interpreter, musl_constants(data, interpreter_path), environment).run()
+        found = (musl.objects, tuple(musl.edges), tuple(musl.missing), tuple(musl.aliases), tuple(musl.settings))
         return Closure(main, libc, interpreter, *found)
-    built_in = read_glibc_constants(content, main.info.target)
-    glibc = GlibcLoader(opener, main, interpreter, built_in, environment).run()
-    found = (glibc.objects, tuple(glibc.edges), tuple(glibc.missing), tuple(glibc.aliases))
-    return Closure(main, libc or Libc.GLIBC, interpreter, *found, built_in.directories)
+    constants = glibc_constants(data, main.info.target)
+    glibc = GlibcLoader(opener, main, interpreter, constants, environment).run()
+    found = (glibc.objects, tuple(glibc.edges), tuple(glibc.missing), tuple(glibc.aliases), ())
+    return Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache)
 
 
-def _file(opener: Opener, name: str, path: str, found_by: FoundBy, needed_by: str) -> LoadedObject:
+def _libc_in(data: bytes, program: LoadedObject, interpreter: LoadedObject, base: str) -> Libc:
+    """Whose loader it is, by what is in it, and where that does not tell by its name.
+
+    :raises NotProgramError: neither musl's nor glibc's.
+    :raises LibcMismatchError: gcompat's.
+    """
+    if is_musl(data):
+        return Libc.MUSL
+    if is_glibc(data):
+        return Libc.GLIBC
+    if is_gcompat(data):
+        hint = "choose a base with glibc, or build the program for musl"
+        raise LibcMismatchError(program.path, interpreter.path, "glibc", base, "musl, with gcompat's loader", hint)
+    libc = libc_of(interpreter.path)
+    if libc is None:
+        what = f"for {interpreter.path}, which is neither musl's nor glibc's loader"
+        raise NotProgramError(program.path, what, "build it for musl or glibc, or link it statically")
+    return libc
+
+
+def _file(opener: Opener, path: str, found_by: FoundBy, needed_by: str) -> LoadedObject:
     """The program or interpreter at `path`."""
-    walk = opener.walk(path)
+    walk = opener.walker.walk(opener.absolute(path))
     if walk.entry is None:
         why = f"which {needed_by} has as its interpreter" if needed_by else "which was to be resolved"
         raise NotInBaseError(opener.walker.base.name, path, why, "choose a base with the program's C library")
     if walk.entry.kind is not Kind.FILE:
         raise NotElfError(path, f"a {walk.entry.kind}")
-    return LoadedObject(name, path, walk.entry, opener.info(walk.entry), found_by, needed_by, walk.trail)
+    return LoadedObject(path, path, walk.entry, opener.info(walk.entry), found_by, needed_by, walk.trail)

@@ -23,13 +23,13 @@ def expand_glibc(text: str, origin: str, lib: str) -> str | None:
     return _TOKEN.sub(lambda m: values[m[1] or m[2]], text)
 
 
-def expand_musl(text: str, origin: str) -> str | None:
-    """`text` with ``$ORIGIN`` replaced; None if any other ``$`` is in it.
+def expand_musl(text: str, origin: str | None) -> str | None:
+    """`text` with ``$ORIGIN`` replaced; None if any other ``$`` is in it, or there is no origin to replace it by.
 
     musl ignores the whole rpath then, and takes what follows ORIGIN as text (ldso/dynlink.c, fixup_rpath).
     """
     if "$" not in text:
         return text
-    if text.count("$") != len(_MUSL_TOKEN.findall(text)):
+    if origin is None or text.count("$") != len(_MUSL_TOKEN.findall(text)):
         return None
     return _MUSL_TOKEN.sub(lambda _: origin, text)

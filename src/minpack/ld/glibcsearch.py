@@ -1,0 +1,172 @@
+"""Where glibc's loader looks for a name without a slash, in which order (glibc elf/dl-load.c, _dl_map_new_object)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.base.walk import Failure
+from minpack.content import read_all
+from minpack.errors import InputError
+from minpack.ld.cache import MAX_CACHE, NO_CACHE, Cache, parse_cache
+from minpack.ld.closure import Considered, FoundBy
+from minpack.ld.opening import size_of
+from minpack.ld.tokens import expand_glibc
+from minpack.paths import NAME_MAX, PATH_MAX
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minpack.base.walk import Walk
+    from minpack.ld.closure import Environment, LoadedObject
+    from minpack.ld.constants import GlibcConstants
+    from minpack.ld.opening import Opener
+    from minpack.rootfs.entry import Entry
+
+DF_1_NODEFLIB = 0x800
+#: Where nothing can be opened in one directory, and the next is looked into (open_path). Older loaders than
+#: 2.37 stopped at ENOTDIR, which only a link into a file gives.
+_GOES_ON = frozenset((None, Failure.MISSING, Failure.NOT_DIRECTORY))
+
+
+class Node:
+    """An object while the closure grows.
+
+    `names` are those it answers to: the path it was opened by, what it was asked for by, and its soname
+    (_dl_name_match_p, _dl_lookup_map). `origin` is what ``$ORIGIN`` is in its own strings. `owners` are those in
+    whose rpaths its needs are searched: itself, and what caused it to be loaded, up to the program.
+    It is `listed` once it is in the search list, and `done` when all it needs is loaded.
+
+    :param loader: the object it was first needed by.
+    """
+
+    def __init__(self, loaded: LoadedObject, loader: Node | None, origin: str) -> None:
+        self.loaded = loaded
+        self.origin = origin
+        info = loaded.info
+        self.names = (loaded.path, loaded.name, *((info.soname,) if info.soname is not None else ()))
+        # A runpath hides the rpath of its own object, even an empty one (elf/get-dynamic-info.h).
+        self.rpath = "" if info.runpath is not None else info.rpath or ""
+        self.runpath = info.runpath
+        inherited = loader.owners if loader is not None else ()
+        self.owners: tuple[Node, ...] = (self, *inherited) if self.rpath else inherited
+        self.no_default = bool(info.flags_1 & DF_1_NODEFLIB)
+        self.listed = self.done = False
+
+
+class Candidate(NamedTuple):
+    """Something at a place the loader looks at."""
+
+    path: str
+    walk: Walk
+    entry: Entry
+    rule: FoundBy
+
+
+class GlibcSearch:
+    """The searches of one loader in one tree."""
+
+    def __init__(self, opener: Opener, program: Node, constants: GlibcConstants, environment: Environment) -> None:
+        self._opener = opener
+        self._program = program
+        self._constants = constants
+        self._library_path = environment.library_path
+        self._cache: Cache | None = None
+        self._split_paths: dict[tuple[str, str], tuple[_Directory, ...]] = {}
+        self._defaults = tuple(_Directory(path, path) for path in constants.directories)
+
+    def candidates(self, name: str, requester: Node, considered: list[Considered]) -> Iterator[Candidate]:
+        """What lies where the loader looks for `name`, in order; `considered` grows by each place.
+
+        The rpaths of the requester and of those that caused it to be loaded, and the program's; LD_LIBRARY_PATH;
+        the requester's own runpath; the cache; the system directories. With a runpath, no rpath counts.
+        """
+        for node in requester.owners if requester.runpath is None else ():
+            yield from self._in(self._split(node.rpath, ":", node), name, FoundBy.RPATH, considered)
+        library_path = self._split(self._library_path, "[:;]", self._program)
+        yield from self._in(library_path, name, FoundBy.LIBRARY_PATH, considered)
+        yield from self._in(self._split(requester.runpath or "", ":", requester), name, FoundBy.RUNPATH, considered)
+        yield from self._cached(name, requester, considered)
+        if not requester.no_default:
+            yield from self._in(self._defaults, name, FoundBy.DEFAULT, considered)
+
+    def by_default(self, name: str) -> str | None:
+        """The path of the first thing called `name` in a system directory."""
+        return next((candidate.path for candidate in self._in(self._defaults, name, FoundBy.DEFAULT, [])), None)
+
+    def _in(
+        self, directories: tuple[_Directory, ...], name: str, rule: FoundBy, considered: list[Considered]
+    ) -> Iterator[Candidate]:
+        """What is called `name` in the directories of one list (open_path); ENAMETOOLONG ends each of them."""
+        if size_of(name) > NAME_MAX:
+            return
+        for directory in directories:
+            considered.append(Considered(directory.shown, rule))
+            if directory.path is None:
+                self._opener.look()
+                continue
+            path = f"{directory.path.rstrip('/')}/{name}" if directory.path else name
+            walk = self._opener.walk(path)
+            if walk.entry is not None:
+                yield Candidate(path, walk, walk.entry, rule)
+            elif walk.failure not in _GOES_ON and self._is_directory(directory.path):
+                return  # ELOOP and the like end this list, but not the search.
+
+    def _is_directory(self, path: str) -> bool:
+        entry = self._opener.walk(path or ".").entry
+        return entry is not None and entry.kind is Kind.DIRECTORY
+
+    def _cached(self, name: str, requester: Node, considered: list[Considered]) -> Iterator[Candidate]:
+        if self._cache is None:
+            self._cache = self._read_cache()
+        if not self._cache:
+            return
+        considered.append(Considered(self._constants.cache, FoundBy.CACHE))
+        path = self._cache.find(name)
+        if path is None or (requester.no_default and self._is_system_path(path)):
+            return
+        walk = self._opener.walk(path)
+        if walk.entry is not None:
+            yield Candidate(path, walk, walk.entry, FoundBy.CACHE)
+
+    def _is_system_path(self, path: str) -> bool:
+        return path.startswith(tuple(f"{directory.rstrip('/')}/" for directory in self._constants.directories))
+
+    def _read_cache(self) -> Cache:
+        entry = self._opener.walk(self._constants.cache).entry
+        if entry is None or entry.content is None:
+            return NO_CACHE
+        try:
+            data = read_all(entry.content, MAX_CACHE)
+        except InputError:
+            return NO_CACHE
+        return parse_cache(data, self._program.loaded.info.target)
+
+    def _split(self, text: str, separator: str, node: Node) -> tuple[_Directory, ...]:
+        """The directories of a path (fillin_rpath); of an empty one, none (decompose_rpath)."""
+        if not text:
+            return ()
+        key = (text, node.origin)
+        found = self._split_paths.get(key)
+        if found is None:
+            # Longer ones cannot be there, and no directory is looked into twice.
+            parts = dict.fromkeys(part for part in re.split(separator, text) if size_of(part) < PATH_MAX)
+            found = self._split_paths[key] = tuple(
+                _Directory(part, expand_glibc(part, node.origin, self._constants.lib)) for part in parts
+            )
+        return found
+
+
+class _Directory(NamedTuple):
+    """A directory as it is written, and with its tokens replaced; `path` is None if they cannot be.
+
+    An empty one is the working directory: the candidate in it is the bare name.
+    """
+
+    text: str
+    path: str | None
+
+    @property
+    def shown(self) -> str:
+        return self.text if self.path is None else self.path or "."
