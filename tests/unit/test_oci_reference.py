@@ -27,6 +27,7 @@ GRAMMAR = re.compile(
         ("me/app:v1", "docker.io/me/app:v1", "me/app:v1"),
         ("library/app", "docker.io/library/app:latest", "app:latest"),
         ("docker.io/app", "docker.io/library/app:latest", "app:latest"),
+        ("library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"),
         ("index.docker.io/me/app", "docker.io/me/app:latest", "me/app:latest"),
         ("localhost/app", "localhost/app:latest", "localhost/app:latest"),
         ("localhost:5000/app", "localhost:5000/app:latest", "localhost:5000/app:latest"),
@@ -135,4 +136,4 @@ def test_what_is_taken_is_in_the_grammar(text: str) -> None:
     except UsageError:
         return
     assert GRAMMAR.fullmatch(str(reference))
-    assert parse_reference(str(reference)) == reference
+    assert parse_reference(str(reference)) == parse_reference(reference.familiar) == reference

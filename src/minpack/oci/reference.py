@@ -35,7 +35,9 @@ class Reference(NamedTuple):
         """As Docker shows it and users type it: without ``docker.io/`` and ``library/``."""
         if self.host != "docker.io":
             return str(self)
-        return f"{self.name.removeprefix('library/')}:{self.tag}"
+        official, _, rest = self.name.partition("/")
+        short = official == "library" and "/" not in rest
+        return f"{rest if short else self.name}:{self.tag}"
 
 
 def parse_reference(text: str) -> Reference:
