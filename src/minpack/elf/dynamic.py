@@ -52,6 +52,11 @@ class Dynamic:
             return ()
         return tuple([self._string(tag) for tag in self.tags if tag[0] == wanted])
 
+    def offset_of(self, wanted: int) -> int:
+        """The offset of the last such entry, and without one of the whole section."""
+        value = self.last.get(wanted)
+        return self._start if value is None else self._at((wanted, value))
+
     def _read(self) -> tuple[tuple[int, int], ...]:
         # Of several the last counts, for both loaders: each sees it again (glibc `elf/dl-load.c`, musl `map_library`).
         index = max((n for n, s in enumerate(self._segments) if s.type == PT_DYNAMIC), default=None)

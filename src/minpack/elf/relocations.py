@@ -1,8 +1,25 @@
-"""The relocation types that matter to symbol lookup, for each machine (the processor supplements; glibc `elf.h`)."""
+"""Relocations: which symbols they name, and for what (the processor supplements; glibc `elf/elf.h`)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.elf.abi import EM_MIPS
+from minpack.elf.hashes import DT_MIPS_SYMTABNO, MAX_SYMBOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minpack.elf.tables import Tables
+
+EM_SPARCV9 = 43
+DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_REL, DT_RELSZ, DT_PLTREL, DT_JMPREL = 2, 7, 8, 17, 18, 20, 23
+DT_MIPS_GOTSYM = 0x70000013
+#: The bytes of a table read at once: whole entries of each form.
+PIECE = 24 << 15
+#: More distinct pairs of symbol and type than this has no real file: few symbols are named in two ways.
+MAX_USES = MAX_SYMBOLS
 
 
 class RelocationTypes(NamedTuple):
@@ -27,6 +44,13 @@ class RelocationTypes(NamedTuple):
         return "copy" if type_ in self.copy else ""
 
 
+class Uses(NamedTuple):
+    """What the relocations of a file use: for each symbol and kind whether all of them are lazy; and all types."""
+
+    lazy: dict[tuple[int, str], bool]
+    types: frozenset[int]
+
+
 _NONE = RelocationTypes(frozenset(), frozenset(), frozenset(), frozenset())
 
 # machine: jump slot; TLS; copy; irelative
@@ -49,7 +73,85 @@ _TABLE = {
 }
 
 
+@cache
 def relocation_types(machine: int) -> RelocationTypes:
     """The types of `machine`, an e_machine; none are known of others."""
     row = _TABLE.get(machine)
     return _NONE if row is None else RelocationTypes(*(frozenset(numbers) for numbers in row))
+
+
+def read_uses(tables: Tables) -> Uses:
+    """What relocations name, in an order that the file's numbers alone decide. Those of DT_RELR name nothing.
+
+    :raises MalformedElfError: a table is not whole, or names more symbols than a file has.
+    """
+    types = relocation_types(tables.machine)
+    lazy: dict[tuple[int, str], bool] = {}
+    kinds: dict[int, str] = {}
+    for tag, size, rela, is_lazy in _extents(tables):
+        pairs = _pairs(tables, sorted(_infos(tables, tag, size, rela=rela)))
+        kinds |= {type_: types.kind(type_) for type_ in {type_ for _, type_ in pairs}}
+        # The lazy table comes last: what another names too is not lazy.
+        for key in [(symbol, kinds[type_]) for symbol, type_ in pairs if symbol]:
+            lazy.setdefault(key, is_lazy)
+    return Uses(lazy, frozenset(kinds))
+
+
+def offset_table_symbols(tables: Tables) -> range:
+    """The symbols of MIPS's global offset table, which no relocation names (MIPS psABI, chapter 5).
+
+    :raises MalformedElfError: they are too many.
+    """
+    last = tables.last
+    if tables.machine != EM_MIPS or DT_MIPS_GOTSYM not in last:
+        return range(0)
+    first, count = max(1, last[DT_MIPS_GOTSYM]), last.get(DT_MIPS_SYMTABNO, 0)
+    if count > MAX_SYMBOLS:
+        raise tables.error(DT_MIPS_SYMTABNO, f"a global offset table of {count} symbols")
+    return range(first, max(first, count))
+
+
+def _extents(tables: Tables) -> Iterator[tuple[int, int, bool, bool]]:
+    """Tag, size, whether its entries have addends, and whether it is bound lazily, of each table."""
+    last = tables.last
+    jumps, jumps_size = last.get(DT_JMPREL, 0), last.get(DT_PLTRELSZ, 0)
+    jumps_rela = last.get(DT_PLTREL) == DT_RELA
+    for tag, size_tag, rela in ((DT_RELA, DT_RELASZ, True), (DT_REL, DT_RELSZ, False)):
+        size = last.get(size_tag, 0)
+        if tag not in last or not size:
+            continue
+        # Where the lazy table is the end of this one, it is no part of it (glibc elf/dynamic-link.h).
+        if rela == jumps_rela and last[tag] + size == jumps + jumps_size and jumps_size <= size:
+            size -= jumps_size
+        yield tag, size, rela, False
+    if DT_JMPREL in last and jumps_size:
+        yield DT_JMPREL, jumps_size, jumps_rela, True
+
+
+def _infos(tables: Tables, tag: int, size: int, *, rela: bool) -> set[int]:
+    """The distinct values of `r_info` (gABI chapter 4, "Relocation")."""
+    found: set[int] = set()
+    if not size:
+        return found
+    region = tables.region(tag)
+    code, step = "Q" if tables.wide else "I", 3 if rela else 2
+    region.check(0, size)
+    for at in range(0, size, PIECE):
+        found.update(tables.words(region.read(at, min(PIECE, size - at)), code)[1::step])
+        if len(found) > MAX_USES:
+            raise tables.error(tag, f"relocations name symbols in more than {MAX_USES} ways")
+    return found
+
+
+def _pairs(tables: Tables, infos: list[int]) -> list[tuple[int, int]]:
+    """Symbol and type of each."""
+    if not tables.wide:
+        return [(info >> 8, info & 0xFF) for info in infos]
+    if tables.machine == EM_MIPS:
+        # A 32-bit symbol, then one byte each of special symbol and three types, the first last (elf/elf.h).
+        if tables.big_endian:
+            return [(info >> 32, info & 0xFF) for info in infos]
+        return [(info & 0xFFFFFFFF, info >> 56) for info in infos]
+    # SPARC has data of the type's own in the other bits (ELF64_R_TYPE_DATA).
+    mask = 0xFF if tables.machine == EM_SPARCV9 else 0xFFFFFFFF
+    return [(info >> 32, info & mask) for info in infos]

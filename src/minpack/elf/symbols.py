@@ -1,40 +1,39 @@
 """What one ELF file offers to others and asks of them: definitions, references, and versions.
 
 Driven as the loaders are: a definition counts if the hash table leads to it, a
-reference if a relocation names it. Tables are read in bulk and every count is
-bounded by the bytes that are there. Formats: System V gABI chapter 5; the GNU
-hash table and symbol versions by glibc (`elf/dl-lookup.c`, `elf/dl-version.c`).
+reference if a relocation names it. Tables are read in bulk, every count is
+bounded by the bytes that are there, and memory by the size of the file.
+Formats: System V gABI chapter 5; symbol versions by glibc (`elf/dl-lookup.c`).
 """
 
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.elf.dynamic import Dynamic
-from minpack.elf.relocations import relocation_types
-from minpack.elf.segments import extent_at, read_header, read_segments
-from minpack.elf.versions import Versions, read_versions
+from minpack.elf.abi import EM_MIPS
+from minpack.elf.format import DT_FLAGS, DT_FLAGS_1
+from minpack.elf.hashes import MAX_SYMBOLS, hashed_symbols
+from minpack.elf.names import Names
+from minpack.elf.relocations import Uses, offset_table_symbols, read_uses, relocation_types
+from minpack.elf.tables import Tables
+from minpack.elf.versions import INDEX, Versions, read_versions
 from minpack.elf.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from minpack.content import Content
-    from minpack.elf.info import Segment
-    from minpack.elf.segments import Header
 
-DT_PLTRELSZ, DT_HASH, DT_SYMTAB, DT_RELA, DT_RELASZ = 2, 4, 6, 7, 8
-DT_SYMBOLIC, DT_REL, DT_RELSZ, DT_PLTREL, DT_JMPREL, DT_BIND_NOW, DT_RELR = 16, 17, 18, 20, 23, 24, 36
-DT_FLAGS, DT_FLAGS_1, DT_STRTAB, DT_GNU_HASH, DT_VERSYM = 30, 0x6FFFFFFB, 5, 0x6FFFFEF5, 0x6FFFFFF0
-DT_MIPS_LOCAL_GOTNO, DT_MIPS_SYMTABNO, DT_MIPS_GOTSYM = 0x7000000A, 0x70000011, 0x70000013
+DT_SYMTAB, DT_SYMBOLIC, DT_BIND_NOW, DT_RELR, DT_VERSYM = 6, 16, 24, 36, 0x6FFFFFF0
 DF_SYMBOLIC, DF_BIND_NOW, DF_1_NOW = 2, 8, 1
-EM_MIPS, EM_S390, EM_ALPHA = 8, 22, 0x9026
-#: More symbols or relocations than this in one file is a lie: the largest libraries have some 200,000 of the first.
-MAX_SYMBOLS = 4_000_000
-MAX_TABLE = 1 << 29
+STT_FUNC, STO_MIPS_PLT = 2, 8
+#: The most definitions of one name in one file; each look-up may go through all. glibc's have at most a handful.
+MAX_SAME = 64
+#: The fields of a symbol that matter, by class: name, info, other, section, value (gABI chapter 4, "Symbol Table").
+_FORMS = {True: "IBBHQ8x", False: "II4xBBH"}
 
 
 class Definition(NamedTuple):
@@ -68,18 +67,42 @@ class Reference(NamedTuple):
     lazy: bool
 
 
+class SymbolTable(Sequence[tuple[int, int, int, int, int]]):
+    """The symbols of a file as they lie in it: name, info, other, section and value of each."""
+
+    def __init__(self, tables: Tables, count: int) -> None:
+        self._form = struct.Struct(tables.order + _FORMS[tables.wide])
+        self._wide = tables.wide
+        self._count = count
+        self._data = tables.region(DT_SYMTAB).read(0, count * self._form.size) if count else b""
+        words = tables.words(self._data, "I")
+        #: Where the name of each begins in the string table.
+        self.names: array[int] = words[:: self._form.size // 4]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> tuple[int, int, int, int, int]:  # type: ignore[override] # no slices
+        return self.rows((index,))[0]
+
+    def rows(self, indexes: Iterable[int]) -> list[tuple[int, int, int, int, int]]:
+        """Those with these indexes."""
+        unpack, data, size = self._form.unpack_from, self._data, self._form.size
+        rows = [unpack(data, size * index) for index in indexes]
+        return rows if self._wide else [(n, i, o, s, v) for n, v, i, o, s in rows]
+
+
 class Symbols(NamedTuple):
     """One file's symbols.
 
     `names` leads from the name of each definition, bytes as in the file, to its
-    index, or to several where it has several versions; `definition` has the
-    rest. `has_versions` says that symbols have versions at all, `has_relr` that
-    it has DT_RELR relocations, `calls_resolvers` that it has relocations that
-    call one (IRELATIVE).
+    index, or to several where it has several versions; `definitions` has the
+    rest. `has_relr` says that it has DT_RELR relocations, `calls_resolvers` that
+    it has relocations that call one (IRELATIVE).
     """
 
     names: dict[bytes, int | tuple[int, ...]]
-    table: list[tuple[int, int, int, int, int]]
+    table: Sequence[tuple[int, int, int, int, int]]
     version_indexes: array[int]
     references: tuple[Reference, ...]
     versions: Versions
@@ -96,235 +119,121 @@ class Symbols(NamedTuple):
     def definitions(self, name: bytes) -> tuple[Definition, ...]:
         """The definitions of `name`, in the file's order."""
         found = self.names.get(name, ())
-        indexes = (found,) if isinstance(found, int) else found
-        return tuple(
-            Definition(*self.table[index][1:], self.version_indexes[index] if self.version_indexes else 1)
-            for index in indexes
-        )
+        if isinstance(found, int):
+            return (self._definition(found),)
+        return tuple([self._definition(index) for index in found])
+
+    def _definition(self, index: int) -> Definition:
+        _, info, other, section, value = self.table[index]
+        return Definition(info, other, section, value, self.version_indexes[index] if self.version_indexes else 1)
 
 
 def read_symbols(content: Content, name: str | None = None) -> Symbols:
     """The symbols of a dynamically linked file.
 
+    :param name: what to call it in errors; by default where its bytes come from.
     :raises MalformedElfError: a table is not where the file says, or longer than can be.
+    :raises InputError: the system could not read it.
     """
     with content.open() as reader:
-        window = Window(reader, content.size, name or content.where)
-        header = read_header(window)
-        segments = read_segments(window, header)
-        return _Tables(window, header, segments).symbols()
+        return _symbols(Tables(Window(reader, content.size, name or content.where)))
 
 
-class _Tables:
-    """The tables of one file while they are read."""
-
-    def __init__(self, window: Window, header: Header, segments: tuple[Segment, ...]) -> None:
-        self._window = window
-        self._header = header
-        self._segments = segments
-        self._last = Dynamic(window, header, segments).last
-        self._wide = header.layout.bits == 64  # noqa: PLR2004 - the two classes there are
-        self._order = ">" if header.layout.big_endian else "<"
-        self._strings = self._table(DT_STRTAB, None)
-        self._types = relocation_types(header.machine)
-        #: Every relocation type in the file.
-        self._seen: set[int] = set()
-
-    def symbols(self) -> Symbols:
-        versions = read_versions(self._last, self._table_at, self._name, self._order)
-        infos = dict(self._relocations())
-        got = self._mips_got()
-        hashed = self._hashed()
-        count = 1 + max((*(info[0] for info in infos), *got, hashed[-1] if hashed else 0), default=0)
-        table = self._symbol_table(count)
-        indexes = self._version_indexes(len(table))
-        last = self._last
-        flags, flags_1 = last.get(DT_FLAGS, 0), last.get(DT_FLAGS_1, 0)
-        return Symbols(
-            self._names(table, hashed),
-            table,
-            indexes,
-            tuple(self._references(table, infos, got, versions, indexes)),
-            versions,
-            DT_SYMBOLIC in last or bool(flags & DF_SYMBOLIC),
-            DT_BIND_NOW in last or bool(flags & DF_BIND_NOW) or bool(flags_1 & DF_1_NOW),
-            DT_RELR in last,
-            bool(self._seen & self._types.ifunc),
-        )
-
-    def _error(self, what: str) -> Exception:
-        return self._window.error(self._header.phoff, what)
-
-    def _table_at(self, address: int, size: int | None) -> bytes:
-        """`size` bytes that are loaded at `address`; with None all that its segment has from there on."""
-        extent = extent_at(address, self._segments)
-        if extent is None:
-            if size == 0:
-                return b""
-            raise self._error(f"a table at address {address:#x} is in no segment")
-        offset, room = extent
-        size = room if size is None else size
-        if size > room or size > MAX_TABLE:
-            raise self._error(f"a table of {size} bytes at address {address:#x} is longer than its segment")
-        return self._window.read(offset, size, "a table of the dynamic section", self._header.phoff)
-
-    def _table(self, tag: int, size: int | None) -> bytes:
-        address = self._last.get(tag)
-        return b"" if address is None else self._table_at(address, size)
-
-    def _name(self, at: int) -> bytes:
-        end = self._strings.find(b"\0", at)
-        if end < 0:
-            raise self._error(f"a name at {at} lies behind the string table")
-        return self._strings[at:end]
-
-    def _words(self, data: bytes, code: str) -> array[int]:
-        """Numbers of the file's byte order; `code` is one of array's."""
-        values = array(code)
-        values.frombytes(data[: len(data) // values.itemsize * values.itemsize])
-        if self._header.layout.big_endian != (sys.byteorder == "big"):
-            values.byteswap()
-        return values
-
-    def _hashed(self) -> list[int] | range:
-        """The indexes of the symbols that the hash table leads to, in order."""
-        if DT_GNU_HASH in self._last:
-            return self._gnu_hashed()
-        if DT_HASH not in self._last:
-            return []
-        # 64-bit entries on Alpha and 64-bit S/390 (glibc bits/elfclass.h), and the second is the number of symbols.
-        wide = self._wide and self._header.machine in (EM_S390, EM_ALPHA)
-        head = self._words(self._table(DT_HASH, 16 if wide else 8), "Q" if wide else "I")
-        if head[1] > MAX_SYMBOLS:
-            raise self._error(f"a hash table of {head[1]} symbols")
-        return range(1, max(1, head[1]))
-
-    def _gnu_hashed(self) -> list[int] | range:
-        data = self._table(DT_GNU_HASH, None)
-        if len(data) < 16:  # noqa: PLR2004 - its four words
-            raise self._error("the GNU hash table is cut short")
-        buckets, first, bloom, _ = struct.unpack_from(self._order + "4I", data)
-        at = 16 + bloom * (8 if self._wide else 4)
-        if at + 4 * buckets > len(data) or buckets > MAX_SYMBOLS:
-            raise self._error("the GNU hash table is cut short")
-        starts = {start for start in self._words(data[at : at + 4 * buckets], "I") if start}
-        chain = self._words(data[at + 4 * buckets :], "I")
-        if not starts:
-            return []
-        if min(starts) < first:
-            raise self._error("the GNU hash table leads to symbols before its first")
-        end = max(starts) - first
-        while end < len(chain) and not chain[end] & 1:
-            end += 1
-        if end >= len(chain):
-            raise self._error("a chain of the GNU hash table has no end")
-        # Linkers lay the chains one behind the other: then they hold every symbol from the first on.
-        ends = sum(link & 1 for link in chain[: end + 1])
-        if min(starts) == first and ends == len(starts):
-            return range(first, first + end + 1)
-        return self._walked(starts, chain, first)
-
-    def _walked(self, starts: set[int], chain: array[int], first: int) -> list[int]:
-        """The symbols of chains that are not laid out as linkers do."""
-        found: set[int] = set()
-        for start in starts:
-            at = start
-            while at not in found and at - first < len(chain):
-                found.add(at)
-                if chain[at - first] & 1:
-                    break
-                at += 1
-        return sorted(found)
-
-    def _symbol_table(self, count: int) -> list[tuple[int, int, int, int, int]]:
-        """Name, info, other, section and value of the first `count` symbols."""
-        if count > MAX_SYMBOLS:
-            raise self._error(f"relocations name symbol {count - 1}")
-        if DT_SYMTAB not in self._last or count <= 1:
-            return []
-        size = 24 if self._wide else 16
-        data = self._table(DT_SYMTAB, count * size)
-        if self._wide:
-            return list(struct.iter_unpack(self._order + "IBBHQ8x", data))
-        return [(n, i, o, s, v) for n, v, i, o, s in struct.iter_unpack(self._order + "II4xBBH", data)]
-
-    def _version_indexes(self, count: int) -> array[int]:
-        """For each symbol the index of its version; empty without versions."""
-        if DT_VERSYM not in self._last or not count:
-            return array("H")
-        return self._words(self._table(DT_VERSYM, 2 * count), "H")
-
-    def _names(
-        self, table: list[tuple[int, int, int, int, int]], hashed: list[int] | range
-    ) -> dict[bytes, int | tuple[int, ...]]:
-        """Each name the hash table leads to, with its index or indexes. Most files have tens of thousands."""
-        strings = self._strings + b"\0"
-        find = strings.find
-        texts = [strings[at : find(b"\0", at)] for at, _, _, _, _ in (table[index] for index in hashed)]
-        found: dict[bytes, int | tuple[int, ...]] = dict(zip(texts, hashed, strict=True))
-        if len(found) < len(texts):
-            several: dict[bytes, list[int]] = {}
-            for text, index in zip(texts, hashed, strict=True):
-                several.setdefault(text, []).append(index)
-            found |= {text: tuple(indexes) for text, indexes in several.items() if len(indexes) > 1}
-        return found
-
-    def _relocations(self) -> Iterator[tuple[tuple[int, str], bool]]:
-        """Each symbol and kind of use that relocations name, with whether all of them are lazy."""
-        last = self._last
-        lazy_only: dict[tuple[int, str], bool] = {}
-        plt_rela = last.get(DT_PLTREL) == DT_RELA
-        for tag, size, rela, lazy in (
-            (DT_RELA, last.get(DT_RELASZ, 0), True, False),
-            (DT_REL, last.get(DT_RELSZ, 0), False, False),
-            (DT_JMPREL, last.get(DT_PLTRELSZ, 0), plt_rela, True),
-        ):
-            if tag not in last or not size:
-                continue
-            for symbol, type_ in self._uses(self._table(tag, size), rela=rela):
-                self._seen.add(type_)
-                if symbol:
-                    key = (symbol, self._types.kind(type_))
-                    lazy_only[key] = lazy and lazy_only.get(key, True)
-        yield from lazy_only.items()
-
-    def _uses(self, data: bytes, *, rela: bool) -> set[tuple[int, int]]:
-        """The distinct pairs of symbol and type in a relocation table (gABI chapter 4, "Relocation")."""
-        step = 3 if rela else 2
-        infos = set(self._words(data, "Q" if self._wide else "I")[1::step])
-        if not self._wide:
-            return {(info >> 8, info & 0xFF) for info in infos}
-        if self._header.machine == EM_MIPS:
-            return {_mips64_use(info, big_endian=self._header.layout.big_endian) for info in infos}
-        return {(info >> 32, info & 0xFFFFFFFF) for info in infos}
-
-    def _mips_got(self) -> range:
-        """The symbols of MIPS's global offset table, which no relocation names (MIPS psABI, chapter 5)."""
-        last = self._last
-        if self._header.machine != EM_MIPS or DT_MIPS_GOTSYM not in last:
-            return range(0)
-        first, count = last[DT_MIPS_GOTSYM], last.get(DT_MIPS_SYMTABNO, 0)
-        if count > MAX_SYMBOLS:
-            raise self._error(f"a global offset table of {count} symbols")
-        return range(first, max(first, count))
-
-    def _references(
-        self,
-        table: list[tuple[int, int, int, int, int]],
-        infos: dict[tuple[int, str], bool],
-        got: range,
-        versions: Versions,
-        indexes: array[int],
-    ) -> Iterator[Reference]:
-        for (symbol, kind), lazy in {**dict.fromkeys(((s, "") for s in got), False), **infos}.items():
-            at, info, other, section, _ = table[symbol]
-            version = versions.named.get(indexes[symbol] & 0x7FFF) if indexes else None
-            name, hidden = version or ("", False)
-            yield Reference(self._name(at), info, other, section, name, hidden, kind, lazy)
+def _symbols(tables: Tables) -> Symbols:
+    uses = read_uses(tables)
+    offsets = offset_table_symbols(tables)
+    hashed = hashed_symbols(tables)
+    table = SymbolTable(tables, _count(tables, uses, offsets, hashed))
+    names = Names(tables, len(table))
+    versions = read_versions(tables, names)
+    indexes = array("H")
+    if DT_VERSYM in tables.last and len(table):
+        indexes = tables.words(tables.region(DT_VERSYM).read(0, 2 * len(table)), "H")
+    if tables.machine == EM_MIPS:
+        hashed = [index for index in hashed if _is_defined_on_mips(table, index)]
+    last = tables.last
+    flags, flags_1 = last.get(DT_FLAGS, 0), last.get(DT_FLAGS_1, 0)
+    return Symbols(
+        _by_name(tables, table, names, hashed),
+        table,
+        indexes,
+        tuple(_references(table, names, _all_uses(table, uses, offsets), versions, indexes)),
+        versions,
+        DT_SYMBOLIC in last or bool(flags & DF_SYMBOLIC),
+        DT_BIND_NOW in last or bool(flags & DF_BIND_NOW) or bool(flags_1 & DF_1_NOW),
+        DT_RELR in last,
+        bool(uses.types & relocation_types(tables.machine).ifunc),
+    )
 
 
-def _mips64_use(info: int, *, big_endian: bool) -> tuple[int, int]:
-    """A 64-bit MIPS relocation has a 32-bit symbol, then one byte each of special symbol and three types."""
-    if big_endian:
-        return info >> 32, info & 0xFF
-    return info & 0xFFFFFFFF, info >> 56
+def _count(tables: Tables, uses: Uses, offsets: range, hashed: Sequence[int]) -> int:
+    """How many symbols anything leads to, with the first, which is none; 0 without any."""
+    last = hashed[-1] if isinstance(hashed, range) and hashed else max(hashed, default=0)
+    highest = max(last, max(uses.lazy, default=(0, ""))[0], max(offsets, default=0))
+    if highest >= MAX_SYMBOLS:
+        raise tables.error(DT_SYMTAB, f"relocations or a hash table lead to symbol {highest}")
+    if highest and DT_SYMTAB not in tables.last:
+        raise tables.error(DT_SYMTAB, "symbols are named and there is no symbol table")
+    return highest + 1 if highest else 0
+
+
+def _is_defined_on_mips(table: SymbolTable, index: int) -> bool:
+    """There, an undefined symbol with a value is a stub for lazy binding (glibc sysdeps/mips/dl-machine.h)."""
+    _, _, other, section, _ = table[index]
+    return section != 0 or bool(other & STO_MIPS_PLT)
+
+
+def _by_name(
+    tables: Tables, table: SymbolTable, names: Names, hashed: Sequence[int]
+) -> dict[bytes, int | tuple[int, ...]]:
+    """Each name the hash table leads to, with its index or indexes. Most files have tens of thousands."""
+    if isinstance(hashed, range):
+        offsets: Sequence[int] = table.names[hashed.start : hashed.stop]
+    else:
+        offsets = [table.names[index] for index in hashed]
+    texts = list(map(names.__getitem__, offsets))
+    found: dict[bytes, int | tuple[int, ...]] = dict(zip(texts, hashed, strict=True))
+    if len(found) < len(texts):
+        found |= _several(tables, texts, hashed)
+    # Sections and the like: no relocation names what has no name.
+    found.pop(b"", None)
+    return found
+
+
+def _several(tables: Tables, texts: Sequence[bytes], hashed: Sequence[int]) -> dict[bytes, tuple[int, ...]]:
+    """The names that more than one symbol has."""
+    several: dict[bytes, list[int]] = {}
+    for text, index in zip(texts, hashed, strict=True):
+        several.setdefault(text, []).append(index)
+    most = max((len(indexes), text) for text, indexes in several.items() if text)
+    if most[0] > MAX_SAME:
+        shown = most[1][:100].decode("utf-8", "backslashreplace")
+        raise tables.error(DT_SYMTAB, f"there are {most[0]} definitions of {shown!r}")
+    return {text: tuple(indexes) for text, indexes in several.items() if len(indexes) > 1}
+
+
+def _all_uses(table: SymbolTable, uses: Uses, offsets: range) -> dict[tuple[int, str], bool]:
+    """What relocations and MIPS's global offset table use, with whether it is lazy."""
+    if not offsets:
+        return uses.lazy
+    return {(symbol, ""): _is_stub(table, symbol) for symbol in offsets} | uses.lazy
+
+
+def _is_stub(table: SymbolTable, symbol: int) -> bool:
+    """Whether an entry of MIPS's global offset table waits for the first call (glibc sysdeps/mips/dl-machine.h)."""
+    _, info, other, section, value = table[symbol]
+    return section == 0 and info & 15 == STT_FUNC and value != 0 and not other & STO_MIPS_PLT
+
+
+def _references(
+    table: SymbolTable,
+    names: Names,
+    uses: dict[tuple[int, str], bool],
+    versions: Versions,
+    indexes: array[int],
+) -> Iterator[Reference]:
+    named, none = versions.named, ("", False)
+    rows = table.rows([symbol for symbol, _ in uses])
+    for ((symbol, kind), lazy), (at, info, other, section, _) in zip(uses.items(), rows, strict=True):
+        version, hidden = named.get(indexes[symbol] & INDEX, none) if indexes else none
+        yield Reference(names[at], info, other, section, version, hidden, kind, lazy)

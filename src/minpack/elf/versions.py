@@ -1,4 +1,7 @@
-"""Symbol versions: which a file needs of which file, and which it defines (LSB, "Symbol Versioning"; glibc)."""
+"""Symbol versions: which a file needs of which file, and which it defines (LSB, "Symbol Versioning").
+
+As in glibc (`elf/dl-version.c`), a chain ends where it says so; the counts that are written too play no role.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,20 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
+
+    from minpack.elf.names import Names
+    from minpack.elf.tables import Region, Tables
 
 DT_VERDEF, DT_VERNEED = 0x6FFFFFFC, 0x6FFFFFFE
 VER_FLG_BASE, VER_FLG_WEAK = 1, 2
-#: More of either is a lie: libc has some 50.
+INDEX, HIDDEN = 0x7FFF, 0x8000
+#: More needs or definitions than indexes are a lie: libc has some 50.
 MAX_VERSIONS = 0x8000
+#: Versions are named as GLIBC_2.36, files as libc.so.6; none is longer than a path.
+MAX_NAME = 4096
+#: The bytes of either table that are read at once.
+PIECE = 4096
 
 
 class VersionNeed(NamedTuple):
@@ -31,67 +42,88 @@ class Versions(NamedTuple):
     defines: bool
 
 
-def read_versions(
-    last: Mapping[int, int], table: Callable[[int, int | None], bytes], name: Callable[[int], bytes], order: str
-) -> Versions:
+def read_versions(tables: Tables, names: Names) -> Versions:
     """The versions of a file.
 
-    :param last: its dynamic tags.
-    :param table: the bytes loaded at an address.
-    :param name: the string at an offset of its string table.
-    :param order: struct's sign of its byte order.
-    :raises MalformedElfError: `table` or `name` raises it.
+    :raises MalformedElfError: a table or a name is not where the file says, or there are more than can be.
     """
+    texts = _Texts(names)
     named: dict[int, tuple[str, bool]] = {}
     needs: list[VersionNeed] = []
     defined: set[str] = set()
-    if DT_VERNEED in last:
-        for file, version, flags, other in _needs(table(last[DT_VERNEED], None), order):
-            text = name(version).decode("utf-8", "surrogateescape")
-            needs.append(VersionNeed(name(file).decode("utf-8", "surrogateescape"), text, bool(flags & VER_FLG_WEAK)))
-            named[other & 0x7FFF] = (text, bool(other & 0x8000))
-    if DT_VERDEF in last:
-        for version, flags, index in _definitions(table(last[DT_VERDEF], None), order):
-            text = name(version).decode("utf-8", "surrogateescape")
-            defined.add(text)
+    defines = DT_VERDEF in tables.last
+    if DT_VERNEED in tables.last:
+        records = _Records(tables.region(DT_VERNEED), texts)
+        for file, version, flags, other in _needs(records, tables.order):
+            needs.append(VersionNeed(file, version, bool(flags & VER_FLG_WEAK)))
+            named[other & INDEX] = (version, bool(other & HIDDEN))
+    if defines:
+        records = _Records(tables.region(DT_VERDEF), texts)
+        for version, flags, index in _definitions(records, tables.order):
+            defined.add(version)
             if not flags & VER_FLG_BASE:
-                named[index & 0x7FFF] = (text, False)
-    return Versions(tuple(needs), frozenset(defined), named, DT_VERDEF in last)
+                named[index & INDEX] = (version, False)
+    return Versions(tuple(needs), frozenset(defined), named, defines)
 
 
-def _needs(data: bytes, order: str) -> list[tuple[int, int, int, int]]:
-    """File, version name, flags and index of each need; chains are followed forwards only, so they end."""
-    found: list[tuple[int, int, int, int]] = []
+class _Texts(dict[int, str]):
+    """The names by their offset, as text."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, at: int) -> str:
+        self[at] = text = self._names[at].decode("utf-8", "surrogateescape")
+        return text
+
+
+class _Records:
+    """The records of one table."""
+
+    def __init__(self, region: Region, texts: _Texts) -> None:
+        self._region = region
+        self._texts = texts
+        self._head = region.most(0, PIECE)
+        self._left = 2 * MAX_VERSIONS
+
+    def take(self, form: struct.Struct, at: int) -> tuple[int, ...]:
+        """The fields of the record that is `at` bytes into the table."""
+        self._left -= 1
+        if self._left < 0:
+            raise self._region.error(at, f"a file cannot have more than {MAX_VERSIONS} versions")
+        if at + form.size <= len(self._head):
+            return form.unpack_from(self._head, at)
+        return form.unpack(self._region.read(at, form.size))
+
+    def text(self, at: int, name: int) -> str:
+        """The name that a record at `at` has."""
+        text = self._texts[name]
+        if len(text) > MAX_NAME:
+            raise self._region.error(at, f"the name of a version or file cannot have {len(text)} bytes")
+        return text
+
+
+def _needs(records: _Records, order: str) -> Iterator[tuple[str, str, int, int]]:
+    """File, version, flags and index of each need; chains lead forwards only, so they end."""
     head, aux = struct.Struct(order + "HHIII"), struct.Struct(order + "IHHII")
-    at = 0
-    while at + head.size <= len(data) and len(found) < MAX_VERSIONS:
-        _, count, file, first, following = head.unpack_from(data, at)
-        where = at + first
-        for _ in range(count):
-            if where + aux.size > len(data):
-                break
-            _, flags, other, version, onward = aux.unpack_from(data, where)
-            found.append((file, version, flags, other))
-            if not onward:
-                break
+    at, following = 0, 1
+    while following:
+        _, _, name, first, following = records.take(head, at)
+        file = records.text(at, name)
+        where, onward = at + first, 1
+        while onward:
+            _, flags, other, version, onward = records.take(aux, where)
+            yield file, records.text(where, version), flags, other
             where += onward
-        if not following:
-            break
         at += following
-    return found
 
 
-def _definitions(data: bytes, order: str) -> list[tuple[int, int, int]]:
+def _definitions(records: _Records, order: str) -> Iterator[tuple[str, int, int]]:
     """Name, flags and index of each definition."""
-    found: list[tuple[int, int, int]] = []
     head, aux = struct.Struct(order + "HHHHIII"), struct.Struct(order + "II")
-    at = 0
-    while at + head.size <= len(data) and len(found) < MAX_VERSIONS:
-        _, flags, index, _, _, first, following = head.unpack_from(data, at)
-        if at + first + aux.size > len(data):
-            break
-        found.append((aux.unpack_from(data, at + first)[0], flags, index))
-        if not following:
-            break
+    at, following = 0, 1
+    while following:
+        _, flags, index, _, _, first, following = records.take(head, at)
+        yield records.text(at, records.take(aux, at + first)[0]), flags, index
         at += following
-    return found
