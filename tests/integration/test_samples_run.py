@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +18,6 @@ from minpack.oci.validate import validate_archive
 from support.packing import minpack, packed, seen_in_directory
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from support.docker import Docker
 
 EXIT_ROOTS, EXIT_ZONES, EXIT_USER, EXIT_TEMP = 3, 4, 5, 6
@@ -172,28 +173,21 @@ assert run([*arguments, "-o", second]) == 0
 @pytest.mark.data
 @pytest.mark.root
 @pytest.mark.usefixtures("root")
-def test_another_user_makes_the_same_files(alpine_x86_64: Path, tmp_path: Path) -> None:
+def test_another_user_makes_the_same_files(alpine_x86_64: Path) -> None:
     """A root file system written by a user without rights has the same files as root's, but for their owners."""
-    theirs = tmp_path / "theirs"
-    theirs.mkdir()
-    for directory in (*tmp_path.parents[:2], tmp_path):
-        directory.chmod(0o755)
-    theirs.chmod(0o777)
-    base = tmp_path / "base.tar.gz"
-    base.write_bytes(alpine_x86_64.read_bytes())
-    command = [
-        sys.executable,
-        "-c",
-        AS_NOBODY,
-        str(tmp_path / "root"),
-        str(theirs / "root"),
-        "base",
-        "image",
-        str(base),
-    ]
-    done = subprocess.run([*command, "--format=rootfs"], capture_output=True, text=True, check=False, cwd=theirs)
-    assert done.returncode == 0, done.stderr
-    assert "files belong to you" in done.stderr
-    roots, nobodys = seen_in_directory(tmp_path / "root"), seen_in_directory(theirs / "root")
+    # Others cannot reach the directories that pytest makes.
+    with TemporaryDirectory() as made:
+        here, theirs = Path(made), Path(made, "theirs")
+        here.chmod(0o755)
+        theirs.mkdir()
+        theirs.chmod(0o777)
+        shutil.copyfile(alpine_x86_64, here / "base.tar.gz")
+        (here / "base.tar.gz").chmod(0o644)
+        arguments = ("base", "image", str(here / "base.tar.gz"), "--format=rootfs")
+        command = [sys.executable, "-c", AS_NOBODY, str(here / "root"), str(theirs / "root"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=theirs)
+        assert done.returncode == 0, done.stderr
+        assert "files belong to you" in done.stderr
+        roots, nobodys = seen_in_directory(here / "root"), seen_in_directory(theirs / "root")
     assert {path: seen._replace(uid=65534, gid=65534) for path, seen in roots.items()} == nobodys
     assert any(seen.gid not in (0, 65534) for seen in roots.values())
