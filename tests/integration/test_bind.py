@@ -23,6 +23,7 @@ from minpack.rootfs.entry import Kind, file
 from support.cc import Compiler
 from support.tools import need_tool
 
+ALL_PROGRAMS = bool(os.environ.get("MINPACK_ALL"))
 CALLS = "extern int f(void); int main(void) { return f(); }"
 LAZY = ("-Wl,-z,lazy", "-no-pie")
 NOW = ("-Wl,-z,now",)
@@ -183,7 +184,7 @@ def machine_programs() -> list[Path]:
 @pytest.mark.slow
 def test_the_machine_s_programs_bind_as_ldd_says(capsys: pytest.CaptureFixture[str]) -> None:
     """The symbols found missing are exactly those that `ldd -r` reports; every tenth program, all with MINPACK_ALL."""
-    step = 1 if os.environ.get("MINPACK_ALL") else 10
+    step = 1 if ALL_PROGRAMS else 10
     walker = Walker(DirectoryBase("/"))
     compared = looked_up = 0
     differing: dict[str, set[str]] = {}
@@ -224,7 +225,7 @@ def test_alpine_s_programs_bind(data: Path, arch: str) -> None:
 
 def elf_paths(walker: Walker) -> list[str]:
     """The paths of all ELF files below /bin, /sbin and /usr."""
-    found = []
+    found: list[str] = []
     todo = [normal(path) for path in ("/bin", "/sbin", "/usr")]
     while todo:
         here = todo.pop()
