@@ -83,7 +83,11 @@ class SymbolTable(Sequence[tuple[int, int, int, int, int]]):
         return self._count
 
     def __getitem__(self, index: int) -> tuple[int, int, int, int, int]:  # type: ignore[override] # no slices
-        return self.rows((index,))[0]
+        row = self._form.unpack_from(self._data, self._form.size * index)
+        if self._wide:
+            return row
+        name, value, info, other, section = row
+        return name, info, other, section, value
 
     def rows(self, indexes: Iterable[int]) -> list[tuple[int, int, int, int, int]]:
         """Those with these indexes."""

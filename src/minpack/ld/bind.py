@@ -25,6 +25,8 @@ SHN_ABS = 0xFFF1
 HIDDEN, VERSION_MASK = 0x8000, 0x7FFF
 #: Indexes up to this are the file's own base version and its first one (elf/dl-lookup.c, check_match).
 LAST_UNVERSIONED = 2
+#: The most characters of a version's number, as 2.36.
+MAX_NUMBER = 100
 _GLIBC_TYPES = frozenset((STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC))
 _MUSL_TYPES = _GLIBC_TYPES - {STT_GNU_IFUNC}
 _BINDS = frozenset((STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE))
@@ -156,11 +158,10 @@ def _is_bound(
     if symbolic and accepts(members[symbolic].symbols, reference):
         return True
     first = 1 if reference.kind == "copy" else 0
-    return any(
-        accepts(members[position].symbols, reference)
-        for position in scope.providers(reference.name)
-        if position >= first
-    )
+    for position in scope.providers(reference.name):
+        if position >= first and accepts(members[position].symbols, reference):
+            return True
+    return False
 
 
 def _prove_glibc(scope: Sequence[_Member], closure: Closure) -> Proof:
@@ -186,24 +187,27 @@ def _missing_versions(scope: Sequence[_Member], closure: Closure) -> tuple[Missi
         if edge.path in by_path:
             by_name.setdefault(edge.name, by_path[edge.path])
     found = []
+    newest: dict[tuple[str, str], str] = {}
     for member in scope:
         for need in member.symbols.versions.needs:
             provider = by_name.get(need.file)
             if provider is None or need.weak or not provider.symbols.versions.defines:
                 continue
             if need.version not in provider.symbols.versions.defined:
-                newest = _newest(provider.symbols.versions.defined, need.version)
-                found.append(MissingVersion(need.version, provider.loaded.path, member.loaded.path, newest))
+                key = (provider.loaded.path, need.version.rpartition("_")[0])
+                if key not in newest:
+                    newest[key] = _newest(provider.symbols.versions.defined, key[1])
+                found.append(MissingVersion(need.version, provider.loaded.path, member.loaded.path, newest[key]))
     return tuple(dict.fromkeys(found))
 
 
-def _newest(defined: frozenset[str], wanted: str) -> str:
-    """The highest of the versions with the same name before their number, as GLIBC_2.36 for GLIBC_2.38."""
-    prefix = wanted.rpartition("_")[0]
+def _newest(defined: frozenset[str], prefix: str) -> str:
+    """The highest of the versions with this name before their number, as GLIBC_2.36 has GLIBC."""
     numbered = []
     for version in defined:
         before, _, number = version.rpartition("_")
-        if before == prefix and number.replace(".", "").isdigit():
+        # Digits of other scripts are no numbers, nor is anything longer than a number that a person wrote.
+        if before == prefix and len(number) <= MAX_NUMBER and number.isascii() and number.replace(".", "").isdigit():
             numbered.append((tuple(int(part) for part in number.split(".") if part), version))
     return max(numbered, default=((), ""))[1]
 
