@@ -83,12 +83,20 @@ def _refuse(response: Response, **_: object) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What the engine said, else the end of the chain of causes: the SDK wraps what the system said several times."""
-    said = getattr(error, "explanation", None)
-    while not said and (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
-        error = inner
-        said = getattr(error, "explanation", None)
-    if isinstance(error, (ValueError, TypeError, KeyError, AttributeError)):
+    """What the engine said, else what the system said, which the SDK wraps several times."""
+    chain = tuple(_chain(error))
+    said = [str(text) for cause in chain if (text := getattr(cause, "explanation", None))]
+    said += [cause.strerror for cause in reversed(chain) if isinstance(cause, OSError) and cause.strerror]
+    if not said and isinstance(chain[-1], (ValueError, TypeError, KeyError, AttributeError)):
         return "what answers is no engine"
-    text = str(said or (isinstance(error, OSError) and error.strerror) or error)
-    return (text[:1].lower() + text[1:]).splitlines()[0] if text.strip() else type(error).__name__
+    # For an address that needs a library more, the SDK's own words are the outermost.
+    last = chain[0] if isinstance(chain[-1], NameError) else chain[-1]
+    text = next(iter(said), str(last)).strip() or type(last).__name__
+    return (text[:1].lower() + text[1:]).splitlines()[0]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

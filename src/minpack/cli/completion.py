@@ -11,7 +11,7 @@ from minpack.cli.terminal import print_lines
 
 
 @click.command("completion", short_help="Print the completion script for a shell.")
-@click.argument("shell", metavar="{bash|zsh|fish}", type=Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
     """Print the completion script for SHELL.

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.cli.settings import engine_environment, temporary_directory
-from minpack.cli.terminal import stdout_is_closed
+from minpack.cli.terminal import binary_stdout, stdout_is_closed
 from minpack.deliver import Delivery, Format
 from minpack.errors import OutputError, UsageError
 
@@ -48,7 +48,7 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference) -> Deli
         tuple(dict.fromkeys(settings.tags)) or (default,),
         settings.force,
         engine_environment() if settings.load else None,
-        sys.stdout.buffer if path == "-" else None,
+        binary_stdout() if path == "-" else None,
         temporary_directory(),
     )
 

@@ -10,7 +10,11 @@ class NothingAskedError(click.UsageError):
 
 
 class HelpfulGroup(click.Group):
-    """Raises `NothingAskedError` where click's versions differ in stream and exit code."""
+    """Raises `NothingAskedError` where click's versions differ in stream and exit code; keeps its commands' order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order they were defined."""
+        return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click's.

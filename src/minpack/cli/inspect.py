@@ -11,7 +11,7 @@ from minpack.inspecting import inspect
 
 
 @click.command("inspect", short_help="Show what a program is and needs.")
-@click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path())
+@click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False))
 @output_options
 def command(programs: tuple[str, ...], *, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
     """Show what each APP, any ELF file, says about itself, and which bases fit it."""

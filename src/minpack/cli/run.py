@@ -11,7 +11,10 @@ from minpack.cli.app import COMPLETE, app, with_command
 from minpack.cli.groups import NothingAskedError
 from minpack.cli.stopping import Stopped, heed_signals
 from minpack.cli.terminal import flush, print_error, print_json, print_lines, ready_streams, settle
+from minpack.content import reason_of
 from minpack.errors import MinpackError, OutputError
+
+HELP = frozenset(("-h", "--help", "--version", "help"))
 
 
 def run(arguments: list[str]) -> int:
@@ -40,6 +43,9 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
         code = _invoke(arguments)
         flush()
     except MinpackError as error:
+        from minpack.cli.usage import suggestion  # noqa: PLC0415
+
+        error.hint = suggestion(error, arguments)
         return _fail(error, as_json=as_json)
     except NothingAskedError as error:
         print_lines(error.message.splitlines(), to_stderr=True)
@@ -62,6 +68,11 @@ def _invoke(arguments: list[str]) -> int:
             result = app.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
+    except OSError as error:
+        # click prints help by itself; whatever else fails to be printed comes as an error of minpack's.
+        if isinstance(error, BrokenPipeError) or not HELP.intersection(arguments):
+            raise
+        raise OutputError("stdout", reason_of(error)) from error
     return result if isinstance(result, int) else 0
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from minpack.content import reason_of
 from minpack.errors import OutputError
@@ -40,6 +40,11 @@ def ready_streams() -> None:
 def stdout_is_closed() -> bool:
     """Whether the process was started without a stdout."""
     return sys.stdout.name == os.devnull
+
+
+def binary_stdout() -> IO[bytes]:
+    """Stdout for bytes, in which all of what is written is written: unbuffered, `sys.stdout.buffer` may take less."""
+    return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
 def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import click
 
-from minpack.errors import UsageError
+from minpack.cli.app import COMMANDS
+from minpack.errors import InputError, MinpackError, UsageError
+
+
+def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
+    """The error's hint, with the command that a first word that is no file could be meant for."""
+    word = arguments[0] if arguments else ""
+    if not isinstance(error, InputError) or error.path != word or "/" in word:
+        return error.hint
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    near = [f"did you mean minpack {name}?" for name in get_close_matches(word, COMMANDS, 1)]
+    return "; ".join([error.hint, *near] if error.hint else near) or None
 
 
 def usage_error(error: click.UsageError, word: str) -> UsageError:

@@ -37,7 +37,7 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
     lines += ["", *_groups(packed.plan)]
     lines += [
-        f"{_row('left out', decision.need)}  ({COSTLY[decision.need]} packs it)"
+        _row("left out", f"{'':>8}  {'':<7}  {decision.need} ({COSTLY[decision.need]} packs it)")
         for decision in packed.plan.decisions
         if not decision.packed and decision.need in COSTLY
     ]

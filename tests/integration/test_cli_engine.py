@@ -1,0 +1,132 @@
+"""--load: into a real engine, into none, into what is none, and into one that refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.command import assert_error_document, assert_refused, minpack
+from support.elfmaker import static_program
+from support.fake_engine import FakeEngine
+from support.refusals import row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with a program that ends with exit code 7, and an output of before."""
+    (tmp_path / "app").write_bytes(static_program(7))
+    (tmp_path / "kept.tar").write_bytes(b"what was here before")
+    return tmp_path
+
+
+@pytest.fixture
+def name(engine: str) -> Iterator[str]:
+    """A name that no image in the engine has, and none has afterwards."""
+    made = f"minpack-test-{uuid.uuid4().hex[:12]}"
+    yield made
+    subprocess.run(["docker", "image", "rm", "--force", made], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "kept.tar")], ids=["alone", "with a file"])
+def test_no_engine(place: Path, output: tuple[str, ...]) -> None:
+    """Without an engine there is one clear error, and no file is written either."""
+    case = row("no engine")
+    ran = minpack("./app", "--load", *output, "--json", cwd=place, env={"DOCKER_HOST": "unix:///nonexistent"})
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+    assert sorted(os.listdir(place)) == ["app", "kept.tar"]
+    assert (place / "kept.tar").read_bytes() == b"what was here before"
+
+
+@pytest.mark.parametrize("answer", [b"<html>hello</html>", b"[]", b"{}", b'"x"', b"", b"null"])
+def test_something_that_is_no_engine(place: Path, answer: bytes) -> None:
+    """Whatever answers at the address, it is one clear error."""
+    case = row("something that is no engine")
+    with FakeEngine(place / "socket", version=answer) as engine:
+        ran = minpack("./app", "--load", "--json", cwd=place, env={"DOCKER_HOST": engine.host})
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+
+
+@pytest.mark.parametrize("host", ["nonsense", "ftp://x", "tcp://127.0.0.1:9", "ssh://nowhere.invalid"])
+def test_an_address_that_leads_nowhere(place: Path, host: str) -> None:
+    """A DOCKER_HOST that cannot be meant or reached is one clear error that names it."""
+    ran = minpack("./app", "--load", cwd=place, env={"DOCKER_HOST": host})
+    case = row("no engine")
+    assert_refused(ran, case.code, f"cannot reach a container engine at {host}: …", case.hint)
+
+
+REFUSED = {"message": "invalid tar header"}
+
+
+@pytest.mark.parametrize(
+    ("status", "document"),
+    [(500, REFUSED), (404, REFUSED), (200, {"errorDetail": REFUSED, "error": "invalid tar header"})],
+    ids=["500", "404", "in the stream"],
+)
+def test_an_engine_that_refuses(place: Path, status: int, document: dict[str, Any]) -> None:
+    """What the engine says is passed on, however it says it, and no file is written."""
+    case = row("an engine that refuses")
+    with FakeEngine(place / "socket", load=(status, document)) as engine:
+        environment = {"DOCKER_HOST": engine.host}
+        ran = minpack("./app", "--load", "-o", "kept.tar", "--json", cwd=place, env=environment)
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+    assert (place / "kept.tar").read_bytes() == b"what was here before"
+
+
+def test_an_engine_that_forgets(place: Path) -> None:
+    """An engine that takes the image and does not know it afterwards has failed."""
+    with FakeEngine(place / "socket", load=(200, {"stream": "Loaded image: other:latest\n"})) as engine:
+        ran = minpack("./app", "--load", cwd=place, env={"DOCKER_HOST": engine.host})
+    assert ran.code == 1
+    assert "no such image" in ran.err
+
+
+@pytest.mark.engine
+def test_a_loaded_image_runs(place: Path, name: str) -> None:
+    """--load alone writes no file, tells the name to run, and the image runs the program."""
+    ran = minpack("./app", "--load", "-t", name, cwd=place)
+    assert ran.code == 0, ran.err
+    assert f"loaded {name}:latest into the engine\nnext: docker run --rm {name}:latest\n" in ran.out.decode()
+    assert sorted(os.listdir(place)) == ["app", "kept.tar"]
+    done = subprocess.run(["docker", "run", "--rm", "--network", "none", name], capture_output=True, check=False)
+    assert done.returncode == 7, done.stderr
+
+
+@pytest.mark.engine
+def test_the_same_bytes_are_written_and_loaded(place: Path, name: str) -> None:
+    """--load with -o writes a file too, and both are the same image under every name."""
+    ran = minpack("./app", "--load", "-o", "app.tar", "-t", name, "-t", f"{name}:two", "--json", cwd=place)
+    assert ran.code == 0, ran.err
+    outputs = ran.document["outputs"]
+    assert [(output["format"], output["path"], output["reference"]) for output in outputs] == [
+        ("archive", "app.tar", None),
+        ("engine", None, f"{name}:latest"),
+        ("engine", None, f"{name}:two"),
+    ]
+    assert len({output["digest"] for output in outputs}) == 1
+    for tag in ("latest", "two"):
+        done = subprocess.run(["docker", "image", "inspect", f"{name}:{tag}"], capture_output=True, check=True)
+        (image,) = json.loads(done.stdout)
+        assert image["Id"] in (ran.document["images"][0]["image_id"], ran.document["images"][0]["digest"])
+    subprocess.run(["docker", "image", "rm", f"{name}:two"], capture_output=True, check=True)
+
+
+@pytest.mark.engine
+def test_loading_alone_does_not_compress(place: Path, name: str) -> None:
+    """The engine unpacks layers at once, so --load alone leaves them as they are; the image ID stays the same."""
+    loaded = minpack("./app", "--load", "-t", name, "--json", cwd=place).document["images"][0]
+    written = minpack("./app", "-o", "app.tar", "-t", name, "--json", cwd=place).document["images"][0]
+    assert {layer["media_type"].rpartition(".")[2] for layer in loaded["layers"]} == {"tar"}
+    assert loaded["image_id"] == written["image_id"]
+    assert loaded["digest"] != written["digest"]

@@ -1,0 +1,87 @@
+"""A container engine on a Unix socket that answers as it is told."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socketserver
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+VERSION = {"Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}
+
+
+class FakeEngine:
+    """Use it in a ``with`` block; `host` is what DOCKER_HOST must be.
+
+    :param load: the status and the document that loading an image is answered with; None for no answer at all.
+    :param version: the bytes that it calls its version.
+    """
+
+    def __init__(
+        self, socket: Path, load: tuple[int, dict[str, Any]] | None = None, version: bytes | None = None
+    ) -> None:
+        self.host = f"unix://{socket}"
+        self.load = load
+        self.version = json.dumps(VERSION).encode() if version is None else version
+        self.loading = threading.Event()
+        self.closing = threading.Event()
+        self._server = _Server(str(socket), _Handler)
+        self._server.engine = self
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    engine: FakeEngine
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Say the version, and know no image."""
+        if self.path.endswith("/version"):
+            self._answer(200, self.server.engine.version)
+        else:
+            self._answer(404, b'{"message": "no such image"}')
+
+    def do_POST(self) -> None:
+        """Take all that is sent, then answer as told."""
+        engine = self.server.engine
+        engine.loading.set()
+        if engine.load is None:
+            engine.closing.wait(60)
+            self.close_connection = True
+            return
+        while size := int(self.rfile.readline().strip() or b"0", 16):
+            self.rfile.read(size + 2)
+        status, document = engine.load
+        self._answer(status, json.dumps(document).encode())
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self) -> str:
+        """A Unix socket's client has none."""
+        return "client"
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
