@@ -8,6 +8,8 @@ from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.errors import UnboundSymbolError, UnreadableFileError
 from minpack.ld.bind import prove
+from minpack.ld.closure import LateName
+from minpack.ld.demands import LEVELS, demands
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.verdict import latent_note, reasons
 from minpack.paths import ancestors
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, Environment
+    from minpack.ld.demands import Demands
+    from minpack.ld.symbolcache import SymbolsOf
     from minpack.paths import RootPath
     from minpack.plan import Plan
     from minpack.rootfs.etcfiles import User
@@ -30,20 +34,33 @@ class Checked(NamedTuple):
     notes: tuple[str, ...]
 
 
-def check_loads(programs: Sequence[str], closures: Sequence[Closure], base: str, hint: str) -> Checked:
-    """The load proof of each closure.
+def check_loads(
+    programs: Sequence[str], closures: Sequence[Closure], base: str, hint: str, symbols: SymbolsOf
+) -> Checked:
+    """The load proof of each closure, and what it demands of the machine.
 
     :param programs: what to call each in errors.
     :param hint: which bases fit.
     :raises UnboundSymbolError: a program would not start.
     :raises MalformedElfError: a table of an object cannot be true.
     """
-    proofs = tuple(prove(closure) for closure in closures)
-    for program, proof in zip(programs, proofs, strict=True):
+    proofs = []
+    notes: list[str | None] = []
+    for program, closure in zip(programs, closures, strict=True):
+        proof = prove(closure, symbols)
+        demanded = demands(closure, symbols)
+        proof = proof._replace(problems=(*proof.problems, *demanded.problems))
         if not proof.loads:
             raise UnboundSymbolError(program, base, reasons(proof), _advice(proof, hint))
-    notes = tuple(note for proof in proofs if (note := latent_note(proof)) is not None)
-    return Checked(proofs, tuple(dict.fromkeys(notes)))
+        proofs.append(proof)
+        notes += [latent_note(proof), _machine_note(demanded)]
+    return Checked(tuple(proofs), tuple(dict.fromkeys(note for note in notes if note is not None)))
+
+
+def _machine_note(demanded: Demands) -> str | None:
+    if demanded.isa in ("", LEVELS[0]):
+        return None
+    return f"it starts only on CPUs with {demanded.isa}: {demanded.isa_by} says so"
 
 
 def _advice(proof: Proof, hint: str) -> str:
@@ -59,9 +76,19 @@ def check_loop(plan: Plan, environment: Environment) -> None:
     """
     walker = Walker(base_of("the packed tree", plan.all))
     for closure in plan.closures:
-        again = resolve_closure(walker, closure.program.path, environment)
+        again = resolve_closure(walker, closure.program.path, environment, _late_names(closure))
         planned, packed = _outline(closure), _outline(again)
         assert planned == packed, f"internal error: the packed tree resolves differently\n{planned}\n{packed}"
+
+
+def _late_names(closure: Closure) -> tuple[LateName, ...]:
+    """What was opened later, so that it is again: the objects that no other needs."""
+    needed = {edge.path for edge in closure.edges if edge.needed_by in closure.late}
+    return tuple(
+        LateName((loaded.name,), loaded.needed_by, required=False)
+        for loaded in closure.objects
+        if loaded.path in closure.late and loaded.path not in needed
+    )
 
 
 def _outline(closure: Closure) -> list[tuple[str, str, str]]:

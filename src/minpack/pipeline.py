@@ -11,6 +11,7 @@ from minpack.content import sum_of
 from minpack.deliver import Work, deliver
 from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
+from minpack.ld.symbolcache import SymbolCache
 from minpack.needs.need import decide
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.deliver import Delivered, Delivery
+    from minpack.ld.late import LateLibrary
+    from minpack.ld.symbolcache import SymbolsOf
     from minpack.paths import RootPath
     from minpack.placing import Program
     from minpack.plan import Plan
@@ -57,8 +60,8 @@ class Input(NamedTuple):
 class Packed(NamedTuple):
     """What packing gave. `delivered` is None when nothing was to be written.
 
-    `sums` has the SHA-256 of each file, in hexadecimal, if they were asked for; without, `inputs` has the base
-    alone, and no sum of a local tarball.
+    `late` is what the programs may open later and is not packed. `sums` has the SHA-256 of each file, in hexadecimal,
+    if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
     """
 
     plan: Plan
@@ -66,6 +69,7 @@ class Packed(NamedTuple):
     inputs: tuple[Input, ...]
     notes: tuple[str, ...]
     sums: Mapping[RootPath, str]
+    late: tuple[LateLibrary, ...] = ()
 
 
 def pack(
@@ -94,21 +98,26 @@ def pack(
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
         tree = Walker(with_placed(placed, opened.base))
-        closures = closures_of(request, programs, tree, hint)
+        symbols = SymbolCache()
+        found = closures_of(request, programs, tree, hint, symbols)
+        closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)
         decisions = decide(wanted=request.wanted, unwanted=request.unwanted, zone=request.zone, glibc=glibc)
         default = ScratchBase()
         provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
         refuse_private(plan, opened.base.name)
-        proved = _checked(request, programs, plan, opened.base.name, hint)
+        proved = _checked(request, programs, plan, opened.base.name, hint, symbols)
+        late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
         notes = (*opened.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
         inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
-        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {})
+        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
 
 
-def _checked(request: Request, programs: Sequence[Program], plan: Plan, base: str, hint: str) -> tuple[str, ...]:
+def _checked(
+    request: Request, programs: Sequence[Program], plan: Plan, base: str, hint: str, symbols: SymbolsOf
+) -> tuple[str, ...]:
     """Prove what the request wants proved; the notes of it.
 
     :raises UnboundSymbolError: a program would not start.
@@ -122,7 +131,7 @@ def _checked(request: Request, programs: Sequence[Program], plan: Plan, base: st
     check_loop(plan, environment_of(request))
     if request.check is Check.NONE:
         return ()
-    return check_loads([program.path for program in programs], plan.closures, base, hint).notes
+    return check_loads([program.path for program in programs], plan.closures, base, hint, symbols).notes
 
 
 def _work(plan: Plan, request: Request, progress: Progress) -> Work:

@@ -86,7 +86,7 @@ def host_file(path: str, advice: str = "check the path") -> FileContent:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(path, "it is a directory", hint="name the program itself")
+            raise InputError(path, "it is a directory", hint="name a file in it")
         if not stat.S_ISREG(status.st_mode):
             raise InputError(path, "it is no regular file")
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))

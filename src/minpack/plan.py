@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.content import BytesContent
+from minpack.errors import PathConflictError
 from minpack.ld.cache import build_cache
 from minpack.ld.closure import FoundBy
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, ancestors, normal
 from minpack.placing import PlaceKind, plain
 from minpack.request import DEFAULT_PATH
-from minpack.rootfs.entry import Entry, directory, file
+from minpack.rootfs.entry import Entry, Kind, directory, file
 from minpack.rootfs.tree import Tree, with_hard_links
 
 if TYPE_CHECKING:
@@ -125,8 +126,7 @@ def build_plan(
     for provided in provision.files:
         reason = Reason(ReasonKind.NEED, provided.text, need=provided.need)
         tree.add(provided.entry, _Tag(From(provided.source), reason))
-    if request.run.workdir != ROOT and request.run.workdir not in tree:
-        tree.add(directory(request.run.workdir), _Tag(From.ADDED, Reason(ReasonKind.ADDED, "--workdir")))
+    _add_directories(tree, request)
     entries = tuple(PlannedEntry(entry, tag.source, tag.reason) for entry, tag in tree)
     return Plan(entries, _config(request, platform, programs, provision), decisions, closures)
 
@@ -143,7 +143,7 @@ def _add_closure(tree: Tree[_Tag], closure: Closure) -> None:
     """The interpreter and libraries, each at its own path, with every link on the way to it."""
     for loaded in closure.objects:
         if loaded.entry.path not in tree:
-            tree.add(plain(loaded.entry), _Tag(From.BASE, _object_reason(loaded)))
+            tree.add(plain(loaded.entry), _Tag(From.BASE, _object_reason(loaded, late=loaded.path in closure.late)))
         _add_trail(tree, loaded.entry.path, loaded.trail)
     for alias in (*closure.aliases, *closure.settings):
         if alias.entry.path not in tree:
@@ -159,11 +159,12 @@ def _add_trail(tree: Tree[_Tag], path: RootPath, trail: tuple[Entry, ...]) -> No
             tree.add(plain(passed), _Tag(From.BASE, reason))
 
 
-def _object_reason(loaded: LoadedObject) -> Reason:
+def _object_reason(loaded: LoadedObject, *, late: bool) -> Reason:
     if loaded.found_by is FoundBy.INTERPRETER:
         text = f"interpreter of {loaded.needed_by}"
         return Reason(ReasonKind.INTERPRETER, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
-    text = f"{loaded.name}, needed by {loaded.needed_by}, found by {loaded.found_by}"
+    when = "opened later for" if late else "needed by"
+    text = f"{loaded.name}, {when} {loaded.needed_by}, found by {loaded.found_by}"
     return Reason(ReasonKind.LIBRARY, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
 
 
@@ -178,6 +179,22 @@ def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
         data = build_cache(entries, closures[0].program.info.target)
         reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in entries))}")
         tree.add(file(normal(path), BytesContent(data)), _Tag(From.DEFAULT, reason))
+
+
+def _add_directories(tree: Tree[_Tag], request: Request) -> None:
+    """The working directory, and volumes, which are their user's: an engine makes what is missing root's.
+
+    :raises PathConflictError: one is a file.
+    """
+    run = request.run
+    wanted = [(directory(path, 0o755, run.user.uid, run.user.gid), "--volume") for path in run.volumes]
+    wanted += [(directory(run.workdir), "--workdir")] if run.workdir != ROOT else []
+    files = {entry.path for entry, _ in tree if entry.kind is Kind.FILE} if wanted else set()
+    for entry, option in wanted:
+        if entry.path in files:
+            raise PathConflictError(entry.path, "a file", f"{option} makes it a directory")
+        if entry.path not in tree:
+            tree.add(entry, _Tag(From.ADDED, Reason(ReasonKind.ADDED, option)))
 
 
 def _config(request: Request, platform: Platform, programs: tuple[Program, ...], provision: Provision) -> ImageConfig:

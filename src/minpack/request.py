@@ -89,6 +89,7 @@ class Request(NamedTuple):
     additions: tuple[Addition, ...] = ()
     directories: tuple[AddedDirectory, ...] = ()
     links: tuple[AddedLink, ...] = ()
+    libraries: tuple[str, ...] = ()
     wanted: frozenset[Need] = frozenset()
     unwanted: frozenset[Need] = frozenset()
     zone: str | None = None

@@ -10,7 +10,7 @@ from minpack.base.open import SCRATCH, open_base
 from minpack.base.overlay import OverlayBase
 from minpack.base.walk import Walker
 from minpack.errors import BaseNeededError, MissingLibraryError, WrongTargetError
-from minpack.ld.closure import Environment, Libc
+from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
 from minpack.paths import RootPath
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from minpack.elf.info import ElfInfo
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject
+    from minpack.ld.late import LateLibrary
+    from minpack.ld.symbolcache import SymbolsOf
     from minpack.placing import Placed, Program
     from minpack.progress import Progress
     from minpack.request import Request
     from minpack.target import Platform
 
 HOST = "/"
+#: What is packed of what is opened later; the rest is told.
+SURE = frozenset(("required", "recommended"))
 
 
 class Resolved(NamedTuple):
@@ -42,6 +46,7 @@ class Resolved(NamedTuple):
     base: str
     notes: tuple[str, ...]
     proof: Proof | None = None
+    late: tuple[LateLibrary, ...] = ()
 
     @property
     def result(self) -> str:
@@ -68,16 +73,21 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
         tree = Walker(with_placed(place(request, (read,), walker), opened.base))
-        closure = resolve_closure(tree, read.destination, environment_of(request))
-        return Resolved(closure, opened.base.name, opened.notes, _proof(request, closure))
+        if request.check is Check.NONE:
+            closure = resolve_closure(tree, read.destination, environment_of(request))
+            return Resolved(closure, opened.base.name, opened.notes)
+        return _proved(request, read.destination, tree, opened.notes)
 
 
-def _proof(request: Request, closure: Closure) -> Proof | None:
-    if request.check is Check.NONE or closure.missing:
-        return None
+def _proved(request: Request, program: str, tree: Walker, notes: tuple[str, ...]) -> Resolved:
+    """The closure with what is opened later, and its load proof."""
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
+    from minpack.ld.symbolcache import SymbolCache  # noqa: PLC0415
 
-    return prove(closure)
+    symbols = SymbolCache()
+    closure, late = closure_with_late(request, program, tree, symbols)
+    proof = prove(closure, symbols) if not closure.missing else None
+    return Resolved(closure, tree.base.name, notes, proof, late)
 
 
 def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:
@@ -161,21 +171,53 @@ def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
     return f"it needs musl: --base {names[0]}" + (f" (also {', '.join(names[1:])})" if names[1:] else "")
 
 
-def closures_of(request: Request, programs: Sequence[Program], tree: Walker, hint: str) -> tuple[Closure, ...]:
-    """The closure of each program in the base with the user's files laid over it.
+def closures_of(
+    request: Request, programs: Sequence[Program], tree: Walker, hint: str, symbols: SymbolsOf
+) -> tuple[Found, ...]:
+    """The closure of each program in the base with the user's files laid over it, with what it opens later.
 
     :raises MissingLibraryError: something is missing.
     """
-    closures = []
+    found = []
     for program in programs:
-        closure = resolve_closure(tree, program.destination, environment_of(request))
+        one = closure_with_late(request, program.destination, tree, symbols)
+        closure = one.closure
         if closure.missing:
             missing = tuple(
                 (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
             )
             raise MissingLibraryError(program.path, tree.base.name, missing, _missing_hint(closure, hint))
-        closures.append(closure)
-    return tuple(closures)
+        found.append(one)
+    return tuple(found)
+
+
+class Found(NamedTuple):
+    """The closure of a program, and what it may open later that is not in it."""
+
+    closure: Closure
+    late: tuple[LateLibrary, ...]
+
+
+def closure_with_late(request: Request, program: str, tree: Walker, symbols: SymbolsOf) -> Found:
+    """The closure with what --add-lib names, and with what its files say, or glibc is known, to open later.
+
+    What is opened later may open more, so it is looked at again until nothing new comes.
+    """
+    environment = environment_of(request)
+    names = tuple(LateName((soname,), program, required=True) for soname in request.libraries)
+    while True:
+        closure = resolve_closure(tree, program, environment, names)
+        if closure.libc is None or closure.missing:
+            return Found(closure, ())
+        from minpack.ld.dlopen import find_late  # noqa: PLC0415 - for dynamic programs alone
+        from minpack.ld.late import Level  # noqa: PLC0415
+
+        late = find_late(closure, symbols)
+        sure = (library for library in late if library.sonames and library.level in SURE)
+        new = tuple(LateName(one.sonames, one.needed_by, one.level is Level.REQUIRED) for one in sure)
+        if set(new) <= set(names):
+            return Found(closure, late)
+        names += tuple(name for name in new if name not in names)
 
 
 def with_placed(placed: Sequence[Placed], base: Base) -> Base:

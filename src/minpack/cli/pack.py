@@ -108,6 +108,14 @@ def _need(option: str) -> Any:  # noqa: ANN401
     metavar="TARGET:PATH",
     help="Add a symbolic link, as ln -s TARGET PATH.",
 )
+@click.option(
+    "--add-lib",
+    "libraries",
+    multiple=True,
+    callback=filled,
+    metavar="SONAME",
+    help="Add a library that the program opens by name (dlopen), with what it needs; found as the loader would.",
+)
 @click.option("--need", "wanted", multiple=True, callback=_need("--need"), metavar="NAME", help=f"Pack it: {NEEDS}.")
 @click.option("--no-need", "unwanted", multiple=True, callback=_need("--no-need"), metavar="NAME", help="Leave it out.")
 @click.option("--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it.")
@@ -215,6 +223,7 @@ def request_of(given: dict[str, Any]) -> Request:
         given["additions"],
         given["directories"],
         given["links"],
+        given["libraries"],
         wanted,
         unwanted,
         given["zone"],

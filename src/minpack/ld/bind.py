@@ -44,8 +44,8 @@ _LFS64 = frozenset(
 class Unbound(NamedTuple):
     """A symbol that nothing in scope defines; `version` is empty where none was asked for.
 
-    Fatal ones keep the program from starting, the others (lazy calls under
-    glibc) end it when they are called.
+    Fatal ones keep the program from starting. The others end it when they are called
+    (lazy calls under glibc), or keep it from opening what is opened later.
     """
 
     symbol: str
@@ -129,37 +129,41 @@ def _look_up(
 ) -> tuple[list[Unbound], int]:
     """Look up every reference of every object but the loader's own, which it has bound itself before."""
     scope = _Scope(members)
-    known: dict[tuple[bytes, str, bool, str, int], bool] = {}
+    # What is opened later is in no scope but its own: the program and its libraries start without it.
+    started = sum(member.loaded.path not in closure.late for member in members)
+    known: dict[tuple[bytes, str, bool, str, int, int], bool] = {}
     unbound: list[Unbound] = []
     for position, member in enumerate(members):
         if member.loaded is closure.interpreter:
             continue
+        is_late = member.loaded.path in closure.late
+        end = len(members) if is_late else started
         symbolic = position if may_be_lazy and member.symbols.symbolic and position else 0
         for reference in member.symbols.references:
             if skips(reference):
                 continue
-            key = (reference.name, reference.version, reference.hidden, reference.kind, symbolic)
+            key = (reference.name, reference.version, reference.hidden, reference.kind, symbolic, end)
             found = known.get(key)
             if found is None:
-                found = known[key] = _is_bound(scope, reference, accepts, symbolic)
+                found = known[key] = _is_bound(scope, reference, accepts, symbolic, end)
             if found or (reference.section == 0 and reference.info >> 4 == STB_WEAK):
                 continue
-            lazy = may_be_lazy and reference.lazy and not member.symbols.bind_now
+            lazy = is_late or (may_be_lazy and reference.lazy and not member.symbols.bind_now)
             text = reference.name.decode("utf-8", "surrogateescape")
             unbound.append(Unbound(text, reference.version, member.loaded.path, not lazy))
     return list(dict.fromkeys(unbound)), len(known)
 
 
 def _is_bound(
-    scope: _Scope, reference: Reference, accepts: Callable[[Symbols, Reference], bool], symbolic: int
+    scope: _Scope, reference: Reference, accepts: Callable[[Symbols, Reference], bool], symbolic: int, end: int
 ) -> bool:
-    """Whether an object in scope defines it; a COPY relocation does not look into the program itself."""
+    """Whether one of the first `end` objects defines it; a COPY relocation does not look into the program itself."""
     members = scope.members
     if symbolic and accepts(members[symbolic].symbols, reference):
         return True
     first = 1 if reference.kind == "copy" else 0
     for position in scope.providers(reference.name):
-        if position >= first and accepts(members[position].symbols, reference):
+        if first <= position < end and accepts(members[position].symbols, reference):
             return True
     return False
 
@@ -189,6 +193,8 @@ def _missing_versions(scope: Sequence[_Member], closure: Closure) -> tuple[Missi
     found = []
     newest: dict[tuple[str, str], str] = {}
     for member in scope:
+        if member.loaded.path in closure.late:
+            continue
         for need in member.symbols.versions.needs:
             provider = by_name.get(need.file)
             if provider is None or need.weak or not provider.symbols.versions.defines:

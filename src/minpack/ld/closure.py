@@ -91,6 +91,17 @@ class Missing(NamedTuple):
     considered: tuple[Considered, ...]
 
 
+class LateName(NamedTuple):
+    """What is opened once the program runs (dlopen(3)): the first of `sonames` that is found.
+
+    It is searched for as a needed name of the object at `needed_by`; a `required` one that is not found is missing.
+    """
+
+    sonames: tuple[str, ...]
+    needed_by: str
+    required: bool
+
+
 class Closure(NamedTuple):
     """All the loader would open for one program.
 
@@ -111,6 +122,8 @@ class Closure(NamedTuple):
     #: What glibc finds through its cache alone, and the cache's path: without a cache there it would be missing.
     cached: tuple[CacheEntry, ...] = ()
     cache: str = ""
+    #: Paths of the objects that are loaded only once the program runs.
+    late: frozenset[str] = frozenset()
 
 
 class Environment(NamedTuple):

@@ -19,9 +19,9 @@ from minpack.ld.opening import identity, origin_of
 from minpack.ld.tokens import expand_glibc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from minpack.ld.closure import Environment, LoadedObject
+    from minpack.ld.closure import Environment, LateName, LoadedObject
     from minpack.ld.constants import GlibcConstants
     from minpack.ld.opening import Opener
 
@@ -65,7 +65,26 @@ class GlibcLoader:
         self._name(self._interpreter)
         self._list(self._program)
         self._load_preloaded()
-        at = 0
+        self._grow(0)
+        return self
+
+    def run_late(self, names: Iterable[LateName]) -> None:
+        """Load what the running program opens, each with what it needs (dlopen(3); elf/dl-open.c)."""
+        for late in names:
+            requester = next((node for node in self._listed if node.loaded.path == late.needed_by), self._program)
+            considered: list[Considered] = []
+            for soname in late.sonames:
+                node = self._load(soname, requester, considered)
+                if node is not None:
+                    self._list(node)
+                    break
+            else:
+                if late.required:
+                    self._miss(late.sonames[0], requester, considered)
+        self._grow(0)
+
+    def _grow(self, at: int) -> None:
+        """Load what the listed objects need, and what those need, from the place `at` on."""
         while at < len(self._listed):
             node = self._listed[at]
             if node.done:
@@ -75,7 +94,6 @@ class GlibcLoader:
             self._load_needed(node)
             # What this inserts in front of the object is next: the position stays.
             self._load_filters(node)
-        return self
 
     @property
     def objects(self) -> tuple[LoadedObject, ...]:

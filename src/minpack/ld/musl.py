@@ -20,10 +20,10 @@ from minpack.ld.opening import identity, origin_of, size_of
 from minpack.ld.tokens import expand_musl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from minpack.base.walk import Walk
-    from minpack.ld.closure import Environment
+    from minpack.ld.closure import Environment, LateName
     from minpack.ld.constants import MuslConstants
     from minpack.ld.opening import Opener
     from minpack.rootfs.entry import Entry
@@ -92,11 +92,33 @@ class MuslLoader:
         for name in re.split(r"[ \t\n\v\f\r:]+", self._preload):
             if name:
                 self._load_preloaded(name)
-        for node in self._nodes:
+        self._grow(0)
+        return self
+
+    def run_late(self, names: Iterable[LateName]) -> None:
+        """Load what the running program opens: the search is the program's own, whoever asks (dlopen)."""
+        for late in names:
+            at, considered = len(self._nodes), list[Considered]()
+            for soname in late.sonames:
+                rule, node = self._find(soname, self._program, considered)
+                if node is not None:
+                    self._note(self._program, soname, rule, node)
+                    break
+            else:
+                if late.required:
+                    self._note(self._program, late.sonames[0], FoundBy.DEFAULT, None)
+                    path = self._program.loaded.path
+                    self.missing.append(Missing(late.sonames[0], path, tuple(considered)))
+            self._grow(at)
+
+    def _grow(self, at: int) -> None:
+        """Load what the objects need, and what those need, from the place `at` on."""
+        while at < len(self._nodes):
+            node = self._nodes[at]
+            at += 1
             if node is not self._loader:
                 for name in node.loaded.info.needed:
                     self._load(name, node)
-        return self
 
     @property
     def objects(self) -> tuple[LoadedObject, ...]:

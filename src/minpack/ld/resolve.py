@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.content import read_all
 from minpack.elf.info import ElfKind
 from minpack.errors import LibcMismatchError, NotElfError, NotInBaseError, NotProgramError
-from minpack.ld.closure import Closure, Environment, FoundBy, Libc, LoadedObject
+from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc, LoadedObject
 from minpack.ld.constants import MAX_LOADER, glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
 from minpack.ld.glibc import GlibcLoader
 from minpack.ld.musl import MuslLoader
@@ -31,8 +31,13 @@ def libc_of(interpreter: str) -> Libc | None:
     return None
 
 
-def resolve_closure(walker: Walker, program: str, environment: Environment = Environment()) -> Closure:  # noqa: B008
-    """All the loader would open to start `program`, a path in the walker's tree.
+def resolve_closure(
+    walker: Walker,
+    program: str,
+    environment: Environment = Environment(),  # noqa: B008 - a value
+    late: tuple[LateName, ...] = (),
+) -> Closure:
+    """All the loader would open to start `program`, a path in the walker's tree, and later for `late`.
 
     :raises NotInBaseError: the program or its interpreter is not in the tree.
     :raises NotElfError: the program or its interpreter is no ELF file.
@@ -53,12 +58,22 @@ def resolve_closure(walker: Walker, program: str, environment: Environment = Env
     libc = _libc_in(data, main, interpreter, walker.base.name)
     if libc is Libc.MUSL:
         musl = MuslLoader(opener, main, interpreter, musl_constants(data, interpreter_path), environment).run()
+        started = musl.objects
+        musl.run_late(late)
         found = (musl.objects, tuple(musl.edges), tuple(musl.missing), tuple(musl.aliases), tuple(musl.settings))
-        return Closure(main, libc, interpreter, *found)
+        return Closure(main, libc, interpreter, *found, late=_added(started, musl.objects))
     constants = glibc_constants(data, main.info.target)
     glibc = GlibcLoader(opener, main, interpreter, constants, environment).run()
+    started = glibc.objects
+    glibc.run_late(late)
     found = (glibc.objects, tuple(glibc.edges), tuple(glibc.missing), tuple(glibc.aliases), ())
-    return Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache)
+    added = _added(started, glibc.objects)
+    return Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache, added)
+
+
+def _added(before: tuple[LoadedObject, ...], after: tuple[LoadedObject, ...]) -> frozenset[str]:
+    """The paths of the objects that only `after` has."""
+    return frozenset(loaded.path for loaded in after) - {loaded.path for loaded in before}
 
 
 def _libc_in(data: bytes, program: LoadedObject, interpreter: LoadedObject, base: str) -> Libc:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from minpack.inspecting import Inspected
     from minpack.ld.bind import Proof
     from minpack.ld.closure import LoadedObject
+    from minpack.ld.late import LateLibrary
     from minpack.needs.need import Decision
     from minpack.oci.reference import Reference
     from minpack.paths import RootPath
@@ -84,10 +85,24 @@ def tree_document(resolved: Resolved, chain: tuple[LoadedObject, ...]) -> dict[s
             for missing in closure.missing
         ],
         "unbound": _unbound(resolved.proof),
+        "late": _late(resolved.late),
         "result": resolved.result,
         "why": [loaded.path for loaded in chain] or None,
         "notes": list(resolved.notes),
     }
+
+
+def _late(libraries: tuple[LateLibrary, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "sonames": list(library.sonames),
+            "paths": list(library.paths),
+            "level": library.level,
+            "needed_by": library.needed_by,
+            "evidence": library.evidence,
+        }
+        for library in libraries
+    ]
 
 
 def _unbound(proof: Proof | None) -> list[dict[str, Any]] | None:
@@ -183,6 +198,7 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
         **_digests(packed.delivered),
         "files": [_file(planned, packed.sums) for planned in plan.entries],
         "needs": [_need(decision) for decision in plan.decisions],
+        "late": _late(packed.late),
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
+from minpack.report.tree import late_lines
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -41,8 +42,13 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
         for decision in packed.plan.decisions
         if not decision.packed and decision.need in COSTLY
     ]
+    if packed.late:
+        count = len(packed.late)
+        lines.append(
+            _row("late", f"{'':>8}  {'':<7}  {count} that may be opened later (-v shows them, --add-lib packs one)")
+        )
     if verbose:
-        lines += ["", *_files(packed.plan)]
+        lines += ["", *_files(packed.plan), *late_lines(packed.late)]
     if packed.delivered is None:
         return [*lines, "", "nothing was written (--dry-run)"]
     return [*lines, "", *_output_lines(packed.delivered)]

@@ -9,6 +9,7 @@ from minpack.report.human import human
 if TYPE_CHECKING:
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject, Missing
+    from minpack.ld.late import LateLibrary
     from minpack.resolving import Resolved
 
 
@@ -27,7 +28,18 @@ def tree_lines(resolved: Resolved, *, considered: bool) -> list[str]:
         lines += _missing_lines(missing, considered=considered)
     if closure.missing and not considered:
         lines.append("hint: --all shows every directory considered")
-    return lines + _proof_lines(resolved.proof)
+    return lines + _proof_lines(resolved.proof) + late_lines(resolved.late)
+
+
+def late_lines(libraries: tuple[LateLibrary, ...]) -> list[str]:
+    """What may be opened later and is not there, one line each with the evidence."""
+    if not libraries:
+        return []
+    lines = ["it may open later, and has not:"]
+    for library in libraries:
+        what = " or ".join(library.sonames) or ", ".join(library.paths)
+        lines.append(f"  {what}  ({library.level}: {library.needed_by} {library.evidence})")
+    return lines
 
 
 def _proof_lines(proof: Proof | None) -> list[str]:
