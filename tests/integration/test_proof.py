@@ -1,0 +1,202 @@
+"""What `pack` and `tree` prove, as users see it: versions, symbols, what is opened later, and who may read it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.cc import Compiler
+
+ALL_PROGRAMS = bool(os.environ.get("MINPACK_ALL"))
+CALLS = "extern int f(void); int main(void) { return f(); }"
+EXITS = """
+#include <pthread.h>
+static void *work(void *x) { pthread_exit(x); }
+int main(void) { pthread_t t; pthread_create(&t, 0, work, 0); return pthread_join(t, 0); }
+"""
+NOTE = """
+__attribute__((section(".note.dlopen"), aligned(4), used)) static const struct {{
+  unsigned namesz, descsz, type; char name[4]; char text[{size}];
+}} note = {{ 4, {size}, 0x407c0c0a, "FDO", {text} }};
+int main(void) {{ return 0; }}
+"""
+
+pytestmark = pytest.mark.tool
+
+
+def minpack(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in `cwd`."""
+    return subprocess.run(
+        [sys.executable, "-m", "minpack", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def document(*arguments: str, cwd: Path) -> dict[str, Any]:
+    """The JSON document of a command."""
+    done = minpack(*arguments, "--json", cwd=cwd)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def cc(tmp_path: Path) -> Compiler:
+    """Gcc in a directory of the test's own."""
+    return Compiler(tmp_path)
+
+
+def program_with_note(cc: Compiler, soname: str, priority: str) -> Path:
+    """A program whose dlopen note names `soname`."""
+    text = json.dumps([{"soname": [soname], "feature": "test", "priority": priority}])
+    return cc.program("noted", NOTE.format(size=len(text) + 1, text=json.dumps(text)))
+
+
+def packed_paths(found: dict[str, Any]) -> set[str]:
+    """The file names in the image."""
+    return {entry["path"].rpartition("/")[2] for entry in found["images"][0]["files"]}
+
+
+@pytest.fixture
+def newer(cc: Compiler) -> Path:
+    """A program that needs a version its library has no more."""
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 {}; F_2.0 { f; };")
+    program = cc.program("app", CALLS, "-lf")
+    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    return program
+
+
+def test_a_version_that_the_base_lacks_is_refused_in_the_user_s_words(newer: Path, tmp_path: Path) -> None:
+    """The message names the version, a symbol, the file that needs it, and what the base has."""
+    done = minpack("./app", "--base", "/", cwd=tmp_path)
+    assert done.returncode == 3
+    lines = done.stderr.splitlines()
+    assert lines[0] == "minpack: cannot pack './app' on /: it would not start"
+    assert lines[1] == (
+        f"  it needs F_2.0 (symbol f in /usr/local/bin/app), and {newer.parent}/libf.so of this base has up to F_1.0"
+    )
+    assert lines[2].startswith("hint: ")
+    assert not (tmp_path / "app.tar").exists()
+
+
+@pytest.mark.usefixtures("newer")
+def test_check_none_packs_it_anyway(tmp_path: Path) -> None:
+    """`--check none` leaves the proof out."""
+    done = minpack("./app", "--base", "/", "--check", "none", "-q", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "app.tar").exists()
+
+
+@pytest.mark.usefixtures("newer")
+def test_tree_shows_the_verdict(tmp_path: Path) -> None:
+    """`tree` leaves symbols unchecked, and with `--check load` says what fails, with exit code 3."""
+    plain = document("tree", "./app", cwd=tmp_path)
+    assert (plain["unbound"], plain["result"]) == (None, "unchecked")
+    checked = minpack("tree", "./app", "--check", "load", cwd=tmp_path)
+    assert checked.returncode == 3
+    assert "it would not start:" in checked.stdout
+    found = document("tree", "./app", "--check", "load", cwd=tmp_path)
+    assert found["result"] == "fails"
+    assert found["unbound"] == [{"symbol": "f", "version": "F_2.0", "needed_by": str(tmp_path / "app"), "fatal": True}]
+
+
+def test_a_latent_symbol_is_a_note(cc: Compiler, tmp_path: Path) -> None:
+    """A lazy call of nothing is packed, and told."""
+    cc.library("libf.so", "int f(void) { return 0; }")
+    source = "extern int f(void); int main(int c, char **v) { return c > 1 ? f() : 0; }"
+    cc.program("app", source, "-lf", "-Wl,-z,lazy", "-no-pie")
+    cc.library("libf.so", "int g(void) { return 0; }")
+    done = minpack("./app", "--base", "/", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "note: nothing defines f: the program starts, and ends if it calls them" in done.stderr
+
+
+def test_what_glibc_opens_by_itself_is_packed(cc: Compiler, tmp_path: Path) -> None:
+    """A program that ends threads gets libgcc_s, without which glibc aborts; one that does not gets none."""
+    cc.program("exits", EXITS, "-pthread")
+    cc.program("plain", "int main(void) { return 0; }")
+    assert "libgcc_s.so.1" in packed_paths(document("./exits", "--base", "/", "--dry-run", cwd=tmp_path))
+    assert "libgcc_s.so.1" not in packed_paths(document("./plain", "--base", "/", "--dry-run", cwd=tmp_path))
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_the_program_that_ends_threads_runs_from_its_image(cc: Compiler, tmp_path: Path) -> None:
+    """In a chroot of the packed files alone it ends well, and without libgcc_s it aborts."""
+    cc.program("exits", EXITS, "-pthread")
+    assert minpack("./exits", "--base", "/", "--format", "rootfs", "-o", "r", cwd=tmp_path).returncode == 0
+    run = ["chroot", str(tmp_path / "r"), "/usr/local/bin/exits"]
+    assert subprocess.run(run, capture_output=True, check=False).returncode == 0
+    for library in (tmp_path / "r").rglob("libgcc_s.so.1"):
+        library.unlink()
+    assert subprocess.run(run, capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.parametrize(("priority", "is_packed"), [("required", True), ("recommended", True), ("suggested", False)])
+def test_a_dlopen_note_is_honoured(cc: Compiler, tmp_path: Path, priority: str, *, is_packed: bool) -> None:
+    """What a note requires or recommends is packed, what it suggests is told."""
+    program_with_note(cc, "libgcc_s.so.1", priority)
+    found = document("./noted", "--base", "/", "--dry-run", cwd=tmp_path)
+    assert ("libgcc_s.so.1" in packed_paths(found)) is is_packed
+    late = [one["sonames"] for one in found["images"][0]["late"]]
+    assert (["libgcc_s.so.1"] in late) is not is_packed
+
+
+def test_a_required_note_that_nothing_answers_is_refused(cc: Compiler, tmp_path: Path) -> None:
+    """A library that the program requires and the base lacks is missing; a recommended one is told."""
+    program_with_note(cc, "libmpk-none.so.1", "required")
+    done = minpack("./noted", "--base", "/", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "missing libmpk-none.so.1" in done.stderr
+    program_with_note(cc, "libmpk-none.so.1", "recommended")
+    found = document("./noted", "--base", "/", "--dry-run", cwd=tmp_path)
+    assert [one["sonames"] for one in found["images"][0]["late"]] == [["libmpk-none.so.1"]]
+
+
+def test_add_lib_packs_a_library_with_what_it_needs(cc: Compiler, tmp_path: Path) -> None:
+    """A library that is opened by name comes with its own needs; one that is nowhere is missing."""
+    cc.program("plain", "int main(void) { return 0; }")
+    found = document("./plain", "--base", "/", "--add-lib", "libstdc++.so.6", "--dry-run", cwd=tmp_path)
+    assert {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6"} <= packed_paths(found)
+    assert minpack("./plain", "--base", "/", "--add-lib", "libmpk-none.so", "--dry-run", cwd=tmp_path).returncode == 3
+
+
+def test_what_the_user_may_not_enter_is_refused(cc: Compiler, tmp_path: Path) -> None:
+    """A directory on the way to the program that is closed to the image's user is found before it ships."""
+    cc.program("plain", "int main(void) { return 0; }")
+    closed = ("./plain", "--base", "/", "--dir", "/usr/local/bin:0700:0:0", "--dry-run")
+    done = minpack(*closed, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "cannot start the program as 65532:65532: it may not enter '/usr/local/bin'" in done.stderr
+    assert minpack(*closed, "--user", "0", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.slow
+def test_packed_trees_of_the_machine_s_programs_resolve_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every fortieth program of this machine (all with MINPACK_ALL) is packed: the proof and the closed loop hold."""
+    from minpack import BaseOptions, Network, Request, pack
+    from minpack.errors import MinpackError
+    from minpack.request import RunConfig
+    from minpack.rootfs.etcfiles import User
+
+    options = BaseOptions(store=None, network=Network(), today="2026-01-01")
+    paths = sorted({os.path.realpath(f"/usr/bin/{name}") for name in os.listdir("/usr/bin")})
+    programs = [path for path in paths if Path(path).is_file() and Path(path).read_bytes()[:4] == b"\x7fELF"]
+    packed, refused = 0, []
+    for path in programs[:: 1 if ALL_PROGRAMS else 40]:
+        request = Request((path,), run=RunConfig(user=User(0, 0)))
+        try:
+            pack(request, "/", options, None)
+            packed += 1
+        except MinpackError as error:
+            refused.append((path, error.message.splitlines()[0]))
+    with capsys.disabled():
+        print(f"\n{packed} programs planned and resolved again, {len(refused)} refused: {refused}")
+    assert packed >= 10
+    assert len(refused) <= packed // 10
