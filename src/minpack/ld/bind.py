@@ -132,7 +132,7 @@ def _look_up(
     # What is opened later is in no scope but its own: the program and its libraries start without it.
     started = sum(member.loaded.path not in closure.late for member in members)
     known: dict[tuple[bytes, str, bool, str, int, int], bool] = {}
-    unbound: list[Unbound] = []
+    unbound: dict[tuple[bytes, str, str, bool], None] = {}
     for position, member in enumerate(members):
         if member.loaded is closure.interpreter:
             continue
@@ -149,9 +149,10 @@ def _look_up(
             if found or (reference.section == 0 and reference.info >> 4 == STB_WEAK):
                 continue
             lazy = is_late or (may_be_lazy and reference.lazy and not member.symbols.bind_now)
-            text = reference.name.decode("utf-8", "surrogateescape")
-            unbound.append(Unbound(text, reference.version, member.loaded.path, not lazy))
-    return list(dict.fromkeys(unbound)), len(known)
+            unbound[reference.name, reference.version, member.loaded.path, not lazy] = None
+    # A name can be long, and many references may share it.
+    texts = {name: name.decode("utf-8", "surrogateescape") for name, *_ in unbound}
+    return [Unbound(texts[name], version, path, fatal) for name, version, path, fatal in unbound], len(known)
 
 
 def _is_bound(

@@ -18,7 +18,11 @@ def reasons(proof: Proof) -> tuple[str, ...]:
 
     Symbols of a version that is missing as a whole are named with the version.
     """
-    lines = [_version_line(missing, proof.unbound) for missing in _worst(proof.versions)]
+    symbols = {(u.version, u.needed_by): u.symbol for u in reversed(proof.unbound)}
+    worst = _worst(proof.versions)
+    lines = [_version_line(m, symbols.get((m.version, m.needed_by), "")) for m in worst[:MOST_LINES]]
+    if len(worst) > MOST_LINES:
+        lines.append(f"and {len(worst) - MOST_LINES} more versions")
     lines += proof.problems
     explained = {(missing.version, missing.needed_by) for missing in proof.versions}
     others = [u for u in proof.unbound if u.fatal and (u.version, u.needed_by) not in explained]
@@ -60,8 +64,7 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in number.split(".") if part.isascii() and part.isdigit())
 
 
-def _version_line(missing: MissingVersion, unbound: Iterable[Unbound]) -> str:
-    symbol = next((u.symbol for u in unbound if (u.version, u.needed_by) == (missing.version, missing.needed_by)), "")
+def _version_line(missing: MissingVersion, symbol: str) -> str:
     why = f"symbol {symbol} in {missing.needed_by}" if symbol else f"named in {missing.needed_by}"
     has = f"has up to {missing.newest}" if missing.newest else "has no such version"
     return f"it needs {missing.version} ({why}), and {missing.file} of this base {has}"
