@@ -88,10 +88,12 @@ def provide(
 
 def _host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
     """What comes from the host itself and is not the same on every host."""
-    for need, what in ((Need.CERTS, "the CA bundle is"), (Need.TZ, "the time zones are")):
-        found = next((provided for provided in files if provided.need is need and provided.source == "base"), None)
-        if found is not None:
-            yield f"{what} this host's own: {found.entry.path}"
+    taken = [provided for provided in files if provided.source == "base" and provided.entry.kind is Kind.FILE]
+    for provided in taken:
+        if provided.need is Need.CERTS:
+            yield f"the CA bundle is this host's own: {provided.entry.path}"
+    if any(provided.need is Need.TZ for provided in taken):
+        yield "the time zones are this host's own"
 
 
 def _own(request: Request, packed: dict[Need, str]) -> Iterator[Provided]:

@@ -1,0 +1,164 @@
+"""Delivering: every form of the same plan, and what the caller learns of it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.base.open import BaseOptions
+from minpack.deliver import Delivered, Delivery, Format
+from minpack.errors import InputError, OutputError
+from minpack.oci.compress import Compression
+from minpack.oci.reference import parse_reference
+from minpack.pipeline import pack
+from minpack.request import Request
+from minpack.store.network import Network
+from support.elfmaker import static_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from minpack.digest import Digest
+
+OPTIONS = BaseOptions(None, Network(offline=True), "2026-01-31")
+NAMES = (parse_reference("me/app:1.0"), parse_reference("app"))
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> Request:
+    """A request for one static program."""
+    (tmp_path / "app").write_bytes(static_program(overlay=b"x" * 3_000_000))
+    return Request((str(tmp_path / "app"),), threads=2)
+
+
+def delivered(request: Request, form: Format, path: str | None, stdout: io.BytesIO | None = None) -> Delivered:
+    """What delivering in that form gave."""
+    found = pack(request, None, OPTIONS, Delivery(form, path, NAMES, stdout=stdout)).delivered
+    assert found is not None
+    return found
+
+
+def blobs(archive: bytes) -> dict[str, bytes]:
+    """The members of a tar."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {member.name: (tar.extractfile(member) or io.BytesIO()).read() for member in tar}
+
+
+def test_an_archive_says_what_was_written(request_: Request, tmp_path: Path) -> None:
+    """Size, digest and image ID are those of the bytes in the file."""
+    made = delivered(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
+    data = (tmp_path / "app.tar").read_bytes()
+    assert made.size == len(data)
+    assert made.image is not None
+    members = blobs(data)
+    index = json.loads(members["index.json"])
+    assert {item["digest"] for item in index["manifests"]} == {str(made.image.digest)}
+    (docker,) = json.loads(members["manifest.json"])
+    assert docker["Config"] == f"blobs/sha256/{made.image.image_id.hex}"
+    assert docker["RepoTags"] == ["docker.io/me/app:1.0", "docker.io/library/app:latest"]
+    assert made.image.size == sum(len(members[f"blobs/sha256/{d.hex}"]) for d in digests(made))
+    unpacked = sum(len(gzip.decompress(members[layer])) for layer in docker["Layers"])
+    assert made.image.unpacked_size == unpacked
+    (output,) = made.outputs
+    assert (output.format, output.path, output.digest) == ("archive", str(tmp_path / "app.tar"), made.image.digest)
+
+
+def digests(made: Delivered) -> list[Digest]:
+    """The digests of all blobs of an image."""
+    assert made.image is not None
+    return [made.image.digest, made.image.image_id, *(layer.descriptor.digest for layer in made.image.layers)]
+
+
+def test_stdout_gets_the_same_bytes(request_: Request, tmp_path: Path) -> None:
+    """An archive or tar on stdout is the one that would be in a file."""
+    for form in (Format.ARCHIVE, Format.TAR):
+        out = io.BytesIO()
+        to_stdout = delivered(request_, form, "-", out)
+        to_file = delivered(request_, form, str(tmp_path / "out"))
+        assert out.getvalue() == (tmp_path / "out").read_bytes()
+        assert to_stdout.size == to_file.size == len(out.getvalue())
+        assert to_stdout.outputs[0].digest == to_file.outputs[0].digest
+
+
+def test_a_layout_has_the_archives_blobs(request_: Request, tmp_path: Path) -> None:
+    """The same image, blob for blob."""
+    layout = delivered(request_, Format.OCI, str(tmp_path / "oci"))
+    archive = delivered(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
+    assert layout.image == archive.image
+    members = blobs((tmp_path / "app.tar").read_bytes())
+    for digest in digests(layout):
+        data = (tmp_path / "oci" / "blobs" / "sha256" / digest.hex).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == digest.hex
+        assert members[f"blobs/sha256/{digest.hex}"] == data
+    assert json.loads((tmp_path / "oci" / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
+
+
+def test_a_tar_is_the_root_file_system(request_: Request, tmp_path: Path) -> None:
+    """Its digest is that of the bytes, and there is no image."""
+    made = delivered(request_, Format.TAR, str(tmp_path / "root.tar"))
+    data = (tmp_path / "root.tar").read_bytes()
+    assert made.image is None
+    assert made.outputs[0].digest is not None
+    assert made.outputs[0].digest.hex == hashlib.sha256(data).hexdigest()
+    assert "usr/local/bin/app" in blobs(data)
+
+
+def test_a_root_file_system_is_a_directory(request_: Request, tmp_path: Path) -> None:
+    """With the program as it is."""
+    made = delivered(request_, Format.ROOTFS, str(tmp_path / "root"))
+    assert (tmp_path / "root" / "usr/local/bin/app").read_bytes() == (tmp_path / "app").read_bytes()
+    assert made.image is None
+    assert made.size >= (tmp_path / "app").stat().st_size
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_compression_changes_no_image_id(request_: Request, tmp_path: Path, compression: Compression) -> None:
+    """However the layers are compressed, the image is the same one."""
+    plain = delivered(request_, Format.ARCHIVE, str(tmp_path / "plain.tar"))
+    other = delivered(request_._replace(compression=compression), Format.ARCHIVE, str(tmp_path / "other.tar"))
+    assert plain.image is not None
+    assert other.image is not None
+    assert plain.image.image_id == other.image.image_id
+    assert (plain.image.digest == other.image.digest) == (compression is Compression.BALANCED)
+
+
+def test_one_layer(request_: Request, tmp_path: Path) -> None:
+    """All in one layer, with the same files."""
+    two = delivered(request_, Format.ARCHIVE, str(tmp_path / "two.tar"))
+    one = delivered(request_._replace(single_layer=True), Format.ARCHIVE, str(tmp_path / "one.tar"))
+    assert two.image is not None
+    assert one.image is not None
+    assert (len(two.image.layers), len(one.image.layers)) == (2, 1)
+
+
+@pytest.mark.parametrize("form", Format)
+def test_an_input_that_vanishes_leaves_nothing(request_: Request, tmp_path: Path, form: Format) -> None:
+    """A program that is gone when it is to be copied is told, and no target is made."""
+    (tmp_path / "second").write_bytes(static_program(1))
+    request = request_._replace(programs=(*request_.programs, str(tmp_path / "second")), single_layer=True)
+
+    def vanish(_task: str, _done: int, _total: int | None) -> None:
+        (tmp_path / "second").unlink(missing_ok=True)
+
+    with pytest.raises(InputError, match="second': no such file"):
+        pack(request, None, OPTIONS, Delivery(form, str(tmp_path / "target"), NAMES), vanish)
+    assert os.listdir(tmp_path) == ["app"]
+
+
+def test_a_stdout_that_fails(request_: Request) -> None:
+    """What the system says of stdout is an error of ``-``."""
+
+    class Full(io.BytesIO):
+        def write(self, _data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    for form in (Format.ARCHIVE, Format.TAR):
+        with pytest.raises(OutputError, match="cannot write '-': no space left on device"):
+            delivered(request_, form, "-", Full())

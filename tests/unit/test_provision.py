@@ -1,0 +1,194 @@
+"""The files that needs bring: whose they are, where they lie, and what points to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.base.entries import base_of
+from minpack.base.walk import Walker
+from minpack.content import BytesContent, read_all
+from minpack.errors import InputError, NotInBaseError, UsageError
+from minpack.needs.need import Need, decide
+from minpack.paths import RootPath
+from minpack.provision import Provision, provide
+from minpack.request import Request, RunConfig
+from minpack.rootfs.entry import Entry, Kind, file, symlink
+from minpack.rootfs.etcfiles import User
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PEM = b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+DEFAULT = (
+    file(RootPath(BUNDLE), BytesContent(PEM)),
+    file(RootPath("/usr/share/zoneinfo/UTC"), BytesContent(b"TZif")),
+    file(RootPath("/usr/share/zoneinfo/Europe/Berlin"), BytesContent(b"TZif2")),
+)
+
+
+def text(path: str, data: bytes = b"data") -> Entry:
+    """A file with that text."""
+    return file(RootPath(path), BytesContent(data))
+
+
+def provided(
+    *base: Entry,
+    request: Request = Request(()),  # noqa: B008 - immutable
+    unwanted: tuple[Need, ...] = (),
+    glibc: bool = False,
+    added: tuple[str, ...] = (),
+    name: str = "base",
+) -> Provision:
+    """What a request gets out of such a base, with the default data behind it."""
+    decisions = decide(wanted=request.wanted, unwanted=frozenset(unwanted), zone=request.zone, glibc=glibc)
+    walkers = (Walker(base_of(name, base)), Walker(base_of("scratch", DEFAULT)))
+    return provide(request, decisions, *walkers, frozenset(RootPath(path) for path in added))
+
+
+def sources(provision: Provision, need: Need) -> dict[str, str]:
+    """Where each file of a need is from."""
+    return {item.entry.path: item.source for item in provision.files if item.need is need}
+
+
+def test_the_bundle_is_the_bases_if_it_has_one() -> None:
+    """Else it is minpack's; SSL_CERT_FILE names it either way."""
+    assert sources(provided(), Need.CERTS) == {BUNDLE: "default"}
+    found = provided(text(BUNDLE, PEM))
+    assert sources(found, Need.CERTS) == {BUNDLE: "base"}
+    assert ("SSL_CERT_FILE", BUNDLE) in found.env
+
+
+@pytest.mark.parametrize("path", ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"])
+def test_bundles_of_other_distributions(path: str) -> None:
+    """Each lies where its distribution has it, and the variable leads there."""
+    found = provided(text(path, PEM))
+    assert sources(found, Need.CERTS) == {path: "base"}
+    assert found.env == (("SSL_CERT_FILE", path),)
+
+
+def test_the_link_that_openssl_follows() -> None:
+    """It comes along if it leads to the bundle, and only then."""
+    link = symlink(RootPath("/etc/ssl/cert.pem"), "certs/ca-certificates.crt")
+    assert sources(provided(text(BUNDLE, PEM), link), Need.CERTS) == {BUNDLE: "base", "/etc/ssl/cert.pem": "base"}
+    astray = symlink(RootPath("/etc/ssl/cert.pem"), "other.pem")
+    assert sources(provided(text(BUNDLE, PEM), astray, text("/etc/ssl/other.pem")), Need.CERTS) == {BUNDLE: "base"}
+
+
+def test_certificates_of_ones_own(tmp_path: Path) -> None:
+    """They stand behind those of the bundle, whatever line ends they have."""
+    (tmp_path / "own.pem").write_bytes(PEM.replace(b"MAo=", b"MAs=").replace(b"\n", b"\r\n"))
+    found = provided(request=Request((), ca_file=str(tmp_path / "own.pem")))
+    (bundle,) = (item.entry for item in found.files if item.need is Need.CERTS)
+    assert bundle.content is not None
+    assert read_all(bundle.content, 1000) == PEM + PEM.replace(b"MAo=", b"MAs=")
+
+
+def test_certificates_of_ones_own_that_are_none(tmp_path: Path) -> None:
+    """A file without a certificate, or with a key, is refused, and so is one that would be lost."""
+    own = tmp_path / "own.pem"
+    request = Request((), ca_file=str(own))
+    for data, words in ((b"", "no PEM certificate"), (PEM + b"-----BEGIN RSA PRIVATE KEY-----", "private key")):
+        own.write_bytes(data)
+        with pytest.raises(InputError, match=words):
+            provided(request=request)
+    own.write_bytes(PEM)
+    with pytest.raises(UsageError, match="--add puts another file"):
+        provided(text(BUNDLE, PEM), request=request, added=(BUNDLE,))
+
+
+def test_time_zones_by_name() -> None:
+    """One zone with the links to it, and TZ set; from minpack's data where the base has none at all."""
+    request = Request((), zone="Europe/Berlin")
+    found = provided(request=request)
+    assert sources(found, Need.TZ) == {"/usr/share/zoneinfo/Europe/Berlin": "default"}
+    assert ("TZ", "Europe/Berlin") in found.env
+    linked = provided(
+        symlink(RootPath("/usr/share/zoneinfo/Europe/Berlin"), "../CET"),
+        text("/usr/share/zoneinfo/CET"),
+        request=request,
+    )
+    assert sources(linked, Need.TZ) == {
+        "/usr/share/zoneinfo/Europe/Berlin": "base",
+        "/usr/share/zoneinfo/CET": "base",
+    }
+
+
+def test_a_zone_that_is_not_there() -> None:
+    """A name that leads to nothing, or to a directory, is told."""
+    for zone in ("Nowhere", "Europe"):
+        with pytest.raises(NotInBaseError, match="a time zone"):
+            provided(request=Request((), zone=zone))
+
+
+def test_all_time_zones() -> None:
+    """Every zone but the second copies that some distributions have."""
+    names = ("Europe/Paris", "posix/Europe/Paris", "right/UTC", "UTC")
+    base = [text(f"/usr/share/zoneinfo/{name}") for name in names]
+    found = sources(provided(*base, request=Request((), wanted=frozenset((Need.TZ,)))), Need.TZ)
+    assert sorted(path for path in found if path.startswith("/usr/share/zoneinfo/")) == [
+        "/usr/share/zoneinfo/Europe",
+        "/usr/share/zoneinfo/Europe/Paris",
+        "/usr/share/zoneinfo/UTC",
+    ]
+
+
+def test_os_release_is_the_bases() -> None:
+    """With the link that leads to it; without one there is none."""
+    link = symlink(RootPath("/etc/os-release"), "../usr/lib/os-release")
+    found = provided(link, text("/usr/lib/os-release"))
+    assert sources(found, Need.OS_RELEASE) == {"/etc/os-release": "base", "/usr/lib/os-release": "base"}
+    assert not sources(provided(), Need.OS_RELEASE)
+
+
+def test_users_are_always_minpacks_own() -> None:
+    """The base's passwd and group are never taken; nsswitch.conf only goes with glibc."""
+    base = (text("/etc/passwd"), text("/etc/group"), text("/etc/nsswitch.conf"))
+    for glibc in (False, True):
+        found = provided(*base, glibc=glibc)
+        assert sources(found, Need.PASSWD) == {"/etc/passwd": "default"}
+        assert sources(found, Need.GROUP) == {"/etc/group": "default"}
+        assert bool(sources(found, Need.NSSWITCH)) == glibc
+
+
+@pytest.mark.parametrize(
+    ("user", "home"), [(User(65532, 65532), "/home/nonroot"), (User(0, 0), "/root"), (User(1000, 100), "/home/app")]
+)
+def test_the_home_directory(user: User, home: str) -> None:
+    """It is its user's, and others may enter it; nobody has none."""
+    found = provided(request=Request((), run=RunConfig(user=user)))
+    (entry,) = (item.entry for item in found.files if item.need is Need.HOME)
+    assert entry == Entry(RootPath(home), Kind.DIRECTORY, 0o755, user.uid, user.gid)
+    nobody = provided(request=Request((), run=RunConfig(user=User(65534, 65534))))
+    assert not [item for item in nobody.files if item.need is Need.HOME]
+
+
+@pytest.mark.parametrize("need", Need)
+def test_what_is_unwanted_is_left_out(need: Need) -> None:
+    """--no-need takes away all of a need's files, and its variable."""
+    base = (text(BUNDLE, PEM), text("/etc/os-release"))
+    found = provided(*base, unwanted=(need,), glibc=True)
+    assert not sources(found, need)
+    assert bool(found.env) == (need is not Need.CERTS)
+
+
+def test_what_the_user_adds_replaces_what_needs_bring() -> None:
+    """A file of the user's is found as the base's would be, and stays the user's."""
+    found = provided(text(BUNDLE, PEM), text("/etc/passwd"), added=(BUNDLE, "/etc/passwd"))
+    assert not sources(found, Need.CERTS)
+    assert not sources(found, Need.PASSWD)
+    assert found.env == (("SSL_CERT_FILE", BUNDLE),)
+
+
+def test_what_is_the_hosts_own_is_noted() -> None:
+    """Files of / differ from host to host; of other bases nothing needs saying."""
+    base = (text(BUNDLE, PEM), text("/usr/share/zoneinfo/UTC"))
+    request = Request((), wanted=frozenset((Need.TZ,)))
+    assert provided(*base, request=request, name="/").notes == (
+        f"the CA bundle is this host's own: {BUNDLE}",
+        "the time zones are this host's own",
+    )
+    assert provided(*base, request=request).notes == ()
+    assert provided(name="/").notes == ()
