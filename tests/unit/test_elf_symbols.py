@@ -179,6 +179,7 @@ def test_what_has_no_name_is_no_definition() -> None:
     """Sections are symbols without names in some files; they may be many."""
     listed = [*(Symbol("", info=3, value=n) for n in range(MAX_SAME + 1)), Symbol("f")]
     assert set(symbols(linked_elf(listed, style="sysv")).names) == {b"f"}
+    assert symbols(linked_elf(listed[:-1], style="sysv")).names == {}
 
 
 def test_names_may_begin_inside_others() -> None:

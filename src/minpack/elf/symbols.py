@@ -209,10 +209,10 @@ def _several(tables: Tables, texts: Sequence[bytes], hashed: Sequence[int]) -> d
     several: dict[bytes, list[int]] = {}
     for text, index in zip(texts, hashed, strict=True):
         several.setdefault(text, []).append(index)
-    most = max((len(indexes), text) for text, indexes in several.items() if text)
-    if most[0] > MAX_SAME:
-        shown = most[1][:100].decode("utf-8", "backslashreplace")
-        raise tables.error(DT_SYMTAB, f"there are {most[0]} definitions of {shown!r}")
+    most, text = max(((len(indexes), text) for text, indexes in several.items() if text), default=(0, b""))
+    if most > MAX_SAME:
+        shown = text[:100].decode("utf-8", "backslashreplace")
+        raise tables.error(DT_SYMTAB, f"there are {most} definitions of {shown!r}")
     return {text: tuple(indexes) for text, indexes in several.items() if len(indexes) > 1}
 
 
