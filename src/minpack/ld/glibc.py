@@ -69,19 +69,35 @@ class GlibcLoader:
         return self
 
     def run_late(self, names: Iterable[LateName]) -> None:
-        """Load what the running program opens, each with what it needs (dlopen(3); elf/dl-open.c)."""
+        """Load what the running program opens, each with what it needs (dlopen(3); elf/dl-open.c).
+
+        It is searched for as the requester's need, and then belongs to nobody but the program.
+
+        :raises UnloadableLibraryError: the loader would stop at a file that is required.
+        """
         for late in names:
             requester = next((node for node in self._listed if node.loaded.path == late.needed_by), self._program)
             considered: list[Considered] = []
-            for soname in late.sonames:
-                node = self._load(soname, requester, considered)
-                if node is not None:
-                    self._list(node)
-                    break
-            else:
-                if late.required:
-                    self._miss(late.sonames[0], requester, considered)
+            node = self._open_late(late, requester, considered)
+            if node is None and late.required:
+                self._miss(late.sonames[0], requester, considered)
+            elif node is not None and not node.listed:
+                node.inherit(self._program)
+                self._list(node)
         self._grow(0)
+
+    def _open_late(self, late: LateName, requester: Node, considered: list[Considered]) -> Node | None:
+        """The first of the names that can be opened."""
+        for soname in late.sonames:
+            try:
+                node = self._load(soname, requester, considered)
+            except UnloadableLibraryError:
+                if late.required:
+                    raise
+                continue
+            if node is not None:
+                return node
+        return None
 
     def _grow(self, at: int) -> None:
         """Load what the listed objects need, and what those need, from the place `at` on."""

@@ -49,10 +49,15 @@ class Node:
         # A runpath hides the rpath of its own object, even an empty one (elf/get-dynamic-info.h).
         self.rpath = "" if info.runpath is not None else info.rpath or ""
         self.runpath = info.runpath
-        inherited = loader.owners if loader is not None else ()
-        self.owners: tuple[Node, ...] = (self, *inherited) if self.rpath else inherited
+        self.owners: tuple[Node, ...] = ()
+        self.inherit(loader)
         self.no_default = bool(info.flags_1 & DF_1_NODEFLIB)
         self.listed = self.done = False
+
+    def inherit(self, loader: Node | None) -> None:
+        """Let `loader`'s rpath, and those it has inherited, come behind its own."""
+        inherited = loader.owners if loader is not None else ()
+        self.owners = (self, *inherited) if self.rpath else inherited
 
 
 class Candidate(NamedTuple):

@@ -96,20 +96,31 @@ class MuslLoader:
         return self
 
     def run_late(self, names: Iterable[LateName]) -> None:
-        """Load what the running program opens: the search is the program's own, whoever asks (dlopen)."""
+        """Load what the running program opens: the search is the program's own, whoever asks (dlopen).
+
+        :raises UnloadableLibraryError: a file that is required cannot be loaded.
+        """
         for late in names:
-            at, considered = len(self._nodes), list[Considered]()
-            for soname in late.sonames:
-                rule, node = self._find(soname, self._program, considered)
-                if node is not None:
-                    self._note(self._program, soname, rule, node)
-                    break
-            else:
-                if late.required:
-                    self._note(self._program, late.sonames[0], FoundBy.DEFAULT, None)
-                    path = self._program.loaded.path
-                    self.missing.append(Missing(late.sonames[0], path, tuple(considered)))
+            at = len(self._nodes)
+            considered: list[Considered] = []
+            if not self._open_late(late, considered) and late.required:
+                self._note(self._program, late.sonames[0], FoundBy.DEFAULT, None)
+                self.missing.append(Missing(late.sonames[0], self._program.loaded.path, tuple(considered)))
             self._grow(at)
+
+    def _open_late(self, late: LateName, considered: list[Considered]) -> bool:
+        """Whether one of the names can be opened."""
+        for soname in late.sonames:
+            try:
+                rule, node = self._find(soname, self._program, considered)
+            except UnloadableLibraryError:
+                if late.required:
+                    raise
+                continue
+            if node is not None:
+                self._note(self._program, soname, rule, node)
+                return True
+        return False
 
     def _grow(self, at: int) -> None:
         """Load what the objects need, and what those need, from the place `at` on."""
