@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from minpack.plan import From, ReasonKind
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from minpack.plan import Plan, PlannedEntry
 
 MOST_NAMES = 3
+#: More are shown by the directory that holds them all.
+MANY_FILES = 100
 #: Needs that have a line of their own, and what packs them.
 COSTLY = {"certs": "--need certs", "tz": "--need tz, or --tz ZONE"}
 _SOURCES = {
@@ -150,6 +153,9 @@ def _group(planned: PlannedEntry) -> str:
 def _group_line(name: str, source: str, members: Sequence[PlannedEntry]) -> str:
     size = sum(planned.entry.size for planned in members)
     files = [planned for planned in members if planned.entry.kind is Kind.FILE] or members
+    if len(files) > MANY_FILES:
+        together = os.path.commonpath([planned.entry.path for planned in files])
+        return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files)")
     shown = ", ".join(planned.entry.path for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
     return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}")
