@@ -11,7 +11,6 @@ from minpack.content import sum_of
 from minpack.deliver import Work, deliver
 from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
-from minpack.ld.symbolcache import SymbolCache
 from minpack.needs.need import decide
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
@@ -27,6 +26,7 @@ from minpack.resolving import (
     fitting_hint,
     platform_of,
     read_programs,
+    symbols_for,
     with_placed,
 )
 from minpack.target import alpine_arch
@@ -98,7 +98,7 @@ def pack(
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
         tree = Walker(with_placed(placed, opened.base))
-        symbols = SymbolCache()
+        symbols = symbols_for(programs)
         found = closures_of(request, programs, tree, hint, symbols)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)

@@ -187,7 +187,7 @@ def _add_directories(tree: Tree[_Tag], request: Request) -> None:
     :raises PathConflictError: one is a file.
     """
     run = request.run
-    wanted = [(directory(path, 0o755, run.user.uid, run.user.gid), "--volume") for path in run.volumes]
+    wanted = [(directory(RootPath(path), 0o755, run.user.uid, run.user.gid), "--volume") for path in run.volumes]
     wanted += [(directory(run.workdir), "--workdir")] if run.workdir != ROOT else []
     files = {entry.path for entry, _ in tree if entry.kind is Kind.FILE} if wanted else set()
     for entry, option in wanted:

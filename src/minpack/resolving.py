@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
     from minpack.elf.info import ElfInfo
+    from minpack.elf.symbols import Symbols
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.late import LateLibrary
@@ -76,16 +77,15 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         if request.check is Check.NONE:
             closure = resolve_closure(tree, read.destination, environment_of(request))
             return Resolved(closure, opened.base.name, opened.notes)
-        return _proved(request, read.destination, tree, opened.notes)
+        return _proved(request, read, tree, opened.notes)
 
 
-def _proved(request: Request, program: str, tree: Walker, notes: tuple[str, ...]) -> Resolved:
+def _proved(request: Request, program: Program, tree: Walker, notes: tuple[str, ...]) -> Resolved:
     """The closure with what is opened later, and its load proof."""
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
-    from minpack.ld.symbolcache import SymbolCache  # noqa: PLC0415
 
-    symbols = SymbolCache()
-    closure, late = closure_with_late(request, program, tree, symbols)
+    symbols = symbols_for((program,))
+    closure, late = closure_with_late(request, program.destination, tree, symbols)
     proof = prove(closure, symbols) if not closure.missing else None
     return Resolved(closure, tree.base.name, notes, proof, late)
 
@@ -169,6 +169,19 @@ def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
     if not names:
         return f"it needs musl for {info.target}: --base with a directory or tarball of a musl distribution"
     return f"it needs musl: --base {names[0]}" + (f" (also {', '.join(names[1:])})" if names[1:] else "")
+
+
+def symbols_for(programs: Sequence[Program]) -> SymbolsOf:
+    """What reads the symbols of the programs' objects, each file's once; static programs have none to be read."""
+    if all(program.info.interpreter is None for program in programs):
+        return _unread
+    from minpack.ld.symbolcache import SymbolCache  # noqa: PLC0415 - for dynamic programs alone
+
+    return SymbolCache()
+
+
+def _unread(loaded: LoadedObject) -> Symbols:
+    raise AssertionError(f"internal error: the symbols of {loaded.path} are wanted")
 
 
 def closures_of(

@@ -144,7 +144,7 @@ def test_an_input_that_vanishes_leaves_nothing(request_: Request, tmp_path: Path
     (tmp_path / "second").write_bytes(static_program(1))
     request = request_._replace(programs=(*request_.programs, str(tmp_path / "second")), single_layer=True)
 
-    def vanish(_task: str, _done: int, _total: int | None) -> None:
+    def vanish(task: str, done: int, total: int | None) -> None:
         (tmp_path / "second").unlink(missing_ok=True)
 
     with pytest.raises(InputError, match="second': no such file"):

@@ -51,6 +51,6 @@ def test_more_never_looks_like_less(first: int, second: int) -> None:
 
     def value(size: int) -> float:
         number, unit = human(size).split(" ")
-        return float(number) * 1000 ** UNITS.index(unit)
+        return float(number) * float(1000 ** UNITS.index(unit))
 
     assert value(min(first, second)) <= value(max(first, second))

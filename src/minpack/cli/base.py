@@ -7,11 +7,9 @@ from typing import Any
 import click
 
 from minpack.base.open import BaseOptions, is_name, open_base
-from minpack.cli.delivering import OutputSettings, delivery_of
+from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
-    compression_of,
-    delivery_options,
     output_options,
     parsed,
     platform_option,

@@ -1,20 +1,57 @@
-"""From the output options to a `Delivery`, and which of them cannot be meant together."""
+"""The options about the result, from them to a `Delivery`, and which of them cannot be meant together."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import click
+
+from minpack.cli.options import Choice, applied, filled, parsed
 from minpack.cli.settings import engine_environment, temporary_directory
 from minpack.cli.terminal import binary_stdout, stdout_is_closed
 from minpack.deliver import Delivery, Format
 from minpack.errors import OutputError, UsageError
-
-if TYPE_CHECKING:
-    from minpack.oci.reference import Reference
+from minpack.oci.compress import Compression
+from minpack.oci.reference import Reference, parse_reference
 
 _ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
+
+
+delivery_options = applied(
+    click.option(
+        "-t",
+        "--tag",
+        "tags",
+        multiple=True,
+        metavar="NAME",
+        callback=parsed(parse_reference),
+        help="The image's name, as me/myapp:1.0; repeatable. Default: the first program's, with :latest.",
+    ),
+    click.option(
+        "-o", "--output", metavar="PATH", callback=filled, help="The file or directory to write; - for stdout."
+    ),
+    click.option(
+        "--format",
+        "format_",
+        type=Choice([str(f) for f in Format]),
+        default="archive",
+        show_default=True,
+        help="archive loads into every engine; oci is a layout directory; rootfs a directory; tar the bare tree.",
+    ),
+    click.option("--load", is_flag=True, help="Load into the engine; without -o nothing is written."),
+    click.option("--force", is_flag=True, help="Replace a directory that is not empty."),
+    click.option(
+        "--created", metavar="SECONDS", help="Time stamp of image and files. Default: SOURCE_DATE_EPOCH, else 0."
+    ),
+    click.option(
+        "--compress",
+        type=Choice(["none", "balanced", "small"]),
+        help="How hard layers are compressed. Default: balanced; none with --load alone.",
+    ),
+    click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
+)
 
 
 class OutputSettings(NamedTuple):
@@ -62,3 +99,17 @@ def _check_stdout(settings: OutputSettings) -> None:
         raise OutputError("-", "stdout is closed", "name a file with -o PATH")
     if os.isatty(sys.stdout.fileno()):
         raise UsageError("-o", "-", "stdout is a terminal", "redirect it to a file or a program")
+
+
+def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compression:
+    """The compression that --compress and --zstd mean together.
+
+    :raises UsageError: they contradict each other.
+    """
+    if zstd and level == "none":
+        raise UsageError("--zstd", "", "--compress none compresses nothing", "leave one out")
+    if zstd:
+        return Compression.ZSTD_SMALL if level == "small" else Compression.ZSTD
+    if level is None and load_only:
+        return Compression.NONE
+    return Compression(level or "balanced")

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from minpack.deliver import Format
 from minpack.errors import UsageError
-from minpack.oci.compress import Compression
-from minpack.oci.reference import parse_reference
 from minpack.request import Check, parse_sha512
 from minpack.target import parse_platform
 
@@ -107,40 +104,6 @@ store_options = applied(
     click.option("--no-cache", is_flag=True, help="Keep nothing, and use nothing that was kept."),
 )
 
-delivery_options = applied(
-    click.option(
-        "-t",
-        "--tag",
-        "tags",
-        multiple=True,
-        metavar="NAME",
-        callback=parsed(parse_reference),
-        help="The image's name, as me/myapp:1.0; repeatable. Default: the first program's, with :latest.",
-    ),
-    click.option(
-        "-o", "--output", metavar="PATH", callback=filled, help="The file or directory to write; - for stdout."
-    ),
-    click.option(
-        "--format",
-        "format_",
-        type=Choice([str(f) for f in Format]),
-        default="archive",
-        show_default=True,
-        help="archive loads into every engine; oci is a layout directory; rootfs a directory; tar the bare tree.",
-    ),
-    click.option("--load", is_flag=True, help="Load into the engine; without -o nothing is written."),
-    click.option("--force", is_flag=True, help="Replace a directory that is not empty."),
-    click.option(
-        "--created", metavar="SECONDS", help="Time stamp of image and files. Default: SOURCE_DATE_EPOCH, else 0."
-    ),
-    click.option(
-        "--compress",
-        type=Choice(["none", "balanced", "small"]),
-        help="How hard layers are compressed. Default: balanced; none with --load alone.",
-    ),
-    click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
-)
-
 
 def check_option(default: Check) -> Callable[[Function], Function]:
     """--check, which `pack` has on and `tree` off."""
@@ -151,17 +114,3 @@ def check_option(default: Check) -> Callable[[Function], Function]:
         show_default=True,
         help="load: prove that the program starts, every symbol looked up as the loader would; none: do not.",
     )
-
-
-def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compression:
-    """The compression that --compress and --zstd mean together.
-
-    :raises UsageError: they contradict each other.
-    """
-    if zstd and level == "none":
-        raise UsageError("--zstd", "", "--compress none compresses nothing", "leave one out")
-    if zstd:
-        return Compression.ZSTD_SMALL if level == "small" else Compression.ZSTD
-    if level is None and load_only:
-        return Compression.NONE
-    return Compression(level or "balanced")

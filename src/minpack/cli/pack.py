@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.delivering import OutputSettings, delivery_of
+from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
 from minpack.cli.options import (
     base_option,
     check_option,
-    compression_of,
-    delivery_options,
     filled,
     output_options,
     parsed,

@@ -9,8 +9,6 @@ from minpack.elf.info import ElfKind
 from minpack.errors import LibcMismatchError, NotElfError, NotInBaseError, NotProgramError
 from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc, LoadedObject
 from minpack.ld.constants import MAX_LOADER, glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
-from minpack.ld.glibc import GlibcLoader
-from minpack.ld.musl import MuslLoader
 from minpack.ld.opening import Opener
 from minpack.rootfs.entry import Kind
 
@@ -57,11 +55,15 @@ def resolve_closure(
     data = read_all(interpreter.entry.content, MAX_LOADER)
     libc = _libc_in(data, main, interpreter, walker.base.name)
     if libc is Libc.MUSL:
+        from minpack.ld.musl import MuslLoader  # noqa: PLC0415 - one of the two at most is needed
+
         musl = MuslLoader(opener, main, interpreter, musl_constants(data, interpreter_path), environment).run()
         started = musl.objects
         musl.run_late(late)
         found = (musl.objects, tuple(musl.edges), tuple(musl.missing), tuple(musl.aliases), tuple(musl.settings))
         return Closure(main, libc, interpreter, *found, late=_added(started, musl.objects))
+    from minpack.ld.glibc import GlibcLoader  # noqa: PLC0415 - as above
+
     constants = glibc_constants(data, main.info.target)
     glibc = GlibcLoader(opener, main, interpreter, constants, environment).run()
     started = glibc.objects
