@@ -32,7 +32,17 @@ DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_STRSZ, DT_REL, DT_RELSZ, DT_PLTREL, DT_JMPRE
 DT_GNU_HASH, DT_VERSYM, DT_VERDEF, DT_VERNEED = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFE
 GLOBAL_FUNC, WEAK_FUNC, LOCAL_SECTION = 0x12, 0x22, 0x03
 #: By machine: a relocation that names a symbol, and the one for calls.
-TYPES = {62: (6, 7), 3: (6, 7), 183: (1025, 1026), 40: (21, 22), 22: (10, 11), 243: (2, 5), 8: (3, 127), 258: (2, 5), 21: (38, 21)}
+TYPES = {
+    62: (6, 7),
+    3: (6, 7),
+    183: (1025, 1026),
+    40: (21, 22),
+    22: (10, 11),
+    243: (2, 5),
+    8: (3, 127),
+    258: (2, 5),
+    21: (38, 21),
+}
 
 
 class Symbol(NamedTuple):
