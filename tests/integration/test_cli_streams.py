@@ -134,7 +134,7 @@ def test_stdout_that_is_closed_takes_no_image(place: Path) -> None:
 def test_stdout_that_is_full(place: Path) -> None:
     """Results that cannot be written are a failure, whether text, a document or an image."""
     case = row("stdout that is full")
-    for arguments in ("base list", "./app --dry-run", "./app --dry-run --json", "--help"):
+    for arguments in ("base list", "./app --dry-run", "./app --dry-run --json", "--help", "--version"):
         ran = in_shell('"$@" >/dev/full', *arguments.split(), cwd=place)
         assert_refused(ran, case.code, case.message, case.hint)
     case = row("-o - to what is full")

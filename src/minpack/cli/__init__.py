@@ -12,8 +12,12 @@ def main() -> None:
         # Answered before click is imported: scripts ask for it often.
         from minpack._version import __version__  # noqa: PLC0415
 
-        print(f"minpack {__version__}")
-        sys.exit(0)
+        try:
+            print(f"minpack {__version__}", flush=True)
+            sys.exit(0)
+        except OSError:
+            # As for every other output that cannot be written.
+            pass
     try:
         _speak_utf8()
         from minpack.cli.run import run  # noqa: PLC0415
@@ -27,7 +31,7 @@ def main() -> None:
 
 def _speak_utf8() -> None:
     """Start again in UTF-8 mode where the locale has another encoding: names are bytes, whatever the locale says."""
-    if sys.getfilesystemencoding() == "utf-8" or sys.flags.utf8_mode:
+    if sys.getfilesystemencoding() == "utf-8" or sys.flags.utf8_mode or not sys.executable:
         return
     import os  # noqa: PLC0415
 

@@ -105,7 +105,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     from minpack.base_image import BaseImageRequest, pack_base  # noqa: PLC0415
 
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
-    name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0] or "base"
+    name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
     settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
     request = BaseImageRequest(
         base,

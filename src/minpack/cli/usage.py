@@ -33,7 +33,7 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
         reason = "it needs a value" if "requires" in error.message else "it takes no value"
         return UsageError(error.option_name, "", reason, hint)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        name = error.param.make_metavar(error.ctx) if error.ctx is not None else error.param.human_readable_name
+        name = error.param.metavar or error.param.human_readable_name
         return UsageError(command, "", f"{name} is missing", hint, verb="run")
     text = error.message.rstrip(".")
     reason = text[:1].lower() + text[1:]

@@ -1,0 +1,81 @@
+"""Which command is meant, and what click's errors become."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from minpack.cli.app import COMMANDS, app, with_command
+from minpack.cli.usage import suggestion, usage_error
+from minpack.errors import BaseError, InputError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", ""),
+        ("./app", "pack ./app"),
+        ("--base x ./app", "pack --base x ./app"),
+        ("-o - ./app", "pack -o - ./app"),
+        ("-- ./app", "pack -- ./app"),
+        ("tree ./app", "tree ./app"),
+        ("./tree", "pack ./tree"),
+        ("--help", "--help"),
+        ("-h", "-h"),
+        ("--version", "--version"),
+        ("help", "--help"),
+        ("help tree", "tree --help"),
+        ("help base info", "base info --help"),
+        ("help ./app", "pack help ./app"),
+        ("./help", "pack ./help"),
+    ],
+)
+def test_which_command_is_meant(arguments: str, expected: str) -> None:
+    """The first word decides, and what is no command belongs to `pack`."""
+    assert with_command(arguments.split()) == expected.split()
+
+
+def test_every_command_is_there() -> None:
+    """Each can be imported, and is called as it is listed."""
+    context = click.Context(app)
+    for name in COMMANDS:
+        command = app.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+    assert app.get_command(context, "nonsense") is None
+
+
+def error_of(*arguments: str) -> str:
+    """The text that a usage error of these arguments becomes."""
+    with pytest.raises(click.UsageError) as caught, app.make_context("minpack", list(arguments)) as context:
+        app.invoke(context)
+    return usage_error(caught.value, arguments[0]).message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("pack", "--nonsense"), "cannot use --nonsense: there is no such option"),
+        (("tree", "x", "-o", "y"), "cannot use -o: there is no such option"),
+        (("pack", "x", "--tag"), "cannot use --tag: it needs a value"),
+        (("pack", "x", "--force=1"), "cannot use --force: it takes no value"),
+        (("inspect",), "cannot run minpack inspect: APP... is missing"),
+        (("completion",), "cannot run minpack completion: SHELL is missing"),
+        (("base", "info", "a", "b"), "cannot run minpack base info: got unexpected extra argument (b)"),
+    ],
+)
+def test_usage_errors(arguments: tuple[str, ...], message: str) -> None:
+    """Each has the form of all errors, and names the option or the command."""
+    assert error_of(*arguments) == message
+
+
+def test_suggestions() -> None:
+    """A first word that is no file, has no slash and is like a command gets that command in the hint."""
+    missing = InputError("inspct", "no such file or directory", hint="check the path")
+    assert suggestion(missing, ["inspct", "./app"]) == "check the path; did you mean minpack inspect?"
+    assert suggestion(missing, ["./app", "inspct"]) == "check the path"
+    assert suggestion(InputError("server", "no", hint="h"), ["server"]) == "h"
+    assert suggestion(InputError("./tre", "no", hint="h"), ["./tre"]) == "h"
+    assert suggestion(InputError("tre", "no"), ["tre"]) == "did you mean minpack tree?"
+    assert suggestion(BaseError("tre", "no", "h"), ["tre"]) == "h"
+    assert suggestion(missing, []) == "check the path"

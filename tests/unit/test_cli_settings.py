@@ -1,0 +1,112 @@
+"""What commands take from the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from minpack.cli.settings import (
+    StoreSettings,
+    created,
+    engine_environment,
+    proxies,
+    store_directory,
+    temporary_directory,
+)
+from minpack.errors import UsageError
+from minpack.request import MAX_CREATED
+
+NONE = StoreSettings(offline=False, mirror="", cache_dir=None, no_cache=False)
+
+
+@pytest.fixture(autouse=True)
+def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable that counts is set."""
+    for name in ("XDG_CACHE_HOME", "HOME", "TMPDIR", "SOURCE_DATE_EPOCH", "DOCKER_HOST"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"XDG_CACHE_HOME": "/c", "HOME": "/h"}, "/c/minpack/v1"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "/h"}, "/h/.cache/minpack/v1"),
+        ({"XDG_CACHE_HOME": "", "HOME": "/h"}, "/h/.cache/minpack/v1"),
+        ({"HOME": "/h"}, "/h/.cache/minpack/v1"),
+        ({"HOME": "relative"}, None),
+        ({"HOME": ""}, None),
+        ({}, None),
+    ],
+)
+def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str | None) -> None:
+    """In the user's cache; relative paths in its variables are not heeded, and without a home there is none."""
+    monkeypatch.setattr("sys.platform", "linux")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert store_directory(NONE) == expected
+    assert store_directory(NONE._replace(cache_dir="mine")) == "mine/minpack/v1"
+    assert store_directory(NONE._replace(cache_dir="mine", no_cache=True)) is None
+
+
+def test_where_the_store_is_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Apple has caches."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setenv("HOME", "/Users/me")
+    assert store_directory(NONE) == "/Users/me/Library/Caches/minpack/v1"
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "expected"),
+    [
+        (None, None, 0),
+        (None, "", 0),
+        (None, "17", 17),
+        ("5", "17", 5),
+        ("0", "17", 0),
+        (str(MAX_CREATED), None, MAX_CREATED),
+    ],
+)
+def test_time_stamps(monkeypatch: pytest.MonkeyPatch, option: str | None, variable: str | None, expected: int) -> None:
+    """--created, else SOURCE_DATE_EPOCH, else 1970."""
+    if variable is not None:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", variable)
+    assert created(option) == expected
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "today", "²", " 1", str(MAX_CREATED + 1), "9" * 5000])
+def test_what_is_no_time_stamp(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The message names the option or the variable."""
+    with pytest.raises(UsageError, match="--created"):
+        created(text)
+    if text:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+        with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
+            created(None)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, {}),
+        ({"https_proxy": "a", "HTTPS_PROXY": "b"}, {"https": "a"}),
+        ({"HTTPS_PROXY": "b", "HTTP_PROXY": "c"}, {"https": "b"}),
+        ({"all_proxy": "d", "http_proxy": "e"}, {"http": "e", "https": "d", "no_proxy": ""}),
+        ({"NO_PROXY": "x,y", "https_proxy": "a"}, {"https": "a", "no_proxy": "x,y"}),
+    ],
+)
+def test_proxies(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: dict[str, str]) -> None:
+    """The lower-case names win, and HTTP_PROXY is not heeded: a web server sets it from a request (httpoxy)."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert proxies() == expected
+
+
+def test_other_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TMPDIR counts unless it is empty, and all of Docker's variables."""
+    assert temporary_directory() == "/tmp"
+    monkeypatch.setenv("TMPDIR", "")
+    assert temporary_directory() == "/tmp"
+    monkeypatch.setenv("TMPDIR", "/var/tmp")
+    assert temporary_directory() == "/var/tmp"
+    monkeypatch.setenv("DOCKER_HOST", "tcp://host")
+    assert engine_environment()["DOCKER_HOST"] == "tcp://host"
+    assert "TMPDIR" not in engine_environment()

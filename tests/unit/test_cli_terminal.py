@@ -1,0 +1,124 @@
+"""What is printed: nothing that a terminal would obey, and errors where it cannot be."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.cli import terminal
+from minpack.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain größe 日本", "plain größe 日本"),
+        ("a\tb", "a\tb"),
+        ("a\nb\rc", r"a\x0ab\x0dc"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("\x9b31m\x7f", r"\x9b31m\x7f"),
+        ("caf\udce9", r"caf\xe9"),
+    ],
+)
+def test_what_terminals_would_obey_is_escaped(capsys: pytest.CaptureFixture[str], text: str, shown: str) -> None:
+    """Control characters and bytes that are no UTF-8 are shown as escapes, everything else as it is."""
+    terminal.print_lines([text])
+    assert capsys.readouterr().out == shown + "\n"
+
+
+def test_where_things_go(capsys: pytest.CaptureFixture[str]) -> None:
+    """Results go to stdout, notes and errors to stderr, each line of an error as one."""
+    terminal.print_lines(["result"])
+    terminal.print_notes(["known"], quiet=False)
+    terminal.print_notes(["unheard"], quiet=True)
+    terminal.print_error("cannot do it: why\n  more", "that")
+    captured = capsys.readouterr()
+    assert captured.out == "result\n"
+    assert captured.err == "note: known\nminpack: cannot do it: why\n  more\nhint: that\n"
+
+
+def test_documents_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    """A document can be printed on any terminal, and parsed again."""
+    terminal.print_json({"name": "größe\udce9\n"})
+    assert capsys.readouterr().out == '{\n  "name": "gr\\u00f6\\u00dfe\\udce9\\n"\n}\n'
+
+
+class Broken(io.StringIO):
+    """Fails as told."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _text: str) -> int:
+        raise self.error
+
+    def flush(self) -> None:
+        raise self.error
+
+
+def test_what_cannot_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is an error of stdout's, a broken pipe stays one."""
+    calls: tuple[Callable[[], None], ...] = (lambda: terminal.print_lines(["x"]), terminal.flush)
+    monkeypatch.setattr(sys, "stdout", Broken(OSError(28, "No space left on device")))
+    for call in calls:
+        with pytest.raises(OutputError, match="cannot write 'stdout': no space left on device"):
+            call()
+    monkeypatch.setattr(sys, "stdout", Broken(BrokenPipeError()))
+    for call in calls:
+        with pytest.raises(BrokenPipeError):
+            call()
+
+
+def test_errors_are_printed_if_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error about an error helps nobody."""
+    monkeypatch.setattr(sys, "stderr", Broken(OSError(28, "No space left on device")))
+    terminal.print_error("cannot do it: why", None)
+    monkeypatch.setattr(sys, "stderr", Broken(BrokenPipeError()))
+    terminal.print_error("cannot do it: why", None)
+
+
+def test_closed_streams_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without stderr, `print` would use stdout instead."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    terminal.ready_streams()
+    assert terminal.stdout_is_closed()
+    for stream in (sys.stdout, sys.stderr):
+        assert stream.write("x") == 1
+        stream.close()
+
+
+def test_bars_wait_for_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is imported or drawn before work has taken a while, nor ever where nobody watches."""
+    monkeypatch.setattr(terminal, "_bars", lambda: pytest.fail("bars were drawn"))
+    monkeypatch.setattr(terminal, "PATIENCE", 3600)
+    with terminal.Drawing() as progress:
+        for done in range(1000):
+            progress("packing", done, 1000)
+    assert isinstance(terminal.drawing(quiet=True), terminal.Silence)
+    with terminal.drawing(quiet=False) as progress:
+        progress("packing", 1, None)
+
+
+def test_bars_show_each_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it draws, each task has a bar with how far it is; a total may come late."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    out = io.StringIO()
+    monkeypatch.setattr(terminal, "PATIENCE", 0)
+    monkeypatch.setattr(terminal, "_bars", lambda: Progress(console=Console(file=out, force_terminal=True)))
+    with terminal.Drawing() as progress:
+        progress("packing program", 5, None)
+        progress("packing program", 10, 10)
+        progress("loading into the engine", 1, 2)
+    assert "packing program" in out.getvalue()
+    assert "100%" in out.getvalue()
+    assert "50%" in out.getvalue()
