@@ -11,7 +11,9 @@ import pytest
 from minpack.base.entries import base_of
 from minpack.base.open import BaseOptions
 from minpack.base.walk import Walker
-from minpack.ld.cache import CacheEntry
+from minpack.content import BytesContent
+from minpack.elf.read import read_elf
+from minpack.ld.cache import CacheEntry, build_cache
 from minpack.ld.closure import Closure, Environment
 from minpack.ld.resolve import resolve_closure
 from minpack.paths import RootPath, normal
@@ -172,6 +174,17 @@ def test_without_its_cache(tmp_path: Path) -> None:
     assert listing(resolve("/srv/app", root)).missing == names
     if Made(tmp_path / "other", GLIBC).base.asks:
         assert ask_glibc("/srv/app", root=root).missing == names
+
+
+def test_other_names_in_the_cache(tmp_path: Path) -> None:
+    """A second name by which the cache leads to a file that is loaded is in the new cache too."""
+    made = Made(tmp_path, GLIBC)
+    made.base.put("opt/libmpka.so.1", library())
+    made.base.hard_link("opt/libmpkb.so.1", "opt/libmpka.so.1")
+    entries = [CacheEntry(name, f"/opt/{name}") for name in ("libmpka.so.1", "libmpkb.so.1", "libmpkc.so.1")]
+    made.base.put("etc/ld.so.cache", build_cache(entries, read_elf(BytesContent(library())).target))
+    assert made.pack("libmpka.so.1", "libmpkb.so.1").missing == ()
+    assert made.plan.closures[0].cached == tuple(entries[:2])
 
 
 @pytest.mark.tool

@@ -48,6 +48,15 @@ def test_even_an_empty_runpath_hides_them(tmp_path: Path) -> None:
     assert [missing.name for missing in tree.closure().missing] == ["libmpkb.so"]
 
 
+def test_a_hidden_rpath_is_not_handed_down(tmp_path: Path) -> None:
+    """Of an object with both, nothing is inherited: its rpath is as if it were not there."""
+    tree = Tree(tmp_path)
+    tree.app("libmpka.so", rpath=tree.at("lib"), runpath=tree.at("lib"))
+    tree.put("lib/libmpka.so", library(needed=("libmpkb.so",)))
+    tree.put("lib/libmpkb.so", library())
+    assert [missing.name for missing in tree.closure().missing] == ["libmpkb.so"]
+
+
 def test_a_runpath_between_does_not_stop_the_chain(tmp_path: Path) -> None:
     """An object without a runpath inherits the rpath of those above one that has a runpath."""
     tree = Tree(tmp_path)

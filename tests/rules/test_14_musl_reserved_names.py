@@ -49,3 +49,15 @@ def test_the_loader_is_listed_where_it_is_first_named(tmp_path: Path) -> None:
     tree.put("lib/libmpkb.so", library())
     names = [o.path.rpartition("/")[2] for o in tree.closure().objects]
     assert names == ["app", "libmpka.so", MUSL.rpartition("/")[2], "libmpkb.so"]
+
+
+def test_the_loaders_own_file(tmp_path: Path) -> None:
+    """Found by a search, the loader's file is the C library it is: it is not loaded a second time."""
+    tree = Tree(tmp_path, MUSL, rooted=True)
+    name = MUSL.rpartition("/")[2]
+    tree.app(name, "libmpka.so", runpath="/opt")
+    tree.put("opt/libmpka.so", library())
+    tree.link(f"opt/{name}", MUSL)
+    closure = tree.closure()
+    assert [o.path for o in closure.objects] == ["/bin/app", MUSL, "/opt/libmpka.so"]
+    assert [alias.path for alias in closure.aliases] == [f"/opt/{name}"]

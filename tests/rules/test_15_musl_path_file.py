@@ -66,6 +66,13 @@ def test_a_directory_in_its_place(tmp_path: Path) -> None:
         assert list(tree.ask().missing) == names
 
 
+def test_no_way_to_it(tmp_path: Path) -> None:
+    """Where it cannot even be looked for, as its directory is none, the path is empty."""
+    tree = rooted(tmp_path)
+    tree.put("etc", b"no directory")
+    assert [missing.name for missing in tree.closure().missing] == ["libmpka.so", "libmpkb.so"]
+
+
 def test_prefix(tmp_path: Path) -> None:
     """The file is looked for beside the loader's own directory: what lies two parts above it, as text."""
     tree = Tree(tmp_path, MUSL, rooted=True)

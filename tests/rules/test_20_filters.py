@@ -47,6 +47,17 @@ def test_order(tmp_path: Path, filters: tuple[str, ...], auxiliaries: tuple[str,
     assert order(filtered(tmp_path, GLIBC, filters=filters, auxiliaries=auxiliaries)) == expected
 
 
+@pytest.mark.parametrize(
+    ("filter_", "needed", "expected"),
+    [("libmpkc.so", ("libmpkc.so", "libmpka.so"), "cad"), ("libmpka.so", ("libmpka.so", "libmpkc.so"), "acd")],
+)
+def test_what_is_listed_before_stays(tmp_path: Path, filter_: str, needed: tuple[str, ...], expected: str) -> None:
+    """A filter that is listed in front of its object already, or is the object itself, is not moved."""
+    tree = filtered(tmp_path, GLIBC, filters=(filter_,))
+    tree.app(*needed, rpath=tree.at("lib"))
+    assert order(tree) == expected
+
+
 def test_missing_filter(tmp_path: Path) -> None:
     """A filter that is not there is missing; an auxiliary one is not needed."""
     tree = filtered(tmp_path, GLIBC, filters=("libmpknone.so",))

@@ -262,7 +262,7 @@ class MuslLoader:
         known = self._same_file(entry)
         if known is not None:
             # A search that finds what was loaded by its path lets it answer to its file name from now on.
-            if path != name and not known.short_name:
+            if path != name:
                 self._shorten(known)
             self.aliases.append(Opened(name, path, entry, walk.trail, requester))
             return FoundBy.LOADED, known
