@@ -1,0 +1,119 @@
+"""What fuzzing begins with: small true files of every kind, made by code, and this machine's smallest libraries."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+from minpack.ld.cache import CacheEntry, build_cache
+from minpack.target import Target
+from support import tarmaker
+from support.elfmaker import GLIBC, MACHINES, MUSL, library, make_elf, program, static_program, upx_program
+from support.symbolmaker import TYPES, Need, Symbol, Version, linked_elf
+
+#: Libraries of this machine that are no longer than this are seeds, cut behind what is loaded.
+SMALL, MOST = 15000, 6
+DIRECTORIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")
+OLD_CACHE = b"ld.so-1.7.0\0" + (1).to_bytes(4, "little") + bytes(12) + bytes(4)
+
+
+def linked(machine: str, style: str, interpreter: str | None = None) -> bytes:
+    """A file that has every table."""
+    plain, jump = TYPES[MACHINES[machine].number]
+    return linked_elf(
+        [
+            Symbol("ext", 0, value=0, version=2),
+            Symbol("open64", 0, value=0),
+            Symbol("f"),
+            Symbol("g", version=0x8004),
+            Symbol("g", version=3),
+        ],
+        machine=machine,
+        style=style,
+        relocations=[("ext", plain), ("g", plain), ("open64", plain), ("", plain)],
+        jumps=[("ext", jump)],
+        needs=[Need("l.so", "V_1.1", 2), Need("l.so", "V_2", 5)],
+        versions=[Version("l.so", 1, 1), Version("V_1.1", 3), Version("V_1.2", 4)],
+        soname="l.so",
+        needed=["l.so"],
+        interpreter=interpreter,
+        tags={0x70000011: 6, 0x70000013: 1} if machine.startswith("mips") else {},
+    ).data
+
+
+def note(type_: int, data: bytes, owner: bytes = b"GNU\0") -> bytes:
+    """A note of a 64-bit little-endian file."""
+    head = len(owner).to_bytes(4, "little") + len(data).to_bytes(4, "little") + type_.to_bytes(4, "little")
+    return head + owner + bytes(-len(owner) % 4) + data + bytes(-len(data) % 4)
+
+
+NOTES = (
+    note(1, bytes(4) + (3).to_bytes(4, "little") + bytes(8))
+    + note(3, bytes(range(20)))
+    + note(5, (0xC0008002).to_bytes(4, "little") + (4).to_bytes(4, "little") + (3).to_bytes(4, "little") + bytes(4))
+    + note(0x407C0C0A, b'[{"soname":["libz.so.1"],"feature":"z","priority":"suggested"}]\0', b"FDO\0")
+)
+
+
+def small_libraries() -> list[bytes]:
+    """The smallest libraries of this machine."""
+    found: dict[Path, int] = {}
+    for directory in DIRECTORIES:
+        for path in Path(directory).glob("*.so*") if os.path.isdir(directory) else ():
+            size = path.stat().st_size if path.is_file() else SMALL + 1
+            if 1000 < size <= SMALL:
+                found[path.resolve()] = size
+    smallest = sorted(found, key=lambda path: (found[path], str(path)))[:MOST]
+    return [data for path in smallest if (data := path.read_bytes()).startswith(b"\x7fELF")]
+
+
+def elf_seeds() -> list[bytes]:
+    """ELF files of all kinds."""
+    made = [linked(machine, "gnu") for machine in ("x86_64", "x86", "s390x", "mips64el")]
+    made += [linked(machine, "sysv") for machine in ("aarch64", "s390x", "mips")]
+    made += [linked("mipsel", "xhash"), linked("x86_64", "gnu", GLIBC), linked("x86_64", "gnu", MUSL)]
+    made += [program(("liba.so", "libb.so"), rpath="$ORIGIN", soname="app"), library("liba.so", machine="s390x")]
+    made += [static_program(overlay=b"overlay"), static_program(machine="armhf", pie=True), upx_program()]
+    made += [make_elf(interpreter="/lib/ld.so", note=NOTES, filters=("f.so",), auxiliaries=("a.so",))]
+    return made + small_libraries()
+
+
+def cache_seeds() -> list[bytes]:
+    """Caches of several targets, and one behind an old one."""
+    rows = [CacheEntry(f"lib{n}.so.{n}", f"/usr/lib/lib{n}.so.{n}") for n in range(4)]
+    made = [build_cache(rows, Target(machine, bits, big, abi)) for machine, bits, big, abi in (
+        (62, 64, False, ""), (22, 64, True, ""), (40, 32, False, "hard"))]  # fmt: skip
+    return [*made, OLD_CACHE + made[0]]
+
+
+def tar_seeds() -> list[bytes]:
+    """Tars of every format and kind of member, one of them compressed."""
+    tree = [tarmaker.directory("etc/"), tarmaker.member("etc/a", b"text"), tarmaker.symlink("etc/b", "../etc/a")]
+    made = [
+        tarmaker.archive(*tree, tarmaker.hard_link("etc/c", "etc/a"), tarmaker.header("dev", kind=b"3")),
+        tarmaker.archive(tarmaker.member("./etc/a", b"x" * 600, magic=tarmaker.GNU), tarmaker.symlink("e", "/etc")),
+        tarmaker.archive(tarmaker.long_name("d/" * 60 + "f"), tarmaker.member("f", b"long")),
+        tarmaker.archive(tarmaker.long_name("t" * 120, b"K"), tarmaker.symlink("l", "t")),
+        tarmaker.archive(tarmaker.pax(tarmaker.records(path="p" * 150, uid="7")), tarmaker.member("p", b"data")),
+        tarmaker.archive(tarmaker.pax(tarmaker.records(gid="5"), b"g"), tarmaker.member("g", b"abc")),
+        tarmaker.archive(tarmaker.pax(tarmaker.records(size="3")), tarmaker.member("s", b"abc")),
+        tarmaker.archive(tarmaker.member("v7", b"old", magic=tarmaker.V7), tarmaker.symlink("loop", "loop")),
+    ]  # fmt: skip
+    return [*made, gzip.compress(made[0], mtime=0)]
+
+
+def bind_seeds() -> list[bytes]:
+    """Programs of both C libraries with a library."""
+    seeds = []
+    for interpreter in (GLIBC, MUSL):
+        for style in ("gnu", "sysv"):
+            app = linked("x86_64", style, interpreter)
+            seeds.append(len(app).to_bytes(2, "little") + app + linked("x86_64", style))
+    return seeds
+
+
+def seeds_of(target: str) -> list[bytes]:
+    """The seeds of a target by its name."""
+    makers = {"cache": cache_seeds, "tar": tar_seeds, "bind": bind_seeds}
+    return makers.get(target, elf_seeds)()

@@ -1,0 +1,162 @@
+"""What is fuzzed: functions of bytes that may raise MinpackError and nothing else."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.base.entries import base_of
+from minpack.base.tarball import open_tarball
+from minpack.base.walk import Walker
+from minpack.content import BytesContent, read_all
+from minpack.elf.notes import parse_dlopen, read_notes
+from minpack.elf.read import read_elf
+from minpack.elf.strings import find_strings
+from minpack.elf.symbols import read_symbols
+from minpack.errors import MinpackError
+from minpack.ld.bind import prove
+from minpack.ld.cache import build_cache, parse_cache
+from minpack.ld.demands import demands
+from minpack.ld.dlopen import find_late
+from minpack.ld.resolve import resolve_closure
+from minpack.ld.symbolcache import SymbolCache
+from minpack.ld.verdict import latent_note, reasons
+from minpack.paths import normal
+from minpack.rootfs.entry import Kind, file
+from minpack.tar.header import BLOCK, number, padded
+from minpack.target import Target
+from support.elfmaker import GLIBC, MUSL, make_elf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from minpack.content import Content
+    from minpack.rootfs.entry import Entry
+
+TARGETS_OF_CACHES = (Target(62, 64, False, ""), Target(22, 64, True, ""), Target(40, 32, False, "hard"))
+#: A file of each loader, as far as minpack tells them apart.
+LOADERS = {
+    GLIBC: make_elf(soname="ld-linux-x86-64.so.2", overlay=b"\0GLIBC_PRIVATE\0/lib/\0/usr/lib/\0"),
+    MUSL: make_elf(soname="libc.so", overlay=b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/lib\0"),
+}
+LIBRARY = "/lib/l.so"
+#: What is read of any one file.
+MOST = 1 << 20
+
+
+def elf(data: bytes) -> None:
+    """One ELF file: what it says of itself."""
+    info = read_elf(BytesContent(data))
+    assert info.size == len(data)
+    assert info.end >= 0
+    assert info.target.name
+    assert isinstance(info.kind.is_program, bool)
+
+
+def symbols(data: bytes) -> None:
+    """One ELF file: its symbols, all of them looked up."""
+    found = read_symbols(BytesContent(data))
+    for name in found.names:
+        assert found.definitions(name)
+    assert not found.definitions(b"\0")
+
+
+def notes(data: bytes) -> None:
+    """One ELF file: its notes and its strings."""
+    content = BytesContent(data)
+    with suppress(MinpackError):
+        info = read_elf(content)
+        read_notes(content, info)
+        find_strings(content, info, b"lib", rb"lib\w+\.so(\.\d+)*")
+    parse_dlopen(data)
+
+
+def cache(data: bytes) -> None:
+    """A cache of libraries, as loaders of several targets read it; and what is written of it."""
+    for target in TARGETS_OF_CACHES:
+        found = parse_cache(data, target)
+        assert found.find("libc.so.6") != ""
+        found.find(data[:300].decode("utf-8", "surrogateescape"))
+        assert isinstance(build_cache((), target), bytes)
+
+
+def tar(data: bytes) -> None:
+    """A tarball, each header's sum made right, opened as a base: every entry is walked to and read."""
+    memory = os.memfd_create("tar")
+    with os.fdopen(memory, "w+b", closefd=True) as opened:
+        opened.write(with_sums(data))
+        opened.flush()
+        with open_tarball(opened, "fuzz.tar") as base:
+            walker = Walker(base)
+            for entry in entries(walker):
+                walker.walk(entry.path)
+                if entry.kind is Kind.SYMLINK:
+                    walker.walk(f"{entry.path}/../{entry.link}")
+                if entry.content is not None:
+                    read(entry.content)
+
+
+def bind(data: bytes) -> None:
+    """A program and a library on which all is asked that is asked of a closure.
+
+    The first two bytes give the program's length; the library is the rest.
+    """
+    length = int.from_bytes(data[:2], "little")
+    program, library = data[2 : 2 + length], data[2 + length :]
+    made = [file(normal("/app"), BytesContent(program), 0o755), file(normal(LIBRARY), BytesContent(library), 0o755)]
+    made += [file(normal(path), BytesContent(loader), 0o755) for path, loader in LOADERS.items()]
+    closure = resolve_closure(Walker(base_of("fuzz", made)), "/app")
+    known = SymbolCache()
+    proof = prove(closure, known)
+    assert all(len(line) > 1 for line in reasons(proof))
+    latent_note(proof)
+    demands(closure, known)
+    find_late(closure, known)
+
+
+class Fuzzed(NamedTuple):
+    """A target by its name, and how many bytes it is given at most."""
+
+    run: Callable[[bytes], None]
+    longest: int
+
+
+FUZZED = {
+    "elf": Fuzzed(elf, 16384),
+    "symbols": Fuzzed(symbols, 16384),
+    "notes": Fuzzed(notes, 16384),
+    "cache": Fuzzed(cache, 4096),
+    "tar": Fuzzed(tar, 16384),
+    "bind": Fuzzed(bind, 16384),
+}
+
+
+def with_sums(data: bytes) -> bytes:
+    """A tar whose headers have the right sums, which no mutation would find, and which whoever lies would put in."""
+    out = bytearray(data)
+    at = 0
+    while at + BLOCK <= len(out) and any(out[at : at + BLOCK]) and out[:2] != b"\x1f\x8b":
+        out[at + 148 : at + 156] = b" " * 8
+        out[at + 148 : at + 156] = b"%06o\0 " % sum(out[at : at + BLOCK])
+        size = number(bytes(out[at + 124 : at + 136]))
+        at += BLOCK + padded(size if size is not None else 0)
+    return bytes(out)
+
+
+def entries(walker: Walker) -> Iterator[Entry]:
+    """All entries of a base."""
+    todo = [normal("/")]
+    while todo:
+        here = todo.pop()
+        for name in walker.base.listdir(here):
+            entry = walker.lstat(normal(f"{here}/{name}"))
+            assert entry is not None
+            yield entry
+            if entry.kind is Kind.DIRECTORY:
+                todo.append(entry.path)
+
+
+def read(content: Content) -> None:
+    """Read the bytes of an entry."""
+    assert len(read_all(content, MOST)) == content.size
