@@ -219,6 +219,8 @@ def test_tree_imports_no_output(tmp_path: Path) -> None:
     new = modules_of("tree", "./app", "--base", "scratch", cwd=tmp_path) - baseline(tmp_path)
     assert heavy(new) <= CLICK
     assert not {module for module in new if module.startswith(("minpack.store.download", "minpack.engine", "deflate"))}
+    assert not new & {"minpack.deliver", "minpack.oci.layer", "minpack.plan", "minpack.report.documents", "json"}
+    assert not new & {"minpack.ld.glibc", "minpack.ld.musl", "minpack.elf.symbols"}, "it is a static program"
 
 
 #: click itself, and the standard modules that it imports.

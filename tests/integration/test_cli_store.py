@@ -11,7 +11,7 @@ from support.badfiles import make_bad_files
 from support.command import assert_error_document, assert_refused, minpack
 from support.elfmaker import static_program
 from support.mirror import Mirror
-from support.places import as_nobody, shared_directory
+from support.places import as_nobody, shared_directory, small_disk
 from support.refusals import row
 
 FILE = "alpine-minirootfs-3.20.3-x86_64.tar.gz"
@@ -51,6 +51,18 @@ def test_a_store_that_cannot_be_trusted(place: Path, what: str) -> None:
     assert_error_document(ran, case.kind)
     # What needs no store does not look at it.
     assert minpack("./app", "--dry-run", "--cache-dir", "cache", cwd=place).code == 0
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_no_room_in_the_store(place: Path, mirror: Mirror) -> None:
+    """A download that does not fit is told; --no-cache needs no room."""
+    case = row("no room in the store")
+    with small_disk(place / "full"), mirror:
+        ran = minpack(*NAMED, "--mirror", mirror.url, "--cache-dir", "full", "--json", cwd=place)
+        assert_refused(ran, case.code, case.message, case.hint)
+        assert_error_document(ran, case.kind)
+        assert minpack(*NAMED, "--mirror", mirror.url, "--no-cache", cwd=place).code == 0
 
 
 def test_a_store_that_cannot_be_written(mirror: Mirror) -> None:

@@ -88,6 +88,7 @@ def _tarballs() -> dict[str, bytes]:
         "cut.tar.gz": packed[:-20],
         "corrupt.tar.gz": packed[:-8] + b"\0\0\0\0" + packed[-4:],
         "up.tar": archive(member("../etc/passwd", b"x")),
+        "absolute.tar": archive(member("/etc/passwd", b"x")),
         "absolute-link.tar": archive(directory("a/"), hard_link("a/b", "../../etc/passwd")),
         "twice.tar": archive(member("a", b"1"), directory("a/")),
         "no-target.tar": archive(hard_link("a", "b")),

@@ -77,5 +77,7 @@ def test_suggestions() -> None:
     assert suggestion(InputError("server", "no", hint="h"), ["server"]) == "h"
     assert suggestion(InputError("./tre", "no", hint="h"), ["./tre"]) == "h"
     assert suggestion(InputError("tre", "no"), ["tre"]) == "did you mean minpack tree?"
+    assert suggestion(InputError("tree", "no"), ["-q", "tree", "./app"]) == "did you mean minpack tree?"
+    assert suggestion(InputError("tree", "no", hint="h"), ["./app", "tree"]) == "h"
     assert suggestion(BaseError("tre", "no", "h"), ["tre"]) == "h"
     assert suggestion(missing, []) == "check the path"

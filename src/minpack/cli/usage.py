@@ -9,9 +9,10 @@ from minpack.errors import InputError, MinpackError, UsageError
 
 
 def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
-    """The error's hint, with the command that a first word that is no file could be meant for."""
-    word = arguments[0] if arguments else ""
-    if not isinstance(error, InputError) or error.path != word or "/" in word:
+    """The error's hint, with the command that a word that is no file could be meant for: commands come first."""
+    first = arguments[0] if arguments else ""
+    word = error.path if isinstance(error, InputError) else ""
+    if not word or "/" in word or (word != first and not (first.startswith("-") and word in COMMANDS)):
         return error.hint
     from difflib import get_close_matches  # noqa: PLC0415
 
