@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test check unit fmt golden docs bench clean
+.PHONY: help demo setup test lint check fmt golden docs bench fuzz oracle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -29,10 +29,12 @@ demo: $(BIN)/minpack ## build a sample, pack it, run it from its image
 test: $(VENV)/dev ## run every test that this machine allows, and say what was left out
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
-check: $(VENV)/dev ## formatting, lint, types, import rules, unit tests
+lint: $(VENV)/dev ## formatting, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+check: lint ## lint, import rules, documentation, unit tests
 	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/test_architecture.py tests/test_docs.py
 
 fmt: $(VENV)/dev ## format the code and fix what the linter can
@@ -48,6 +50,14 @@ docs: $(VENV)/dev ## rewrite the generated parts of the documentation
 
 bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 	$(BIN)/python benchmarks/bench.py
+
+fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute each (SECONDS=60)
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)
+
+oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs
+	MINPACK_ALL=1 MINPACK_GRAPHS=2000 $(BIN)/pytest -n $(WORKERS) tests/integration/test_bind.py \
+	  tests/integration/test_proof.py tests/integration/test_loader_machine.py tests/integration/test_loader_graphs.py \
+	  tests/unit/test_target.py
 
 clean: ## remove what was built, not the virtual environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache samples/*/build
