@@ -113,7 +113,7 @@ def test_settings_of_the_environment(files: Path) -> None:
     ran = minpack("./app", "--dry-run", cwd=files, env={"MINPACK_OFFLINE": "perhaps"})
     assert_refused(ran, 2, "cannot use --offline: …", "…")
     ran = minpack("./app", "--dry-run", cwd=files, env={"SOURCE_DATE_EPOCH": "today"})
-    assert_refused(ran, 2, "cannot use SOURCE_DATE_EPOCH 'today': it is no number of seconds since 1970", "…")
+    assert_refused(ran, 2, "cannot use SOURCE_DATE_EPOCH 'today': it is no number of seconds from 1970 to 9999", "…")
 
 
 def test_the_closing_summary(files: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import click
 
 from minpack.cli.app import COMPLETE, app, with_command
 from minpack.cli.groups import NothingAskedError
-from minpack.cli.stopping import Stopped, heed_signals
+from minpack.cli.stopping import Stopped, heed_signals, leave_signals
 from minpack.cli.terminal import flush, print_error, print_json, print_lines, ready_streams, settle
 from minpack.content import reason_of
 from minpack.errors import MinpackError, OutputError
@@ -35,6 +35,7 @@ def run(arguments: list[str]) -> int:
         # Nobody reads on: that is no failure.
         return 0
     finally:
+        leave_signals()
         settle()
 
 

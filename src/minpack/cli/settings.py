@@ -77,7 +77,8 @@ def created(option: str | None) -> int:
         else ("SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "") or "0")
     )
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_CREATED)) or int(text) > MAX_CREATED:
-        raise UsageError(name, text, "it is no number of seconds since 1970", "as --created $(git log -1 --format=%ct)")
+        hint = "as --created $(git log -1 --format=%ct)"
+        raise UsageError(name, text, "it is no number of seconds from 1970 to 9999", hint)
     return int(text)
 
 

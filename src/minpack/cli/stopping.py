@@ -26,6 +26,13 @@ def heed_signals() -> None:
             signal.signal(number, _stop)
 
 
+def leave_signals() -> None:
+    """From now on the signals do what they do by themselves: there is nothing left to tidy up."""
+    for number in _NAMES:
+        if signal.getsignal(number) is _stop:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     # A second one must not cut short the tidying up.
     for other in _NAMES:
