@@ -17,7 +17,7 @@ from minpack.errors import UnloadableLibraryError
 from minpack.ld.closure import Closure, FoundBy
 from support.elfmaker import GLIBC, MUSL
 from support.graphs import AUXILIARY, Graph, GraphMaker
-from support.oracle import Listing, ask_musl, listing, need_loader, resolve, start_glibc
+from support.oracle import Listing, ask_musl, listing, need_loader, refuses, resolve, start_glibc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +57,7 @@ def _refused(path: str, theirs: Listing) -> Listing:
 
     It names the file or its name; musl may just as well have loaded it, or crashed in it.
     """
-    named = (path, os.path.basename(path))
-    means = any(f" {name}: " in f" {theirs.refusal}" for name in named) or theirs.refusal.startswith("killed")
+    means = refuses(theirs, path) or theirs.refusal.startswith("killed")
     loaded = any(opened == path for _, opened in theirs.objects)
     return Listing((), (), path) if means or loaded else theirs
 

@@ -9,24 +9,23 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from minpack.base.directory import DirectoryBase
 from minpack.base.tarball import open_tarball
 from minpack.base.walk import Walker
+from minpack.content import BytesContent
 from minpack.elf.read import read_elf
-from minpack.errors import ElfError
+from minpack.errors import ElfError, UnloadableLibraryError
+from minpack.ld.constants import glibc_constants
 from minpack.ld.resolve import resolve_closure
 from minpack.rootfs.entry import Kind
-from support.elfmaker import GLIBC
-from support.oracle import ask_glibc, ask_musl, listing, need_loader, programs_in
+from support.elfmaker import GLIBC, program
+from support.oracle import Listing, ask_glibc, ask_musl, listing, need_loader, programs_in, refuses
 from support.tools import need_tool
 from support.trees import entries_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DIRECTORIES = ("/usr/bin", "/usr/sbin")
 #: Alpine's minirootfs tarballs, by architecture with the program of QEMU that runs it.
@@ -39,6 +38,8 @@ ALPINES = {
     "3.20.3-riscv64": "qemu-riscv64-static",
     "3.20.3-s390x": "qemu-s390x-static",
 }
+#: Of this machine's libraries so many, evenly taken.
+LIBRARIES = 120
 #: On the least of CPUs the loader finds what minpack does.
 BASELINE = ("--glibc-hwcaps-mask", "none")
 
@@ -57,6 +58,27 @@ def test_programs_of_this_machine() -> None:
         programs, objects, missing = programs + 1, objects + len(ours.objects), missing + len(ours.missing)
     print(f"{programs} programs with {objects} libraries, {missing} missing")
     assert objects > programs > 20
+
+
+@pytest.mark.tool
+def test_libraries_of_this_machine(tmp_path: Path) -> None:
+    """A program that needs a library by its path has the closure its loader would give it, and is refused the same."""
+    need_loader(GLIBC)
+    directories = glibc_constants(Path(GLIBC).read_bytes(), read_elf(BytesContent(program())).target).directories
+    paths = sorted({os.path.realpath(e.path) for d in directories if os.path.isdir(d) for e in os.scandir(d)})
+    libraries = [path for path in paths if ".so" in path and os.path.isfile(path) and os.path.realpath(GLIBC) != path]
+    walker = Walker(DirectoryBase("/"))
+    for number, path in enumerate(libraries[:: max(1, len(libraries) // LIBRARIES)]):
+        app = tmp_path / str(number)
+        app.write_bytes(program((path,)))
+        app.chmod(0o755)
+        theirs = ask_glibc(app, options=BASELINE)
+        try:
+            ours = listing(resolve_closure(walker, str(app)))
+        except UnloadableLibraryError as error:
+            ours = theirs if refuses(theirs, error.path) else Listing((), (), error.message)
+        assert ours == theirs, f"{path}:\nminpack: {ours}\nloader:  {theirs}"
+    assert libraries
 
 
 @pytest.mark.data

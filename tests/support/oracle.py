@@ -57,6 +57,11 @@ class Listing(NamedTuple):
     refusal: str = ""
 
 
+def refuses(said: Listing, path: str) -> bool:
+    """Whether the loader says that it stops at the file at `path`; it names that, or the file's name alone."""
+    return any(f" {name}: " in f" {said.refusal} " for name in (path, path.rpartition("/")[2]))
+
+
 def need_loader(path: str) -> str:
     """The path of this machine's loader; without it the test is skipped."""
     if not Path(path).exists():
