@@ -102,6 +102,8 @@ def test_mips_s_own_hash_table_is_read(machine: str) -> None:
     struct.pack_into(order + "II", swapped, linked.places["hash"] + linked.sizes["hash"] - 8, 3, 2)
     assert symbols(bytes(swapped)).names == {b"f": 2, b"g": 3}
     assert list(symbols(bytes(swapped)).names) == [b"g", b"f"]
+    struct.pack_into(order + "II", swapped, linked.places["hash"] + linked.sizes["hash"] - 8, 0, 0)
+    assert symbols(bytes(swapped)).names == {}
 
 
 def test_mips_s_own_hash_table_is_mips_s_alone() -> None:

@@ -61,7 +61,8 @@ def _mips(tables: Tables) -> Sequence[int]:
     behind = gnu.chains + 4 * max(0, tables.last.get(DT_MIPS_SYMTABNO, 0) - gnu.first)
     size = 4 * (positions[-1] - gnu.first + 1)
     indexes = tables.words(gnu.region.read(behind, size), "I")
-    return [indexes[position - gnu.first] for position in positions]
+    # The first symbol is none.
+    return [index for position in positions if (index := indexes[position - gnu.first])]
 
 
 class _Gnu:
