@@ -61,7 +61,7 @@ pytestmark = pytest.mark.tool
 
 def test_a_bound_program_loads(cc: Compiler) -> None:
     """A program whose symbols are all defined is proved to load."""
-    cc.library("libf.so", "int f(void) { return 0; }")
+    cc.make_library("libf.so", "int f(void) { return 0; }")
     program = cc.program("app", CALLS, "-lf")
     assert proof_of(program).loads
     assert ldd(program)[0] == set()
@@ -69,11 +69,11 @@ def test_a_bound_program_loads(cc: Compiler) -> None:
 
 def test_a_lazy_call_of_nothing_is_latent(cc: Compiler) -> None:
     """A call bound lazily that nothing defines ends the program when it is made, not at its start."""
-    cc.library("libf.so", "int f(void) { return 0; }")
+    cc.make_library("libf.so", "int f(void) { return 0; }")
     program = cc.program(
         "app", "extern int f(void); int main(int c, char **v) { return c > 1 ? f() : 0; }", "-lf", *LAZY
     )
-    cc.library("libf.so", "int g(void) { return 0; }")
+    cc.make_library("libf.so", "int g(void) { return 0; }")
     proof = proof_of(program)
     assert [(u.symbol, u.fatal) for u in proof.unbound] == [("f", False)]
     assert proof.loads
@@ -83,9 +83,9 @@ def test_a_lazy_call_of_nothing_is_latent(cc: Compiler) -> None:
 
 def test_an_immediate_call_of_nothing_is_fatal(cc: Compiler) -> None:
     """With BIND_NOW the same program does not start."""
-    cc.library("libf.so", "int f(void) { return 0; }")
+    cc.make_library("libf.so", "int f(void) { return 0; }")
     program = cc.program("app", CALLS, "-lf", *NOW)
-    cc.library("libf.so", "int g(void) { return 0; }")
+    cc.make_library("libf.so", "int g(void) { return 0; }")
     proof = proof_of(program)
     assert [(u.symbol, u.fatal) for u in proof.unbound] == [("f", True)]
     assert not proof.loads
@@ -94,9 +94,9 @@ def test_an_immediate_call_of_nothing_is_fatal(cc: Compiler) -> None:
 
 def test_missing_data_is_fatal_even_when_calls_are_lazy(cc: Compiler) -> None:
     """A reference to data is bound at once."""
-    cc.library("libf.so", "int v = 1;")
+    cc.make_library("libf.so", "int v = 1;")
     program = cc.program("app", "extern int v; int main(void) { return v; }", "-lf", *LAZY)
-    cc.library("libf.so", "int g(void) { return 0; }")
+    cc.make_library("libf.so", "int g(void) { return 0; }")
     proof = proof_of(program)
     assert [(u.symbol, u.fatal) for u in proof.unbound] == [("v", True)]
     assert not starts(program)
@@ -111,9 +111,9 @@ def test_a_weak_reference_may_stay_unbound(cc: Compiler) -> None:
 
 def test_a_missing_version_is_fatal_even_when_lazy(cc: Compiler) -> None:
     """A version node that the library does not define keeps the program from starting (elf/dl-version.c)."""
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 {}; F_2.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_1.0 {}; F_2.0 { f; };")
     program = cc.program("app", CALLS, "-lf", *LAZY)
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
     proof = proof_of(program)
     assert [(m.version, m.newest) for m in proof.versions] == [("F_2.0", "F_1.0")]
     assert [(u.symbol, u.version, u.fatal) for u in proof.unbound] == [("f", "F_2.0", True)]
@@ -123,9 +123,9 @@ def test_a_missing_version_is_fatal_even_when_lazy(cc: Compiler) -> None:
 
 def test_a_library_without_versions_answers_to_all(cc: Compiler) -> None:
     """A versioned reference binds to a definition of a library that has no versions at all."""
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
     program = cc.program("app", CALLS, "-lf", *NOW)
-    ahead = cc.library("libahead.so", "int f(void) { return 7; }")
+    ahead = cc.make_library("libahead.so", "int f(void) { return 7; }")
     app = cc.program("app2", CALLS, "-Wl,--no-as-needed", str(ahead), "-lf", *NOW)
     assert proof_of(program).loads
     assert proof_of(app).loads
@@ -135,10 +135,10 @@ def test_a_library_without_versions_answers_to_all(cc: Compiler) -> None:
 def test_another_version_of_the_name_does_not_bind(cc: Compiler) -> None:
     """A definition with another version is not the one asked for."""
     source = '__asm__(".symver f_old, f@@F_1.0"); int f_old(void) { return 0; }'
-    cc.library("libf.so", source, versions="F_1.0 { f; };")
+    cc.make_library("libf.so", source, versions="F_1.0 { f; };")
     program = cc.program("app", CALLS, "-lf", *NOW)
     other = '__asm__(".symver f_new, f@@F_9.0"); int f_new(void) { return 0; } int keep(void) { return 0; }'
-    cc.library("libf.so", other, versions="F_1.0 { keep; }; F_9.0 { f; };")
+    cc.make_library("libf.so", other, versions="F_1.0 { keep; }; F_9.0 { f; };")
     proof = proof_of(program)
     assert [(u.symbol, u.version) for u in proof.unbound] == [("f", "F_1.0")]
     assert not starts(program)
@@ -146,10 +146,10 @@ def test_another_version_of_the_name_does_not_bind(cc: Compiler) -> None:
 
 def test_a_copy_relocation_needs_a_definition_in_a_library(cc: Compiler) -> None:
     """The program's own copy does not count as the definition."""
-    cc.library("libf.so", "int v = 1;")
+    cc.make_library("libf.so", "int v = 1;")
     program = cc.program("app", "extern int v; int main(void) { return v; }", "-lf", "-no-pie", "-fno-pie")
     assert proof_of(program).loads
-    cc.library("libf.so", "int g(void) { return 0; }")
+    cc.make_library("libf.so", "int g(void) { return 0; }")
     assert [u.symbol for u in proof_of(program).unbound] == ["v"]
     assert not starts(program)
 
@@ -157,13 +157,13 @@ def test_a_copy_relocation_needs_a_definition_in_a_library(cc: Compiler) -> None
 def test_a_hidden_definition_is_found_by_its_version_only(cc: Compiler) -> None:
     """`f@F_1.0` (not the default) binds references that ask for that version."""
     old = '__asm__(".symver f_1, f@@F_1.0"); int f_1(void) { return 1; }'
-    cc.library("libf.so", old, versions="F_1.0 { f; };")
+    cc.make_library("libf.so", old, versions="F_1.0 { f; };")
     program = cc.program("app", CALLS, "-lf", *NOW)
     both = (
         '__asm__(".symver f_1, f@F_1.0"); int f_1(void) { return 1; }'
         '__asm__(".symver f_2, f@@F_2.0"); int f_2(void) { return 2; }'
     )
-    cc.library("libf.so", both, versions="F_1.0 { f; }; F_2.0 { f; } F_1.0;")
+    cc.make_library("libf.so", both, versions="F_1.0 { f; }; F_2.0 { f; } F_1.0;")
     assert proof_of(program).loads
     assert subprocess.run([str(program)], env={}, check=False).returncode == 1
 
@@ -245,7 +245,7 @@ def elf_paths(walker: Walker) -> list[str]:
 def test_a_wrong_library_leaves_alpine_s_apk_unbound(data: Path, tmp_path: Path) -> None:
     """With another file in libcrypto's place, as many symbols are unbound as musl's loader complains of."""
     name = "alpine-minirootfs-3.20.3-x86_64.tar.gz"
-    wrong = Compiler(tmp_path, "musl-gcc").library("libcrypto.so.3", "int nothing(void) { return 0; }")
+    wrong = Compiler(tmp_path, "musl-gcc").make_library("libcrypto.so.3", "int nothing(void) { return 0; }")
     content = FileContent(str(wrong), wrong.stat().st_size)
     with open_tarball(str(data / "bases" / name), name) as base:
         upper = base_of("wrong", [file(normal("/lib/libcrypto.so.3"), content, 0o755)])
@@ -277,9 +277,9 @@ def complaints_of_musl(tarball: Path, wrong: Path, tmp_path: Path) -> set[tuple[
 def test_musl_ignores_versions(tmp_path: Path) -> None:
     """Under musl a reference to one version binds to the definition of another."""
     cc = Compiler(tmp_path, "musl-gcc")
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
     program = cc.program("app", CALLS, "-lf")
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_9.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_9.0 { f; };")
     assert proof_of(program).loads
     assert subprocess.run([str(program)], env={}, check=False).returncode == 0
 
@@ -287,10 +287,10 @@ def test_musl_ignores_versions(tmp_path: Path) -> None:
 def test_musl_sees_no_hidden_definition(tmp_path: Path) -> None:
     """Under musl a definition that is not its name's default version is invisible."""
     cc = Compiler(tmp_path, "musl-gcc")
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
     program = cc.program("app", CALLS, "-lf")
     hidden = '__asm__(".symver f_1, f@F_1.0"); int f_1(void) { return 0; }'
-    cc.library("libf.so", hidden, versions="F_1.0 { f; };")
+    cc.make_library("libf.so", hidden, versions="F_1.0 { f; };")
     proof = proof_of(program)
     assert [u.symbol for u in proof.unbound] == ["f"]
     done = subprocess.run([str(program)], capture_output=True, text=True, env={}, check=False)
@@ -301,9 +301,9 @@ def test_musl_sees_no_hidden_definition(tmp_path: Path) -> None:
 def test_musl_knows_no_ifunc(tmp_path: Path) -> None:
     """Under musl a definition that is an IFUNC does not bind."""
     cc = Compiler(tmp_path, "musl-gcc")
-    cc.library("libf.so", "int f(void) { return 0; }")
+    cc.make_library("libf.so", "int f(void) { return 0; }")
     program = cc.program("app", CALLS, "-lf")
-    cc.library(
+    cc.make_library(
         "libf.so",
         "static int g(void) { return 0; } static void *pick(void) { return g; }"
         ' int f(void) __attribute__((ifunc("pick")));',

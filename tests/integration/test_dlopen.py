@@ -178,7 +178,7 @@ def test_notes_that_compilers_make_are_found(tmp_path: Path, program: str, prior
     """A note as systemd's macro makes it is read, in programs and in libraries."""
     cc = Compiler(tmp_path, program)
     note = NOTE.replace("%s", priority)
-    cc.library("libf.so", note + "int f(void) { return 0; }")
+    cc.make_library("libf.so", note + "int f(void) { return 0; }")
     app = cc.program("app", note + "extern int f(void); int main(void) { return f(); }", "-lf")
     found = late_on_host(app)
     assert [(late.sonames, late.level, late.needed_by) for late in found] == [
@@ -195,8 +195,8 @@ IN_CODE = (
 @pytest.mark.parametrize(("layout", "in_code"), [("separate-code", []), ("noseparate-code", ["libcode.so"])])
 def test_strings_are_found_in_each_layout(cc: Compiler, layout: str, in_code: list[str]) -> None:
     """Names in read-only data are found; where code is kept apart those in code are not, nor ever names of symbols."""
-    cc.library("libf.so", "int f(void) { return 0; }")
-    cc.library("libplugin.so.1", "int g(void) { return 0; }")
+    cc.make_library("libf.so", "int f(void) { return 0; }")
+    cc.make_library("libplugin.so.1", "int g(void) { return 0; }")
     flags = ("-lf", "-rdynamic", "-Wl,--no-as-needed", f"-Wl,-z,{layout}")
     app = cc.program("app", OPENING + IN_CODE, *flags)
     assert b"\0libsymbol.so\0" in app.read_bytes()
@@ -224,7 +224,7 @@ int getpwnam(void) { return 0; }
 def test_the_age_of_glibc_is_read_out_of_its_versions(cc: Compiler, version: str, call: str, opened: list[str]) -> None:
     """A C library that defines no newer version than 2.31 opens its name services."""
     nodes = f"GLIBC_2.2.5 {{ global: *; }}; GLIBC_{version} {{}} GLIBC_2.2.5;"
-    libc = cc.library("libc.so.6", OLD_LIBC, versions=nodes)
+    libc = cc.make_library("libc.so.6", OLD_LIBC, versions=nodes)
     source = f"extern int {call}(void); void _start(void) {{ {call}(); }}"
     app = cc.program("app", source, "-nostdlib", str(libc), "-Wl,--dynamic-linker,/lib64/ld-linux-x86-64.so.2")
     assert [late.sonames[0] for late in late_on_host(app) if late.level is Level.RECOMMENDED] == opened
@@ -233,7 +233,7 @@ def test_the_age_of_glibc_is_read_out_of_its_versions(cc: Compiler, version: str
 @pytest.mark.parametrize("level", LEVELS[1:])
 def test_the_cpu_that_is_demanded_is_the_one_the_loader_wants(cc: Compiler, level: str) -> None:
     """On a CPU of the level before, glibc refuses to start the program; on one of the level itself it does."""
-    cc.library("libf.so", "int f(void) { return 0; }", f"-Wl,-z,{level}")
+    cc.make_library("libf.so", "int f(void) { return 0; }", f"-Wl,-z,{level}")
     program = cc.program("app", "extern int f(void); int main(void) { return f(); }", "-lf")
     demanded = demands(closure_on_host(program))
     assert (demanded.isa, demanded.isa_by) == (level, str(program.parent / "libf.so"))

@@ -40,7 +40,7 @@ SAMPLE = 40
 
 def planned(path: Path | str, base: Path | str, destination: str, environment: Environment = Environment()) -> Plan:  # noqa: B008
     """The plan of one program that is to lie at `destination`; its symbols are not looked at."""
-    variables = (("LD_LIBRARY_PATH", environment.library_path), ("LD_PRELOAD", environment.preload))
+    variables = (("LD_LIBRARY_PATH", environment.ld_library_path), ("LD_PRELOAD", environment.preload))
     run = RunConfig(env=tuple(pair for pair in variables if pair[1]), workdir=RootPath(environment.working_directory))
     request = Request((str(path),), destination=normal(destination), run=run, check=Check.NONE)
     return pack(request, str(base), OPTIONS, None).plan

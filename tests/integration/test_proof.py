@@ -64,9 +64,9 @@ def packed_paths(found: dict[str, Any]) -> set[str]:
 @pytest.fixture
 def newer(cc: Compiler) -> Path:
     """A program that needs a version its library has no more."""
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 {}; F_2.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_1.0 {}; F_2.0 { f; };")
     program = cc.program("app", CALLS, "-lf")
-    cc.library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
+    cc.make_library("libf.so", "int f(void) { return 0; }", versions="F_1.0 { f; };")
     return program
 
 
@@ -106,10 +106,10 @@ def test_tree_shows_the_verdict(tmp_path: Path) -> None:
 
 def test_a_latent_symbol_is_a_note(cc: Compiler, tmp_path: Path) -> None:
     """A lazy call of nothing is packed, and told."""
-    cc.library("libf.so", "int f(void) { return 0; }")
+    cc.make_library("libf.so", "int f(void) { return 0; }")
     source = "extern int f(void); int main(int c, char **v) { return c > 1 ? f() : 0; }"
     cc.program("app", source, "-lf", "-Wl,-z,lazy", "-no-pie")
-    cc.library("libf.so", "int g(void) { return 0; }")
+    cc.make_library("libf.so", "int g(void) { return 0; }")
     done = minpack("./app", "--base", "/", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "note: nothing defines f: the program starts, and ends if it calls them" in done.stderr

@@ -32,7 +32,7 @@ def made(root: Path, compiler: str, *flags: str) -> tuple[bool, Closure]:
     The library has `lib` in its rpath; b is there and needs c, which is there too.
     """
     gcc = Compiler(root, compiler)
-    gcc.library("libmpka.so", OPENER, f"-Wl,--disable-new-dtags,-rpath,{root}/lib")
+    gcc.make_library("libmpka.so", OPENER, f"-Wl,--disable-new-dtags,-rpath,{root}/lib")
     program = gcc.program("app", PROGRAM, "-lmpka", "-Wl,--disable-new-dtags", *flags)
     (root / "lib").mkdir()
     (root / "lib" / "libmpkb.so").write_bytes(library("libmpkb.so", ("libmpkc.so",)))

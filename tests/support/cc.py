@@ -21,7 +21,7 @@ class Compiler:
         self.directory = directory
         self._program = need_tool(program)
 
-    def library(self, name: str, source: str, *flags: str, versions: str = "") -> Path:
+    def make_library(self, name: str, source: str, *flags: str, versions: str = "") -> Path:
         """A shared library with `name` as its soname, and symbol versions by a version script."""
         target = self.directory / name
         script: tuple[str, ...] = ()

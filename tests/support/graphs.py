@@ -196,14 +196,14 @@ class GraphMaker:
         return f"{self._root}/{name}"
 
     def _environment(self) -> Environment:
-        library_path = self._path(":;" if self._is_glibc else ":") if self._chance(0.25) else ""
+        ld_library_path = self._path(":;" if self._is_glibc else ":") if self._chance(0.25) else ""
         preload = ""
         if self._chance(0.15):
             names = [
                 self._any((*self._names, "libmpkmissing.so", f"{self._root}/d0/{self._names[0]}")) for _ in range(2)
             ]
             preload = self._any(" :").join(names)
-        return Environment(library_path, preload)
+        return Environment(ld_library_path, preload)
 
     def _chance(self, chance: float) -> bool:
         return self._rng.random() < chance

@@ -115,7 +115,7 @@ def _run(
     command: Sequence[str], environment: Environment, root: Path | None, *, traced: bool = False
 ) -> subprocess.CompletedProcess[str]:
     trace = ("LD_TRACE_LOADED_OBJECTS", "1" if traced else "")
-    pairs = (trace, ("LD_LIBRARY_PATH", environment.library_path), ("LD_PRELOAD", environment.preload))
+    pairs = (trace, ("LD_LIBRARY_PATH", environment.ld_library_path), ("LD_PRELOAD", environment.preload))
 
     def enter() -> None:
         # chroot(8) would heed the variables itself.

@@ -129,6 +129,6 @@ class Closure(NamedTuple):
 class Environment(NamedTuple):
     """The variables and the working directory that a loader heeds, as the image's configuration sets them."""
 
-    library_path: str = ""
+    ld_library_path: str = ""
     preload: str = ""
     working_directory: str = "/"

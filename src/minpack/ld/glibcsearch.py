@@ -76,7 +76,7 @@ class GlibcSearch:
         self._opener = opener
         self._program = program
         self._constants = constants
-        self._library_path = environment.library_path
+        self._library_path = environment.ld_library_path
         self._cache: Cache | None = None
         self._split_paths: dict[tuple[str, str], tuple[_Directory, ...]] = {}
         self._defaults = tuple(_Directory(path, path) for path in constants.directories)
@@ -89,8 +89,8 @@ class GlibcSearch:
         """
         for node in requester.owners if requester.runpath is None else ():
             yield from self._in(self._split(node.rpath, ":", node), name, FoundBy.RPATH, considered)
-        library_path = self._split(self._library_path, "[:;]", self._program)
-        yield from self._in(library_path, name, FoundBy.LIBRARY_PATH, considered)
+        ld_library_path = self._split(self._library_path, "[:;]", self._program)
+        yield from self._in(ld_library_path, name, FoundBy.LIBRARY_PATH, considered)
         yield from self._in(self._split(requester.runpath or "", ":", requester), name, FoundBy.RUNPATH, considered)
         yield from self._cached(name, requester, considered)
         if not requester.no_default:

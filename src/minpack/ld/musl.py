@@ -71,7 +71,7 @@ class MuslLoader:
         self._opener = opener
         self._interpreter = interpreter
         self._constants = constants
-        self._library_path = environment.library_path
+        self._library_path = environment.ld_library_path
         self._preload = environment.preload
         # What the kernel says of its path, if that is not too long (fixup_rpath).
         path = program.entry.path
