@@ -140,7 +140,7 @@ class MissingLibraryError(ResolveError):
         missing: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...],
         hint: str,
     ) -> None:
-        names = ", ".join(name for name, _, _ in missing)
+        names = ", ".join(dict.fromkeys(name for name, _, _ in missing))
         lines = [f"cannot pack {program!r} on {base}: missing {names}"]
         for name, needed_by, considered in missing:
             lines.append(f"  {name}, needed by {needed_by}, is in none of:")

@@ -13,6 +13,7 @@ from minpack.errors import (
     InputError,
     LibcMismatchError,
     MinpackError,
+    MissingLibraryError,
     NotElfError,
     NotInBaseError,
     NotProgramError,
@@ -168,3 +169,14 @@ def test_names_that_cannot_be(interpreter: str) -> None:
     assert closure.edges[-1].path == "/lib/liba.so"
     # The empty name is the program's own for glibc.
     assert len(closure.missing) == (2 if interpreter == GLIBC else 3)
+
+
+def test_what_several_miss_is_named_once() -> None:
+    """A library that more than one object needs is one name in the error, with the places for each of them."""
+    app = program(("liba.so", "libb.so"), interpreter=GLIBC, runpath="/opt")
+    closure = resolve({"/app": app, "/opt/libb.so": library(needed=("liba.so",))})
+    missing = tuple((one.name, one.needed_by, ()) for one in closure.missing)
+    assert [(name, needed_by) for name, needed_by, _ in missing] == [("liba.so", "/app"), ("liba.so", "/opt/libb.so")]
+    first, *places = MissingLibraryError("/app", "made", missing, "").message.splitlines()
+    assert first.endswith("missing liba.so")
+    assert len(places) == 2
