@@ -17,7 +17,8 @@ OLD_MAGIC = b"ld.so-1.7.0"
 HEADER_SIZE, ENTRY_SIZE, OLD_HEADER_SIZE, OLD_ENTRY_SIZE = 48, 24, 16, 12
 #: Entries with any bit in `hwcap` are for better CPUs than the baseline.
 BASELINE_HWCAP = 0
-MAX_CACHE = 64 << 20
+#: Real ones have 50 to 100 bytes for each library.
+MAX_CACHE = 16 << 20
 MAX_TEXT = 4096
 #: In the byte behind the counts: the order of all numbers; 0 in caches older than glibc 2.33.
 ORDER_MASK, LITTLE, BIG = 3, 2, 3
@@ -100,10 +101,15 @@ def parse_cache(data: bytes, target: Target) -> Cache:
     others = _other_flags(target, own)
     places: dict[bytes, int] = {}
     exact: set[bytes] = set()
+    # Names are parts of paths, so that all together are shorter than the file, but for names that overlap.
+    left = 2 * len(data)
     for flags, key, place in _rows(data, big_endian=target.big_endian):
         if flags != own and flags not in others:
             continue
         name = _key(_text(data, key))
+        left -= len(name)
+        if left < 0:
+            return NO_CACHE
         if name not in exact:
             places[name] = place
             if flags == own:
