@@ -13,6 +13,7 @@ from minpack.errors import MalformedElfError
 from minpack.ld import bind
 from minpack.ld.bind import MissingVersion, Proof, Unbound, prove
 from minpack.ld.closure import Closure, FoundBy, Libc
+from minpack.ld.demands import musl_version
 from minpack.ld.verdict import reasons
 from support.closures import closure_of, loaded
 from support.symbolmaker import WEAK_FUNC, Linked, Need, Symbol, Version, linked_elf
@@ -161,6 +162,12 @@ def test_a_loader_with_broken_tables_is_read_only_if_it_is_in_scope() -> None:
     interpreter = loaded(LOADER, broken, FoundBy.INTERPRETER)
     made = closure(asking(), linked_elf([Symbol("g")]))._replace(interpreter=interpreter)
     assert prove(made).loads
+
+
+def test_the_digits_of_a_loader_s_version_are_few() -> None:
+    """What has thousands is no version, and no number that Python makes of text."""
+    assert musl_version(BytesContent(b"\0001.2.4\0")) == (1, 2, 4)
+    assert musl_version(BytesContent(b"\0" + b"9" * 5000 + b".2.4\0")) is None
 
 
 def test_contents_are_left_as_they_are() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LEVELS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 #: The first that heeds DT_RELR (musl WHATSNEW, 1.2.4); those before ignore it, and the program crashes.
 MUSL_WITH_RELR = (1, 2, 4)
-_MUSL_VERSION = rb"\0([0-9]+)\.([0-9]+)\.([0-9]+)(?:-git-[^\0]*)?\0"
+_MUSL_VERSION = rb"\0([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(?:-git-[^\0]*)?\0"
 
 
 class Demands(NamedTuple):
