@@ -87,6 +87,16 @@ def cache_seeds() -> list[bytes]:
     return [*made, OLD_CACHE + made[0]]
 
 
+def loader_seeds() -> list[bytes]:
+    """The strings that the loaders of several distributions have in them."""
+    return [
+        b"\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0GLIBC_PRIVATE\0/etc/ld.so.cache\0",
+        b"\0/lib64/\0/usr/lib64/\0GLIBC_PRIVATE\0/usr/local/etc/ld.so.cache\0",
+        b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/local/lib:/usr/lib\0" + b"1.2.4\0" + b"1.2.4-git-3-gabc\0",
+        b"\0/lib/ld-musl-x86_64.so.1\0libgcompat.so.0\0",
+    ]
+
+
 def tar_seeds() -> list[bytes]:
     """Tars of every format and kind of member, one of them compressed."""
     tree = [tarmaker.directory("etc/"), tarmaker.member("etc/a", b"text"), tarmaker.symlink("etc/b", "../etc/a")]
@@ -115,5 +125,5 @@ def bind_seeds() -> list[bytes]:
 
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
-    makers = {"cache": cache_seeds, "tar": tar_seeds, "bind": bind_seeds}
+    makers = {"cache": cache_seeds, "loader": loader_seeds, "tar": tar_seeds, "bind": bind_seeds}
     return makers.get(target, elf_seeds)()

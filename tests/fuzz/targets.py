@@ -17,7 +17,8 @@ from minpack.elf.symbols import read_symbols
 from minpack.errors import MinpackError
 from minpack.ld.bind import prove
 from minpack.ld.cache import build_cache, parse_cache
-from minpack.ld.demands import demands
+from minpack.ld.constants import glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
+from minpack.ld.demands import demands, musl_version
 from minpack.ld.dlopen import find_late
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.symbolcache import SymbolCache
@@ -115,6 +116,17 @@ def bind(data: bytes) -> None:
     find_late(closure, known)
 
 
+def loader(data: bytes) -> None:
+    """A loader's file: whose it is, and what is built into it."""
+    is_musl(data)
+    is_glibc(data)
+    is_gcompat(data)
+    assert musl_constants(data, MUSL).path
+    for target in TARGETS_OF_CACHES:
+        assert glibc_constants(data, target).directories
+    musl_version(BytesContent(data))
+
+
 class Fuzzed(NamedTuple):
     """A target by its name, and how many bytes it is given at most."""
 
@@ -127,6 +139,7 @@ FUZZED = {
     "symbols": Fuzzed(symbols, 16384),
     "notes": Fuzzed(notes, 16384),
     "cache": Fuzzed(cache, 4096),
+    "loader": Fuzzed(loader, 4096),
     "tar": Fuzzed(tar, 16384),
     "bind": Fuzzed(bind, 16384),
 }
