@@ -18,27 +18,27 @@ DIRECTORIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")
 OLD_CACHE = b"ld.so-1.7.0\0" + (1).to_bytes(4, "little") + bytes(12) + bytes(4)
 
 
-def linked(machine: str, style: str, interpreter: str | None = None) -> bytes:
-    """A file that has every table."""
+#: What programs ask for: of any library, and what glibc and minpack know to open others.
+ASKED = ("ext", "open64", "dlopen", "pthread_exit", "getaddrinfo", "iconv_open")
+
+
+def linked(machine: str, style: str, interpreter: str | None = None, name: str = "l.so") -> bytes:
+    """A file that has every table: with an interpreter a program, which needs a library of that name."""
     plain, jump = TYPES[MACHINES[machine].number]
+    asked = [Symbol(text, 0, value=0, version=2 if text == "ext" else 1) for text in ASKED]
     return linked_elf(
-        [
-            Symbol("ext", 0, value=0, version=2),
-            Symbol("open64", 0, value=0),
-            Symbol("f"),
-            Symbol("g", version=0x8004),
-            Symbol("g", version=3),
-        ],
+        [*asked, Symbol("f"), Symbol("g", version=0x8004), Symbol("g", version=3)],
         machine=machine,
         style=style,
-        relocations=[("ext", plain), ("g", plain), ("open64", plain), ("", plain)],
+        relocations=[("g", plain), ("", plain), *((text, plain) for text in ASKED)],
         jumps=[("ext", jump)],
-        needs=[Need("l.so", "V_1.1", 2), Need("l.so", "V_2", 5)],
-        versions=[Version("l.so", 1, 1), Version("V_1.1", 3), Version("V_1.2", 4)],
-        soname="l.so",
-        needed=["l.so"],
+        needs=[Need(name, "V_1.1", 2), Need(name, "V_2", 5)],
+        versions=[Version(name, 1, 1), Version("V_1.1", 3), Version("GLIBC_2.17", 4)],
+        soname=None if interpreter else name,
+        needed=[name],
         interpreter=interpreter,
-        tags={0x70000011: 6, 0x70000013: 1} if machine.startswith("mips") else {},
+        tags={0x70000011: 10, 0x70000013: 1} if machine.startswith("mips") else {},
+        tail=b"\0libother.so.1\0/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache\0",
     ).data
 
 
@@ -117,9 +117,9 @@ def bind_seeds() -> list[bytes]:
     """Programs of both C libraries with a library."""
     seeds = []
     for interpreter in (GLIBC, MUSL):
-        for style in ("gnu", "sysv"):
-            app = linked("x86_64", style, interpreter)
-            seeds.append(len(app).to_bytes(2, "little") + app + linked("x86_64", style))
+        for style, name in (("gnu", "l.so"), ("sysv", "libc.so.6")):
+            app = linked("x86_64", style, interpreter, name)
+            seeds.append(len(app).to_bytes(2, "little") + app + linked("x86_64", style, name=name))
     return seeds
 
 

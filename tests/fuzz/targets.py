@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from minpack.content import Content
+    from minpack.ld.closure import Closure
     from minpack.rootfs.entry import Entry
 
 TARGETS_OF_CACHES = (Target(62, 64, False, ""), Target(22, 64, True, ""), Target(40, 32, False, "hard"))
@@ -41,7 +42,8 @@ LOADERS = {
     GLIBC: make_elf(soname="ld-linux-x86-64.so.2", overlay=b"\0GLIBC_PRIVATE\0/lib/\0/usr/lib/\0"),
     MUSL: make_elf(soname="libc.so", overlay=b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/lib\0"),
 }
-LIBRARY = "/lib/l.so"
+#: Where the library is found by its names.
+LIBRARIES = ("/lib/l.so", "/lib/libc.so.6")
 #: What is read of any one file.
 MOST = 1 << 20
 
@@ -99,21 +101,22 @@ def tar(data: bytes) -> None:
 
 
 def bind(data: bytes) -> None:
-    """A program and a library on which all is asked that is asked of a closure.
-
-    The first two bytes give the program's length; the library is the rest.
-    """
-    length = int.from_bytes(data[:2], "little")
-    program, library = data[2 : 2 + length], data[2 + length :]
-    made = [file(normal("/app"), BytesContent(program), 0o755), file(normal(LIBRARY), BytesContent(library), 0o755)]
-    made += [file(normal(path), BytesContent(loader), 0o755) for path, loader in LOADERS.items()]
-    closure = resolve_closure(Walker(base_of("fuzz", made)), "/app")
-    known = SymbolCache()
+    """A program and a library on which all is asked that is asked of a closure."""
+    closure, known = closure_in(data), SymbolCache()
     proof = prove(closure, known)
     assert all(len(line) > 1 for line in reasons(proof))
     latent_note(proof)
     demands(closure, known)
     find_late(closure, known)
+
+
+def closure_in(data: bytes) -> Closure:
+    """The closure of a program, as long as the first two bytes say, and a library, which is the rest."""
+    length = int.from_bytes(data[:2], "little")
+    program, library = BytesContent(data[2 : 2 + length]), BytesContent(data[2 + length :])
+    made = [file(normal("/app"), program, 0o755), *(file(normal(path), library, 0o755) for path in LIBRARIES)]
+    made += [file(normal(path), BytesContent(loader), 0o755) for path, loader in LOADERS.items()]
+    return resolve_closure(Walker(base_of("fuzz", made)), "/app")
 
 
 def loader(data: bytes) -> None:

@@ -13,9 +13,12 @@ import pytest
 from fuzz.cases import DIRECTORY, cases_of, read_case
 from fuzz.run import fuzz
 from fuzz.seeds import seeds_of
-from fuzz.targets import FUZZED, with_sums
+from fuzz.targets import FUZZED, closure_in, with_sums
 from fuzz.watch import Notebook, attempt
 from minpack.errors import MinpackError
+from minpack.ld.bind import prove
+from minpack.ld.closure import Libc
+from minpack.ld.dlopen import find_late
 from minpack.tar.header import is_header
 from support import tarmaker
 
@@ -47,6 +50,19 @@ def test_seeds_are_read(name: str) -> None:
     assert not [finding for seed in seeds if (finding := attempt(FUZZED[name].run, seed)) is not None]
     whole = [seed for seed in seeds if not refused(FUZZED[name].run, seed)]
     assert len(whole) >= len(seeds) * 2 // 3 > 0
+
+
+def test_seeds_of_closures_are_proved() -> None:
+    """They have programs of both C libraries, their library is found, and symbols are looked up in it."""
+    closures = [closure_in(seed) for seed in seeds_of("bind")]
+    assert {closure.libc for closure in closures} == set(Libc)
+    for closure in closures:
+        assert not closure.missing
+        proof = prove(closure)
+        assert proof.looked_up > 5
+        assert proof.unbound
+        assert bool(proof.versions) == (closure.libc is Libc.GLIBC)
+        assert find_late(closure)
 
 
 def refused(run: Callable[[bytes], None], data: bytes) -> bool:
