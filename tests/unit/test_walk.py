@@ -114,6 +114,14 @@ def test_links_that_double_the_path_end() -> None:
     assert leads_to(over, "/l0") == "ELOOP"
 
 
+def test_links_that_lead_through_thousands_of_directories_end() -> None:
+    """As many parts as one path can have are followed, and not forty times as many."""
+    there = "/a" + "/../a" * 800
+    assert leads_to(walker({"/a/end": None, "/l0": f"{there}/end"}), "/l0") == "/a/end"
+    chain = {f"/l{n}": f"{there}/../l{n + 1}" for n in range(30)} | {"/l30": "a/end", "/a/end": None}
+    assert leads_to(walker(chain), "/l0") == "ELOOP"
+
+
 def test_names_and_paths_that_are_too_long_fail_as_on_linux() -> None:
     """Lengths count in bytes: a part may have 255, a path 4095."""
     over = walker({"/f": None})

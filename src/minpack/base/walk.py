@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: The kernel's limit of links in one lookup (path_resolution(7)).
 MAX_LINKS = 40
+#: The most parts of a path and of all links on its way together. A path has at most 2,048; forty links that lead through
+#: one directory again and again would have 160,000, each time anew.
+MAX_PARTS = 4096
 
 
 class Failure(StrEnum):
@@ -78,7 +81,7 @@ class Walker:
             return Walk(None, (), Failure.TOO_LONG)
         trail: dict[RootPath, Entry] = {}
         todo = path.split("/")[::-1]
-        here, links = ROOT, 0
+        here, links, parts = ROOT, 0, len(todo)
         entry = self.lstat(ROOT)
         while todo:
             part = todo.pop()
@@ -101,10 +104,12 @@ class Walker:
                 here, entry = found.path, found
                 continue
             trail[found.path] = found
+            into = found.link.split("/")
             links += 1
-            if links > MAX_LINKS:
+            parts += len(into)
+            if links > MAX_LINKS or parts > MAX_PARTS:
                 return Walk(None, tuple(trail.values()), Failure.LOOP)
-            todo += found.link.split("/")[::-1]
+            todo += into[::-1]
             if found.link.startswith("/"):
                 here, entry = ROOT, self.lstat(ROOT)
         if entry is not None:
