@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: The kernel's limit of links in one lookup (path_resolution(7)).
 MAX_LINKS = 40
-#: The most parts of a path and of all links on its way together. A path has at most 2,048; forty links that lead through
-#: one directory again and again would have 160,000, each time anew.
+#: The most parts of a path and of all links on its way together. A path alone has at most 2,048; forty links that
+#: lead through one directory again and again would have 160,000, each time anew.
 MAX_PARTS = 4096
 
 
