@@ -9,11 +9,13 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import minpack
 from minpack.errors import MinpackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SOURCE = Path(minpack.__file__).parent
 #: More of the processor's time, or of memory, for one small input is a fault.
 MOST_SECONDS, MOST_BYTES = 1.0, 256 << 20
 
@@ -67,7 +69,9 @@ def _memory() -> int:
 
 def _place_of(error: Exception) -> str:
     """The kind of exception and the last line of minpack's own that it went through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "minpack" in Path(frame.filename).parts]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(SOURCE)
+    ]
     place = f"{Path(frames[-1].filename).stem}-{frames[-1].lineno}" if frames else "outside"
     return f"{type(error).__name__}-{place}"
 
