@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
     from minpack.deliver import Delivered, Delivery
-    from minpack.oci.compress import Compression
+    from minpack.oci.compression import Compression
     from minpack.progress import Progress
     from minpack.request import RunConfig
 

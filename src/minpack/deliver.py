@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from minpack.digest import Digest, Writable
-    from minpack.oci.compress import Compression
+    from minpack.oci.compression import Compression
     from minpack.oci.documents import Descriptor, ImageConfig
     from minpack.oci.image import Image
     from minpack.oci.reference import Reference

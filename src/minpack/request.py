@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.errors import UsageError
-from minpack.oci.compress import Compression
+from minpack.oci.compression import Compression
 from minpack.paths import ROOT, RootPath, normal, parse_root_path
 from minpack.rootfs.etcfiles import DEFAULT_USER, User
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from minpack.content import BytesContent
 from minpack.oci.archive import ArchiveWriter
-from minpack.oci.compress import Compression
+from minpack.oci.compression import Compression
 from minpack.oci.documents import ImageConfig
 from minpack.oci.image import build_image
 from minpack.oci.layer import write_layer

@@ -23,10 +23,10 @@ from minpack.oci.compress import (
     BLOCK_SIZE,
     MAX_UNDER_WAY,
     SMALL_BLOCK_SIZE,
-    Compression,
     GzipCompressor,
     compressor,
 )
+from minpack.oci.compression import Compression
 from minpack.oci.layer import write_layer
 from minpack.paths import RootPath
 from minpack.progress import no_progress

@@ -15,7 +15,7 @@ import pytest
 from minpack.base.open import BaseOptions
 from minpack.deliver import Delivered, Delivery, Format
 from minpack.errors import InputError, OutputError
-from minpack.oci.compress import Compression
+from minpack.oci.compression import Compression
 from minpack.oci.reference import parse_reference
 from minpack.pipeline import pack
 from minpack.request import Request

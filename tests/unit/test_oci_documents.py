@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from minpack.digest import Digest
 from minpack.errors import NotTextError
 from minpack.oci import mediatypes
-from minpack.oci.compress import Compression
+from minpack.oci.compression import Compression
 from minpack.oci.documents import (
     Descriptor,
     ImageConfig,

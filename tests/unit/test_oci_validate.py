@@ -20,7 +20,7 @@ from minpack.content import BytesContent
 from minpack.errors import InputError
 from minpack.oci import mediatypes
 from minpack.oci.archive import ArchiveWriter
-from minpack.oci.compress import Compression
+from minpack.oci.compression import Compression
 from minpack.oci.layout import LayoutWriter
 from minpack.oci.validate import validate_archive, validate_layout
 from minpack.paths import RootPath

@@ -13,7 +13,7 @@ from minpack.cli.settings import engine_environment, temporary_directory
 from minpack.cli.terminal import binary_stdout, stdout_is_closed
 from minpack.deliver import Delivery, Format
 from minpack.errors import OutputError, UsageError
-from minpack.oci.compress import Compression
+from minpack.oci.compression import Compression
 from minpack.oci.reference import Reference, parse_reference
 
 _ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}

@@ -9,34 +9,14 @@ does not (docs/decisions/gzip-members.md).
 from __future__ import annotations
 
 from collections import deque
-from enum import StrEnum
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from minpack.oci import mediatypes
+from minpack.oci.compression import Compression
 
 if TYPE_CHECKING:
     from minpack.digest import Writable
-
-
-class Compression(StrEnum):
-    """How a layer is stored."""
-
-    NONE = "none"
-    #: gzip by libdeflate, level 6.
-    BALANCED = "balanced"
-    #: gzip by libdeflate, level 12.
-    SMALL = "small"
-    ZSTD = "zstd"
-    ZSTD_SMALL = "zstd-small"
-
-    @property
-    def media_type(self) -> str:
-        """The media type of a layer stored so."""
-        if self is Compression.NONE:
-            return mediatypes.LAYER
-        return mediatypes.LAYER_ZSTD if self.startswith("zstd") else mediatypes.LAYER_GZIP
 
 
 BLOCK_SIZE = 1 << 20

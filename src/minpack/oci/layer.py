@@ -6,7 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.digest import Digest, HashingWriter
-from minpack.oci.compress import Compression, compressor
+from minpack.oci.compress import compressor
+from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
 from minpack.tar.write import TarStream
 
