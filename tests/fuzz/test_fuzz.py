@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,7 +102,9 @@ def _slow(_: bytes) -> None:
 
 
 def _large(_: bytes) -> None:
-    assert len(bytearray(b"x") * (300 << 20)) > 1
+    # More than the tests before it ever had, so that it is this that raises the peak.
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + (300 << 20)
+    assert len(bytearray(b"x") * size) > 1
 
 
 START = sum(os.times()[:2])
@@ -121,6 +124,12 @@ def test_faults_are_found(
         notebook.note(finding, data)
     assert (tmp_path / f"target-{key}.bin").read_bytes() == b"short"
     assert (tmp_path / f"target-{key}.txt").read_text()
+
+
+def test_what_was_large_before_is_no_finding() -> None:
+    """Memory that something else in the process took is not laid to an input."""
+    _large(b"")
+    assert attempt(FUZZED["elf"].run, seeds_of("elf")[0]) is None
 
 
 def test_minpack_s_own_errors_are_none() -> None:

@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 def attempt(run: Callable[[bytes], None], data: bytes) -> Finding | None:
     """What is wrong with a target's run on `data`, if anything."""
-    before = _memory()
+    before, peak_before = _memory(), _peak()
     start = time.process_time()
     found = None
     try:
@@ -41,24 +41,18 @@ def attempt(run: Callable[[bytes], None], data: bytes) -> Finding | None:
     except Exception as error:  # noqa: BLE001 - any other is what is looked for
         found = Finding(_place_of(error), "".join(traceback.format_exception(error)))
     took = time.process_time() - start
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    # The peak never falls: what does not raise it may be large too, and is found in a new process, as fuzzing has.
+    peak = _peak()
     if found is None and took > MOST_SECONDS:
         found = Finding("slow", f"it took {took:.1f} seconds")
-    if found is None and grown > MOST_BYTES and _memory_peaked(before):
-        found = Finding("large", f"it took {grown >> 20} MiB")
+    if found is None and peak > peak_before and peak - before > MOST_BYTES:
+        found = Finding("large", f"it took {(peak - before) >> 20} MiB")
     return found
 
 
-_peak = 0
-
-
-def _memory_peaked(before: int) -> bool:
-    """Whether the process's highest use of memory is of this input: it never falls again."""
-    global _peak  # noqa: PLW0603 - a process has one
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    new = peak > max(_peak, before)
-    _peak = max(_peak, peak)
-    return new
+def _peak() -> int:
+    """The most bytes of memory that the process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _memory() -> int:
