@@ -120,7 +120,6 @@ def test_damaged_tables_give_symbols_or_one_error(data: bytes) -> None:
         return
     assert all(found.definitions(name) for name in found.names)
     assert all(isinstance(reference.name, bytes) for reference in found.references)
-    assert sum(map(len, found.names)) <= 9 * len(data)
     assert all(isinstance(need.version, str) for need in found.versions.needs)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import tracemalloc
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from minpack.content import BytesContent
+from minpack.content import BytesContent, FileContent
 from minpack.elf import hashes, names, relocations
 from minpack.elf.symbols import MAX_SAME, Definition, Symbols, read_symbols
 from minpack.errors import MalformedElfError
-from support.elfmaker import DT_HASH, DT_STRTAB, DT_SYMTAB, MACHINES
+from support.elfedit import set_segment
+from support.elfmaker import DT_HASH, DT_STRTAB, DT_SYMTAB, MACHINES, PT_LOAD
 from support.symbolmaker import (
     DT_GNU_HASH,
     DT_JMPREL,
@@ -32,6 +34,7 @@ from support.symbolmaker import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 DT_RELR, DT_SYMBOLIC, DT_FLAGS, DT_BIND_NOW, DT_FLAGS_1 = 36, 16, 30, 24, 0x6FFFFFFB
 DT_MIPS_LOCAL_GOTNO, DT_MIPS_SYMTABNO, DT_MIPS_GOTSYM, DT_MIPS_XHASH = 0x7000000A, 0x70000011, 0x70000013, 0x70000036
@@ -379,6 +382,23 @@ def test_memory_is_bounded_by_the_file(make: Callable[[], Linked]) -> None:
     data = make().data
     assert len(data) < 1.2 * MIB
     assert peak(data) < 64 * MIB
+
+
+def test_a_large_file_of_holes_takes_bounded_memory(tmp_path: Path) -> None:
+    """Tables of hundreds of megabytes cost no more memory than a real library's, which may be that large itself."""
+    size = 600 * MIB
+    tags = {DT_STRSZ: size, DT_RELASZ: 24 * (size // 48)}
+    linked = linked_elf([Symbol("f")], relocations=[("f", GLOB_DAT)], style="sysv", tags=tags)
+    data = set_segment(linked.data, PT_LOAD, file_size=size, memory_size=size)
+    path = tmp_path / "library"
+    path.write_bytes(data)
+    os.truncate(path, size)
+    tracemalloc.start()
+    found = read_symbols(FileContent(str(path), size))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (set(found.names), uses(found)) == ({b"f"}, [(b"f", "", False)])
+    assert most < 160 * MIB
 
 
 def test_names_that_overlap_are_refused_once_they_are_too_long_together() -> None:

@@ -15,7 +15,9 @@ DT_STRSZ = 10
 #: The bytes first read for a name that the table's own size leaves out, and the most that a name has.
 PIECE = 512
 MAX_NAME = 1 << 20
-#: All names that begin inside others have at most this many bytes together, and the table's size eight times more.
+#: The most bytes of a table that are read at once; the names of the largest libraries have some ten million.
+MAX_TABLE = 64 << 20
+#: All names that begin inside others have at most this many bytes together, and twice the table's size more.
 MAX_SHARED = 16 << 20
 
 
@@ -37,8 +39,8 @@ class Names(dict[int, bytes]):
             self._region = tables.region(DT_STRTAB)
             # No loader looks at DT_STRSZ: it says where names are at best.
             size = tables.last.get(DT_STRSZ, self._region.room)
-            self._data = self._region.most(0, size)
-        self._left = MAX_SHARED + 8 * len(self._data)
+            self._data = self._region.most(0, min(size, MAX_TABLE))
+        self._left = MAX_SHARED + 2 * len(self._data)
         if self._data.count(0) <= 2 * expected + PIECE:
             self._take_all()
 
