@@ -63,7 +63,9 @@ def left_out(decisions: Sequence[Decision], *, verbose: bool = False) -> Iterato
         texts.setdefault(why(decision, verbose=verbose), []).append(str(decision.need))
     for text, needs in texts.items():
         option = OPTIONS.get(Need(needs[0]), f"--need {needs[0]}") if len(needs) == 1 else "--need NAME"
-        packs = "" if any(decision.said and decision.need in needs for decision in decisions) else f" ({option} packs it)"
+        packs = (
+            "" if any(decision.said and decision.need in needs for decision in decisions) else f" ({option} packs it)"
+        )
         yield f"{', '.join(needs)}: {text}{packs}"
     if optional:
         yield f"{', '.join(optional)}: optional (-v tells why, --need NAME packs one)"
