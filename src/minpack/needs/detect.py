@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.elf.info import ElfKind
 from minpack.elf.strings import find_strings
 from minpack.needs.binary import open_binary
 from minpack.needs.findings import Findings, Module
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.needs.binary import Binary
+    from minpack.needs.golang.buildinfo import BuildInfo
     from minpack.needs.golang.detect import GoProgram
 
 #: Other TLS libraries than OpenSSL have the path of the CA bundle built in.
@@ -55,7 +57,7 @@ def read_program(
     """
     with open_binary(content, info, path) as binary:
         findings = _by_language(binary, why=why)
-        if info.interpreter is not None:
+        if not _is_static(info):
             from minpack.needs.native import import_signals  # noqa: PLC0415 - for dynamic programs alone
 
             own = import_signals(imports, path, soname="", is_program=True, glibc=glibc)
@@ -73,7 +75,7 @@ def _by_language(binary: Binary, *, why: bool) -> Findings:
     from minpack.needs import rust, static  # noqa: PLC0415 - not for programs of Go
 
     paths = binary.matches(static.PATHS, static.MAX_PATHS)
-    is_static = binary.info.interpreter is None
+    is_static = _is_static(binary.info)
     libc = static.static_libc(binary) if is_static else ""
     directory = static.openssl_directory(binary)
     findings = Findings(static_libc=libc, openssl=(directory,) if directory else ())
@@ -87,9 +89,13 @@ def _by_language(binary: Binary, *, why: bool) -> Findings:
     if is_static:
         own = tuple(static.static_signals(binary, paths, libc, is_rust=is_rust))
         findings = findings._replace(signals=(*findings.signals, *own))
-    if directory:
+    if directory and not any(signal.need is Need.CERTS for signal in findings.signals):
         findings = findings._replace(signals=(*findings.signals, _openssl_inside(binary.path, directory)))
     return findings
+
+
+def _is_static(info: ElfInfo) -> bool:
+    return info.kind in (ElfKind.STATIC, ElfKind.STATIC_PIE)
 
 
 def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
@@ -108,11 +114,21 @@ def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
         toolchain=build.version,
         main=main,
         modules=build.modules,
+        static_libc=_go_libc(binary, build),
         signals=signals,
         zones=program.zones,
         warnings=program.warnings,
         callers=callers,
     )
+
+
+def _go_libc(binary: Binary, build: BuildInfo) -> str:
+    """The C library within a program of cgo that an external linker made static."""
+    if not _is_static(binary.info) or build.settings.get("CGO_ENABLED") == "0":
+        return ""
+    from minpack.needs.static import static_libc  # noqa: PLC0415 - for programs of cgo alone
+
+    return static_libc(binary)
 
 
 def _unread(path: str) -> Iterator[Signal]:

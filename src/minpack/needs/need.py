@@ -101,8 +101,8 @@ class Caller(NamedTuple):
     target: str
     name: str
     via: tuple[str, ...] = ()
-    #: The constant text that it calls `target` with, if it does.
-    argument: str | None = None
+    #: The constant texts that it, or the nearest of `via`, calls `target` with.
+    arguments: tuple[str, ...] = ()
 
 
 class Decision(NamedTuple):

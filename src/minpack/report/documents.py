@@ -280,7 +280,7 @@ def _need(decision: Decision, cost: int | None) -> dict[str, Any]:
         "packed": decision.packed,
         "evidence": [evidence.text for evidence in decision.evidence],
         "callers": [
-            {"target": caller.target, "name": caller.name, "via": list(caller.via), "argument": caller.argument}
+            {"target": caller.target, "name": caller.name, "via": list(caller.via), "arguments": list(caller.arguments)}
             for caller in decision.callers
         ],
         "cost": cost,

@@ -92,8 +92,8 @@ def _few(callers: Sequence[Caller]) -> tuple[Caller, ...]:
 
 
 def _call(caller: Caller) -> str:
-    argument = f'("{caller.argument}")' if caller.argument is not None else ""
-    return " <- ".join((f"{caller.target}{argument}", *caller.via, caller.name))
+    arguments = ", ".join(f'"{text}"' for text in caller.arguments)
+    return " <- ".join((f"{caller.target}({arguments})" if arguments else caller.target, *caller.via, caller.name))
 
 
 def need_rows(decisions: Sequence[Decision], costs: Mapping[Need, int]) -> list[str]:

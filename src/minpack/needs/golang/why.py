@@ -67,17 +67,17 @@ class _Reader:
         for way in ways:
             names = [self._name(index) for index in way]
             if len(way) > 1:
-                told.append(Caller(names[-1], names[0], tuple(reversed(names[1:-1])), self._argument(way)))
+                told.append(Caller(names[-1], names[0], tuple(reversed(names[1:-1])), self._arguments(way)))
         return sorted(told, key=lambda caller: not self._is_users(caller.name))
 
-    def _argument(self, way: tuple[int, ...]) -> str | None:
-        """The constant that the last function of the way is called with by the one before."""
+    def _arguments(self, way: tuple[int, ...]) -> tuple[str, ...]:
+        """The constants that the last function of the way is called with by the one before."""
         if self._name(way[-1]) not in _TELLING:
-            return None
+            return ()
         entry = self._code.entries[way[-1]]
         sites = [at for at in self._graph.callers[way[-1]] if self._code.function_at(at) == way[-2]]
         texts = (text_argument(self._binary, self._code, Site(at, entry)) for at in sites)
-        return ", ".join(sorted({text for text in texts if text is not None})) or None
+        return tuple(sorted({text for text in texts if text is not None}))
 
     def _is_own(self, name: str) -> bool:
         """Whether it is not of the standard library, whose import paths have no dot in their first part."""
