@@ -62,13 +62,17 @@ def read_build_info(binary: Binary) -> BuildInfo | None:
 
 
 def _candidates(binary: Binary) -> Iterator[int]:
-    """Where it may begin: in its section, else at the start of the data, where the linker lays it."""
+    """Where it may begin: in its section, else at the start of the data, where the linker lays it.
+
+    Of files without section headers all is searched.
+    """
     section = binary.section(".go.buildinfo")
     if section is not None:
         yield section.offset
         return
-    for writable in (True, False):
-        yield from binary.find(MAGIC, binary.segments(writable=writable), align=ALIGN)
+    yield from binary.find(MAGIC, binary.segments(writable=True), align=ALIGN)
+    if not binary.sections.by_name:
+        yield from binary.find(MAGIC, binary.segments(writable=False), align=ALIGN)
 
 
 def _inline(binary: Binary, offset: int) -> tuple[str, str] | None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 #: Go 1.20, 1.18, 1.16. Older tables have no table of names.
 _MAGICS = {0xF1: 8, 0xF0: 8, 0xFA: 7}
 HEADER = 8
-_QUANTA = (1, 2, 4)
+#: The unit of addresses in code by machine, where it is not 4 (`cmd/internal/sys`, `MinLC`).
+_QUANTA = {3: 1, 62: 1, 22: 2, 243: 2}
 #: The largest programs seen have 300,000 functions, and names of 25 MB.
 MAX_FUNCTIONS = 5_000_000
 MAX_NAMES = 256 << 20
@@ -58,10 +59,10 @@ def find_functions(binary: Binary) -> FunctionTable | None:
 def _candidates(binary: Binary, ranges: Iterable[tuple[int, int]]) -> Iterator[int]:
     ranges = tuple(ranges)
     pointer = struct.calcsize(binary.order + binary.word)
+    quantum = _QUANTA.get(binary.header.machine, 4)
     for first in _MAGICS:
         word = struct.pack(binary.order + "I", 0xFFFFFF00 | first)
-        for quantum in _QUANTA:
-            yield from binary.find(word + bytes((0, 0, quantum, pointer)), ranges, align=4)
+        yield from binary.find(word + bytes((0, 0, quantum, pointer)), ranges, align=4)
 
 
 def _table_at(binary: Binary, offset: int) -> FunctionTable | None:
@@ -72,7 +73,7 @@ def _table_at(binary: Binary, offset: int) -> FunctionTable | None:
     (magic,) = struct.unpack_from(binary.order + "I", head)
     words = _MAGICS.get(magic & 0xFF) if magic >> 8 == 0xFFFFFF else None  # noqa: PLR2004 - see _MAGICS
     form = {4: "I", 8: "Q"}.get(head[7])
-    if words is None or form is None or head[4] or head[5] or head[6] not in _QUANTA:
+    if words is None or form is None or head[4] or head[5] or head[6] not in (1, 2, 4):
         return None
     values = struct.unpack_from(f"{binary.order}{words}{form}", head, HEADER)
     names, units, files, counters, records = values[-5:]
