@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.elf.info import ElfKind
+from minpack.elf.notes import read_notes
 from minpack.elf.read import read_elf
 from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Inspected(NamedTuple):
-    """The facts of the file at the host's `path`; `bases` are names that --base takes, the newest first."""
+    """The facts of the file at the host's `path`; `bases` are names that --base takes, the newest first.
+
+    `kernel` is the oldest Linux that its ABI tag names, None if it has none.
+    """
 
     path: str
     info: ElfInfo
@@ -27,6 +31,7 @@ class Inspected(NamedTuple):
     libc: Libc | None
     bases: tuple[str, ...]
     needs: tuple[Decision, ...]
+    kernel: tuple[int, int, int] | None = None
 
 
 def inspect(path: str, today: str) -> Inspected:
@@ -36,11 +41,14 @@ def inspect(path: str, today: str) -> Inspected:
     :raises InputError: it cannot be read.
     :raises ElfError: it is no ELF file, or damaged.
     """
-    info = read_elf(host_file(path))
+    content = host_file(path)
+    info = read_elf(content)
     libc = libc_of(info.interpreter) if info.interpreter is not None else None
     nothing: frozenset[Need] = frozenset()
     needs = decide(wanted=nothing, unwanted=nothing, zone=None, glibc=libc is Libc.GLIBC)
-    return Inspected(path, info, info.target.platform, libc, _bases(info, libc, today), needs)
+    return Inspected(
+        path, info, info.target.platform, libc, _bases(info, libc, today), needs, read_notes(content, info).kernel
+    )
 
 
 def _bases(info: ElfInfo, libc: Libc | None, today: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from minpack.progress import no_progress
 from minpack.provision import provide
 from minpack.request import Check
 from minpack.resolving import (
+    audit_notes,
     base_name,
     closures_of,
     default_base,
@@ -27,6 +28,7 @@ from minpack.resolving import (
     platform_of,
     read_programs,
     symbols_for,
+    variants_of,
     with_placed,
 )
 from minpack.target import alpine_arch
@@ -36,8 +38,10 @@ if TYPE_CHECKING:
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.deliver import Delivered, Delivery
+    from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
+    from minpack.ld.variants import Variant
     from minpack.paths import RootPath
     from minpack.placing import Program
     from minpack.plan import Plan
@@ -60,8 +64,9 @@ class Input(NamedTuple):
 class Packed(NamedTuple):
     """What packing gave. `delivered` is None when nothing was to be written.
 
-    `late` is what the programs may open later and is not packed. `sums` has the SHA-256 of each file, in hexadecimal,
-    if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
+    `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
+    `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
+    file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
     """
 
     plan: Plan
@@ -70,6 +75,8 @@ class Packed(NamedTuple):
     notes: tuple[str, ...]
     sums: Mapping[RootPath, str]
     late: tuple[LateLibrary, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    demands: tuple[tuple[str, Demands], ...] = ()
 
 
 def pack(
@@ -107,31 +114,49 @@ def pack(
         provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
         refuse_private(plan, opened.base.name)
-        proved = _checked(request, programs, plan, opened.base.name, hint, symbols)
+        variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(closure, tree)))
+        proved, demanded = _checked(request, programs, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
-        notes = (*opened.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
+        notes = (
+            *opened.notes,
+            *provision.notes,
+            *proved,
+            *_variants_notes(variants),
+            *(delivered.notes if delivered else ()),
+        )
         inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
-        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
+        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late, variants, demanded)
 
 
 def _checked(
     request: Request, programs: Sequence[Program], plan: Plan, base: str, hint: str, symbols: SymbolsOf
-) -> tuple[str, ...]:
-    """Prove what the request wants proved; the notes of it.
+) -> tuple[tuple[str, ...], tuple[tuple[str, Demands], ...]]:
+    """Prove what the request wants proved; the notes of it, and what each program demands of the machine.
 
     :raises UnboundSymbolError: a program would not start.
     :raises UnreadableFileError: the image's user may not read what it takes to start one.
     """
     if all(closure.libc is None for closure in plan.closures):
-        return ()
+        return (), ()
     from minpack.checking import check_loads, check_loop, check_readable  # noqa: PLC0415 - for dynamic programs alone
 
     check_readable(plan, request.run.user)
     check_loop(plan, environment_of(request))
     if request.check is Check.NONE:
+        return tuple(note for closure in plan.closures for note in audit_notes(closure, None)), ()
+    checked = check_loads([program.path for program in programs], plan.closures, base, hint, symbols)
+    paths = [closure.program.path for closure in plan.closures]
+    return checked.notes, tuple(zip(paths, checked.demands, strict=True))
+
+
+def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:
+    if not variants:
         return ()
-    return check_loads([program.path for program in programs], plan.closures, base, hint, symbols).notes
+    from minpack.ld.variants import variants_note  # noqa: PLC0415 - for hardly any
+
+    note = variants_note(variants)
+    return (note,) if note is not None else ()
 
 
 def _work(plan: Plan, request: Request, progress: Progress) -> Work:

@@ -63,6 +63,8 @@ def test_all_facts_are_read_on_every_machine(machine: str) -> None:
         interpreter="/lib/ld.so.1",
         filters=("libf.so",),
         auxiliaries=("libx.so", "liby.so"),
+        audit="liba.so:libc.so",
+        dep_audit="libd.so",
         flags=0x1A,
         flags_1=0x8000001,
         code=bytes(8),
@@ -80,6 +82,8 @@ def test_all_facts_are_read_on_every_machine(machine: str) -> None:
         0x8000001,
         ("libf.so",),
         ("libx.so", "liby.so"),
+        "liba.so:libc.so",
+        "libd.so",
     )
     assert info.end == len(data)
     assert [s.align for s in info.segments if s.type == PT_LOAD] == [0x10000]

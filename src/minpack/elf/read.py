@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from minpack.elf.abi import abi_of
 from minpack.elf.dynamic import Dynamic
 from minpack.elf.format import (
+    DT_AUDIT,
     DT_AUXILIARY,
+    DT_DEPAUDIT,
     DT_FILTER,
     DT_FLAGS,
     DT_FLAGS_1,
@@ -112,6 +114,8 @@ def _linked(window: Window, header: Header, bare: ElfInfo) -> ElfInfo:
         flags_1=dynamic.last.get(DT_FLAGS_1, 0),
         filters=dynamic.strings(DT_FILTER),
         auxiliaries=dynamic.strings(DT_AUXILIARY),
+        audit=dynamic.string(DT_AUDIT),
+        dep_audit=dynamic.string(DT_DEPAUDIT),
     )
 
 

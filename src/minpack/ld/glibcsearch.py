@@ -16,7 +16,7 @@ from minpack.paths import NAME_MAX, PATH_MAX
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from minpack.base.walk import Walk
     from minpack.ld.closure import Environment, LoadedObject
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minpack.rootfs.entry import Entry
 
 DF_1_NODEFLIB = 0x800
+TLS = "tls"
 #: Where nothing can be opened in one directory, and the next is looked into (open_path). Older loaders than
 #: 2.37 stopped at ENOTDIR, which only a link into a file gives.
 _GOES_ON = frozenset((None, Failure.MISSING, Failure.NOT_DIRECTORY))
@@ -35,7 +36,8 @@ class Node:
 
     `names` are those it answers to: the path it was opened by, what it was asked for by, and its soname
     (_dl_name_match_p, _dl_lookup_map). `origin` is what ``$ORIGIN`` is in its own strings. `owners` are those in
-    whose rpaths its needs are searched: itself, and what caused it to be loaded, up to the program.
+    whose rpaths its needs are searched: itself, and what caused it to be loaded, up to the program; `rule` is how
+    what is found in its own is called.
     It is `listed` once it is in the search list, and `done` when all it needs is loaded.
 
     :param loader: the object it was first needed by.
@@ -48,6 +50,7 @@ class Node:
         self.names = (loaded.path, loaded.name, *((info.soname,) if info.soname is not None else ()))
         # A runpath hides the rpath of its own object, even an empty one (elf/get-dynamic-info.h).
         self.rpath = "" if info.runpath is not None else info.rpath or ""
+        self.rule = FoundBy.RPATH
         self.runpath = info.runpath
         self.owners: tuple[Node, ...] = ()
         self.inherit(loader)
@@ -79,7 +82,7 @@ class GlibcSearch:
         self._library_path = environment.ld_library_path
         self._cache: Cache | None = None
         self._split_paths: dict[tuple[str, str], tuple[_Directory, ...]] = {}
-        self._defaults = tuple(_Directory(path, path) for path in constants.directories)
+        self._defaults: tuple[_Directory, ...] | None = None
 
     def candidates(self, name: str, requester: Node, considered: list[Considered]) -> Iterator[Candidate]:
         """What lies where the loader looks for `name`, in order; `considered` grows by each place.
@@ -88,17 +91,17 @@ class GlibcSearch:
         the requester's own runpath; the cache; the system directories. With a runpath, no rpath counts.
         """
         for node in requester.owners if requester.runpath is None else ():
-            yield from self._in(self._split(node.rpath, ":", node), name, FoundBy.RPATH, considered)
+            yield from self._in(self._split(node.rpath, ":", node), name, node.rule, considered)
         ld_library_path = self._split(self._library_path, "[:;]", self._program)
         yield from self._in(ld_library_path, name, FoundBy.LIBRARY_PATH, considered)
         yield from self._in(self._split(requester.runpath or "", ":", requester), name, FoundBy.RUNPATH, considered)
         yield from self._cached(name, requester, considered)
         if not requester.no_default:
-            yield from self._in(self._defaults, name, FoundBy.DEFAULT, considered)
+            yield from self._in(self._default(), name, FoundBy.DEFAULT, considered)
 
     def by_default(self, name: str) -> str | None:
         """The path of the first thing called `name` in a system directory."""
-        return next((candidate.path for candidate in self._in(self._defaults, name, FoundBy.DEFAULT, [])), None)
+        return next((candidate.path for candidate in self._in(self._default(), name, FoundBy.DEFAULT, [])), None)
 
     def _in(
         self, directories: tuple[_Directory, ...], name: str, rule: FoundBy, considered: list[Considered]
@@ -117,6 +120,24 @@ class GlibcSearch:
                 yield Candidate(path, walk, walk.entry, rule)
             elif walk.failure not in _GOES_ON and self._is_directory(directory.path):
                 return  # ELOOP and the like end this list, but not the search.
+
+    def _default(self) -> tuple[_Directory, ...]:
+        if self._defaults is None:
+            self._defaults = self._with_tls(_Directory(path, path) for path in self._constants.directories)
+        return self._defaults
+
+    def _with_tls(self, directories: Iterable[_Directory]) -> tuple[_Directory, ...]:
+        """Those that a loader before 2.37 looks into on every machine: of each its ``tls`` first, if there is one.
+
+        Unlike the other subdirectories of its time that one asks for nothing (elf/dl-hwcaps.c, _dl_important_hwcaps).
+        """
+        found: list[_Directory] = []
+        for directory in directories:
+            if self._constants.legacy and directory.path is not None:
+                inner = f"{directory.path.rstrip('/')}/{TLS}" if directory.path else TLS
+                found += [_Directory(inner, inner)] if self._is_directory(inner) else []
+            found.append(directory)
+        return tuple(found)
 
     def _is_directory(self, path: str) -> bool:
         entry = self._opener.walk(path or ".").entry
@@ -157,7 +178,7 @@ class GlibcSearch:
         if found is None:
             # Longer ones cannot be there, and no directory is looked into twice.
             parts = dict.fromkeys(part for part in re.split(separator, text) if size_of(part) < PATH_MAX)
-            found = self._split_paths[key] = tuple(
+            found = self._split_paths[key] = self._with_tls(
                 _Directory(part, expand_glibc(part, node.origin, self._constants.lib)) for part in parts
             )
         return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
-from minpack.report.tree import late_lines
+from minpack.report.tree import demand_lines, late_lines, variant_lines
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
             _row("late", f"{'':>8}  {'':<7}  {count} that may be opened later (-v shows them, --add-lib packs one)")
         )
     if verbose:
-        lines += ["", *_files(packed.plan), *late_lines(packed.late)]
+        lines += ["", *_files(packed.plan), *late_lines(packed.late), *variant_lines(packed.variants)]
+        lines += [line for path, demanded in packed.demands for line in demand_lines(demanded, path)]
     if packed.delivered is None:
         return [*lines, "", "nothing was written (--dry-run)"]
     return [*lines, "", *_output_lines(packed.delivered)]
