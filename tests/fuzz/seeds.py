@@ -75,7 +75,7 @@ def elf_seeds() -> list[bytes]:
     made += [linked("mipsel", "xhash"), linked("x86_64", "gnu", GLIBC), linked("x86_64", "gnu", MUSL)]
     made += [program(("liba.so", "libb.so"), rpath="$ORIGIN", soname="app"), library("liba.so", machine="s390x")]
     made += [static_program(overlay=b"overlay"), static_program(machine="armhf", pie=True), upx_program()]
-    made += [make_elf(interpreter="/lib/ld.so", note=NOTES, filters=("f.so",), auxiliaries=("a.so",))]
+    made += [make_elf(interpreter="/lib/ld.so", note=NOTES, filters=("f.so",), auxiliaries=("a.so",), audit="l.so")]
     return made + small_libraries()
 
 
@@ -120,7 +120,11 @@ def bind_seeds() -> list[bytes]:
         for style, name in (("gnu", "l.so"), ("sysv", "libc.so.6")):
             app = linked("x86_64", style, interpreter, name)
             seeds.append(len(app).to_bytes(2, "little") + app + linked("x86_64", style, name=name))
-    return seeds
+    audited = make_elf(interpreter=GLIBC, needed=("l.so",), audit="l.so:none.so", dep_audit="/lib/l.so", note=NOTES)
+    libc = linked_elf((Symbol("__libc_start_main"), Symbol("stdin")), soname="l.so").data
+    asking = program(("l.so", "/lib/libc.so.6"), interpreter=MUSL)
+    pairs = ((audited, linked("x86_64", "gnu")), (asking, libc))
+    return seeds + [len(app).to_bytes(2, "little") + app + library_ for app, library_ in pairs]
 
 
 def seeds_of(target: str) -> list[bytes]:

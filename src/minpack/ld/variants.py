@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from minpack.base.walk import Walker
     from minpack.ld.closure import Closure, Edge
 
-HWCAPS = "glibc-hwcaps"
+HWCAPS, TLS = "glibc-hwcaps", "tls"
 #: The subdirectories before 2.37: ``tls``, the kernel's names of platforms, and glibc's of important features
 #: (sysdeps/*/dl-procinfo.c and dl-procinfo.h, HWCAP_IMPORTANT; AT_PLATFORM of Linux).
 LEGACY = {
@@ -117,6 +117,9 @@ class _Search:
         if edge.path and any(place.rule is FoundBy.CACHE for place in edge.considered):
             directories.append(edge.path.rpartition("/")[0])
         for directory in dict.fromkeys(directories):
+            # It is one of those below the next.
+            if directory.endswith(f"/{TLS}") and directory.removesuffix(f"/{TLS}") in directories:
+                continue
             for inner in self._subdirectories(directory):
                 path = f"{directory.rstrip('/')}/{inner}/{edge.name}"
                 if next(self._looks) > MOST_LOOKS:
