@@ -176,6 +176,16 @@ def test_without_its_cache(tmp_path: Path) -> None:
         assert ask_glibc("/srv/app", root=root).missing == names
 
 
+def test_a_base_that_has_no_cache_yet(tmp_path: Path) -> None:
+    """What is found in a directory of the base's ld.so.conf is found in the image, which has a cache of its own."""
+    made = Made(tmp_path, GLIBC)
+    made.base.put("etc/ld.so.conf", b"include /etc/ld.so.conf.d/*.conf\n")
+    made.base.put("etc/ld.so.conf.d/opt.conf", b"/opt/lib\n")
+    made.base.put("opt/lib/libmpka.so.1", library("libmpka.so.1"))
+    assert made.pack("libmpka.so.1").objects == (("libmpka.so.1", "/opt/lib/libmpka.so.1"),)
+    assert made.paths == ["/etc/ld.so.cache", "/opt", "/opt/lib", "/opt/lib/libmpka.so.1"]
+
+
 def test_other_names_in_the_cache(tmp_path: Path) -> None:
     """A second name by which the cache leads to a file that is loaded is in the new cache too."""
     made = Made(tmp_path, GLIBC)

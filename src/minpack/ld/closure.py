@@ -33,6 +33,8 @@ class FoundBy(StrEnum):
     LIBRARY_PATH = "library-path"
     RUNPATH = "runpath"
     CACHE = "cache"
+    #: A directory of ld.so.conf, in a tree that has no cache yet: what ldconfig(8) would put there.
+    CONFIGURED = "configured"
     #: glibc's system directories, or musl's path or path file.
     DEFAULT = "default"
     #: An object that was loaded before answers to the name.

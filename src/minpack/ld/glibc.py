@@ -290,6 +290,6 @@ class GlibcLoader:
         return node
 
     def _note_cached(self, name: str, candidate: Candidate) -> None:
-        """Keep in mind what the cache alone leads to."""
-        if candidate.rule is FoundBy.CACHE and self._search.by_default(name) != candidate.path:
+        """Keep in mind what the cache alone leads to, or would."""
+        if candidate.rule in (FoundBy.CACHE, FoundBy.CONFIGURED) and self._search.by_default(name) != candidate.path:
             self.cached.append(CacheEntry(name, candidate.path))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.base.walk import Failure
 from minpack.content import read_all
-from minpack.errors import InputError
+from minpack.errors import ElfError, InputError
 from minpack.ld.cache import MAX_CACHE, NO_CACHE, Cache, parse_cache
 from minpack.ld.closure import Considered, FoundBy
 from minpack.ld.opening import size_of
@@ -81,6 +81,7 @@ class GlibcSearch:
         self._constants = constants
         self._library_path = environment.ld_library_path
         self._cache: Cache | None = None
+        self._directories: tuple[str, ...] | None = None
         self._split_paths: dict[tuple[str, str], tuple[_Directory, ...]] = {}
         self._defaults: tuple[_Directory, ...] | None = None
 
@@ -88,7 +89,8 @@ class GlibcSearch:
         """What lies where the loader looks for `name`, in order; `considered` grows by each place.
 
         The rpaths of the requester and of those that caused it to be loaded, and the program's; LD_LIBRARY_PATH;
-        the requester's own runpath; the cache; the system directories. With a runpath, no rpath counts.
+        the requester's own runpath; the cache; the system directories. With a runpath, no rpath counts. In a tree
+        without a cache it is what ldconfig(8) would make one of: an image is given a cache of what is found so.
         """
         for node in requester.owners if requester.runpath is None else ():
             yield from self._in(self._split(node.rpath, ":", node), name, node.rule, considered)
@@ -96,6 +98,7 @@ class GlibcSearch:
         yield from self._in(ld_library_path, name, FoundBy.LIBRARY_PATH, considered)
         yield from self._in(self._split(requester.runpath or "", ":", requester), name, FoundBy.RUNPATH, considered)
         yield from self._cached(name, requester, considered)
+        yield from self._configured(name, requester, considered)
         if not requester.no_default:
             yield from self._in(self._default(), name, FoundBy.DEFAULT, considered)
 
@@ -155,6 +158,47 @@ class GlibcSearch:
         walk = self._opener.walk(path)
         if walk.entry is not None:
             yield Candidate(path, walk, walk.entry, FoundBy.CACHE)
+
+    def _configured(self, name: str, requester: Node, considered: list[Considered]) -> Iterator[Candidate]:
+        """What ldconfig would put into the cache by this name: libraries for the loader, by file name and soname.
+
+        A link answers to its own name; a file that is called unlike its soname answers to that alone, and then there
+        is a link too (elf/ldconfig.c, search_dir).
+        """
+        if self._directories is None:
+            self._directories = self._read_configuration()
+        if not (name.startswith(("lib", "ld-")) and ".so" in name):
+            return
+        for directory in self._directories:
+            path = f"{directory}/{name}"
+            rule = FoundBy.DEFAULT if directory in self._constants.directories else FoundBy.CONFIGURED
+            if requester.no_default and self._is_system_path(path):
+                continue
+            considered.append(Considered(directory, rule))
+            walk = self._opener.walk(path)
+            if walk.entry is not None and self._is_cacheable(name, walk.entry):
+                yield Candidate(path, walk, walk.entry, rule)
+
+    def _is_cacheable(self, name: str, entry: Entry) -> bool:
+        if entry.kind is not Kind.FILE:
+            return False
+        try:
+            info = self._opener.info(entry)
+        except ElfError:
+            return False
+        is_link = entry.path.rpartition("/")[2] != name
+        return info.target == self._program.loaded.info.target and (is_link or info.soname in (None, name))
+
+    def _read_configuration(self) -> tuple[str, ...]:
+        """The directories of ld.so.conf, which lies beside the cache; none where there is a cache."""
+        if self._opener.walk(self._constants.cache).entry is not None:
+            return ()
+        path = f"{self._constants.cache.removesuffix('.cache')}.conf"
+        if self._opener.walk(path).entry is None:
+            return ()
+        from minpack.ld.ldsoconf import configured_directories  # noqa: PLC0415 - most trees have a cache
+
+        return configured_directories(self._opener.walker, path)
 
     def _is_system_path(self, path: str) -> bool:
         return path.startswith(tuple(f"{directory.rstrip('/')}/" for directory in self._constants.directories))
