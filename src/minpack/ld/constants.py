@@ -28,6 +28,13 @@ _KNOWN_HWCAPS = {
     "ppc64le": ("power10", "power9"),
     "s390x": ("z16", "z15", "z14", "z13"),
 }
+#: Where Linux has one name for all (AT_PLATFORM; arch/*/include/asm/elf.h, ELF_PLATFORM).
+_PLATFORMS = {
+    "aarch64": "aarch64",
+    "aarch64_be": "aarch64_be",
+    "loongarch64": "loongarch",
+    "loongarch64sf": "loongarch",
+}
 _VERSION = re.compile(rb" release version ([0-9]{1,4})\.([0-9]{1,4})")
 #: Since then there is glibc-hwcaps, and since then nothing else (glibc NEWS, 2.33 and 2.37).
 WITH_HWCAPS, WITHOUT_LEGACY = (2, 33), (2, 37)
@@ -50,7 +57,8 @@ class GlibcConstants(NamedTuple):
 
     `debian` tells whether it is a glibc with Debian's patches, which its directories show
     (debian/patches/any/local-ld-multiarch.diff). `hwcaps` are the names below ``glibc-hwcaps`` in each directory, the
-    best first. `version` is (0, 0) if the loader does not say it, as those before 2.33 do not.
+    best first. `version` is (0, 0) if the loader does not say it, as those before 2.33 do not. `platform` is what
+    ``$PLATFORM`` becomes, empty if that depends on the CPU.
     """
 
     directories: tuple[str, ...]
@@ -59,6 +67,7 @@ class GlibcConstants(NamedTuple):
     debian: bool
     hwcaps: tuple[str, ...] = ()
     version: tuple[int, int] = (0, 0)
+    platform: str = ""
 
     @property
     def legacy(self) -> bool:
@@ -106,6 +115,7 @@ def glibc_constants(data: bytes, target: Target) -> GlibcConstants:
         multiarch is not None,
         _hwcaps(data, target),
         _version(data),
+        _PLATFORMS.get(target.name, ""),
     )
 
 

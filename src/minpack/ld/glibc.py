@@ -218,7 +218,7 @@ class GlibcLoader:
         :raises UnloadableLibraryError: the loader would stop at a file.
         """
         # A name whose token has no value is looked for as it is, so that it is reported with it.
-        name = expand_glibc(text, requester.origin, self._constants.lib) or text
+        name = expand_glibc(text, requester.origin, self._constants.lib, self._constants.platform) or text
         rule, node = self._find(name, requester, considered, special)
         if node is not None:
             self._by_name.setdefault(name, node)

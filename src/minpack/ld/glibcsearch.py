@@ -223,7 +223,8 @@ class GlibcSearch:
             # Longer ones cannot be there, and no directory is looked into twice.
             parts = dict.fromkeys(part for part in re.split(separator, text) if size_of(part) < PATH_MAX)
             found = self._split_paths[key] = self._with_tls(
-                _Directory(part, expand_glibc(part, node.origin, self._constants.lib)) for part in parts
+                _Directory(part, expand_glibc(part, node.origin, self._constants.lib, self._constants.platform))
+                for part in parts
             )
         return found
 
