@@ -1,6 +1,6 @@
 """glibc: ``$LIB`` is what the C library was built with, ``$PLATFORM`` what Linux calls all CPUs of the machine.
 
-Where the name depends on the CPU a directory with it is passed over here, as no image should depend on it. Source: glibc
+Where the name depends on the CPU a directory with it is passed over here: no image should depend on it. Source: glibc
 elf/dl-load.c, _dl_dst_substitute.
 """
 
