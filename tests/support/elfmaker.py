@@ -162,6 +162,7 @@ def make_elf(
     dep_audit: str | None = None,
     flags: int = 0,
     flags_1: int = 0,
+    first: tuple[tuple[int, str], ...] = (),
     tags: tuple[tuple[int, int], ...] = (),
     dynamic: bool = True,
     code: bytes | None = None,
@@ -174,6 +175,7 @@ def make_elf(
 
     :param dynamic: whether it has a dynamic section; without one it can name no strings.
     :param code: machine code that the entry point leads to; the entry point is 0 without it.
+    :param first: entries that name strings, in front of the others.
     :param tags: more entries of the dynamic section, as they are.
     :param note: the bytes of a PT_NOTE segment; none without.
     :param e_flags: the header's flags; by default the machine's usual ones.
@@ -182,7 +184,8 @@ def make_elf(
     layout = _Layout(MACHINES[machine])
     base = layout.machine.base if type_ == ET_EXEC else 0
     strings = _Strings()
-    entries = [(DT_NEEDED, strings.add(name)) for name in needed]
+    entries = [(tag, strings.add(name)) for tag, name in first]
+    entries += [(DT_NEEDED, strings.add(name)) for name in needed]
     named = ((DT_SONAME, soname), (DT_RPATH, rpath), (DT_RUNPATH, runpath))
     entries += [(tag, strings.add(text)) for tag, text in named if text is not None]
     entries += [(DT_FILTER, strings.add(name)) for name in filters]

@@ -14,7 +14,9 @@ from minpack.errors import NotElfError, NotProgramError
 from support.elfedit import HEADER, get, segment_at, segment_field, set_header, set_segment, set_tag, tag_at
 from support.elfmaker import (
     DF_1_PIE,
+    DT_AUXILIARY,
     DT_DEBUG,
+    DT_FILTER,
     DT_FLAGS,
     DT_FLAGS_1,
     DT_NEEDED,
@@ -82,6 +84,14 @@ def test_all_facts_are_read_on_every_machine(machine: str) -> None:
         0x8000001,
         ("libf.so",),
         ("libx.so", "liby.so"),
+        (
+            (DT_NEEDED, "libb.so.1"),
+            (DT_NEEDED, "liba.so"),
+            (DT_NEEDED, "libb.so.1"),
+            (DT_FILTER, "libf.so"),
+            (DT_AUXILIARY, "libx.so"),
+            (DT_AUXILIARY, "liby.so"),
+        ),
         "liba.so:libc.so",
         "libd.so",
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from minpack.elf.format import DT_FILTER, DT_NEEDED
 from minpack.errors import UnloadableLibraryError
 from minpack.ld.accept import HEADER_SIZE, judge_header, judge_library
 from minpack.ld.cache import CacheEntry
@@ -135,9 +136,11 @@ class GlibcLoader:
                 at += 1
                 continue
             node.done = True
-            self._load_needed(node)
-            # What this inserts in front of the object is next: the position stays.
-            self._load_filters(node)
+            if node.loaded.info.mixed:
+                # What this inserts in front of the object is next: the position stays.
+                self._load_mixed(node)
+            else:
+                self._load_needed(node)
 
     @property
     def objects(self) -> tuple[LoadedObject, ...]:
@@ -162,33 +165,36 @@ class GlibcLoader:
 
     def _load_needed(self, node: Node) -> None:
         for name in node.loaded.info.needed:
-            considered: list[Considered] = []
-            found = self._load(name, node, considered)
-            if found is not None:
-                self._list(found)
-            elif name not in VDSO:
-                self._miss(name, node, considered)
+            self._load_one(name, node)
 
-    def _load_filters(self, node: Node) -> None:
-        """DT_FILTER and DT_AUXILIARY: loaded too, and listed in front of the object that names them.
+    def _load_one(self, name: str, node: Node) -> None:
+        considered: list[Considered] = []
+        found = self._load(name, node, considered)
+        if found is not None:
+            self._list(found)
+        elif name not in VDSO:
+            self._miss(name, node, considered)
+
+    def _load_mixed(self, node: Node) -> None:
+        """What it needs, and DT_FILTER and DT_AUXILIARY: loaded too, and listed in front of the object that names them.
 
         An auxiliary one that is not there, or no good, is none.
         """
-        info = node.loaded.info
-        for name in info.filters:
+        for tag, name in node.loaded.info.mixed:
+            if tag == DT_NEEDED:
+                self._load_one(name, node)
+                continue
             considered: list[Considered] = []
-            found = self._load(name, node, considered)
-            if found is None:
-                self._miss(name, node, considered)
-            else:
-                self._list_before(found, node)
-        for name in info.auxiliaries:
             try:
-                found = self._load(name, node, [])
+                found = self._load(name, node, considered)
             except UnloadableLibraryError:
+                if tag == DT_FILTER:
+                    raise
                 continue
             if found is not None:
                 self._list_before(found, node)
+            elif tag == DT_FILTER:
+                self._miss(name, node, considered)
 
     def _list(self, node: Node) -> None:
         if not node.listed:
