@@ -97,6 +97,15 @@ def loader_seeds() -> list[bytes]:
     ]
 
 
+def conf_seeds() -> list[bytes]:
+    """Configurations of loaders with comments, includes and patterns."""
+    return [
+        b"include /etc/ld.so.conf.d/*.conf\n\0# local\n/usr/local/lib\n\0/lib/x86_64-linux-gnu\n/usr/lib/\n",
+        b"/opt/a # first\ninclude c ld.so.conf.d/[ab]*.conf c.d/?.d/*\n\0hwcap 1\n\0/b=libc6\0include */a.conf\n\0/e",
+        b"include ld.so.conf\ninclude *\n/opt\nrelative\n",
+    ]
+
+
 def tar_seeds() -> list[bytes]:
     """Tars of every format and kind of member, one of them compressed."""
     tree = [tarmaker.directory("etc/"), tarmaker.member("etc/a", b"text"), tarmaker.symlink("etc/b", "../etc/a")]
@@ -129,5 +138,5 @@ def bind_seeds() -> list[bytes]:
 
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
-    makers = {"cache": cache_seeds, "loader": loader_seeds, "tar": tar_seeds, "bind": bind_seeds}
+    makers = {"cache": cache_seeds, "loader": loader_seeds, "conf": conf_seeds, "tar": tar_seeds, "bind": bind_seeds}
     return makers.get(target, elf_seeds)()

@@ -21,6 +21,7 @@ from minpack.ld.cache import build_cache, parse_cache
 from minpack.ld.constants import glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
 from minpack.ld.demands import demands, musl_version
 from minpack.ld.dlopen import find_late
+from minpack.ld.ldsoconf import configured_directories
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.symbolcache import SymbolCache
 from minpack.ld.variants import find_variants, variants_note
@@ -84,6 +85,16 @@ def cache(data: bytes) -> None:
         assert found.find("libc.so.6") != ""
         found.find(data[:300].decode("utf-8", "surrogateescape"))
         assert isinstance(build_cache((), target), bytes)
+
+
+def conf(data: bytes) -> None:
+    """An ld.so.conf and what it may include: parts of the data between NULs."""
+    names = ("ld.so.conf", "ld.so.conf.d/a.conf", "ld.so.conf.d/b.conf", "c", "c.d/d.d/e")
+    parts = zip(names, data.split(b"\0"), strict=False)
+    walker = Walker(base_of("fuzz", [file(normal(f"/etc/{name}"), BytesContent(part)) for name, part in parts]))
+    found = configured_directories(walker, "/etc/ld.so.conf")
+    assert all(directory.startswith("/") for directory in found)
+    assert len(set(found)) == len(found)
 
 
 def tar(data: bytes) -> None:
@@ -153,6 +164,7 @@ FUZZED = {
     "notes": Fuzzed(notes, 16384),
     "cache": Fuzzed(cache, 4096),
     "loader": Fuzzed(loader, 4096),
+    "conf": Fuzzed(conf, 4096),
     "tar": Fuzzed(tar, 16384),
     "bind": Fuzzed(bind, 16384),
 }
