@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -105,6 +106,51 @@ def test_programs_of_alpine(data: Path, tmp_path: Path, release: str) -> None:
         # The tarball itself is closed by now: that its tree is complete is proved while packing.
         assert planned(path, tarball, inside).closures[0].missing == ()
     assert len(programs) >= 5
+
+
+def ended(program: str, root: Path) -> int:
+    """How a program ends that is asked for its version in a root of its own."""
+    command = [need_tool("chroot"), str(root), program, "version" if program.endswith("openssl") else "--version"]
+    return subprocess.run(command, env={}, capture_output=True, check=False).returncode
+
+
+def count_needed(plan: Plan, program: str, root: Path) -> int:
+    """How many files of the closure there are besides the program, when it runs with all and with none of them less."""
+    written(plan, root)
+    assert ended(program, root) == 0
+    (closure,) = plan.closures
+    files = {loaded.entry.path for loaded in closure.objects if loaded.path not in closure.late} - {program}
+    for path in files:
+        place, aside = root / path[1:], root / "aside"
+        place.rename(aside)
+        assert ended(program, root) != 0, f"{program} runs without {path}"
+        aside.rename(place)
+    assert ended(program, root) == 0
+    return len(files)
+
+
+@pytest.mark.tool
+@pytest.mark.root
+def test_no_file_of_a_closure_can_be_left_out(tmp_path: Path, root: None) -> None:
+    """Programs of this machine run with all that is packed, and without any one library or the interpreter do not."""
+    need_loader(GLIBC)
+    programs = [os.path.realpath(f"/usr/bin/{name}") for name in ("ls", "bash", "xz", "gpg", "curl", "openssl")]
+    tried = [path for path in programs if os.path.exists(path)]
+    count = sum(count_needed(planned(path, "/", path), path, tmp_path / str(n)) for n, path in enumerate(tried))
+    print(f"{len(tried)} programs with {count} files, each of which is needed")
+    assert count > 2 * len(tried) > 2
+
+
+@pytest.mark.data
+@pytest.mark.tool
+@pytest.mark.root
+def test_no_file_of_an_alpine_closure_can_be_left_out(data: Path, tmp_path: Path, root: None) -> None:
+    """The same with Alpine's package manager, from its minirootfs."""
+    tarball = data / "bases" / "alpine-minirootfs-3.20.3-x86_64.tar.gz"
+    base = tmp_path / "base"
+    base.mkdir()
+    subprocess.run([need_tool("tar"), "-xzf", str(tarball), "-C", str(base)], check=True)
+    assert count_needed(planned(base / "sbin/apk", base, "/sbin/apk"), "/sbin/apk", tmp_path / "packed") == 5
 
 
 class Made:
