@@ -26,6 +26,7 @@ from minpack.store.network import Network
 from support.elfmaker import GLIBC, MUSL, library, program
 from support.oracle import Listing, ask_glibc, ask_musl, listing, need_loader, programs_in, resolve
 from support.rulebook import Tree
+from support.symbolmaker import Symbol, linked_elf
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -287,6 +288,17 @@ def test_path_file(tmp_path: Path) -> None:
     made.base.put("etc/ld-musl-x86_64.path", b"/opt/lib\n")
     assert made.pack("libmpka.so").objects == (("libmpka.so", "/opt/lib/libmpka.so"),)
     assert made.paths == ["/etc/ld-musl-x86_64.path", "/opt", "/opt/lib", "/opt/lib/libmpka.so"]
+
+
+def test_a_whole_c_library_is_there_to_be_dropped(tmp_path: Path) -> None:
+    """What musl drops for its own libc it must find before: without the file it would miss the name."""
+    made = Made(tmp_path, MUSL)
+    made.base.put("opt/libmpka.so", linked_elf((Symbol("__libc_start_main"), Symbol("stdin"))).data)
+    assert made.pack("libmpka.so", runpath="/opt") == Listing(())
+    assert made.paths == ["/opt", "/opt/libmpka.so"]
+    (tmp_path / "packed" / "opt" / "libmpka.so").unlink()
+    if made.base.asks:
+        assert ask_musl("/srv/app", root=tmp_path / "packed").missing == ("libmpka.so",)
 
 
 @pytest.mark.parametrize("interpreter", [GLIBC, MUSL], ids=["glibc", "musl"])
