@@ -114,7 +114,7 @@ def pack(
         provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
         refuse_private(plan, opened.base.name)
-        variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(closure, tree)))
+        variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
         proved, demanded = _checked(request, programs, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)

@@ -84,7 +84,7 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         if request.check is Check.NONE:
             closure = resolve_closure(tree, read.destination, environment_of(request))
             notes = (*opened.notes, *audit_notes(closure, None))
-            return Resolved(closure, opened.base.name, notes, variants=variants_of(closure, tree))
+            return Resolved(closure, opened.base.name, notes, variants=variants_of(request, closure, tree))
         return _proved(request, read, tree, opened.notes)
 
 
@@ -95,7 +95,7 @@ def _proved(request: Request, program: Program, tree: Walker, notes: tuple[str, 
 
     symbols = symbols_for((program,))
     closure, late = closure_with_late(request, program.destination, tree, symbols)
-    variants = variants_of(closure, tree)
+    variants = variants_of(request, closure, tree)
     if closure.missing:
         return Resolved(closure, tree.base.name, (*notes, *audit_notes(closure, None)), None, late, variants)
     proof, demanded = prove(closure, symbols), demands(closure, symbols)
@@ -113,13 +113,13 @@ def audit_notes(closure: Closure, symbols: SymbolsOf | None) -> tuple[str, ...]:
     return ignored(closure, symbols)
 
 
-def variants_of(closure: Closure, tree: Walker) -> tuple[Variant, ...]:
+def variants_of(request: Request, closure: Closure, tree: Walker) -> tuple[Variant, ...]:
     """The variants for better CPUs that the loader would prefer."""
     if closure.libc is not Libc.GLIBC:
         return ()
     from minpack.ld.variants import find_variants  # noqa: PLC0415 - for glibc alone
 
-    return find_variants(closure, tree)
+    return find_variants(closure, tree, request.run.workdir)
 
 
 def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:
@@ -231,7 +231,7 @@ def closures_of(
             missing = tuple(
                 (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
             )
-            hint = _missing_hint(closure, variants_of(closure, tree), hint)
+            hint = _missing_hint(closure, variants_of(request, closure, tree), hint)
             raise MissingLibraryError(program.path, tree.base.name, missing, hint)
         found.append(one)
     return tuple(found)

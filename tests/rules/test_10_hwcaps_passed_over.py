@@ -15,6 +15,7 @@ from minpack.base.walk import Walker
 from minpack.content import BytesContent
 from minpack.elf.read import read_elf
 from minpack.ld.cache import CacheEntry, build_cache
+from minpack.ld.closure import Environment
 from minpack.ld.variants import MOST, Variant, find_variants, variants_note
 from support.elfmaker import MUSL, library
 from support.oracle import NOTHING
@@ -62,6 +63,37 @@ def test_a_variant_of_an_older_loader_is_told(tmp_path: Path, place: str) -> Non
     tree.put("lib/other/libmpka.so", library())
     expected = Variant("libmpka.so", tree.at(f"lib/{place}/libmpka.so"), place, tree.at("lib/libmpka.so"))
     assert variants(tree) == ((expected,) if tree.constants.legacy else ())
+
+
+def test_what_comes_behind_tls_is_no_variant(tmp_path: Path) -> None:
+    """Where an old loader finds the library in tls, on every machine, only what is below that may come before."""
+    tree = Tree(tmp_path)
+    tree.app("libmpka.so", runpath=tree.at("lib"))
+    places = ("tls", "tls/haswell", "x86_64", "haswell", "glibc-hwcaps/x86-64-v3")
+    for place in places:
+        tree.put(f"lib/{place}/libmpka.so", library())
+    if not tree.constants.legacy or not tree.constants.hwcaps:
+        pytest.skip("this loader does not know both kinds of subdirectories")
+    found = variants(tree)
+    assert [variant.subdirectory for variant in found] == ["glibc-hwcaps/x86-64-v3", "tls/haswell"]
+    assert {variant.instead_of for variant in found} == {tree.at("lib/tls/libmpka.so")}
+
+
+def test_a_relative_directory_starts_where_the_program_does(tmp_path: Path) -> None:
+    """An empty part of a path is the working directory, for variants too."""
+    tree = Tree(tmp_path)
+    tree.app("libmpka.so", runpath=":relative")
+    tree.put("relative/libmpka.so", library())
+    tree.put("relative/glibc-hwcaps/x86-64-v3/libmpka.so", library())
+    tree.put("glibc-hwcaps/x86-64-v2/libmpka.so", library())
+    closure = tree.resolve(Environment(working_directory=str(tmp_path)))
+    found = find_variants(closure, Walker(DirectoryBase("/")), str(tmp_path))
+    if not tree.constants.hwcaps:
+        pytest.skip("this loader knows no levels")
+    assert [variant.path for variant in found] == [
+        "./glibc-hwcaps/x86-64-v2/libmpka.so",
+        "relative/glibc-hwcaps/x86-64-v3/libmpka.so",
+    ]
 
 
 def test_variants_beside_what_the_cache_names(tmp_path: Path) -> None:

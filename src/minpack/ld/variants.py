@@ -23,50 +23,17 @@ if TYPE_CHECKING:
 HWCAPS, TLS = "glibc-hwcaps", "tls"
 #: The subdirectories before 2.37: ``tls``, the kernel's names of platforms, and glibc's of important features
 #: (sysdeps/*/dl-procinfo.c and dl-procinfo.h, HWCAP_IMPORTANT; AT_PLATFORM of Linux).
-LEGACY = {
-    "x86_64": ("tls", "xeon_phi", "haswell", "avx512_1", "x86_64"),
-    "x86": ("tls", "i686", "i586", "i486", "i386", "sse2"),
-    "aarch64": ("tls", "aarch64", "atomics"),
-    "armhf": ("tls", "v8l", "v7l", "v6l", "vfp", "neon"),
-    "armel": ("tls", "v8l", "v7l", "v6l", "v5l", "v4l", "vfp", "neon"),
-    "ppc64": (
-        "tls",
-        "power9",
-        "power8",
-        "power7",
-        "power6x",
-        "power6",
-        "power5+",
-        "power5",
-        "power4",
-        "ppc970",
-        "cell-be",
-        "altivec",
-        "dfp",
-    ),
-    "ppc64v2": ("tls", "power9", "power8", "altivec", "dfp"),
-    "ppc64le": ("tls", "power9", "power8", "altivec", "dfp"),
-    "s390x": (
-        "tls",
-        "z16",
-        "z15",
-        "z14",
-        "z13",
-        "zEC12",
-        "z196",
-        "z10",
-        "z9-109",
-        "z990",
-        "z900",
-        "zarch",
-        "ldisp",
-        "eimm",
-        "dfp",
-        "highgprs",
-        "te",
-        "vx",
-    ),
-    "sparc64": ("tls", "ultra3", "v9v2", "v9v", "v9"),
+_LEGACY = {
+    "x86_64": "tls xeon_phi haswell avx512_1 x86_64",
+    "x86": "tls i686 i586 i486 i386 sse2",
+    "aarch64": "tls aarch64 atomics",
+    "armhf": "tls v8l v7l v6l vfp neon",
+    "armel": "tls v8l v7l v6l v5l v4l vfp neon",
+    "ppc64": "tls power9 power8 power7 power6x power6 power5+ power5 power4 ppc970 cell-be altivec dfp",
+    "ppc64v2": "tls power9 power8 altivec dfp",
+    "ppc64le": "tls power9 power8 altivec dfp",
+    "s390x": "tls z16 z15 z14 z13 zEC12 z196 z10 z9-109 z990 z900 zarch ldisp eimm dfp highgprs te vx",
+    "sparc64": "tls ultra3 v9v2 v9v v9",
 }
 #: They are one in the other: ``tls``, the platform and at most two features.
 DEEPEST = 4
@@ -86,9 +53,10 @@ class Variant(NamedTuple):
     instead_of: str
 
 
-def find_variants(closure: Closure, walker: Walker) -> tuple[Variant, ...]:
+def find_variants(closure: Closure, walker: Walker, working_directory: str = "/") -> tuple[Variant, ...]:
     """The variants of the closure's libraries, in the order of their directories; musl knows none.
 
+    :param working_directory: where relative directories start.
     :raises InputError: the interpreter cannot be read.
     """
     if closure.libc is not Libc.GLIBC or closure.interpreter is None or closure.interpreter.entry.content is None:
@@ -96,7 +64,8 @@ def find_variants(closure: Closure, walker: Walker) -> tuple[Variant, ...]:
     data = read_all(closure.interpreter.entry.content, MAX_LOADER)
     target = closure.program.info.target
     constants = glibc_constants(data, target)
-    search = _Search(walker, constants.hwcaps, LEGACY.get(target.name, ("tls",)) if constants.legacy else ())
+    legacy = tuple(_LEGACY.get(target.name, TLS).split()) if constants.legacy else ()
+    search = _Search(walker, constants.hwcaps, legacy, working_directory.rstrip("/"))
     edges = [*closure.edges, *(edge for audit in closure.audits for edge in audit.edges)]
     return tuple(dict.fromkeys(variant for edge in edges for variant in search.of(edge)))
 
@@ -104,8 +73,9 @@ def find_variants(closure: Closure, walker: Walker) -> tuple[Variant, ...]:
 class _Search:
     """The variants in one tree; each directory's subdirectories are looked for once."""
 
-    def __init__(self, walker: Walker, hwcaps: tuple[str, ...], legacy: tuple[str, ...]) -> None:
+    def __init__(self, walker: Walker, hwcaps: tuple[str, ...], legacy: tuple[str, ...], start: str) -> None:
         self._walker = walker
+        self._start = start
         self._hwcaps = hwcaps
         self._legacy = legacy
         self._known: dict[str, tuple[str, ...]] = {}
@@ -116,15 +86,19 @@ class _Search:
         directories = [place.directory for place in edge.considered if place.rule not in (FoundBy.CACHE, FoundBy.PATH)]
         if edge.path and any(place.rule is FoundBy.CACHE for place in edge.considered):
             directories.append(edge.path.rpartition("/")[0])
+        if self._legacy:
+            # It was looked into as part of the directory that it is in.
+            directories = [directory.removesuffix(f"/{TLS}") for directory in directories]
         for directory in dict.fromkeys(directories):
-            # It is one of those below the next.
-            if directory.endswith(f"/{TLS}") and directory.removesuffix(f"/{TLS}") in directories:
-                continue
+            in_tls = edge.path.startswith(f"{directory.rstrip('/')}/{TLS}/")
             for inner in self._subdirectories(directory):
                 path = f"{directory.rstrip('/')}/{inner}/{edge.name}"
                 if next(self._looks) > MOST_LOOKS:
                     return
-                if path != edge.path and self._walker.find_file(path) is not None:
+                # All others come behind what is in tls.
+                if path == edge.path or (in_tls and not inner.startswith((f"{HWCAPS}/", f"{TLS}/"))):
+                    continue
+                if self._walker.find_file(self._absolute(path)) is not None:
                     yield Variant(edge.name, path, inner, edge.path)
 
     def _subdirectories(self, directory: str) -> tuple[str, ...]:
@@ -148,8 +122,11 @@ class _Search:
                 yield from self._look_legacy(directory, inner, depth + 1)
                 yield inner
 
+    def _absolute(self, path: str) -> str:
+        return path if path.startswith("/") else f"{self._start}/{path}"
+
     def _is_directory(self, path: str) -> bool:
-        entry = self._walker.walk(path).entry
+        entry = self._walker.walk(self._absolute(path)).entry
         return entry is not None and entry.kind is Kind.DIRECTORY
 
 
