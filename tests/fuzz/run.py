@@ -56,7 +56,7 @@ def main() -> int:
     """What the command line asks for; the exit code is 1 if anything was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", default=list(FUZZED), metavar="TARGET", help=", ".join(FUZZED))
-    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--seconds", type=int, default=60, help="of CPU for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--findings", type=Path, help="where to keep what is found; by default a new directory")
     parser.add_argument("--corpus", type=Path, help="where to keep inputs between runs; by default nowhere")
