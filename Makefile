@@ -51,7 +51,7 @@ docs: $(VENV)/dev ## rewrite the generated parts of the documentation
 bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 	$(BIN)/python benchmarks/bench.py
 
-fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute each (SECONDS=60)
+fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute of CPU each (SECONDS=60)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)
 
 oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs

@@ -21,6 +21,7 @@ from minpack.progress import no_progress
 from minpack.provision.provide import provide
 from minpack.request import Check
 from minpack.resolving import (
+    audit_notes,
     base_name,
     closures_of,
     default_base,
@@ -30,6 +31,7 @@ from minpack.resolving import (
     read_programs,
     shell_closure,
     symbols_for,
+    variants_of,
     with_placed,
 )
 from minpack.target import alpine_arch
@@ -39,8 +41,10 @@ if TYPE_CHECKING:
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.deliver import Delivered, Delivery
+    from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
+    from minpack.ld.variants import Variant
     from minpack.paths import RootPath
     from minpack.plan import Plan
     from minpack.progress import Progress
@@ -62,8 +66,9 @@ class Input(NamedTuple):
 class Packed(NamedTuple):
     """What packing gave. `delivered` is None when nothing was to be written.
 
-    `late` is what the programs may open later and is not packed. `sums` has the SHA-256 of each file, in hexadecimal,
-    if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
+    `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
+    `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
+    file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
     """
 
     plan: Plan
@@ -72,6 +77,8 @@ class Packed(NamedTuple):
     notes: tuple[str, ...]
     sums: Mapping[RootPath, str]
     late: tuple[LateLibrary, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    demands: tuple[tuple[str, Demands], ...] = ()
 
 
 def pack(
@@ -113,12 +120,20 @@ def pack(
         provision = provide(request, decisions, findings, tree, Walker(default), added, closures)
         plan = build_plan(request, platform, programs, placed, closures, provision, findings)
         refuse_private(plan, opened.base.name)
-        proved = _checked(request, plan, opened.base.name, hint, symbols)
+        variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
+        proved, demanded = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
-        notes = (*opened.notes, *findings.warnings, *provision.notes, *proved, *(delivered.notes if delivered else ()))
+        notes = (
+            *opened.notes,
+            *findings.warnings,
+            *provision.notes,
+            *proved,
+            *_variants_notes(variants),
+            *(delivered.notes if delivered else ()),
+        )
         inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
-        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
+        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late, variants, demanded)
 
 
 def wishes_of(request: Request) -> Wishes:
@@ -126,22 +141,35 @@ def wishes_of(request: Request) -> Wishes:
     return Wishes(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file)
 
 
-def _checked(request: Request, plan: Plan, base: str, hint: str, symbols: SymbolsOf) -> tuple[str, ...]:
-    """Prove what the request wants proved; the notes of it.
+def _checked(
+    request: Request, plan: Plan, base: str, hint: str, symbols: SymbolsOf
+) -> tuple[tuple[str, ...], tuple[tuple[str, Demands], ...]]:
+    """Prove what the request wants proved; the notes of it, and what each program demands of the machine.
 
     :raises UnboundSymbolError: a program would not start.
     :raises UnreadableFileError: the image's user may not read what it takes to start one.
     """
     if all(closure.libc is None for closure in plan.closures):
-        return ()
+        return (), ()
     from minpack.checking import check_loads, check_loop, check_readable  # noqa: PLC0415 - for dynamic programs alone
 
     check_readable(plan, request.run.user)
     check_loop(plan, environment_of(request))
     if request.check is Check.NONE:
-        return ()
+        return tuple(note for closure in plan.closures for note in audit_notes(closure, None)), ()
     names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]
-    return check_loads(names, plan.closures, base, hint, symbols).notes
+    checked = check_loads(names, plan.closures, base, hint, symbols)
+    paths = [closure.program.path for closure in plan.closures]
+    return checked.notes, tuple(zip(paths, checked.demands, strict=True))
+
+
+def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:
+    if not variants:
+        return ()
+    from minpack.ld.variants import variants_note  # noqa: PLC0415 - for hardly any
+
+    note = variants_note(variants)
+    return (note,) if note is not None else ()
 
 
 def _work(plan: Plan, request: Request, progress: Progress) -> Work:

@@ -146,7 +146,7 @@ def _placed_tag(item: Placed) -> _Tag:
 
 def _add_closure(tree: Tree[_Tag], closure: Closure) -> None:
     """The interpreter and libraries, each at its own path, with every link on the way to it."""
-    for loaded in closure.objects:
+    for loaded in closure.opened:
         if loaded.entry.path not in tree:
             tree.add(plain(loaded.entry), _Tag(From.BASE, _object_reason(loaded, late=loaded.path in closure.late)))
         _add_trail(tree, loaded.entry.path, loaded.trail)

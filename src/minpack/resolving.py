@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from minpack.elf.symbols import Symbols
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject
+    from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
+    from minpack.ld.variants import Variant
     from minpack.placing import Placed, Program
     from minpack.progress import Progress
     from minpack.request import Request
@@ -43,13 +45,18 @@ SURE = frozenset(("required", "recommended"))
 
 
 class Resolved(NamedTuple):
-    """A closure, and the base it was found in; `proof` is None where none was wanted or something is missing."""
+    """A closure, and the base it was found in; `proof` and `demands` are None where nothing was to be proved.
+
+    Nothing is proved either of a closure where something is missing. `variants` are for better CPUs.
+    """
 
     closure: Closure
     base: str
     notes: tuple[str, ...]
     proof: Proof | None = None
     late: tuple[LateLibrary, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    demands: Demands | None = None
 
     @property
     def result(self) -> str:
@@ -78,24 +85,49 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         tree = Walker(with_placed(place(request, (read,), walker), opened.base))
         if request.check is Check.NONE:
             closure = resolve_closure(tree, read.destination, environment_of(request))
-            return Resolved(closure, opened.base.name, opened.notes)
+            notes = (*opened.notes, *audit_notes(closure, None))
+            return Resolved(closure, opened.base.name, notes, variants=variants_of(request, closure, tree))
         return _proved(request, read, tree, opened.notes)
 
 
 def _proved(request: Request, program: Program, tree: Walker, notes: tuple[str, ...]) -> Resolved:
     """The closure with what is opened later, and its load proof."""
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
+    from minpack.ld.demands import demands  # noqa: PLC0415
 
     symbols = symbols_for((program,))
     closure, late = closure_with_late(request, program.destination, tree, symbols)
-    proof = prove(closure, symbols) if not closure.missing else None
-    return Resolved(closure, tree.base.name, notes, proof, late)
+    variants = variants_of(request, closure, tree)
+    if closure.missing:
+        return Resolved(closure, tree.base.name, (*notes, *audit_notes(closure, None)), None, late, variants)
+    proof, demanded = prove(closure, symbols), demands(closure, symbols)
+    proof = proof._replace(problems=(*proof.problems, *demanded.problems))
+    notes = (*notes, *audit_notes(closure, symbols))
+    return Resolved(closure, tree.base.name, notes, proof, late, variants, demanded)
+
+
+def audit_notes(closure: Closure, symbols: SymbolsOf | None) -> tuple[str, ...]:
+    """What is to be told of the libraries that were to audit the program; without `symbols` less."""
+    if not closure.audits:
+        return ()
+    from minpack.ld.audit import ignored  # noqa: PLC0415 - few programs are audited
+
+    return ignored(closure, symbols)
+
+
+def variants_of(request: Request, closure: Closure, tree: Walker) -> tuple[Variant, ...]:
+    """The variants for better CPUs that the loader would prefer."""
+    if closure.libc is not Libc.GLIBC:
+        return ()
+    from minpack.ld.variants import find_variants  # noqa: PLC0415 - for glibc alone
+
+    return find_variants(closure, tree, request.run.workdir)
 
 
 def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:
     """The objects from the program to the one called `name`, each needing the next; empty if there is none."""
-    by_path = {loaded.path: loaded for loaded in closure.objects}
-    at = next((o for o in closure.objects if name in (o.name, o.path, o.entry.path, o.info.soname)), None)
+    by_path = {loaded.path: loaded for loaded in reversed(closure.opened)}
+    at = next((o for o in closure.opened if name in (o.name, o.path, o.entry.path, o.info.soname)), None)
     chain: list[LoadedObject] = []
     while at is not None:
         chain.append(at)
@@ -204,7 +236,8 @@ def closures_of(
             missing = tuple(
                 (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
             )
-            raise MissingLibraryError(program.path, tree.base.name, missing, _missing_hint(closure, hint))
+            hint = _missing_hint(closure, variants_of(request, closure, tree), hint)
+            raise MissingLibraryError(program.path, tree.base.name, missing, hint)
         found.append(one)
     return tuple(found)
 
@@ -263,8 +296,11 @@ def with_placed(placed: Sequence[Placed], base: Base) -> Base:
     return OverlayBase(base_of("files", [entry for entry, _ in tree if entry.path not in tree.implied]), base)
 
 
-def _missing_hint(closure: Closure, hint: str) -> str:
+def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) -> str:
     info = closure.program.info
+    lone = next((variant for variant in variants if not variant.instead_of), None)
+    if lone is not None:
+        return f"{lone.path} is for better CPUs alone: add one for every CPU with --add SRC:DST; {hint}"
     if "$ORIGIN" in (info.runpath or info.rpath or ""):
         return "the program looks beside itself ($ORIGIN): add the library with --add SRC:DST, or place it with --dest"
     return f"add it with --add SRC:DST, or choose a base that has it; {hint}"
@@ -273,4 +309,5 @@ def _missing_hint(closure: Closure, hint: str) -> str:
 def environment_of(request: Request) -> Environment:
     """What of the image's configuration its loader heeds."""
     env = dict(request.run.env)
-    return Environment(env.get("LD_LIBRARY_PATH", ""), env.get("LD_PRELOAD", ""), request.run.workdir)
+    paths, preload, audit = (env.get(name, "") for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"))
+    return Environment(paths, preload, request.run.workdir, audit)

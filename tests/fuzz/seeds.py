@@ -75,7 +75,7 @@ def elf_seeds() -> list[bytes]:
     made += [linked("mipsel", "xhash"), linked("x86_64", "gnu", GLIBC), linked("x86_64", "gnu", MUSL)]
     made += [program(("liba.so", "libb.so"), rpath="$ORIGIN", soname="app"), library("liba.so", machine="s390x")]
     made += [static_program(overlay=b"overlay"), static_program(machine="armhf", pie=True), upx_program()]
-    made += [make_elf(interpreter="/lib/ld.so", note=NOTES, filters=("f.so",), auxiliaries=("a.so",))]
+    made += [make_elf(interpreter="/lib/ld.so", note=NOTES, filters=("f.so",), auxiliaries=("a.so",), audit="l.so")]
     return made + small_libraries()
 
 
@@ -94,6 +94,15 @@ def loader_seeds() -> list[bytes]:
         b"\0/lib64/\0/usr/lib64/\0GLIBC_PRIVATE\0/usr/local/etc/ld.so.cache\0",
         b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/local/lib:/usr/lib\0" + b"1.2.4\0" + b"1.2.4-git-3-gabc\0",
         b"\0/lib/ld-musl-x86_64.so.1\0libgcompat.so.0\0",
+    ]
+
+
+def conf_seeds() -> list[bytes]:
+    """Configurations of loaders with comments, includes and patterns."""
+    return [
+        b"include /etc/ld.so.conf.d/*.conf\n\0# local\n/usr/local/lib\n\0/lib/x86_64-linux-gnu\n/usr/lib/\n",
+        b"/opt/a # first\ninclude c ld.so.conf.d/[ab]*.conf c.d/?.d/*\n\0hwcap 1\n\0/b=libc6\0include */a.conf\n\0/e",
+        b"include ld.so.conf\ninclude *\n/opt\nrelative\n",
     ]
 
 
@@ -120,10 +129,14 @@ def bind_seeds() -> list[bytes]:
         for style, name in (("gnu", "l.so"), ("sysv", "libc.so.6")):
             app = linked("x86_64", style, interpreter, name)
             seeds.append(len(app).to_bytes(2, "little") + app + linked("x86_64", style, name=name))
-    return seeds
+    audited = make_elf(interpreter=GLIBC, needed=("l.so",), audit="l.so:none.so", dep_audit="/lib/l.so", note=NOTES)
+    libc = linked_elf((Symbol("__libc_start_main"), Symbol("stdin")), soname="l.so").data
+    asking = program(("l.so", "/lib/libc.so.6"), interpreter=MUSL)
+    pairs = ((audited, linked("x86_64", "gnu")), (asking, libc))
+    return seeds + [len(app).to_bytes(2, "little") + app + library_ for app, library_ in pairs]
 
 
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
-    makers = {"cache": cache_seeds, "loader": loader_seeds, "tar": tar_seeds, "bind": bind_seeds}
+    makers = {"cache": cache_seeds, "loader": loader_seeds, "conf": conf_seeds, "tar": tar_seeds, "bind": bind_seeds}
     return makers.get(target, elf_seeds)()

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="KEY=VALUE",
     callback=parsed(lambda text: parse_pair(text, "--env")),
-    help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD.",
+    help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT.",
 )
-@click.option("--all", "considered", is_flag=True, help="Show every directory considered for what is missing.")
+@click.option("--all", "considered", is_flag=True, help="Show every directory considered for each object.")
 @click.option("--why", callback=filled, metavar="SONAME", help="Show the chain from the program to this object.")
 @check_option(Check.NONE)
 @store_options

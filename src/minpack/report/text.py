@@ -9,7 +9,7 @@ from minpack.needs.need import Need
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
 from minpack.report.needs import SMALL, caller_lines, left_out, why
-from minpack.report.tree import late_lines
+from minpack.report.tree import demand_lines, late_lines, variant_lines
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     callers = caller_lines(packed.plan.decisions, verbose=verbose)
     lines += ["", *callers] if callers else []
     if verbose:
-        lines += ["", *_files(packed.plan), *late_lines(packed.late)]
+        lines += ["", *_files(packed.plan), *late_lines(packed.late), *variant_lines(packed.variants)]
+        lines += [line for path, demanded in packed.demands for line in demand_lines(demanded, path)]
     if packed.delivered is None:
         return [*lines, "", "nothing was written (--dry-run)"]
     return [*lines, "", *_output_lines(packed.delivered)]
