@@ -7,7 +7,6 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.base.directory import DirectoryBase
 from minpack.content import FileContent, reason_of
 from minpack.elf.info import ElfInfo, ElfKind
 from minpack.elf.read import read_elf
@@ -169,6 +168,8 @@ def _added(addition: Addition) -> Iterator[Entry]:
         content = host_file(addition.source)
         yield file(addition.destination, content, 0o755 if os.stat(addition.source).st_mode & 0o100 else 0o644)
         return
+    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for added directories alone
+
     tree = DirectoryBase(addition.source)
     yield directory(addition.destination)
     todo = [ROOT]

@@ -24,10 +24,10 @@ MAX_CREATED = 253402300799
 MAX_MODE = 0o7777
 MAX_PORT = 65535
 #: The signals of Linux without ``SIG`` (signal(7), "Standard signals"; RTMIN and RTMAX may have a distance).
-_SIGNAL = re.compile(
+# Compiled when it is first used, as most runs do not.
+_SIGNAL = (
     r"ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP"
-    r"|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?",
-    re.ASCII,
+    r"|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?"
 )
 MAX_SIGNAL = 64
 
@@ -216,7 +216,7 @@ def parse_signal(text: str) -> str:
     :raises UsageError: Linux has no such signal.
     """
     name = text.upper().removeprefix("SIG")
-    if _SIGNAL.fullmatch(name):
+    if re.fullmatch(_SIGNAL, name, re.ASCII):
         return f"SIG{name}"
     if text.isascii() and text.isdigit() and len(text) < len("100") and 0 < int(text) <= MAX_SIGNAL:
         return text

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SCRATCH = "scratch"
 #: Names that are looked up in a catalogue; a file of such a name is meant by ``./NAME``.
-_NAME = re.compile(r"[a-z]+-[a-z0-9][a-z0-9.-]*")
-_TARBALL = re.compile(r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$")
+_NAME = r"[a-z]+-[a-z0-9][a-z0-9.-]*"
+_TARBALL = r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$"
 
 
 class BaseKind(StrEnum):
@@ -61,7 +61,7 @@ class OpenBase(NamedTuple):
 
 def is_name(text: str) -> bool:
     """Whether `text` is looked up in the catalogue, and not a path."""
-    return bool(_NAME.fullmatch(text)) and not _TARBALL.search(text)
+    return bool(re.fullmatch(_NAME, text)) and not re.search(_TARBALL, text)
 
 
 @contextmanager

@@ -9,13 +9,14 @@ does not (docs/decisions/gzip-members.md).
 from __future__ import annotations
 
 from collections import deque
-from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from minpack.oci.compression import Compression
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
+
     from minpack.digest import Writable
 
 
@@ -89,6 +90,8 @@ class GzipCompressor(Compressor):
     """
 
     def __init__(self, out: Writable, level: int, threads: int, block_size: int) -> None:
+        from queue import SimpleQueue  # noqa: PLC0415 - not for layers that are stored as they are
+
         super().__init__(out)
         self.block_size = block_size
         self._level = level
