@@ -109,7 +109,7 @@ def pack(
         refuse_private(plan, opened.base.name)
         proved = _checked(request, programs, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
-        delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
+        delivered = None if delivery is None else deliver(_work(plan, request, progress, options.store), delivery)
         notes = (*opened.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
         inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
         return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
@@ -134,13 +134,13 @@ def _checked(
     return check_loads([program.path for program in programs], plan.closures, base, hint, symbols).notes
 
 
-def _work(plan: Plan, request: Request, progress: Progress) -> Work:
+def _work(plan: Plan, request: Request, progress: Progress, store: str | None) -> Work:
     if request.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
         layers = (("libraries and data", plan.lower), ("program", plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    return Work(kept, plan.all, plan.config, request.compression, request.threads, progress)
+    return Work(kept, plan.all, plan.config, request.compression, request.threads, progress, store)
 
 
 def _sums(plan: Plan) -> dict[RootPath, str]:

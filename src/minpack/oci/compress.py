@@ -172,6 +172,21 @@ def _gzip(block: memoryview, level: int) -> bytes | bytearray:
     return member
 
 
+def made_by(compression: Compression) -> str:
+    """What the bytes of a layer depend on besides its tar: the setting and the compressor's version."""
+    if compression is Compression.NONE:
+        return str(compression)
+    if compression in ZSTD_LEVELS:
+        import zstandard  # noqa: PLC0415
+
+        version, level = f"zstandard {zstandard.__version__}", ZSTD_LEVELS[compression]
+    else:
+        import deflate  # noqa: PLC0415
+
+        version, level = f"deflate {deflate.__version__}", GZIP_LEVELS[compression]
+    return f"{compression} {level} {version}"
+
+
 def compressor(compression: Compression, out: Writable, threads: int) -> Compressor:
     """The compressor that writes to `out`; `threads` does not change the bytes."""
     if compression is Compression.NONE:

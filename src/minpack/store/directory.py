@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
+from typing import NamedTuple
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
@@ -18,6 +20,14 @@ _ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _HINT = "name another directory with --cache-dir, or use none with --no-cache"
+
+
+class StoredFile(NamedTuple):
+    """A file of a store: its name, its size in bytes, and when it was last used, in nanoseconds."""
+
+    name: str
+    size: int
+    used: int
 
 
 class Directory:
@@ -75,6 +85,30 @@ class Directory:
             return os.path.samestat(os.fstat(descriptor), os.stat(name, dir_fd=self._descriptor, follow_symlinks=False))
         except FileNotFoundError:
             return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a directory."""
+        return self._descriptor is not None
+
+    def files(self) -> tuple[StoredFile, ...]:
+        """Every regular file in it, in no order.
+
+        :raises StoreError: it cannot be read.
+        """
+        if self._descriptor is None:
+            return ()
+        found = []
+        try:
+            with os.scandir(self._descriptor) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        status = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode):
+                            found.append(StoredFile(entry.name, status.st_size, status.st_mtime_ns))
+        except OSError as error:
+            raise self.broken(error) from error
+        return tuple(found)
 
     def close(self) -> None:
         """Close the directory; files opened from it stay open."""
