@@ -97,7 +97,7 @@ def pack(
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
-        tree = Walker(with_placed(placed, opened.base))
+        tree = Walker(with_placed(placed, opened.base), lower.known)
         symbols = symbols_for(programs)
         found = closures_of(request, programs, tree, hint, symbols)
         closures = tuple(one.closure for one in found)

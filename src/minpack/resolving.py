@@ -73,7 +73,7 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
     with open_base(name, alpine_arch(platform), options, progress) as opened:
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
-        tree = Walker(with_placed(place(request, (read,), walker), opened.base))
+        tree = Walker(with_placed(place(request, (read,), walker), opened.base), walker.known)
         if request.check is Check.NONE:
             closure = resolve_closure(tree, read.destination, environment_of(request))
             return Resolved(closure, opened.base.name, opened.notes)
