@@ -223,6 +223,18 @@ def parse_signal(text: str) -> str:
     raise UsageError("--stop-signal", text, "there is no such signal", "as SIGTERM, SIGINT or SIGRTMIN+3")
 
 
+def parse_size(text: str) -> int:
+    """A number of bytes; ``500MB`` has decimal units, ``500MiB`` binary ones.
+
+    :raises UsageError: it is no size.
+    """
+    found = re.fullmatch(r"(\d{1,12}) ?(?:([kKMGT]?)(i?)B?)", text, re.ASCII)
+    if found is None:
+        raise UsageError("--max-size", text, "it is no size", "as 500MB, 2GB or 512MiB")
+    number, unit, binary = found.groups()
+    return int(number) * int((1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
+
+
 def parse_sha512(text: str) -> str:
     """A SHA-512 in lower-case hexadecimal digits.
 

@@ -19,6 +19,8 @@ _ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 _HINT = "name another directory with --cache-dir, or use none with --no-cache"
 
 
@@ -121,8 +123,8 @@ class Directory:
         return StoreError(self.path, reason_of(error), _HINT)
 
 
-def open_directory(path: str | None) -> Directory:
-    """The directory `path`, made with mode 0700 if it is missing, its parents too.
+def open_directory(path: str | None, *, make: bool = True) -> Directory:
+    """The directory `path`, made with mode 0700 if it is missing, its parents too; not without `make`.
 
     None, a missing directory that cannot be made and one behind parents that
     cannot be passed give a `Directory` without files.
@@ -134,6 +136,8 @@ def open_directory(path: str | None) -> Directory:
         return Directory("", None)
     path = path.rstrip("/") or "/"
     try:
+        if not make and not os.path.lexists(path):
+            return Directory(path, None)
         descriptor = _open_or_make(path)
     except OSError as error:
         try:
@@ -148,12 +152,11 @@ def open_directory(path: str | None) -> Directory:
 
 
 def _open_or_make(path: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, flags)
+        return os.open(path, _DIRECTORY)
     except FileNotFoundError:
         _make(path)
-        return os.open(path, flags)
+        return os.open(path, _DIRECTORY)
 
 
 def _make(path: str) -> None:

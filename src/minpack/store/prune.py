@@ -33,10 +33,11 @@ class Pruned(NamedTuple):
     left_bytes: int
 
 
-def prune(store: Store, most_bytes: int = MOST_BYTES, now: int | None = None) -> Pruned:
+def prune(store: Store, most_bytes: int = MOST_BYTES, now: int | None = None, unused: int | None = None) -> Pruned:
     """Remove what is old, then the files that were used longest ago until at most `most_bytes` are left.
 
     :param now: nanoseconds since 1970; None for the time of the newest file, which is that of one just written.
+    :param unused: remove all files, downloads too, that were not used for so many nanoseconds.
     :raises StoreError: the store cannot be read.
     """
     files = store.files()
@@ -44,7 +45,8 @@ def prune(store: Store, most_bytes: int = MOST_BYTES, now: int | None = None) ->
     total = sum(file.size for file in files)
     left, left_bytes = len(files), total
     for file in sorted(files, key=lambda file: (file.name.endswith(BLOB), file.used)):
-        if _is_old(file, newest) or left_bytes > most_bytes:
+        age = newest - file.used
+        if _is_old(file, age) or left_bytes > most_bytes or (unused is not None and age > unused):
             store.remove(file.name)
             left, left_bytes = left - 1, left_bytes - file.size
     return Pruned(len(files) - left, total - left_bytes, left, left_bytes)
@@ -61,8 +63,8 @@ def clean(store: Store) -> Pruned:
     return Pruned(len(files), sum(file.size for file in files), 0, 0)
 
 
-def _is_old(file: StoredFile, now: int) -> bool:
+def _is_old(file: StoredFile, age: int) -> bool:
     kind = file.name.rpartition(".")[2]
     if kind == BLOB:
         return False
-    return now - file.used > (LEFT_BEHIND if kind in _UNFINISHED else UNUSED)
+    return age > (LEFT_BEHIND if kind in _UNFINISHED else UNUSED)

@@ -238,14 +238,16 @@ class Store:
             ) from error
 
 
-def open_store(directory: str | None) -> Store:
+def open_store(directory: str | None, *, make: bool = True) -> Store:
     """The store in `directory`, made with mode 0700 if it is missing; None for none.
 
     Without a directory, or with one that cannot be made, nothing is found and downloads are not kept.
 
+    :param make: False for a store that is empty where the directory is missing.
+
     :raises StoreError: the directory is not fit for a store, see `open_directory`.
     """
-    return Store(open_directory(directory))
+    return Store(open_directory(directory, make=make))
 
 
 def _record_file(name: str) -> str:
