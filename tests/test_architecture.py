@@ -47,7 +47,7 @@ HOMES = {
     "certifi": ("base/scratch.py", "store/"),
     "tzdata": ("base/scratch.py",),
     "lief": (),
-    "elftools": (),
+    "elftools": ("elf/full.py",),
 }
 SOURCES = sorted(ROOT.rglob("*.py"))
 
