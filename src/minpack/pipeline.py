@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.paths import RootPath
+    from minpack.placing import Program
     from minpack.plan import Plan
     from minpack.progress import Progress
     from minpack.request import Request
@@ -72,6 +73,7 @@ class Packed(NamedTuple):
     notes: tuple[str, ...]
     sums: Mapping[RootPath, str]
     late: tuple[LateLibrary, ...] = ()
+    programs: tuple[Program, ...] = ()
 
 
 def pack(
@@ -116,9 +118,17 @@ def pack(
         proved = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress, options.store), delivery)
-        notes = (*opened.notes, *findings.warnings, *provision.notes, *proved, *(delivered.notes if delivered else ()))
+        kept = tuple(f"{p.path!r} is not stripped: {p.unstripped}" for p in programs if p.unstripped)
+        notes = (
+            *opened.notes,
+            *kept,
+            *findings.warnings,
+            *provision.notes,
+            *proved,
+            *(delivered.notes if delivered else ()),
+        )
         inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
-        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
+        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late, programs)
 
 
 def wishes_of(request: Request) -> Wishes:

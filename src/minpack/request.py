@@ -103,6 +103,8 @@ class Request(NamedTuple):
     check: Check = Check.LOAD
     #: Look for the callers of what speaks for a need.
     why: bool = False
+    #: Leave symbol tables and debug sections out of the programs.
+    strip: bool = False
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:

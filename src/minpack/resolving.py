@@ -110,7 +110,10 @@ def read_programs(request: Request) -> tuple[Program, ...]:
     :raises ElfError: one is no program that can be packed.
     """
     single = request.destination if len(request.programs) == 1 else None
-    return tuple(read_program(path, program_destination(path, single, request.directory)) for path in request.programs)
+    return tuple(
+        read_program(path, program_destination(path, single, request.directory), strip=request.strip)
+        for path in request.programs
+    )
 
 
 def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:

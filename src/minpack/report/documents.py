@@ -219,6 +219,15 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
         "files": [_file(planned, packed.sums) for planned in plan.entries],
         "needs": [_need(decision, costs.get(decision.need)) for decision in plan.decisions],
         "late": _late(packed.late),
+        "symbols": [
+            {
+                "path": program.destination,
+                "symbol_tables": program.weight.symbols,
+                "debug_sections": program.weight.debug,
+                "stripped": program.stripped,
+            }
+            for program in packed.programs
+        ],
     }
 
 
