@@ -23,7 +23,7 @@ FLOORS = [
     {"base"},
     {"ld"},
     {"needs", "oci", "engine"},
-    {"request"},
+    {"request", "layerstore"},
     {"placing"},
     {"provision", "resolving"},
     {"plan", "deliver"},

@@ -14,11 +14,10 @@ environment, the clock or the working directory.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from minpack._version import __version__
 
+# As typing's, which takes longer to import than `minpack --version` to answer.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions, open_base
     from minpack.base.walk import Walker
@@ -93,5 +92,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562)."""
     if name in _HOMES:
+        from importlib import import_module  # noqa: PLC0415
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,9 @@ from minpack.rootfs.entry import Entry, Kind, directory
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.content import Content
+    from minpack.elf.info import ElfInfo
+    from minpack.errors import ElfError
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, Environment
     from minpack.ld.demands import Demands
@@ -78,7 +81,9 @@ def check_loop(plan: Plan, environment: Environment) -> None:
 
     A difference is a fault of minpack's own, and shows as one.
     """
-    walker = Walker(base_of("the packed tree", plan.all))
+    objects = (loaded for closure in plan.closures for loaded in closure.objects)
+    known: dict[Content, ElfInfo | ElfError] = {o.entry.content: o.info for o in objects if o.entry.content is not None}
+    walker = Walker(base_of("the packed tree", plan.all), known)
     for closure in plan.closures:
         again = resolve_closure(walker, closure.program.path, environment, _late_names(closure))
         planned, packed = _outline(closure), _outline(again)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.paths import RootPath
+    from minpack.placing import Program
     from minpack.plan import Plan
     from minpack.progress import Progress
     from minpack.request import Request
@@ -79,6 +80,7 @@ class Packed(NamedTuple):
     late: tuple[LateLibrary, ...] = ()
     variants: tuple[Variant, ...] = ()
     demands: tuple[tuple[str, Demands], ...] = ()
+    programs: tuple[Program, ...] = ()
 
 
 def pack(
@@ -106,7 +108,7 @@ def pack(
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
-        tree = Walker(with_placed(placed, opened.base))
+        tree = Walker(with_placed(placed, opened.base), lower.known)
         symbols = symbols_for(programs, shell=Need.SHELL in request.wanted)
         found = closures_of(request, programs, tree, hint, symbols)
         closures = tuple(one.closure for one in found)
@@ -123,9 +125,11 @@ def pack(
         variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
         proved, demanded = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
-        delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
+        delivered = None if delivery is None else deliver(_work(plan, request, progress, options.store), delivery)
+        kept = tuple(f"{p.path!r} is not stripped: {p.unstripped}" for p in programs if p.unstripped)
         notes = (
             *opened.notes,
+            *kept,
             *findings.warnings,
             *provision.notes,
             *proved,
@@ -133,7 +137,8 @@ def pack(
             *(delivered.notes if delivered else ()),
         )
         inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
-        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late, variants, demanded)
+        made = _sums(plan) if sums else {}
+        return Packed(plan, delivered, inputs, notes, made, late, variants, demanded, programs)
 
 
 def wishes_of(request: Request) -> Wishes:
@@ -172,13 +177,13 @@ def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:
     return (note,) if note is not None else ()
 
 
-def _work(plan: Plan, request: Request, progress: Progress) -> Work:
+def _work(plan: Plan, request: Request, progress: Progress, store: str | None) -> Work:
     if request.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
         layers = (("libraries and data", plan.lower), ("program", plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    return Work(kept, plan.all, plan.config, request.compression, request.threads, progress)
+    return Work(kept, plan.all, plan.config, request.compression, request.threads, progress, store)
 
 
 def _sums(plan: Plan) -> dict[RootPath, str]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.content import BytesContent
 from minpack.errors import PathConflictError
-from minpack.ld.cache import build_cache
 from minpack.ld.closure import FoundBy
 from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
@@ -183,6 +182,8 @@ def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
     """
     entries = {entry for closure in closures for entry in closure.cached}
     if entries:
+        from minpack.ld.cache import build_cache  # noqa: PLC0415 - few programs need one
+
         path = next(closure.cache for closure in closures if closure.cached)
         data = build_cache(entries, closures[0].program.info.target)
         reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in entries))}")

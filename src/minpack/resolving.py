@@ -82,7 +82,7 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
     with open_base(name, alpine_arch(platform), options, progress) as opened:
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
-        tree = Walker(with_placed(place(request, (read,), walker), opened.base))
+        tree = Walker(with_placed(place(request, (read,), walker), opened.base), walker.known)
         if request.check is Check.NONE:
             closure = resolve_closure(tree, read.destination, environment_of(request))
             notes = (*opened.notes, *audit_notes(closure, None))
@@ -142,7 +142,10 @@ def read_programs(request: Request) -> tuple[Program, ...]:
     :raises ElfError: one is no program that can be packed.
     """
     single = request.destination if len(request.programs) == 1 else None
-    return tuple(read_program(path, program_destination(path, single, request.directory)) for path in request.programs)
+    return tuple(
+        read_program(path, program_destination(path, single, request.directory), strip=request.strip)
+        for path in request.programs
+    )
 
 
 def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.errors import InputError, SumMismatchError, UnknownBaseError, UsageError
+from minpack.errors import InputError, StoreError, SumMismatchError, UnknownBaseError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from minpack.base.tree import Base
     from minpack.progress import Progress
     from minpack.store.network import Network
+    from minpack.store.store import Store
 
 SCRATCH = "scratch"
 #: Names that are looked up in a catalogue; a file of such a name is meant by ``./NAME``.
-_NAME = re.compile(r"[a-z]+-[a-z0-9][a-z0-9.-]*")
-_TARBALL = re.compile(r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$")
+_NAME = r"[a-z]+-[a-z0-9][a-z0-9.-]*"
+_TARBALL = r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$"
 
 
 class BaseKind(StrEnum):
@@ -61,7 +62,7 @@ class OpenBase(NamedTuple):
 
 def is_name(text: str) -> bool:
     """Whether `text` is looked up in the catalogue, and not a path."""
-    return bool(_NAME.fullmatch(text)) and not _TARBALL.search(text)
+    return bool(re.fullmatch(_NAME, text)) and not re.search(_TARBALL, text)
 
 
 @contextmanager
@@ -117,7 +118,13 @@ def _open_release(name: str, arch: str | None, options: BaseOptions, progress: P
             sha512=options.sha512,
             progress=progress,
         ) as fetched,
-        open_tarball(fetched.content, fetched.release.name, temporary=options.temporary) as base,
+        open_tarball(
+            fetched.content,
+            fetched.release.name,
+            temporary=options.temporary,
+            store=store,
+            sha256=fetched.sha256,
+        ) as base,
     ):
         notes = (*fetched.notes, *((store.problem,) if store.problem else ()))
         yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes)
@@ -132,8 +139,21 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
         raise UnknownBaseError(path, "there is no such file, and no base of that name", hint)
     if options.sha512:
         _check_sum(path, options.sha512)
-    with open_tarball(path, os.path.basename(path), temporary=options.temporary) as base:
+    with (
+        _store_for_unpacked(options) as store,
+        open_tarball(path, os.path.basename(path), temporary=options.temporary, store=store) as base,
+    ):
         yield OpenBase(base, BaseKind.TARBALL, size=os.stat(path).st_size)
+
+
+def _store_for_unpacked(options: BaseOptions) -> Store:
+    """The store, or one that keeps nothing: a tarball of this host's can be opened without."""
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    try:
+        return open_store(options.store)
+    except StoreError:
+        return open_store(None)
 
 
 def _check_sum(path: str, expected: str) -> None:

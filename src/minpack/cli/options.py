@@ -99,7 +99,7 @@ store_options = applied(
         envvar="MINPACK_CACHE_DIR",
         callback=filled,
         metavar="DIR",
-        help="Where fetched bases are kept (~/.cache).",
+        help="Where downloads, unpacked bases and layers are kept (~/.cache).",
     ),
     click.option("--no-cache", is_flag=True, help="Keep nothing, and use nothing that was kept."),
 )

@@ -78,6 +78,7 @@ def _need(option: str) -> Any:  # noqa: ANN401
 @platform_option
 @delivery_options
 @click.option("--single-layer", is_flag=True, help="One layer instead of two (what the base gave, what you gave).")
+@click.option("--strip", is_flag=True, help="Leave symbol tables and debug sections out of the programs.")
 @click.option(
     "--dest",
     callback=filled,
@@ -243,6 +244,7 @@ def request_of(given: dict[str, Any]) -> Request:
         threads(),
         Check(given["check"]),
         given["why"],
+        given["strip"],
     )
 
 

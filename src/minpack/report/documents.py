@@ -273,6 +273,15 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
         "late": _late(packed.late),
         "variants": _variants(packed.variants),
         "demands": [{"program": path, **_demands(demanded)} for path, demanded in packed.demands],
+        "symbols": [
+            {
+                "path": program.destination,
+                "symbol_tables": program.weight.symbols,
+                "debug_sections": program.weight.debug,
+                "stripped": program.stripped,
+            }
+            for program in packed.programs
+        ],
     }
 
 

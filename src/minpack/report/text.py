@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from minpack.deliver import Delivered
     from minpack.oci.reference import Reference
     from minpack.pipeline import Input, Packed
+    from minpack.placing import Program
     from minpack.plan import Plan, PlannedEntry
 
 MOST_NAMES = 3
@@ -39,7 +40,7 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     lines = _head(packed.delivered, references, platform, packed.inputs, verbose=verbose)
     if packed.delivered is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
-    lines += ["", *_groups(packed.plan, verbose=verbose)]
+    lines += ["", *_groups(packed.plan, verbose=verbose), *_symbol_lines(packed.programs)]
     lines += [
         _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
     ]
@@ -161,6 +162,23 @@ def _group_line(name: str, source: str, members: Sequence[PlannedEntry], reason:
     shown = ", ".join(planned.entry.path for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
     return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}{_because(reason)}")
+
+
+def _symbol_lines(programs: Sequence[Program]) -> list[str]:
+    """What symbol tables and debug sections weigh in each program, or weighed."""
+    lines = []
+    for program in programs:
+        symbols, debug = program.weight
+        parts = [f"{human(symbols)} symbol tables"] if symbols else []
+        parts += [f"{human(debug)} debug sections"] if debug else []
+        if not parts:
+            continue
+        advice = "left out" if program.stripped else program.unstripped or "--strip leaves them out"
+        name = program.destination.rpartition("/")[2]
+        lines.append(
+            _row("symbols", f"{human(symbols + debug):>8}  {'yours':<7}  {name}: {', '.join(parts)} ({advice})")
+        )
+    return lines
 
 
 def _because(reason: str) -> str:
