@@ -46,6 +46,7 @@ HOMES = {
     "zstandard": ("oci/", "tar/"),
     "certifi": ("base/scratch.py", "store/"),
     "tzdata": ("base/scratch.py",),
+    "cryptography": ("apk/signature.py",),
     "lief": (),
     "elftools": (),
 }
