@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.attributing import WholePackage, with_packages
 from minpack.base.open import file_sum, open_base
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
@@ -12,6 +13,7 @@ from minpack.deliver import Work, deliver
 from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
 from minpack.needs.need import decide
+from minpack.packages.open import open_packages
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
@@ -20,14 +22,13 @@ from minpack.provision import provide
 from minpack.request import Check
 from minpack.resolving import (
     base_name,
-    closures_of,
+    close,
     default_base,
     environment_of,
     fitting_hint,
     platform_of,
     read_programs,
     symbols_for,
-    with_placed,
 )
 from minpack.target import alpine_arch
 
@@ -91,15 +92,18 @@ def pack(
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
-    with open_base(name, alpine_arch(platform), options, progress) as opened:
+    with (
+        open_base(name, alpine_arch(platform), options, progress) as opened,
+        open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
+    ):
         hint = fitting_hint(programs[0].info, platform, options.today)
         lower = Walker(opened.base)
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
-        tree = Walker(with_placed(placed, opened.base))
+        whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
         symbols = symbols_for(programs)
-        found = closures_of(request, programs, tree, hint, symbols)
+        tree, found = close(request, programs, placed, opened.base, packages, hint, symbols)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)
         decisions = decide(wanted=request.wanted, unwanted=request.unwanted, zone=request.zone, glibc=glibc)
@@ -107,11 +111,16 @@ def pack(
         provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
         refuse_private(plan, opened.base.name)
+        plan = with_packages(plan, packages, whole, tree)
         proved = _checked(request, programs, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
-        notes = (*opened.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
-        inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
+        notes = (*opened.notes, *packages.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
+        inputs = (
+            base_input(name, opened, sums=sums),
+            *(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched),
+            *(_data_inputs(default) if sums else ()),
+        )
         return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
 
 

@@ -19,6 +19,7 @@ from minpack.rootfs.tree import Tree, with_hard_links
 if TYPE_CHECKING:
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.needs.need import Decision
+    from minpack.packages.source import PackageId
     from minpack.placing import Placed, Program
     from minpack.provision import Provision
     from minpack.request import Request
@@ -35,6 +36,8 @@ class ReasonKind(StrEnum):
     DIRECTORY = "directory"
     NEED = "need"
     ADDED = "added"
+    #: What names the packages that files are from.
+    DATABASE = "database"
 
 
 class From(StrEnum):
@@ -58,11 +61,12 @@ class Reason(NamedTuple):
 
 
 class PlannedEntry(NamedTuple):
-    """An entry of the image to be."""
+    """An entry of the image to be; `package` is the one whose file it is, of those of base and repositories."""
 
     entry: Entry
     source: From
     reason: Reason
+    package: PackageId | None = None
 
 
 class Plan(NamedTuple):

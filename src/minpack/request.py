@@ -100,6 +100,7 @@ class Request(NamedTuple):
     single_layer: bool = False
     threads: int = 1
     check: Check = Check.LOAD
+    packages: tuple[str, ...] = ()
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:

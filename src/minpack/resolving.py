@@ -13,6 +13,7 @@ from minpack.errors import BaseNeededError, MissingLibraryError, WrongTargetErro
 from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
+from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import PlaceKind, place, program_destination, read_program
 from minpack.request import Check
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
+    from minpack.packages.source import Packages
     from minpack.placing import Placed, Program
     from minpack.progress import Progress
     from minpack.request import Request
@@ -70,24 +72,32 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
     name = base_name(base) if base is not None else SCRATCH if read.info.interpreter is None else HOST
     if name == HOST and request.destination is None:
         read = read._replace(destination=RootPath(os.path.realpath(read.path)))
-    with open_base(name, alpine_arch(platform), options, progress) as opened:
+    with (
+        open_base(name, alpine_arch(platform), options, progress) as opened,
+        open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
+    ):
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
-        tree = Walker(with_placed(place(request, (read,), walker), opened.base))
-        if request.check is Check.NONE:
+        placed = place(request, (read,), walker)
+        while True:
+            tree = Walker(with_placed(placed, packages.over(opened.base)))
             closure = resolve_closure(tree, read.destination, environment_of(request))
-            return Resolved(closure, opened.base.name, opened.notes)
-        return _proved(request, read, tree, opened.notes)
+            if not packages.add_libraries(missing.name for missing in closure.missing):
+                break
+        notes = (*opened.notes, *packages.notes)
+        if request.check is Check.NONE:
+            return Resolved(closure, opened.base.name, notes)
+        return _proved(request, read, tree, opened.base.name, notes)
 
 
-def _proved(request: Request, program: Program, tree: Walker, notes: tuple[str, ...]) -> Resolved:
+def _proved(request: Request, program: Program, tree: Walker, base: str, notes: tuple[str, ...]) -> Resolved:
     """The closure with what is opened later, and its load proof."""
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
 
     symbols = symbols_for((program,))
     closure, late = closure_with_late(request, program.destination, tree, symbols)
     proof = prove(closure, symbols) if not closure.missing else None
-    return Resolved(closure, tree.base.name, notes, proof, late)
+    return Resolved(closure, base, notes, proof, late)
 
 
 def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:
@@ -184,24 +194,49 @@ def _unread(loaded: LoadedObject) -> Symbols:
     raise AssertionError(f"internal error: the symbols of {loaded.path} are wanted")
 
 
-def closures_of(
-    request: Request, programs: Sequence[Program], tree: Walker, hint: str, symbols: SymbolsOf
-) -> tuple[Found, ...]:
-    """The closure of each program in the base with the user's files laid over it, with what it opens later.
+class Closed(NamedTuple):
+    """The closure of each program, and the tree they are in: the base with packages and the user's files."""
+
+    tree: Walker
+    found: tuple[Found, ...]
+
+
+def close(
+    request: Request,
+    programs: Sequence[Program],
+    placed: Sequence[Placed],
+    base: Base,
+    packages: Packages,
+    hint: str,
+    symbols: SymbolsOf,
+) -> Closed:
+    """The closure of each program with what it opens later; what the base lacks is fetched from packages.
+
+    What is fetched may need more, so it is resolved again until nothing new comes.
 
     :raises MissingLibraryError: something is missing.
+    :raises PackageError: a package that has it cannot be used.
+    :raises DownloadError: such a package, or an index, cannot be had.
     """
-    found = []
-    for program in programs:
-        one = closure_with_late(request, program.destination, tree, symbols)
-        closure = one.closure
-        if closure.missing:
-            missing = tuple(
-                (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
-            )
-            raise MissingLibraryError(program.path, tree.base.name, missing, _missing_hint(closure, hint))
-        found.append(one)
-    return tuple(found)
+    while True:
+        tree = Walker(with_placed(placed, packages.over(base)))
+        found = tuple(closure_with_late(request, program.destination, tree, symbols) for program in programs)
+        if not packages.add_libraries(missing.name for one in found for missing in one.closure.missing):
+            break
+    for program, one in zip(programs, found, strict=True):
+        _refuse_missing(program, one.closure, base.name, packages, hint)
+    return Closed(tree, found)
+
+
+def _refuse_missing(program: Program, closure: Closure, base: str, packages: Packages, hint: str) -> None:
+    if not closure.missing:
+        return
+    missing = tuple(
+        (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
+    )
+    why = "; ".join(filter(None, dict.fromkeys(packages.why_missing(m.name) for m in closure.missing)))
+    hint = _missing_hint(closure, hint)
+    raise MissingLibraryError(program.path, base, missing, f"{why}; {hint}" if why else hint)
 
 
 class Found(NamedTuple):

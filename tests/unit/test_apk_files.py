@@ -195,7 +195,7 @@ def test_a_package_is_read_in_full() -> None:
         ]
         assert control.scripts == ("post-install",)
         assert package.signed_by == TRUSTED[0]
-        assert str(Checksum("sha1", package.control_sum)) == made.record.splitlines()[0][2:]
+        assert str(package.sums[0]) == made.record.splitlines()[0][2:]
         kinds = {found.entry.path: found.entry.kind for found in package.files}
         assert kinds == {
             "/usr": Kind.DIRECTORY,

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.apk.checksum import Checksum
 from minpack.paths import RootPath, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from minpack.apk.checksum import Checksum
     from minpack.apk.control import Control
 
 #: More bytes than any root's database has: a full desktop's has some 20 MB.
@@ -81,9 +81,9 @@ def _mode(text: str) -> int:
     return int(match[1], 8) if match is not None else _FILE_MODE
 
 
-def installed_lines(control: Control, control_sum: bytes, size: int) -> tuple[str, ...]:
+def installed_lines(control: Control, control_sum: Checksum, size: int) -> tuple[str, ...]:
     """The lines that describe a package of the file size `size`, as apk-tools would write them once it is installed."""
-    lines = [f"C:{Checksum('sha1', control_sum)}", f"P:{control.name}", f"V:{control.version}", f"A:{control.arch}"]
+    lines = [f"C:{control_sum}", f"P:{control.name}", f"V:{control.version}", f"A:{control.arch}"]
     lines += [f"S:{size}", f"I:{control.size}"]
     optional = (
         ("T", control.description),

@@ -11,6 +11,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.apk.checksum import Checksum
 from minpack.apk.control import parse_control
 from minpack.apk.signature import MAX_SIGNATURES, is_signatures, read_signatures, verify
 from minpack.apk.streams import DAMAGED, inflate, read_stream
@@ -46,14 +47,14 @@ class PackageFile(NamedTuple):
 
 
 class Package(NamedTuple):
-    """A verified package. `control_sum` is the SHA-1 of its control stream, by which indexes know it.
+    """A verified package. `sums` has those of its control stream, by one of which indexes know it.
 
     The contents of `files` can be read while it is open. `signed_by` is None where nobody asked for it.
     """
 
     control: Control
     signed_by: Key | None
-    control_sum: bytes
+    sums: tuple[Checksum, ...]
     files: tuple[PackageFile, ...]
 
 
@@ -74,9 +75,14 @@ def open_package(content: Content, keys: Sequence[Key] | None, what: str, tempor
             signed_by, control, raw = _verified_control(reader, keys, what)
             size = _unpack_data(reader, raw.end, content.size, control, descriptor, what)
         data = RangeContent(descriptor, 0, size, what)
-        yield Package(control, signed_by, hashlib.sha1(raw.raw, usedforsecurity=False).digest(), _files(data, what))
+        yield Package(control, signed_by, _sums(raw.raw), _files(data, what))
     finally:
         os.close(descriptor)
+
+
+def _sums(data: bytes) -> tuple[Checksum, ...]:
+    sha1 = Checksum("sha1", hashlib.sha1(data, usedforsecurity=False).digest())
+    return sha1, Checksum("sha256", hashlib.sha256(data).digest())
 
 
 def _spool(what: str, temporary: str) -> int:

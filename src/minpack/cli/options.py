@@ -105,6 +105,22 @@ store_options = applied(
 )
 
 
+package_options = applied(
+    click.option(
+        "--no-packages",
+        envvar="MINPACK_NO_PACKAGES",
+        is_flag=True,
+        help="Do not fetch libraries that the base lacks from the repositories it names.",
+    ),
+    click.option(
+        "--keys",
+        callback=filled,
+        metavar="DIR",
+        help="Trust the public keys in this directory to sign packages, in place of the base's.",
+    ),
+)
+
+
 def check_option(default: Check) -> Callable[[Function], Function]:
     """--check, which `pack` has on and `tree` off."""
     return click.option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from minpack.paths import name
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
 from minpack.report.tree import late_lines
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from minpack.base_image import BaseImage
     from minpack.deliver import Delivered
     from minpack.oci.reference import Reference
+    from minpack.packages.source import PackageId
+    from minpack.paths import RootPath
     from minpack.pipeline import Input, Packed
     from minpack.plan import Plan, PlannedEntry
 
@@ -39,7 +42,7 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     lines = _head(packed.delivered, references, platform, packed.inputs, verbose=verbose)
     if packed.delivered is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
-    lines += ["", *_groups(packed.plan)]
+    lines += ["", *_groups(packed.plan), *_from_packages(packed.plan)]
     lines += [
         _row("left out", f"{'':>8}  {'':<7}  {decision.need} ({COSTLY[decision.need]} packs it)")
         for decision in packed.plan.decisions
@@ -145,6 +148,8 @@ def _group(planned: PlannedEntry) -> str:
         return "program"
     if kind is ReasonKind.ADDED:
         return "added"
+    if kind is ReasonKind.DATABASE:
+        return "small files"
     if kind is ReasonKind.NEED:
         return planned.reason.need if planned.reason.need in COSTLY else "small files"
     return "libraries"
@@ -159,6 +164,29 @@ def _group_line(name: str, source: str, members: Sequence[PlannedEntry]) -> str:
     shown = ", ".join(planned.entry.path for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
     return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}")
+
+
+def _from_packages(plan: Plan) -> list[str]:
+    """A line for each file that was fetched, with its package; one for all where they are many."""
+    names = {loaded.entry.path: loaded.name for closure in plan.closures for loaded in closure.objects}
+    files: dict[PackageId, list[RootPath]] = {}
+    for planned in plan.entries:
+        if planned.source is From.PACKAGE and planned.package is not None and planned.entry.kind is Kind.FILE:
+            files.setdefault(planned.package, []).append(planned.entry.path)
+    rows = []
+    for package, paths in files.items():
+        said = f"{package.name} {package.version} ({package.repository}, signature verified)"
+        if len(paths) > MOST_NAMES:
+            rows.append((package.name, f"{os.path.commonpath(paths)} ({len(paths)} files)", said))
+        else:
+            rows += [(names.get(path, name(path)), path, said) for path in paths]
+    return _columns(rows)
+
+
+def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
+    first = max((len(row[0]) for row in rows), default=0)
+    second = max((len(row[1]) for row in rows), default=0)
+    return [f"  + {name:<{first}}  {path:<{second}}  {said}" for name, path, said in rows]
 
 
 def _files(plan: Plan) -> list[str]:
