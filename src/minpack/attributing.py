@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.placing import plain
 from minpack.plan import From, PlannedEntry, Reason, ReasonKind
@@ -13,17 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minpack.base.walk import Walker
-    from minpack.packages.source import PackageId, Packages
+    from minpack.packages.source import PackageId, Packages, WholePackage
     from minpack.paths import RootPath
     from minpack.plan import Plan
     from minpack.rootfs.entry import Entry
-
-
-class WholePackage(NamedTuple):
-    """A package that goes into the image with all its files, and where they are."""
-
-    name: str
-    paths: tuple[RootPath, ...]
 
 
 def with_packages(plan: Plan, packages: Packages, whole: Sequence[WholePackage], files: Walker) -> Plan:
@@ -46,7 +39,7 @@ def with_packages(plan: Plan, packages: Packages, whole: Sequence[WholePackage],
         reason = Reason(ReasonKind.DATABASE, "the packages that files are from, for scanners")
         tree.add(database, PlannedEntry(database, From.DEFAULT, reason))
         known = {planned.entry.path: planned for planned in attributed}
-        attributed = [known.get(entry.path, planned) for entry, planned in tree]
+        attributed = [known.get(entry.path, planned._replace(entry=entry)) for entry, planned in tree]
     return plan._replace(entries=tuple(attributed))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.attributing import WholePackage, with_packages
+from minpack.attributing import with_packages
 from minpack.base.open import file_sum, open_base
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
@@ -14,11 +14,12 @@ from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
 from minpack.needs.need import decide
 from minpack.packages.open import open_packages
+from minpack.packages.source import WholePackage
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
 from minpack.progress import no_progress
-from minpack.provision import provide
+from minpack.provision import lacking, provide
 from minpack.request import Check
 from minpack.resolving import (
     base_name,
@@ -27,8 +28,11 @@ from minpack.resolving import (
     environment_of,
     fitting_hint,
     platform_of,
+    programs_of,
     read_programs,
+    supply,
     symbols_for,
+    with_placed,
 )
 from minpack.target import alpine_arch
 
@@ -101,12 +105,17 @@ def pack(
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
+        supplied: tuple[str, ...] = ()
         whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
+        programs += programs_of(whole, Walker(packages.over(opened.base)))
         symbols = symbols_for(programs)
         tree, found = close(request, programs, placed, opened.base, packages, hint, symbols)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)
         decisions = decide(wanted=request.wanted, unwanted=request.unwanted, zone=request.zone, glibc=glibc)
+        if lacked := lacking(decisions, tree):
+            supplied = supply(lacked, packages)
+            tree = Walker(with_placed(placed, packages.over(opened.base)))
         default = ScratchBase()
         provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
@@ -115,7 +124,14 @@ def pack(
         proved = _checked(request, programs, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
-        notes = (*opened.notes, *packages.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
+        notes = (
+            *opened.notes,
+            *packages.notes,
+            *supplied,
+            *provision.notes,
+            *proved,
+            *(delivered.notes if delivered else ()),
+        )
         inputs = (
             base_input(name, opened, sums=sums),
             *(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched),

@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from minpack.base.walk import Walker
+    from minpack.content import Content
     from minpack.request import AddedDirectory, Addition, Request
     from minpack.rootfs.etcfiles import User
 
 
 class Program(NamedTuple):
-    """A program of the host and where it goes in the image."""
+    """A program and where it goes in the image; `path` is the host's, or says which package it is from."""
 
     path: str
-    content: FileContent
+    content: Content
     info: ElfInfo
     destination: RootPath
 

@@ -167,6 +167,8 @@ def _object_reason(loaded: LoadedObject, *, late: bool) -> Reason:
     if loaded.found_by is FoundBy.INTERPRETER:
         text = f"interpreter of {loaded.needed_by}"
         return Reason(ReasonKind.INTERPRETER, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
+    if loaded.found_by is FoundBy.PROGRAM:
+        return Reason(ReasonKind.ADDED, "a program of a package", found_by=loaded.found_by)
     when = "opened later for" if late else "needed by"
     text = f"{loaded.name}, {when} {loaded.needed_by}, found by {loaded.found_by}"
     return Reason(ReasonKind.LIBRARY, text, needed_by=loaded.needed_by, found_by=loaded.found_by)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.content import BytesContent, read_all
 from minpack.errors import InputError, NotInBaseError, UsageError
-from minpack.needs.need import Need
+from minpack.needs.need import Need, Verdict
 from minpack.paths import join, normal
 from minpack.placing import host_file, plain
 from minpack.rootfs.entry import Entry, Kind, directory, file
@@ -110,6 +110,13 @@ def _own(request: Request, packed: dict[Need, str]) -> Iterator[Provided]:
     for need, entry in entries.items():
         if need in packed and entry.path != "/nonexistent":
             yield Provided(entry, need, "default", packed[need])
+
+
+def lacking(decisions: tuple[Decision, ...], base: Walker) -> tuple[Need, ...]:
+    """The needs that are required and of which the base has nothing; packages are asked before minpack's own data."""
+    has = {Need.CERTS: any(base.find_file(path) for path in BUNDLES), Need.TZ: base.walk(ZONEINFO).entry is not None}
+    required = (one.need for one in decisions if one.packed and one.verdict is Verdict.REQUIRED)
+    return tuple(need for need in required if not has.get(need, True))
 
 
 def _certs(request: Request, base: Walker, default: Walker, why: str) -> Iterator[Provided]:

@@ -9,19 +9,28 @@ from minpack.base.entries import base_of
 from minpack.base.open import SCRATCH, open_base
 from minpack.base.overlay import OverlayBase
 from minpack.base.walk import Walker
-from minpack.errors import BaseNeededError, MissingLibraryError, WrongTargetError
+from minpack.elf.info import ElfKind
+from minpack.elf.read import read_elf
+from minpack.errors import (
+    BaseNeededError,
+    DownloadError,
+    ElfError,
+    MissingLibraryError,
+    UsageError,
+    WrongTargetError,
+)
 from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
-from minpack.placing import PlaceKind, place, program_destination, read_program
+from minpack.placing import PlaceKind, Program, place, program_destination, read_program
 from minpack.request import Check
 from minpack.rootfs.tree import Tree
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
@@ -31,8 +40,8 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
-    from minpack.packages.source import Packages
-    from minpack.placing import Placed, Program
+    from minpack.packages.source import Packages, WholePackage
+    from minpack.placing import Placed
     from minpack.progress import Progress
     from minpack.request import Request
     from minpack.target import Platform
@@ -192,6 +201,41 @@ def symbols_for(programs: Sequence[Program]) -> SymbolsOf:
 
 def _unread(loaded: LoadedObject) -> Symbols:
     raise AssertionError(f"internal error: the symbols of {loaded.path} are wanted")
+
+
+def programs_of(whole: Iterable[WholePackage], files: Walker) -> tuple[Program, ...]:
+    """The dynamic programs among the files of packages: what they need must be in the image too.
+
+    :param files: over the tree in which the packages' files are.
+    """
+    found = []
+    for package in whole:
+        for path in package.paths:
+            entry = files.lstat(path)
+            if entry is None or entry.content is None or not entry.mode & 0o111:
+                continue
+            try:
+                info = read_elf(entry.content, path)
+            except ElfError:
+                continue
+            if info.kind is ElfKind.DYNAMIC and info.interpreter is not None:
+                found.append(Program(f"{path} of package {package.name}", entry.content, info, path))
+    return tuple(found)
+
+
+def supply(needs: Iterable[str], packages: Packages) -> tuple[str, ...]:
+    """Fetch the packages that have what needs are about; notes of those that cannot be had."""
+    notes = []
+    for need in needs:
+        name = packages.for_need(need)
+        try:
+            if name:
+                packages.add(name)
+        except UsageError:
+            continue  # nothing may be fetched, or there is no such package
+        except DownloadError as error:
+            notes.append(f"{need} is minpack's own: the package {name} cannot be had: {error.reason}")
+    return tuple(notes)
 
 
 class Closed(NamedTuple):

@@ -31,6 +31,13 @@ class PackageId(NamedTuple):
     signed_by: str = ""
 
 
+class WholePackage(NamedTuple):
+    """A package that goes into the image with all its files, and where they are."""
+
+    name: str
+    paths: tuple[RootPath, ...]
+
+
 class Packages(Protocol):
     """The packages of a base: those it has installed, and those its repositories offer. Fetched ones are kept open."""
 
