@@ -257,17 +257,17 @@ class AlpinePackages:
         if self._owners is None:
             self._owners = {}
             for package in self._installed:
-                own = self._of_base(package)
-                self._owners.update(dict.fromkeys(own.files, own))
+                known = self._of_base(package)
+                self._owners.update(dict.fromkeys(known.files, known))
             for fetched in self._fetched.values():
-                new = [path for path in fetched.files if path not in self._owners]
-                self._owners.update(dict.fromkeys(new, fetched))
-        known = self._owners.get(entry.path)
-        if known is None:
+                own = (path for path in fetched.files if self._base.lstat(path) is None)
+                self._owners.update((path, fetched) for path in own if path not in self._owners)
+        owner = self._owners.get(entry.path)
+        if owner is None:
             return None
         there = self._base.lstat(entry.path) or self._shelf.base().lstat(entry.path)
         same = there is not None and (there.kind, there.link, there.content) == (entry.kind, entry.link, entry.content)
-        return known if same else None
+        return owner if same else None
 
     def _of_base(self, package: InstalledPackage) -> _Known:
         places = ((self._places.of(one.path), one) for one in package.files)
