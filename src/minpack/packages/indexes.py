@@ -17,7 +17,7 @@ from minpack.content import RangeContent, read_all
 from minpack.errors import DownloadError, OfflineError, PackageError, UntrustedPackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from minpack.apk.signature import Key
     from minpack.packages.repositories import Repository
@@ -161,11 +161,3 @@ def _number(record: Mapping[str, object], key: str) -> int:
 def _age(seconds: int) -> str:
     hours = max(seconds, 0) // 3600
     return f"{hours} hours" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004
-
-
-def open_indexes(repositories: Sequence[Repository], access: Access, *, refresh: bool = False) -> tuple[OpenIndex, ...]:
-    """The indexes of all the repositories, in order.
-
-    :raises MinpackError: as `open_index`.
-    """
-    return tuple(open_index(repository, access, refresh=refresh) for repository in repositories)

@@ -34,5 +34,5 @@ def open_packages(base: Base, arch: str | None, options: BaseOptions, progress: 
         return
     from minpack.packages.alpine import open_alpine  # noqa: PLC0415 - for such bases alone
 
-    with open_alpine(walker, arch, options, progress) as packages:
+    with open_alpine(walker, arch or "", options, progress) as packages:
         yield packages
