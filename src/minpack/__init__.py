@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from minpack._version import __version__
 
 if TYPE_CHECKING:
-    from minpack.base.open import BaseOptions, open_base
+    from minpack.base.open import BaseOptions, PackageOptions, open_base
     from minpack.base.walk import Walker
     from minpack.deliver import Delivered, Delivery, Format
     from minpack.elf.info import ElfInfo, ElfKind
@@ -47,6 +47,7 @@ _HOMES = {
     "FoundBy": "minpack.ld.closure",
     "MinpackError": "minpack.errors",
     "Network": "minpack.store.network",
+    "PackageOptions": "minpack.base.open",
     "Packed": "minpack.pipeline",
     "Plan": "minpack.plan",
     "Platform": "minpack.target",
@@ -73,6 +74,7 @@ __all__ = [
     "FoundBy",
     "MinpackError",
     "Network",
+    "PackageOptions",
     "Packed",
     "Plan",
     "Platform",

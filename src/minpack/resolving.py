@@ -16,6 +16,7 @@ from minpack.errors import (
     DownloadError,
     ElfError,
     MissingLibraryError,
+    OfflineError,
     UsageError,
     WrongTargetError,
 )
@@ -91,7 +92,7 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         while True:
             tree = Walker(with_placed(placed, packages.over(opened.base)))
             closure = resolve_closure(tree, read.destination, environment_of(request))
-            if not packages.add_libraries(missing.name for missing in closure.missing):
+            if not _added(packages, [missing.name for missing in closure.missing], opened.base.name):
                 break
         notes = (*opened.notes, *packages.notes)
         if request.check is Check.NONE:
@@ -265,11 +266,23 @@ def close(
     while True:
         tree = Walker(with_placed(placed, packages.over(base)))
         found = tuple(closure_with_late(request, program.destination, tree, symbols) for program in programs)
-        if not packages.add_libraries(missing.name for one in found for missing in one.closure.missing):
+        if not _added(packages, [missing.name for one in found for missing in one.closure.missing], base.name):
             break
     for program, one in zip(programs, found, strict=True):
         _refuse_missing(program, one.closure, base.name, packages, hint)
     return Closed(tree, found)
+
+
+def _added(packages: Packages, missing: Sequence[str], base: str) -> bool:
+    """Whether packages came for what is missing; the error of a download says what it was for."""
+    try:
+        return packages.add_libraries(missing)
+    except OfflineError:
+        raise
+    except DownloadError as error:
+        names = ", ".join(dict.fromkeys(missing))
+        hint = f"it was to have {names}, which {base} lacks (--no-packages asks none); {error.hint}"
+        raise DownloadError(error.url, error.reason, hint, status=error.status) from error
 
 
 def _refuse_missing(program: Program, closure: Closure, base: str, packages: Packages, hint: str) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: More bytes than any index has: Alpine's largest have 2 MB, and unpack to 9 MB.
 MAX_INDEX = 64 << 20
-MAX_UNPACKED = 256 << 20
+MAX_UNPACKED = 128 << 20
 
 _KNOWN = frozenset("CPVASITULDFMRZK")
 

@@ -92,14 +92,20 @@ store_options = applied(
         metavar="HEX",
         help="The sum the base's tarball must have.",
     ),
-    click.option("--mirror", envvar="MINPACK_MIRROR", default="", metavar="URL", help="Where bases are fetched from."),
+    click.option(
+        "--mirror",
+        envvar="MINPACK_MIRROR",
+        default="",
+        metavar="URL",
+        help="Where bases and packages are fetched from.",
+    ),
     click.option("--offline", envvar="MINPACK_OFFLINE", is_flag=True, help="Fetch nothing; use what is kept."),
     click.option(
         "--cache-dir",
         envvar="MINPACK_CACHE_DIR",
         callback=filled,
         metavar="DIR",
-        help="Where fetched bases are kept (~/.cache).",
+        help="Where what is fetched is kept (~/.cache).",
     ),
     click.option("--no-cache", is_flag=True, help="Keep nothing, and use nothing that was kept."),
 )
