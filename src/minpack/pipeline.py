@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.attributing import with_packages
 from minpack.base.open import file_sum, open_base
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
@@ -14,22 +15,26 @@ from minpack.ld.fit import check_fit
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
+from minpack.packages.open import open_packages
+from minpack.packages.source import WholePackage
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
 from minpack.progress import no_progress
-from minpack.provision.provide import provide
+from minpack.provision.provide import lacking, provide
 from minpack.request import Check
 from minpack.resolving import (
     audit_notes,
     base_name,
-    closures_of,
+    close,
     default_base,
     environment_of,
     fitting_hint,
     platform_of,
+    programs_of,
     read_programs,
     shell_closure,
+    supply,
     symbols_for,
     variants_of,
     with_placed,
@@ -102,19 +107,25 @@ def pack(
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
-    with open_base(name, alpine_arch(platform), options, progress) as opened:
+    with (
+        open_base(name, alpine_arch(platform), options, progress) as opened,
+        open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
+    ):
         hint = fitting_hint(programs[0].info, platform, options.today)
         lower = Walker(opened.base)
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
-        tree = Walker(with_placed(placed, opened.base), lower.known)
+        whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
+        programs += programs_of(whole, Walker(packages.over(opened.base)))
         symbols = symbols_for(programs, shell=Need.SHELL in request.wanted)
-        found = closures_of(request, programs, tree, hint, symbols)
+        tree, found = close(request, programs, placed, opened.base, packages, hint, symbols, lower.known)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)
         findings = find_needs(closures, symbols, why=request.why)
         decisions = decide(findings, wishes_of(request), glibc=glibc)
+        supplied = supply(lacking(decisions, tree), packages)
+        tree = Walker(with_placed(placed, packages.over(opened.base)), lower.known)
         if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
             closures = (*closures, shell_closure(request, tree))
         default = ScratchBase()
@@ -122,6 +133,7 @@ def pack(
         provision = provide(request, decisions, findings, tree, Walker(default), added, closures)
         plan = build_plan(request, platform, programs, placed, closures, provision, findings)
         refuse_private(plan, opened.base.name)
+        plan = with_packages(plan, packages, whole, tree)
         variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
         proved, demanded = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
@@ -130,13 +142,19 @@ def pack(
         notes = (
             *opened.notes,
             *kept,
+            *packages.notes,
             *findings.warnings,
+            *supplied,
             *provision.notes,
             *proved,
             *_variants_notes(variants),
             *(delivered.notes if delivered else ()),
         )
-        inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
+        inputs = (
+            base_input(name, opened, sums=sums),
+            *(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched),
+            *(_data_inputs(default) if sums else ()),
+        )
         made = _sums(plan) if sums else {}
         return Packed(plan, delivered, inputs, notes, made, late, variants, demanded, programs)
 

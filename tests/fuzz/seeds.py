@@ -122,6 +122,29 @@ def tar_seeds() -> list[bytes]:
     return [*made, gzip.compress(made[0], mtime=0)]
 
 
+def apk_text_seeds() -> list[bytes]:
+    """Records of an index, a database, and a control."""
+    records = (
+        "C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nP:foo\nV:1.2_rc1-r3\nA:x86_64\nS:9\nk:7\np:so:libfoo.so.1=1.2 cmd:x",
+        "D:so:libc.so musl>=1.2 !bar\n\nC:Q1BBBB\nP:bar\nV:1\n\n",
+    )
+    database = "P:musl\nV:1\nF:lib\nM:0:0:1777\nR:ld.so\na:0:0:755\nZ:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nF:\nR:root\n\n"
+    control = f"pkgname = a\npkgver = 1.2.3b_p4-r5\narch = x86_64\nsize = 12\ndepend = b\ndatahash = {'0' * 64}\n"
+    return ["\n".join(records).encode(), database.encode(), control.encode()]
+
+
+def apk_tar_seeds() -> list[bytes]:
+    """The data of packages, and signatures."""
+    sha1 = tarmaker.pax(tarmaker.records(**{"APK-TOOLS.checksum.SHA1": "11f6ad8ec52a2984abaafd7c3b516503785c2072"}))
+    return [
+        tarmaker.archive(sha1, tarmaker.member("usr/lib/x", b"x"), tarmaker.symlink("usr/lib/y", "x")),
+        tarmaker.archive(
+            tarmaker.directory("usr/"), tarmaker.member("usr/a", b"y"), tarmaker.hard_link("usr/z", "usr/a")
+        ),
+        tarmaker.member(".SIGN.RSA256.a.rsa.pub", bytes(256)),
+    ]
+
+
 def bind_seeds() -> list[bytes]:
     """Programs of both C libraries with a library."""
     seeds = []
@@ -138,5 +161,13 @@ def bind_seeds() -> list[bytes]:
 
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
-    makers = {"cache": cache_seeds, "loader": loader_seeds, "conf": conf_seeds, "tar": tar_seeds, "bind": bind_seeds}
+    makers = {
+        "apk-texts": apk_text_seeds,
+        "apk-tars": apk_tar_seeds,
+        "cache": cache_seeds,
+        "conf": conf_seeds,
+        "loader": loader_seeds,
+        "tar": tar_seeds,
+        "bind": bind_seeds,
+    }
     return makers.get(target, elf_seeds)()

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from gzip import compress
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.apk.control import parse_control
+from minpack.apk.index import parse_records
+from minpack.apk.installed import parse_installed, write_installed
+from minpack.apk.package import open_package
+from minpack.apk.signature import read_signatures
+from minpack.apk.table import make_table, read_table
 from minpack.base.entries import base_of
 from minpack.base.tarball import open_tarball
 from minpack.base.walk import Walker
@@ -30,6 +38,7 @@ from minpack.paths import normal
 from minpack.rootfs.entry import Kind, file
 from minpack.tar.header import BLOCK, number, padded
 from minpack.target import Target
+from support import tarmaker
 from support.elfmaker import GLIBC, MUSL, make_elf
 
 if TYPE_CHECKING:
@@ -151,6 +160,35 @@ def loader(data: bytes) -> None:
     musl_version(BytesContent(data))
 
 
+def apk_texts(data: bytes) -> None:
+    """An index's records, a database of installed packages, and a package's control."""
+    text = data.decode("utf-8", "surrogateescape")
+    for record in parse_records(text):
+        assert record.file_name
+        assert isinstance(record.depends, tuple)
+    table = make_table(parse_records(text))
+    assert read_table(table.data) == table
+    table.providers("so:libfoo.so.1")
+    for package in parse_installed(data):
+        assert write_installed([package])
+    if text.startswith("pkg"):
+        assert parse_control(data, (), "fuzz").name
+
+
+def apk_tars(data: bytes) -> None:
+    """A package's data and its signatures, past compression and sums, which no mutation would find."""
+    tar = with_sums(data)
+    read_signatures(tar, "fuzz")
+    stream = compress(tar)
+    control = f"pkgname=a\npkgver=1\narch=noarch\ndatahash={sha256(stream).hexdigest()}\n"
+    whole = compress(tarmaker.member(".PKGINFO", control.encode())) + stream
+    with open_package(BytesContent(whole), None, "fuzz", "/tmp") as opened:
+        for one in opened.files:
+            assert ".." not in one.entry.path.split("/")
+            if one.entry.content is not None:
+                read(one.entry.content)
+
+
 class Fuzzed(NamedTuple):
     """A target by its name, and how many bytes it is given at most."""
 
@@ -159,6 +197,8 @@ class Fuzzed(NamedTuple):
 
 
 FUZZED = {
+    "apk-texts": Fuzzed(apk_texts, 4096),
+    "apk-tars": Fuzzed(apk_tars, 16384),
     "elf": Fuzzed(elf, 16384),
     "symbols": Fuzzed(symbols, 16384),
     "notes": Fuzzed(notes, 16384),
