@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 MAX_LOADER = 8 << 20
 
 # Nothing here looks further than a path is long, so that a hostile file costs no more than its size.
-_MUSL_PATH_FILE = re.compile(rb"/etc/ld-musl-([A-Za-z0-9_-]{1,64})\.path\0")
-_PATHS = re.compile(rb"\0(/[\x21-\x7e]{1,254})(?=\0)")
+# Patterns are compiled when they are wanted: that takes longer than most searches.
+_MUSL_MARK = b"/etc/ld-musl-"
+_MUSL_PATH_FILE = _MUSL_MARK + rb"([A-Za-z0-9_-]{1,64})\.path\0"
+_PATHS = rb"\0(/[\x21-\x7e]{1,254})(?=\0)"
 _END = re.compile(rb"/\0")
 _CACHE_NAME = b"/ld.so.cache\0"
 _PATH_TO = re.compile(rb"/[\x21-\x7e]*\Z")
-_HWCAPS = re.compile(rb"\0((?:(?:x86-64-v|power|z)[0-9]{1,2}:){1,15}(?:x86-64-v|power|z)[0-9]{1,2})\0")
+#: How the names of a machine's levels begin; they stand in a row with colons between them.
+_PREFIXES = {"x86_64": b"x86-64-v", "ppc64le": b"power", "s390x": b"z"}
 _KNOWN_HWCAPS = {
     "x86_64": ("x86-64-v4", "x86-64-v3", "x86-64-v2"),
     "ppc64le": ("power10", "power9"),
@@ -35,7 +38,7 @@ _PLATFORMS = {
     "loongarch64": "loongarch",
     "loongarch64sf": "loongarch",
 }
-_VERSION = re.compile(rb" release version ([0-9]{1,4})\.([0-9]{1,4})")
+_VERSION = b" release version "
 #: Since then there is glibc-hwcaps, and since then nothing else (glibc NEWS, 2.33 and 2.37).
 WITH_HWCAPS, WITHOUT_LEGACY = (2, 33), (2, 37)
 _MOST_ENDS = 4096
@@ -77,7 +80,7 @@ class GlibcConstants(NamedTuple):
 
 def is_musl(data: bytes) -> bool:
     """Whether a loader file is musl's (ldso/dynlink.c, load_library)."""
-    return _MUSL_PATH_FILE.search(data) is not None
+    return _MUSL_MARK in data and re.search(_MUSL_PATH_FILE, data) is not None
 
 
 def is_glibc(data: bytes) -> bool:
@@ -92,11 +95,11 @@ def is_gcompat(data: bytes) -> bool:
 
 def musl_constants(data: bytes, interpreter: str) -> MuslConstants:
     """The constants of the musl loader with the bytes `data` (ldso/dynlink.c; its strings are read, nothing is run)."""
-    arch = _MUSL_PATH_FILE.search(data)
+    arch = re.search(_MUSL_PATH_FILE, data)
     name = interpreter.rpartition("/")[2]
     return MuslConstants(
         arch[1].decode() if arch else name.removeprefix("ld-musl-").partition(".so")[0],
-        next(filter(_is_library_path, _PATHS.findall(data)), b"/lib:/usr/local/lib:/usr/lib").decode(),
+        next(filter(_is_library_path, re.findall(_PATHS, data)), b"/lib:/usr/local/lib:/usr/lib").decode(),
     )
 
 
@@ -113,24 +116,32 @@ def glibc_constants(data: bytes, target: Target) -> GlibcConstants:
         # Debian's patch makes it the directory that holds libraries, as seen from / and /usr; else it is a name.
         multiarch[1] if multiarch else directories[0].rstrip("/").rpartition("/")[2],
         multiarch is not None,
-        _hwcaps(data, target),
-        _version(data),
+        _hwcaps(data, target, version := _version(data)),
+        version,
         _PLATFORMS.get(target.name, ""),
     )
 
 
 def _version(data: bytes) -> tuple[int, int]:
     """The version in what ``ld.so --version`` says; loaders before 2.33 say none, and none is as good as theirs."""
-    found = _VERSION.search(data)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    at = data.find(_VERSION)
+    numbers = data[at + len(_VERSION) : at + len(_VERSION) + 16].split(b".") if at >= 0 else []
+    if len(numbers) < 2 or not (numbers[0].isdigit() and numbers[1].isdigit()):  # noqa: PLR2004 - major and minor
+        return (0, 0)
+    return int(numbers[0]), int(numbers[1])
 
 
-def _hwcaps(data: bytes, target: Target) -> tuple[str, ...]:
+def _hwcaps(data: bytes, target: Target, version: tuple[int, int]) -> tuple[str, ...]:
     """The names in the loader (sysdeps/*/dl-hwcaps_subdirs.c), or the table's if it must have some."""
-    found = _HWCAPS.search(data)
-    if found is not None:
-        return tuple(found[1].decode().split(":"))
-    return _KNOWN_HWCAPS.get(target.name, ()) if _version(data) >= WITH_HWCAPS else ()
+    known = _KNOWN_HWCAPS.get(target.name, ())
+    prefix = _PREFIXES.get(target.name)
+    at = data.find(b"\0" + prefix) if prefix is not None else -1
+    while prefix is not None and at >= 0:
+        names = data[at + 1 : max(at + 1, data.find(b"\0", at + 1, at + _LONGEST))].split(b":")
+        if len(names) > 1 and all(name.startswith(prefix) and name[len(prefix) :].isdigit() for name in names):
+            return tuple(name.decode() for name in names)
+        at = data.find(b"\0" + prefix, at + 1)
+    return known if version >= WITH_HWCAPS else ()
 
 
 def _is_library_path(text: bytes) -> bool:

@@ -2,13 +2,12 @@
 
 Two things a running loader would do are left out on purpose. Subdirectories for better CPUs (glibc-hwcaps) are
 passed over: the search falls through to the baseline's file, which is the one that runs everywhere
-(`minpack.ld.variants` tells of them). And the tree's
-/etc/ld.so.preload is not heeded: it speaks for the system it lies in, not for the program, and is not packed.
+(`minpack.ld.variants` tells of them). And the tree's /etc/ld.so.preload is not heeded: it speaks for the system it
+lies in, not for the program, and is not packed.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from minpack.elf.format import DT_FILTER, DT_NEEDED
@@ -150,7 +149,7 @@ class GlibcLoader:
 
     def _load_preloaded(self) -> None:
         """Whatever is wrong with one of them, the loader says so and goes on (elf/rtld.c, do_preload)."""
-        for name in re.split("[ :]+", self._preload):
+        for name in self._preload.replace(":", " ").split(" "):
             if not name:
                 continue
             considered: list[Considered] = []

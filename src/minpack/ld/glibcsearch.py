@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.base.walk import Failure
@@ -79,7 +78,8 @@ class GlibcSearch:
         self._opener = opener
         self._program = program
         self._constants = constants
-        self._library_path = environment.ld_library_path
+        # In it a semicolon separates too.
+        self._library_path = environment.ld_library_path.replace(";", ":")
         self._cache: Cache | None = None
         self._directories: tuple[str, ...] | None = None
         self._split_paths: dict[tuple[str, str], tuple[_Directory, ...]] = {}
@@ -93,10 +93,10 @@ class GlibcSearch:
         without a cache it is what ldconfig(8) would make one of: an image is given a cache of what is found so.
         """
         for node in requester.owners if requester.runpath is None else ():
-            yield from self._in(self._split(node.rpath, ":", node), name, node.rule, considered)
-        ld_library_path = self._split(self._library_path, "[:;]", self._program)
+            yield from self._in(self._split(node.rpath, node), name, node.rule, considered)
+        ld_library_path = self._split(self._library_path, self._program)
         yield from self._in(ld_library_path, name, FoundBy.LIBRARY_PATH, considered)
-        yield from self._in(self._split(requester.runpath or "", ":", requester), name, FoundBy.RUNPATH, considered)
+        yield from self._in(self._split(requester.runpath or "", requester), name, FoundBy.RUNPATH, considered)
         yield from self._cached(name, requester, considered)
         yield from self._configured(name, requester, considered)
         if not requester.no_default:
@@ -213,7 +213,7 @@ class GlibcSearch:
             return NO_CACHE
         return parse_cache(data, self._program.loaded.info.target)
 
-    def _split(self, text: str, separator: str, node: Node) -> tuple[_Directory, ...]:
+    def _split(self, text: str, node: Node) -> tuple[_Directory, ...]:
         """The directories of a path (fillin_rpath); of an empty one, none (decompose_rpath)."""
         if not text:
             return ()
@@ -221,7 +221,7 @@ class GlibcSearch:
         found = self._split_paths.get(key)
         if found is None:
             # Longer ones cannot be there, and no directory is looked into twice.
-            parts = dict.fromkeys(part for part in re.split(separator, text) if size_of(part) < PATH_MAX)
+            parts = dict.fromkeys(part for part in text.split(":") if size_of(part) < PATH_MAX)
             found = self._split_paths[key] = self._with_tls(
                 _Directory(part, expand_glibc(part, node.origin, self._constants.lib, self._constants.platform))
                 for part in parts

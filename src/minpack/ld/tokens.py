@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 # A name ends where no letter, digit or underscore follows (glibc elf/dl-load.c, is_dst).
-_TOKEN = re.compile(r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})")
-_MUSL_TOKEN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")
+_NAME = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"
+_MUSL_NAME = r"\$(?:ORIGIN|\{ORIGIN\})"
 
 
 def expand_glibc(text: str, origin: str, lib: str, platform: str = "") -> str | None:
@@ -17,10 +17,10 @@ def expand_glibc(text: str, origin: str, lib: str, platform: str = "") -> str | 
     if "$" not in text:
         return text
     values = {"ORIGIN": origin, "LIB": lib, "PLATFORM": platform}
-    names = [a or b for a, b in _TOKEN.findall(text)]
+    names = [a or b for a, b in re.findall(_NAME, text)]
     if "PLATFORM" in names and not platform:
         return None
-    return _TOKEN.sub(lambda m: values[m[1] or m[2]], text)
+    return re.sub(_NAME, lambda m: values[m[1] or m[2]], text)
 
 
 def expand_musl(text: str, origin: str | None) -> str | None:
@@ -30,6 +30,6 @@ def expand_musl(text: str, origin: str | None) -> str | None:
     """
     if "$" not in text:
         return text
-    if origin is None or text.count("$") != len(_MUSL_TOKEN.findall(text)):
+    if origin is None or text.count("$") != len(re.findall(_MUSL_NAME, text)):
         return None
-    return _MUSL_TOKEN.sub(lambda _: origin, text)
+    return re.sub(_MUSL_NAME, lambda _: origin, text)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from minpack.base.walk import Walker
-    from minpack.ld.closure import Closure, Edge
+    from minpack.ld.closure import Closure, Considered, Edge
 
 HWCAPS, TLS = "glibc-hwcaps", "tls"
 #: The subdirectories before 2.37: ``tls``, the kernel's names of platforms, and glibc's of important features
@@ -67,7 +67,7 @@ def find_variants(closure: Closure, walker: Walker, working_directory: str = "/"
     legacy = tuple(_LEGACY.get(target.name, TLS).split()) if constants.legacy else ()
     search = _Search(walker, constants.hwcaps, legacy, working_directory.rstrip("/"))
     edges = [*closure.edges, *(edge for audit in closure.audits for edge in audit.edges)]
-    return tuple(dict.fromkeys(variant for edge in edges for variant in search.of(edge)))
+    return tuple(dict.fromkeys(variant for edge in edges if edge.considered for variant in search.of(edge)))
 
 
 class _Search:
@@ -79,32 +79,42 @@ class _Search:
         self._hwcaps = hwcaps
         self._legacy = legacy
         self._known: dict[str, tuple[str, ...]] = {}
+        self._known_places: dict[tuple[tuple[Considered, ...], str], tuple[tuple[str, str], ...]] = {}
         self._looks = count()
 
     def of(self, edge: Edge) -> Iterator[Variant]:
         """Those that would come before what answers to the edge's name, or do where nothing does."""
-        directories = [place.directory for place in edge.considered if place.rule not in (FoundBy.CACHE, FoundBy.PATH)]
-        if edge.path and any(place.rule is FoundBy.CACHE for place in edge.considered):
-            directories.append(edge.path.rpartition("/")[0])
-        if self._legacy:
-            # It was looked into as part of the directory that it is in.
-            directories = [directory.removesuffix(f"/{TLS}") for directory in directories]
-        for directory in dict.fromkeys(directories):
-            in_tls = edge.path.startswith(f"{directory.rstrip('/')}/{TLS}/")
-            for inner in self._subdirectories(directory):
-                path = f"{directory.rstrip('/')}/{inner}/{edge.name}"
-                if next(self._looks) > MOST_LOOKS:
-                    return
-                # All others come behind what is in tls.
-                if path == edge.path or (in_tls and not inner.startswith((f"{HWCAPS}/", f"{TLS}/"))):
-                    continue
-                if self._walker.find_file(self._absolute(path)) is not None:
-                    yield Variant(edge.name, path, inner, edge.path)
+        for directory, inner in self._places(edge.considered, edge.path.rpartition("/")[0]):
+            path = f"{directory}/{inner}/{edge.name}"
+            if next(self._looks) > MOST_LOOKS:
+                return
+            # All others come behind what is in tls.
+            in_tls = edge.path.startswith(f"{directory}/{TLS}/")
+            if path == edge.path or (in_tls and not inner.startswith((f"{HWCAPS}/", f"{TLS}/"))):
+                continue
+            if self._walker.find_file(self._absolute(path)) is not None:
+                yield Variant(edge.name, path, inner, edge.path)
+
+    def _places(self, considered: tuple[Considered, ...], found_in: str) -> tuple[tuple[str, str], ...]:
+        """The subdirectories of the directories, with those, that are looked into first; most libraries share them."""
+        key = (considered, found_in)
+        known = self._known_places.get(key)
+        if known is None:
+            directories = [place.directory for place in considered if place.rule not in (FoundBy.CACHE, FoundBy.PATH)]
+            if found_in and any(place.rule is FoundBy.CACHE for place in considered):
+                directories.append(found_in)
+            if self._legacy:
+                # It was looked into as part of the directory that it is in.
+                directories = [directory.removesuffix(f"/{TLS}") for directory in directories]
+            stripped = dict.fromkeys(directory.rstrip("/") for directory in directories)
+            places = ((directory, inner) for directory in stripped for inner in self._subdirectories(directory))
+            known = self._known_places[key] = tuple(places)
+        return known
 
     def _subdirectories(self, directory: str) -> tuple[str, ...]:
         known = self._known.get(directory)
         if known is None:
-            known = self._known[directory] = tuple(islice(self._look(directory.rstrip("/")), MOST))
+            known = self._known[directory] = tuple(islice(self._look(directory), MOST))
         return known
 
     def _look(self, directory: str) -> Iterator[str]:
