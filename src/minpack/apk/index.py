@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from minpack.apk.checksum import parse_checksum
 from minpack.apk.control import is_arch, number_in
 from minpack.apk.names import is_package_name, parse_dependencies, parse_provides
-from minpack.apk.signature import MAX_SIGNATURES, is_signatures, read_signatures, verify
-from minpack.apk.streams import DAMAGED, read_stream
+from minpack.apk.signature import signed_stream, verify
+from minpack.apk.streams import DAMAGED
 from minpack.apk.version import is_version
 from minpack.content import BytesContent
 from minpack.errors import ArchiveError, PackageError
@@ -102,18 +102,11 @@ def verify_index(data: bytes, keys: Sequence[Key], what: str) -> VerifiedIndex:
     """
     if len(data) > MAX_INDEX:
         raise PackageError(what, f"it has more than {MAX_INDEX} bytes", "no real index is so large")
-    reader = BytesContent(data).open()
-    first = read_stream(reader, 0, MAX_UNPACKED, what, "first stream")
-    if not is_signatures(first.data):
-        verify((), first.raw, keys, what)
-    if len(first.data) > MAX_SIGNATURES:
-        raise PackageError(what, f"its signatures have more than {MAX_SIGNATURES} bytes", DAMAGED)
-    signatures = read_signatures(first.data, what)
-    second = read_stream(reader, first.end, MAX_UNPACKED, what, "index")
-    if second.end != len(data):
+    signatures, stream = signed_stream(BytesContent(data).open(), MAX_UNPACKED, what, "index")
+    if stream.end != len(data) and signatures:
         raise PackageError(what, "something follows its index", DAMAGED)
-    key = verify(signatures, second.raw, keys, what)
-    files = _files(second.data, what)
+    key = verify(signatures, stream.raw, keys, what)
+    files = _files(stream.data, what)
     if "APKINDEX" not in files:
         raise PackageError(what, "it holds no APKINDEX", DAMAGED)
     return VerifiedIndex(files["APKINDEX"], files.get("DESCRIPTION", "").strip(), key)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.apk.checksum import Checksum
 from minpack.apk.control import parse_control
-from minpack.apk.signature import MAX_SIGNATURES, is_signatures, read_signatures, verify
-from minpack.apk.streams import DAMAGED, inflate, read_stream
+from minpack.apk.signature import signed_stream, verify
+from minpack.apk.streams import DAMAGED, inflate
 from minpack.content import BytesContent, RangeContent, reason_of
 from minpack.errors import ArchiveError, PackageError
 from minpack.paths import NAME_MAX, PATH_MAX, RootPath
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from minpack.apk.control import Control
-    from minpack.apk.signature import Key, Signature
+    from minpack.apk.signature import Key
     from minpack.apk.streams import Stream
     from minpack.content import Content, Reader
     from minpack.tar.read import Member
@@ -98,14 +98,7 @@ def _no_room(what: str, temporary: str, error: OSError) -> PackageError:
 
 
 def _verified_control(reader: Reader, keys: Sequence[Key] | None, what: str) -> tuple[Key | None, Control, Stream]:
-    first = read_stream(reader, 0, MAX_CONTROL, what, "first stream")
-    signatures: tuple[Signature, ...] = ()
-    stream = first
-    if is_signatures(first.data):
-        if len(first.data) > MAX_SIGNATURES:
-            raise PackageError(what, f"its signatures have more than {MAX_SIGNATURES} bytes", DAMAGED)
-        signatures = read_signatures(first.data, what)
-        stream = read_stream(reader, first.end, MAX_CONTROL, what, "control")
+    signatures, stream = signed_stream(reader, MAX_CONTROL, what, "control")
     key = verify(signatures, stream.raw, keys, what) if keys is not None else None
     try:
         members = list(read_members(BytesContent(stream.data), what))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.apk.streams import DAMAGED, read_stream
 from minpack.content import BytesContent
 from minpack.errors import ArchiveError, PackageError, UntrustedPackageError
 from minpack.tar.read import read_members
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+    from minpack.apk.streams import Stream
+    from minpack.content import Reader
 
 #: The most bytes of a signature stream, and of a key: real ones have some hundreds each.
 MAX_SIGNATURES = 1 << 20
@@ -49,11 +53,6 @@ class Signature(NamedTuple):
     value: bytes
 
 
-def is_signatures(data: bytes) -> bool:
-    """Whether a first stream holds signatures: its first entry says so."""
-    return data.startswith(_PREFIX.encode())
-
-
 def read_signatures(data: bytes, what: str) -> tuple[Signature, ...]:
     """The signatures in an inflated signature stream.
 
@@ -68,6 +67,21 @@ def read_signatures(data: bytes, what: str) -> tuple[Signature, ...]:
     except ArchiveError as error:
         raise PackageError(what, f"its signature is damaged: {error.reason}", error.hint) from error
     return tuple(found)
+
+
+def signed_stream(reader: Reader, limit: int, what: str, part: str) -> tuple[tuple[Signature, ...], Stream]:
+    """The stream that is signed, with its signatures: the second of a file, or the first of one without any.
+
+    :param limit: the most bytes it may hold.
+    :param part: what to call it in errors.
+    :raises PackageError: a stream is damaged, cut short or too large.
+    """
+    first = read_stream(reader, 0, limit, what, "first stream")
+    if not first.data.startswith(_PREFIX.encode()):
+        return (), first
+    if len(first.data) > MAX_SIGNATURES:
+        raise PackageError(what, f"its signatures have more than {MAX_SIGNATURES} bytes", DAMAGED)
+    return read_signatures(first.data, what), read_stream(reader, first.end, limit, what, part)
 
 
 def verify(signatures: Sequence[Signature], signed: bytes, keys: Sequence[Key], what: str) -> Key:
