@@ -46,6 +46,7 @@ HOMES = {
     "zstandard": ("oci/", "tar/"),
     "certifi": ("base/scratch.py", "store/"),
     "tzdata": ("base/scratch.py",),
+    "pysequoia": ("deb/",),
     "lief": (),
     "elftools": (),
 }
@@ -149,6 +150,7 @@ HEAVY = {
     "zstandard",
     "cryptography",
     "certifi",
+    "pysequoia",
     "tarfile",
     "importlib.resources",
     "importlib.metadata",

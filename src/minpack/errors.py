@@ -23,6 +23,9 @@
     ├── DownloadError                  the network said no
     │   └── OfflineError
     ├── SumMismatchError               downloaded bytes are not the expected ones
+    ├── PackageError                   a distribution's package or index cannot be used
+    │   ├── UntrustedError             no trusted key has signed it
+    │   └── AmbiguousPackageError      several packages have what is wanted          exit 3
     ├── RootfsError
     │   └── PathConflictError          two different things at one path
     ├── ImageError
@@ -284,6 +287,30 @@ class SumMismatchError(MinpackError):
         self.algorithm = algorithm
         self.expected = expected
         self.actual = actual
+
+
+class PackageError(MinpackError):
+    """A package or an index of a distribution cannot be used."""
+
+    def __init__(self, what: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot use {what}: {reason}", hint)
+        self.what = what
+        self.reason = reason
+
+
+class UntrustedError(PackageError):
+    """A signature is missing, of an unknown key, or not of these bytes."""
+
+
+class AmbiguousPackageError(PackageError):
+    """Several packages have the file that is wanted, and nothing tells which is meant."""
+
+    exit_code = 3
+
+    def __init__(self, path: str, candidates: tuple[str, ...], hint: str) -> None:
+        super().__init__(f"{path!r}", f"several packages have it: {', '.join(candidates)}", hint)
+        self.path = path
+        self.candidates = candidates
 
 
 class RootfsError(MinpackError):

@@ -13,6 +13,7 @@ import pytest
 
 from minpack import errors
 from minpack.errors import (
+    AmbiguousPackageError,
     ArchiveError,
     BaseError,
     BaseNeededError,
@@ -33,6 +34,7 @@ from minpack.errors import (
     NotTextError,
     OfflineError,
     OutputError,
+    PackageError,
     PathConflictError,
     ResolveError,
     RootfsError,
@@ -42,6 +44,7 @@ from minpack.errors import (
     UnknownBaseError,
     UnloadableLibraryError,
     UnreadableFileError,
+    UntrustedError,
     UsageError,
     WrongTargetError,
 )
@@ -163,6 +166,26 @@ ROWS = (
         SumMismatchError("x", "sha256", "aa", "bb", "again"),
         "cannot verify x: its sha256 differs\n  expected aa\n  actual   bb",
         {"what": "x", "algorithm": "sha256", "expected": "aa", "actual": "bb"},
+    ),
+    Row(
+        PackageError("Packages", "it is damaged", "again"),
+        "cannot use Packages: it is damaged",
+        {"what": "Packages", "reason": "it is damaged"},
+    ),
+    Row(
+        UntrustedError("InRelease", "no trusted key has signed it"),
+        "cannot use InRelease: no trusted key has signed it",
+        {"what": "InRelease", "reason": "no trusted key has signed it"},
+    ),
+    Row(
+        AmbiguousPackageError("/lib/a.so", ("a", "b"), "choose"),
+        "cannot use '/lib/a.so': several packages have it: a, b",
+        {
+            "what": "'/lib/a.so'",
+            "reason": "several packages have it: a, b",
+            "path": "/lib/a.so",
+            "candidates": ("a", "b"),
+        },
     ),
     Row(
         PathConflictError("/a", "a file", "a directory"),
