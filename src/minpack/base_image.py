@@ -17,7 +17,7 @@ from minpack.request import DEFAULT_PATH
 from minpack.resolving import HOST, base_name
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
-from minpack.target import Platform, alpine_arch
+from minpack.target import Platform
 
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
@@ -57,7 +57,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
     :raises UsageError: the platform cannot be told from the base.
     """
     wanted = request.platform or Platform("linux", "amd64")
-    with open_base(request.base, alpine_arch(wanted), options, progress) as opened:
+    with open_base(request.base, wanted, options, progress) as opened:
         if base_name(request.base) == HOST:
             raise BaseError(
                 "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"

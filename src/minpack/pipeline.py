@@ -29,7 +29,6 @@ from minpack.resolving import (
     symbols_for,
     with_placed,
 )
-from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +90,7 @@ def pack(
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
-    with open_base(name, alpine_arch(platform), options, progress) as opened:
+    with open_base(name, platform, options, progress) as opened:
         hint = fitting_hint(programs[0].info, platform, options.today)
         lower = Walker(opened.base)
         for program in programs:

@@ -70,7 +70,7 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
     name = base_name(base) if base is not None else SCRATCH if read.info.interpreter is None else HOST
     if name == HOST and request.destination is None:
         read = read._replace(destination=RootPath(os.path.realpath(read.path)))
-    with open_base(name, alpine_arch(platform), options, progress) as opened:
+    with open_base(name, platform, options, progress) as opened:
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
         tree = Walker(with_placed(place(request, (read,), walker), opened.base))

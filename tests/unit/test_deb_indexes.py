@@ -18,7 +18,7 @@ from minpack.deb.packages import Package, package_of, packages_table
 from minpack.deb.release import parse_release, read_release
 from minpack.deb.table import Table, build_table
 from minpack.deb.trust import FINGERPRINTS, KEYRING, MAX_SIGNED, debian_keys, signed_text
-from minpack.errors import PackageError, UntrustedError
+from minpack.errors import PackageError, UntrustedPackageError
 from support.debmaker import Archive, Deb, Key
 from support.tools import need_tool
 
@@ -215,7 +215,7 @@ def test_what_was_changed_is_not_trusted() -> None:
         (text + b"-----BEGIN PGP SIGNATURE-----" + signature[:100], KEY.keys),
         (message, {}),
     ):
-        with pytest.raises(UntrustedError) as caught:
+        with pytest.raises(UntrustedPackageError) as caught:
             read_release(bad, keys, "http://mirror/InRelease")
         assert "\n" not in caught.value.message
         assert "backtrace" not in caught.value.message

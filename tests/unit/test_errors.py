@@ -13,7 +13,7 @@ import pytest
 
 from minpack import errors
 from minpack.errors import (
-    AmbiguousPackageError,
+    AmbiguousLibraryError,
     ArchiveError,
     BaseError,
     BaseNeededError,
@@ -44,7 +44,7 @@ from minpack.errors import (
     UnknownBaseError,
     UnloadableLibraryError,
     UnreadableFileError,
-    UntrustedError,
+    UntrustedPackageError,
     UsageError,
     WrongTargetError,
 )
@@ -173,19 +173,15 @@ ROWS = (
         {"what": "Packages", "reason": "it is damaged"},
     ),
     Row(
-        UntrustedError("InRelease", "no trusted key has signed it"),
+        UntrustedPackageError("InRelease", "no trusted key has signed it"),
         "cannot use InRelease: no trusted key has signed it",
         {"what": "InRelease", "reason": "no trusted key has signed it"},
     ),
     Row(
-        AmbiguousPackageError("/lib/a.so", ("a", "b"), "choose"),
-        "cannot use '/lib/a.so': several packages have it: a, b",
-        {
-            "what": "'/lib/a.so'",
-            "reason": "several packages have it: a, b",
-            "path": "/lib/a.so",
-            "candidates": ("a", "b"),
-        },
+        AmbiguousLibraryError("liba.so.1", (("a1", "1.0", "main"), ("a1-compat", "2", "main"))),
+        "cannot choose a package for liba.so.1: several have it, and none is preferred\n"
+        "  a1 1.0  (main)\n  a1-compat 2  (main)",
+        {"soname": "liba.so.1", "candidates": (("a1", "1.0", "main"), ("a1-compat", "2", "main"))},
     ),
     Row(
         PathConflictError("/a", "a file", "a directory"),

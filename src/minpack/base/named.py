@@ -89,7 +89,7 @@ def fetch_named_base(
     asked = parse_name(name)
     if asked is None:
         raise UnknownBaseError(name, "no base has that name", _advice(name, arch, today))
-    mirror, network = _address(mirror, network)
+    mirror, network = address_of(mirror, network)
     given = _given(sha512 or "")
     release = find_release(name, arch)
     if release is None and given and asked.release:
@@ -217,8 +217,11 @@ def _given(sha512: str) -> str:
     return sha512.lower()
 
 
-def _address(mirror: str, network: Network) -> tuple[str, Network]:
-    """`mirror` without user and password, and the network that knows to send them there."""
+def address_of(mirror: str, network: Network) -> tuple[str, Network]:
+    """`mirror` without user and password, and the network that knows to send them there.
+
+    :raises UsageError: it is no URL.
+    """
     if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", mirror) is None:
         raise UsageError("--mirror", mirror, "it is no http:// or https:// address")
     scheme, _, rest = mirror.rstrip("/").partition("://")
@@ -234,9 +237,9 @@ def _address(mirror: str, network: Network) -> tuple[str, Network]:
 def _advice(name: str, arch: str, today: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415
 
-    if name.startswith(("debian", "ubuntu")):
+    if name.startswith("ubuntu"):
         return (
-            "there are no Debian or Ubuntu bases by name; give a root file system as a tarball or directory,"
+            "there are no Ubuntu bases by name; give a root file system as a tarball or directory,"
             " or / for this host's own"
         )
     if (asked := parse_name(name)) is not None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.errors import InputError, SumMismatchError, UnknownBaseError, UsageError
+from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from minpack.base.tree import Base
     from minpack.progress import Progress
     from minpack.store.network import Network
+    from minpack.target import Platform
 
 SCRATCH = "scratch"
 #: Names that are looked up in a catalogue; a file of such a name is meant by ``./NAME``.
@@ -30,6 +32,7 @@ class BaseKind(StrEnum):
     DIRECTORY = "directory"
     TARBALL = "tarball"
     RELEASE = "release"
+    PACKAGES = "packages"
 
 
 class BaseOptions(NamedTuple):
@@ -46,10 +49,17 @@ class BaseOptions(NamedTuple):
     sha512: str = ""
     #: Where compressed tarballs are unpacked to, in files without a name.
     temporary: str = "/tmp"  # noqa: S108
+    #: As `mirror`, for Debian's archive.
+    debian_mirror: str = ""
+    #: Look anew for what may have changed since it was fetched today, and fetch all that tells what there is.
+    refresh: bool = False
 
 
 class OpenBase(NamedTuple):
-    """An open base and its facts; `sha256` and `size` are those of a tarball, `url` of one that was fetched."""
+    """An open base and its facts.
+
+    `sha256` and `size` are those of a tarball, `url` of one that was fetched; of packages, those of the signed release.
+    """
 
     base: Base
     kind: BaseKind
@@ -65,10 +75,10 @@ def is_name(text: str) -> bool:
 
 
 @contextmanager
-def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+def open_base(text: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
     """The base that `text` names, open until the block is left.
 
-    :param arch: Alpine's name of the architecture to fetch, None if Alpine has none.
+    :param platform: the one to fetch the base for.
     :raises UnknownBaseError: there is no such file and no such name.
     :raises ArchiveError: a tarball is damaged or unsafe.
     :raises InputError: it cannot be read.
@@ -83,7 +93,8 @@ def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progr
         # Nothing: what minpack brings itself fills in wherever a base has no file of its own.
         yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
     elif is_name(text):
-        with _open_release(text, arch, options, progress) as opened:
+        opener = _open_debian if text.startswith("debian") else _open_release
+        with opener(text, platform, options, progress) as opened:
             yield opened
     elif os.path.isdir(text):
         from minpack.base.directory import DirectoryBase  # noqa: PLC0415
@@ -95,12 +106,13 @@ def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progr
 
 
 @contextmanager
-def _open_release(name: str, arch: str | None, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+def _open_release(name: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
     from minpack.base.catalog import parse_name  # noqa: PLC0415
     from minpack.base.named import MIRROR, fetch_named_base  # noqa: PLC0415
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
 
+    arch = alpine_arch(platform)
     if parse_name(name) is None and os.path.lexists(name):
         raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
     if arch is None:
@@ -121,6 +133,40 @@ def _open_release(name: str, arch: str | None, options: BaseOptions, progress: P
     ):
         notes = (*fetched.notes, *((store.problem,) if store.problem else ()))
         yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes)
+
+
+@contextmanager
+def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    """A release of Debian; its sum is that of the signed release of its main suite."""
+    from minpack.base.debian import DebianBase  # noqa: PLC0415
+    from minpack.base.debianarchive import open_archive  # noqa: PLC0415
+    from minpack.base.debiancatalog import MIRROR, RELEASES, find_debian, support_note  # noqa: PLC0415
+    from minpack.base.debiansuite import Place  # noqa: PLC0415
+    from minpack.base.named import address_of  # noqa: PLC0415
+    from minpack.deb.trust import debian_keys  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+    from minpack.target import target_of  # noqa: PLC0415
+
+    release = find_debian(name)
+    if release is None:
+        raise UnknownBaseError(name, "no base has that name", f"releases: {', '.join(r.name for r in RELEASES)}")
+    if options.sha512:
+        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {name!r} is none", "leave it out")
+    # Debian's ARM with a floating-point unit begins at v7.
+    arch = target_of(platform).debian if platform.variant != "v6" else None
+    if arch is None:
+        raise UnknownBaseError(name, f"it has no {platform}", "minpack base list shows the architectures")
+    mirror, network = address_of(options.debian_mirror or MIRROR, options.network)
+    with open_store(options.store) as store:
+        place = Place(store, network, options.today, debian_keys(), progress, options.refresh)
+        with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
+            if options.refresh:
+                archive.libraries()
+            notes = (*archive.notes, support_note(release, options.today), store.problem)
+            url = archive.suite.url
+            yield OpenBase(
+                base, BaseKind.PACKAGES, url, archive.release.sha256, notes=tuple(note for note in notes if note)
+            )
 
 
 @contextmanager

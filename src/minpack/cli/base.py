@@ -21,7 +21,7 @@ from minpack.deliver import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.request import RunConfig, parse_pair
-from minpack.target import Platform, alpine_arch, parse_platform
+from minpack.target import Platform, parse_platform
 
 
 @click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; make an image of a whole one.")
@@ -63,7 +63,7 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as
     if store_directory(settings) is None:
         hint = "say where with --cache-dir DIR"
         raise UsageError("minpack base pull", "", "there is no home directory to keep it in", hint, verb="run")
-    _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
+    _show(base, platform, _options(store)._replace(refresh=True), quiet=quiet, as_json=as_json)
 
 
 @command.command("info")
@@ -141,8 +141,8 @@ def _options(store: dict[str, Any]) -> BaseOptions:
 def _show(base: str, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
     from minpack.base_facts import read_facts  # noqa: PLC0415
 
-    arch = alpine_arch(platform or parse_platform("linux/amd64"))
-    with drawing(quiet=quiet) as progress, open_base(base, arch, options, progress) as opened:
+    wanted = platform or parse_platform("linux/amd64")
+    with drawing(quiet=quiet) as progress, open_base(base, wanted, options, progress) as opened:
         facts = read_facts(opened.base)
         if as_json:
             from minpack.report.documents import base_document  # noqa: PLC0415

@@ -32,7 +32,15 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         settings.mirror,
         settings.sha512 or "",
         temporary_directory(),
+        debian_mirror(settings),
     )
+
+
+def debian_mirror(settings: StoreSettings) -> str:
+    """The mirror of Debian's archive: --mirror, else MINPACK_MIRROR_DEBIAN, else MINPACK_MIRROR; empty for Debian's."""
+    common = os.environ.get("MINPACK_MIRROR", "")
+    own = os.environ.get("MINPACK_MIRROR_DEBIAN", "")
+    return own if own and settings.mirror in ("", common) else settings.mirror
 
 
 def temporary_directory() -> str:

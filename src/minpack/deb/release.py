@@ -56,7 +56,7 @@ def read_release(message: bytes, keys: Mapping[str, bytes], where: str) -> Relea
 
     :param keys: see `minpack.deb.trust.signed_text`.
     :param where: what to call the file in errors.
-    :raises UntrustedError: none of the keys has signed it, or it was changed.
+    :raises UntrustedPackageError: none of the keys has signed it, or it was changed.
     :raises PackageError: it is no release, or lacks what one must have.
     """
     return parse_release(signed_text(message, keys, where), where)

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from minpack.errors import PackageError, UntrustedError
+from minpack.errors import PackageError, UntrustedPackageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def signed_text(message: bytes, keys: Mapping[str, bytes], where: str) -> bytes:
 
     :param keys: armoured certificates by the fingerprint of their primary key, in lower-case hexadecimal.
     :param where: what to call the message in errors.
-    :raises UntrustedError: none of the keys has signed it, or it was changed.
+    :raises UntrustedPackageError: none of the keys has signed it, or it was changed.
     :raises PackageError: it is no signed message.
     """
     from pysequoia import verify  # noqa: PLC0415
@@ -62,11 +62,11 @@ def signed_text(message: bytes, keys: Mapping[str, bytes], where: str) -> bytes:
     try:
         result = verify(message, store=lambda _: certificates)
     except Exception as error:  # the binding has no class of its own for what it raises
-        raise UntrustedError(where, _first_line(error), _HINT) from error
+        raise UntrustedPackageError(where, _first_line(error), _HINT) from error
     signers = {signature.certificate.lower() for signature in result.valid_sigs}
     text = result.bytes
     if not signers & keys.keys() or text is None:
-        raise UntrustedError(where, "no trusted key has signed it", _HINT)
+        raise UntrustedPackageError(where, "no trusted key has signed it", _HINT)
     return text
 
 
