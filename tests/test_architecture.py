@@ -27,7 +27,7 @@ FLOORS = [
     {"placing"},
     {"provision", "resolving"},
     {"plan", "deliver"},
-    {"private", "checking"},
+    {"private", "checking", "packaging"},
     {"pipeline", "base_facts", "inspecting"},
     {"base_image"},
     {"report"},

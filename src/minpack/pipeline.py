@@ -12,6 +12,7 @@ from minpack.deliver import Work, deliver
 from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
 from minpack.needs.need import decide
+from minpack.packaging import taken_packages, with_packages
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
@@ -106,11 +107,13 @@ def pack(
         provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
         plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
         refuse_private(plan, opened.base.name)
+        plan = with_packages(plan, opened.packages)
         proved = _checked(request, programs, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
         notes = (*opened.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
-        inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
+        packages = tuple(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in taken_packages(plan))
+        inputs = (base_input(name, opened, sums=sums), *packages, *(_data_inputs(default) if sums else ()))
         return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
 
 

@@ -17,6 +17,7 @@ from minpack.rootfs.entry import Entry, Kind, directory, file
 from minpack.rootfs.tree import Tree, with_hard_links
 
 if TYPE_CHECKING:
+    from minpack.base.tree import TakenPackage
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.needs.need import Decision
     from minpack.placing import Placed, Program
@@ -35,6 +36,7 @@ class ReasonKind(StrEnum):
     DIRECTORY = "directory"
     NEED = "need"
     ADDED = "added"
+    RECORD = "record"
 
 
 class From(StrEnum):
@@ -58,11 +60,12 @@ class Reason(NamedTuple):
 
 
 class PlannedEntry(NamedTuple):
-    """An entry of the image to be."""
+    """An entry of the image to be; `package` is the one that it is from, or that it is a record of."""
 
     entry: Entry
     source: From
     reason: Reason
+    package: TakenPackage | None = None
 
 
 class Plan(NamedTuple):

@@ -84,8 +84,8 @@ class DebianBase:
             names.add(name(self._archive.layout.loader))
         return tuple(sorted(names))
 
-    def package_of(self, path: RootPath) -> OpenPackage | None:
-        """The package that what `lstat` gave for `path` is from; None for what is no package's."""
+    def owner_of(self, path: RootPath) -> OpenPackage | None:
+        """The package that what `lstat` gave for `path` is from; None for directories, and what is no package's."""
         return self._owners.get(path)
 
     def add_package(self, package: str) -> OpenPackage | None:
@@ -134,7 +134,7 @@ class DebianBase:
         for path, entry in opened.entries.items():
             for above in ancestors(path):
                 self._put(directory(above))
-            if self._put(entry):
+            if self._put(entry) and entry.kind is not Kind.DIRECTORY:
                 self._owners[path] = opened
         return opened
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.base.debiancatalog import MIRROR, SECURITY_MIRROR
@@ -94,7 +93,8 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
     :raises PackageError: it is no release, or that of another suite.
     """
     url = f"{suite.url}/InRelease"
-    name = f"debian-release-{hashlib.sha256(url.encode()).hexdigest()}"
+    # What is signed does not depend on the mirror.
+    name = f"debian-release-{suite.codename}"
     record = place.store.record(name, _RELEASE_SCHEMA) or {}
     kept = find("sha256", str(record.get("sha256", "")), place.store).blob
     fresh = record.get("day") == place.today and not place.refresh

@@ -14,7 +14,7 @@ from minpack.target import alpine_arch
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from minpack.base.tree import Base
+    from minpack.base.tree import Base, Packages
     from minpack.progress import Progress
     from minpack.store.network import Network
     from minpack.target import Platform
@@ -67,6 +67,8 @@ class OpenBase(NamedTuple):
     sha256: str = ""
     size: int = 0
     notes: tuple[str, ...] = ()
+    #: Of a base that is made of packages.
+    packages: Packages | None = None
 
 
 def is_name(text: str) -> bool:
@@ -141,6 +143,7 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     from minpack.base.debian import DebianBase  # noqa: PLC0415
     from minpack.base.debianarchive import open_archive  # noqa: PLC0415
     from minpack.base.debiancatalog import MIRROR, RELEASES, find_debian, support_note  # noqa: PLC0415
+    from minpack.base.debianrecords import DebianPackages  # noqa: PLC0415
     from minpack.base.debiansuite import Place  # noqa: PLC0415
     from minpack.base.named import address_of  # noqa: PLC0415
     from minpack.deb.trust import debian_keys  # noqa: PLC0415
@@ -164,9 +167,9 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
                 archive.libraries()
             notes = (*archive.notes, support_note(release, options.today), store.problem)
             url = archive.suite.url
-            yield OpenBase(
-                base, BaseKind.PACKAGES, url, archive.release.sha256, notes=tuple(note for note in notes if note)
-            )
+            kept = tuple(note for note in notes if note)
+            sha256 = archive.release.sha256
+            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, packages=DebianPackages(base))
 
 
 @contextmanager

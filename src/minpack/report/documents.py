@@ -241,7 +241,7 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
         "sha256": sums.get(entry.path),
         "link": entry.link or None,
         "from": planned.source,
-        "package": None,
+        "package": str(planned.package) if planned.package is not None else None,
         "reason": {
             "kind": reason.kind,
             "need": reason.need or None,

@@ -130,7 +130,7 @@ def _quoted(path: str) -> str:
 
 def _groups(plan: Plan) -> list[str]:
     """A line for each kind of file and where it is from."""
-    names = ("program", "libraries", "added", *COSTLY, "small files")
+    names = ("program", "libraries", "added", *COSTLY, "small files", "records")
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
     for planned in plan.entries:
         if planned.entry.kind is Kind.FILE or (planned.reason.need and planned.entry.kind is Kind.DIRECTORY):
@@ -147,7 +147,7 @@ def _group(planned: PlannedEntry) -> str:
         return "added"
     if kind is ReasonKind.NEED:
         return planned.reason.need if planned.reason.need in COSTLY else "small files"
-    return "libraries"
+    return "records" if kind is ReasonKind.RECORD else "libraries"
 
 
 def _group_line(name: str, source: str, members: Sequence[PlannedEntry]) -> str:
