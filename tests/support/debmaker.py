@@ -55,6 +55,8 @@ class Deb(NamedTuple):
     architecture: str = "amd64"
     priority: str = "optional"
     compression: str = "xz"
+    #: Another control paragraph for the package itself than for the index.
+    says: bytes = b""
 
     @property
     def control(self) -> bytes:
@@ -85,7 +87,7 @@ class Deb(NamedTuple):
             for name, data in self.files.items()
             if isinstance(data, bytes) and not name.endswith("/")
         )
-        return {"control": self.control, "md5sums": sums.encode()}
+        return {"control": self.says or self.control, "md5sums": sums.encode()}
 
 
 def packed(data: bytes, compression: str) -> bytes:

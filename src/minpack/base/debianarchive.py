@@ -33,6 +33,8 @@ _WELL_KNOWN = {
     "libstdc++.so.6": "libstdc++6",
 }
 _LIBRARY_DIRECTORIES = ("/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/libx32/", "/usr/libo32/")
+#: Debian has a package of musl, and no libraries for it: who needs musl is better served elsewhere.
+_MUSL = "ld-musl-"
 
 
 class Source(NamedTuple):
@@ -115,7 +117,7 @@ class DebianArchive:
 
         :raises MinpackError: the index that tells cannot be had.
         """
-        if ".so" not in name(path) or not path.startswith(_LIBRARY_DIRECTORIES):
+        if ".so" not in name(path) or not path.startswith(_LIBRARY_DIRECTORIES) or name(path).startswith(_MUSL):
             return ()
         if path == self.layout.loader:
             names = {"libc6"}

@@ -32,11 +32,6 @@ class DebianRelease(NamedTuple):
         """The name that --base takes: ``debian-12``."""
         return f"debian-{self.number}"
 
-    @property
-    def offer(self) -> Offer:
-        """Its line of the catalogue."""
-        return Offer(self.name, self.codename, tuple(sorted(self.arches)), self.support_end)
-
 
 class Layout(NamedTuple):
     """Where an architecture has its libraries and its loader, both absolute and in a merged /usr."""
@@ -73,6 +68,11 @@ _LAYOUTS = {
     "s390x": _layout("/usr/lib/s390x-linux-gnu", "/usr/lib/ld64.so.1"),
 }
 _NAME = re.compile(r"debian(-[a-z0-9.]+)*", re.ASCII)
+
+
+def debian_catalogue() -> tuple[Offer, ...]:
+    """The lines of the catalogue, the oldest release first; its codename stands for the newest point release."""
+    return tuple(Offer(r.name, r.codename, tuple(sorted(r.arches)), r.support_end) for r in RELEASES)
 
 
 def is_debian(name: str) -> bool:

@@ -10,6 +10,7 @@ from minpack.deb.control import DAMAGED
 from minpack.deb.release import read_release
 from minpack.deb.table import Table
 from minpack.deb.trust import MAX_SIGNED
+from minpack.digest import Digest
 from minpack.errors import ArchiveError, DownloadError, OfflineError, PackageError, SumMismatchError
 from minpack.store.fetch import Wanted, fetch, find
 from minpack.store.store import open_store
@@ -96,27 +97,41 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
     # What is signed does not depend on the mirror.
     name = f"debian-release-{suite.codename}"
     record = place.store.record(name, _RELEASE_SCHEMA) or {}
-    kept = find("sha256", str(record.get("sha256", "")), place.store).blob
-    fresh = record.get("day") == place.today and not place.refresh
-    if place.network.offline and kept is None:
+    absent = f"{place.today} {suite.url}"
+    if suite.optional and record.get("absent") == absent and not place.refresh:
+        return None
+    newest = str(record.get("newest", ""))
+    message = _kept(record, place)
+    if message is not None:
+        release = _read(suite, message, place, url)
+    elif place.network.offline:
         if suite.optional:
             return None
         raise OfflineError(url)
-    if kept is not None and (fresh or place.network.offline):
-        with kept:
-            message = _bytes_of(kept)
-        return FetchedRelease(_read(suite, message, place, url), kept.sha256, ())
-    if kept is not None:
-        kept.close()
-    message_ = _download(url, place.network, optional=suite.optional)
-    if message_ is None:
+    else:
+        message = _download(url, place.network, optional=suite.optional)
+        if message is None:
+            place.store.keep_record(name, _RELEASE_SCHEMA, {**record, "absent": absent})
+            return None
+        release = _read(suite, message, place, url)
+        newest = max(release.date, newest)
+        with place.store.put(message) as blob:
+            values = {"day": place.today, "sha256": blob.sha256, "newest": newest}
+            place.store.keep_record(name, _RELEASE_SCHEMA, values)
+    notes = tuple(_age_notes(suite, release, newest, place.today))
+    return FetchedRelease(release, Digest.of(message).hex, notes)
+
+
+def _kept(record: Mapping[str, object], place: Place) -> bytes | None:
+    """The message that a record leads to, if it is fresh enough."""
+    fresh = record.get("day") == place.today and not place.refresh
+    if not fresh and not place.network.offline:
         return None
-    release = _read(suite, message_, place, url)
-    with place.store.put(message_) as blob:
-        newest = max(release.date, str(record.get("newest", "")))
-        values = {"day": place.today, "sha256": blob.sha256, "newest": newest}
-        place.store.keep_record(name, _RELEASE_SCHEMA, values)
-        return FetchedRelease(release, blob.sha256, tuple(_age_notes(suite, release, newest, place.today)))
+    blob = find("sha256", str(record.get("sha256", "")), place.store).blob
+    if blob is None:
+        return None
+    with blob, blob.open() as reader:
+        return reader.read_at(0, min(blob.size, MAX_SIGNED))
 
 
 def _age_notes(suite: Suite, release: Release, newest: str, today: str) -> Iterator[str]:
@@ -230,8 +245,3 @@ def _pieces(blob: Blob, where: str, size: int | None) -> Iterator[bytes]:
                 yield piece
         except ArchiveError as error:
             raise PackageError(where, error.reason, error.hint) from error
-
-
-def _bytes_of(blob: Blob) -> bytes:
-    with blob.open() as reader:
-        return reader.read_at(0, min(blob.size, MAX_SIGNED))

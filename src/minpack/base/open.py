@@ -95,7 +95,9 @@ def open_base(text: str, platform: Platform, options: BaseOptions, progress: Pro
         # Nothing: what minpack brings itself fills in wherever a base has no file of its own.
         yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
     elif is_name(text):
-        opener = _open_debian if text.startswith("debian") else _open_release
+        from minpack.base.debiancatalog import is_debian  # noqa: PLC0415
+
+        opener = _open_debian if is_debian(text) else _open_release
         with opener(text, platform, options, progress) as opened:
             yield opened
     elif os.path.isdir(text):
@@ -152,7 +154,10 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
 
     release = find_debian(name)
     if release is None:
-        raise UnknownBaseError(name, "no base has that name", f"releases: {', '.join(r.name for r in RELEASES)}")
+        names = ", ".join(r.name for r in reversed(RELEASES))
+        if os.path.lexists(name):
+            raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
+        raise UnknownBaseError(name, "no base has that name", f"of Debian there are {names}")
     if options.sha512:
         raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {name!r} is none", "leave it out")
     # Debian's ARM with a floating-point unit begins at v7.

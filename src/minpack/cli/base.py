@@ -34,16 +34,18 @@ def command() -> None:
 def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
     """List the bases that can be named, with their newest release of known sum and the end of their support."""
     from minpack.base.catalog import catalogue  # noqa: PLC0415
+    from minpack.base.debiancatalog import debian_catalogue  # noqa: PLC0415
 
+    offers = (*catalogue(), *debian_catalogue())
     if as_json:
         from minpack.report.documents import bases_document  # noqa: PLC0415
 
-        print_json(bases_document(catalogue(), today()))
+        print_json(bases_document(offers, today()))
         return
     if not quiet:
         from minpack.report.facts import base_lines  # noqa: PLC0415
 
-        print_lines(base_lines(catalogue(), today()))
+        print_lines(base_lines(offers, today()))
 
 
 @command.command("pull")

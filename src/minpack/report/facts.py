@@ -27,7 +27,8 @@ def inspect_lines(files: tuple[Inspected, ...]) -> list[str]:
 
 def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:
     info = file.info
-    bases = "any with glibc; / is this host" if file.libc is Libc.GLIBC else ", ".join(file.bases)
+    more = ("any other with glibc; / is this host",) if file.libc is Libc.GLIBC else ()
+    bases = ", ".join((*file.bases, *more))
     return [
         ("file", file.path),
         ("kind", str(info.kind)),
