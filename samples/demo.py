@@ -36,7 +36,7 @@ def main() -> int:
         if program is None:
             return 1
         say("2. Pack it: no base to choose, nothing to download")
-        minpack(work, f"./{program.name}", "--need", "tz")
+        minpack(work, f"./{program.name}")
         archive = work / f"{program.name}.tar"
         show(archive)
         say("3. Run it from the image" + (", in Docker" if engine else ", in a root of the image's own files"))

@@ -48,7 +48,7 @@ HOMES = {
     "tzdata": ("base/scratch.py",),
     "pysequoia": ("deb/",),
     "lief": (),
-    "elftools": (),
+    "elftools": ("elf/full.py",),
 }
 SOURCES = sorted(ROOT.rglob("*.py"))
 

@@ -1,4 +1,4 @@
-"""What one ELF file says of itself, and what that means for packing it."""
+"""What one ELF file says of itself, what it needs, and what that means for packing it."""
 
 from __future__ import annotations
 
@@ -8,39 +8,97 @@ from minpack.elf.info import ElfKind
 from minpack.elf.read import read_elf
 from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
-from minpack.needs.need import decide
+from minpack.needs.decide import Wishes, decide
+from minpack.needs.detect import read_program
+from minpack.needs.findings import Findings
+from minpack.needs.need import Need
 from minpack.placing import host_file
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minpack.content import Content
+    from minpack.elf.full import Details
     from minpack.elf.info import ElfInfo
-    from minpack.needs.need import Decision, Need
+    from minpack.needs.need import Decision
     from minpack.target import Platform
 
 
 class Inspected(NamedTuple):
-    """The facts of the file at the host's `path`; `bases` are names that --base takes, the newest first."""
+    """The facts of the file at the host's `path`; `bases` are names that --base takes, the newest first.
+
+    `needs` are those of the file by itself, empty for what is no program or library; `costs` has the bytes that
+    minpack's own data for a need would add. `details` is None unless asked for.
+    """
 
     path: str
     info: ElfInfo
     platform: Platform | None
     libc: Libc | None
     bases: tuple[str, ...]
+    findings: Findings
     needs: tuple[Decision, ...]
+    costs: Mapping[Need, int]
+    details: Details | None = None
 
 
-def inspect(path: str, today: str) -> Inspected:
-    """What the file at the host's `path` is.
+def inspect(path: str, today: str, *, why: bool = False, full: bool = False) -> Inspected:
+    """What the file at the host's `path` is and needs.
 
     :param today: ``YYYY-MM-DD``; bases whose support has ended are not named.
+    :param why: look for the callers of what speaks for a need.
+    :param full: read segments, the dynamic section, versions and notes too.
     :raises InputError: it cannot be read.
     :raises ElfError: it is no ELF file, or damaged.
     """
-    info = read_elf(host_file(path))
+    content = host_file(path)
+    info = read_elf(content)
     libc = libc_of(info.interpreter) if info.interpreter is not None else None
-    nothing: frozenset[Need] = frozenset()
-    needs = decide(wanted=nothing, unwanted=nothing, zone=None, glibc=libc is Libc.GLIBC)
-    return Inspected(path, info, info.target.platform, libc, _bases(info, libc, today), needs)
+    findings = _findings(content, info, path, libc, why=why)
+    needs = decide(findings, Wishes(), glibc=libc is Libc.GLIBC) if _has_needs(info) else ()
+    bases = _bases(info, libc, today)
+    details = None
+    if full:
+        from minpack.elf.full import read_details  # noqa: PLC0415 - imports pyelftools
+
+        details = read_details(content)
+    return Inspected(path, info, info.target.platform, libc, bases, findings, needs, _costs(needs, findings), details)
+
+
+def _has_needs(info: ElfInfo) -> bool:
+    return info.kind.is_program or info.kind is ElfKind.LIBRARY
+
+
+def _findings(content: Content, info: ElfInfo, path: str, libc: Libc | None, *, why: bool) -> Findings:
+    if not _has_needs(info):
+        return Findings()
+    imports: frozenset[str] = frozenset()
+    if info.needed:
+        from minpack.elf.symbols import read_symbols  # noqa: PLC0415 - not for static programs
+        from minpack.needs.native import telling_imports  # noqa: PLC0415
+
+        imports = telling_imports(read_symbols(content))
+    return read_program(content, info, path, imports, glibc=libc is Libc.GLIBC, why=why)
+
+
+def _costs(needs: tuple[Decision, ...], findings: Findings) -> dict[Need, int]:
+    """What minpack's own data would cost: the CA bundle, and the zones that are named or all."""
+    if not needs:
+        return {}
+    from minpack.base.scratch import CA_BUNDLE, ScratchBase  # noqa: PLC0415 - not for other files
+    from minpack.base.walk import Walker  # noqa: PLC0415
+    from minpack.provision.zones import all_zones, named_zones  # noqa: PLC0415
+
+    default = Walker(ScratchBase())
+    bundle = default.find_file(CA_BUNDLE)
+    zones = (
+        named_zones(findings.zones, None, default, default, "") if findings.zones else all_zones(default, default, "")
+    )
+    return {
+        Need.CERTS: bundle.size if bundle is not None else 0,
+        Need.TZ: sum(zone.entry.size for zone in zones),
+    }
 
 
 def _bases(info: ElfInfo, libc: Libc | None, today: str) -> tuple[str, ...]:

@@ -11,13 +11,15 @@ from minpack.content import sum_of
 from minpack.deliver import Work, deliver
 from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
-from minpack.needs.need import decide
+from minpack.needs.decide import Wishes, decide
+from minpack.needs.detect import find_needs
+from minpack.needs.need import Need
 from minpack.packaging import taken_packages, with_packages
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
 from minpack.progress import no_progress
-from minpack.provision import provide
+from minpack.provision.provide import provide
 from minpack.request import Check
 from minpack.resolving import (
     base_name,
@@ -27,19 +29,19 @@ from minpack.resolving import (
     fitting_hint,
     platform_of,
     read_programs,
+    shell_closure,
     symbols_for,
     with_placed,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.deliver import Delivered, Delivery
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.paths import RootPath
-    from minpack.placing import Program
     from minpack.plan import Plan
     from minpack.progress import Progress
     from minpack.request import Request
@@ -98,28 +100,35 @@ def pack(
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
         tree = Walker(with_placed(placed, opened.base))
-        symbols = symbols_for(programs)
+        symbols = symbols_for(programs, shell=Need.SHELL in request.wanted)
         found = closures_of(request, programs, tree, hint, symbols)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)
-        decisions = decide(wanted=request.wanted, unwanted=request.unwanted, zone=request.zone, glibc=glibc)
+        findings = find_needs(closures, symbols, why=request.why)
+        decisions = decide(findings, wishes_of(request), glibc=glibc)
+        if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
+            closures = (*closures, shell_closure(request, tree))
         default = ScratchBase()
-        provision = provide(request, decisions, tree, Walker(default), added_paths(placed))
-        plan = build_plan(request, platform, programs, placed, closures, provision, decisions)
+        added = added_paths(placed)
+        provision = provide(request, decisions, findings, tree, Walker(default), added, closures)
+        plan = build_plan(request, platform, programs, placed, closures, provision, findings)
         refuse_private(plan, opened.base.name)
         plan = with_packages(plan, opened.packages)
-        proved = _checked(request, programs, plan, opened.base.name, hint, symbols)
+        proved = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
-        notes = (*opened.notes, *provision.notes, *proved, *(delivered.notes if delivered else ()))
+        notes = (*opened.notes, *findings.warnings, *provision.notes, *proved, *(delivered.notes if delivered else ()))
         packages = tuple(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in taken_packages(plan))
         inputs = (base_input(name, opened, sums=sums), *packages, *(_data_inputs(default) if sums else ()))
         return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
 
 
-def _checked(
-    request: Request, programs: Sequence[Program], plan: Plan, base: str, hint: str, symbols: SymbolsOf
-) -> tuple[str, ...]:
+def wishes_of(request: Request) -> Wishes:
+    """What the user said of needs."""
+    return Wishes(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file)
+
+
+def _checked(request: Request, plan: Plan, base: str, hint: str, symbols: SymbolsOf) -> tuple[str, ...]:
     """Prove what the request wants proved; the notes of it.
 
     :raises UnboundSymbolError: a program would not start.
@@ -133,7 +142,8 @@ def _checked(
     check_loop(plan, environment_of(request))
     if request.check is Check.NONE:
         return ()
-    return check_loads([program.path for program in programs], plan.closures, base, hint, symbols).notes
+    names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]
+    return check_loads(names, plan.closures, base, hint, symbols).notes
 
 
 def _work(plan: Plan, request: Request, progress: Progress) -> Work:

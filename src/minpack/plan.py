@@ -9,6 +9,7 @@ from minpack.content import BytesContent
 from minpack.errors import PathConflictError
 from minpack.ld.cache import build_cache
 from minpack.ld.closure import FoundBy
+from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, ancestors, normal
 from minpack.placing import PlaceKind, plain
@@ -19,9 +20,10 @@ from minpack.rootfs.tree import Tree, with_hard_links
 if TYPE_CHECKING:
     from minpack.base.tree import TakenPackage
     from minpack.ld.closure import Closure, LoadedObject
+    from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.placing import Placed, Program
-    from minpack.provision import Provision
+    from minpack.provision.provided import Provision
     from minpack.request import Request
     from minpack.target import Platform
 
@@ -75,6 +77,7 @@ class Plan(NamedTuple):
     config: ImageConfig
     decisions: tuple[Decision, ...]
     closures: tuple[Closure, ...]
+    findings: Findings
 
     @property
     def lower(self) -> tuple[Entry, ...]:
@@ -114,9 +117,11 @@ def build_plan(
     placed: tuple[Placed, ...],
     closures: tuple[Closure, ...],
     provision: Provision,
-    decisions: tuple[Decision, ...],
+    findings: Findings,
 ) -> Plan:
     """Everything put together.
+
+    :param closures: of the programs, in their order, then of what else is packed that starts.
 
     :raises PathConflictError: two different things would be at one path.
     """
@@ -131,7 +136,7 @@ def build_plan(
         tree.add(provided.entry, _Tag(From(provided.source), reason))
     _add_directories(tree, request)
     entries = tuple(PlannedEntry(entry, tag.source, tag.reason) for entry, tag in tree)
-    return Plan(entries, _config(request, platform, programs, provision), decisions, closures)
+    return Plan(entries, _config(request, platform, programs, provision), provision.decisions, closures, findings)
 
 
 def _placed_tag(item: Placed) -> _Tag:
@@ -166,6 +171,9 @@ def _object_reason(loaded: LoadedObject, *, late: bool) -> Reason:
     if loaded.found_by is FoundBy.INTERPRETER:
         text = f"interpreter of {loaded.needed_by}"
         return Reason(ReasonKind.INTERPRETER, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
+    if loaded.found_by is FoundBy.PROGRAM:
+        # The user's own are there already: this is what a need brought.
+        return Reason(ReasonKind.NEED, "what system(3) and popen(3) start", need=Need.SHELL)
     when = "opened later for" if late else "needed by"
     text = f"{loaded.name}, {when} {loaded.needed_by}, found by {loaded.found_by}"
     return Reason(ReasonKind.LIBRARY, text, needed_by=loaded.needed_by, found_by=loaded.found_by)

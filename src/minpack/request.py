@@ -94,12 +94,15 @@ class Request(NamedTuple):
     unwanted: frozenset[Need] = frozenset()
     zone: str | None = None
     ca_file: str | None = None
+    locale: str | None = None
     run: RunConfig = RunConfig()
     created: int = 0
     compression: Compression = Compression.BALANCED
     single_layer: bool = False
     threads: int = 1
     check: Check = Check.LOAD
+    #: Look for the callers of what speaks for a need.
+    why: bool = False
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:
@@ -192,6 +195,16 @@ def parse_zone(text: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*", text):
         raise UsageError("--tz", text, "it is no time zone's name", "as Europe/Berlin")
+    return text
+
+
+def parse_locale(text: str) -> str:
+    """The name of a locale, as ``de_DE.UTF-8`` or ``C.UTF-8`` (locale(7)).
+
+    :raises UsageError: it has a part that no locale's name has.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?", text):
+        raise UsageError("--locale", text, "it is no locale's name", "as C.UTF-8 or de_DE.UTF-8")
     return text
 
 

@@ -9,7 +9,7 @@ from minpack.base.entries import base_of
 from minpack.base.open import SCRATCH, open_base
 from minpack.base.overlay import OverlayBase
 from minpack.base.walk import Walker
-from minpack.errors import BaseNeededError, MissingLibraryError, WrongTargetError
+from minpack.errors import BaseNeededError, MissingLibraryError, NotInBaseError, WrongTargetError
 from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from minpack.target import Platform
 
 HOST = "/"
+#: What system(3) and popen(3) start.
+SHELL = "/bin/sh"
 #: What is packed of what is opened later; the rest is told.
 SURE = frozenset(("required", "recommended"))
 
@@ -174,9 +176,12 @@ def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
     return f"it needs musl: --base {names[0]}" + (f" (also {', '.join(names[1:])})" if names[1:] else "")
 
 
-def symbols_for(programs: Sequence[Program]) -> SymbolsOf:
-    """What reads the symbols of the programs' objects, each file's once; static programs have none to be read."""
-    if all(program.info.interpreter is None for program in programs):
+def symbols_for(programs: Sequence[Program], *, shell: bool = False) -> SymbolsOf:
+    """What reads the symbols of the programs' objects, each file's once; static programs have none to be read.
+
+    :param shell: a shell of the base comes with the programs.
+    """
+    if all(program.info.interpreter is None for program in programs) and not shell:
         return _unread
     from minpack.ld.symbolcache import SymbolCache  # noqa: PLC0415 - for dynamic programs alone
 
@@ -205,6 +210,22 @@ def closures_of(
             raise MissingLibraryError(program.path, tree.base.name, missing, _missing_hint(closure, hint))
         found.append(one)
     return tuple(found)
+
+
+def shell_closure(request: Request, tree: Walker) -> Closure:
+    """The closure of the shell that programs start, as system(3) does.
+
+    :raises NotInBaseError: there is none.
+    :raises MissingLibraryError: a library of it is missing.
+    """
+    if tree.find_file(SHELL) is None:
+        hint = "choose a base that has one, as alpine-3.22, or leave out --need shell"
+        raise NotInBaseError(tree.base.name, SHELL, "the shell", hint)
+    closure = resolve_closure(tree, SHELL, environment_of(request))
+    if closure.missing:
+        missing = tuple((m.name, m.needed_by, ()) for m in closure.missing)
+        raise MissingLibraryError(SHELL, tree.base.name, missing, "choose a base that has it")
+    return closure
 
 
 class Found(NamedTuple):

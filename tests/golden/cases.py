@@ -110,7 +110,7 @@ CASES = {
             "--single-layer",
         ),
     ),
-    "musl": Case(_musl, ("app", "tool", "--base=base")),
+    "musl": Case(_musl, ("app", "tool", "--base=base", "--need=certs")),
     "musl-small": Case(_musl, ("app", "--base=base", "--no-need=certs", "--compress=small")),
     "musl-zstd": Case(_musl, ("app", "--base=base", "--no-need=certs", "--zstd")),
     "whole-base": Case(_whole, ("base", "image", "base.tar", "--tag=made:1")),

@@ -120,11 +120,10 @@ def test_settings_of_the_environment(files: Path) -> None:
 def test_the_closing_summary(files: Path, tmp_path: Path) -> None:
     """Image, digest, sizes, base, files by kind with their sizes and where they are from, and what to type next."""
     output = tmp_path / "out.tar"
-    ran = minpack("./server", "--base", "fitting.tar", "-t", "me/server:1.0", "-o", str(output), cwd=files)
+    given = ("./server", "--base", "fitting.tar", "-t", "me/server:1.0", "-o", str(output), "--need", "certs")
+    ran = minpack(*given, cwd=files)
     assert (ran.code, ran.err) == (0, "")
-    document = minpack(
-        *("./server", "--base", "fitting.tar", "-t", "me/server:1.0", "-o", str(output), "--json"), cwd=files
-    ).document
+    document = minpack(*given, "--json", cwd=files).document
     lines = ran.out.decode().splitlines()
     assert lines[0] == "me/server:1.0  linux/amd64"
     assert lines[1] == f"  digest       {document['images'][0]['digest']}"
@@ -140,7 +139,8 @@ def test_the_closing_summary(files: Path, tmp_path: Path) -> None:
 
 def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     """Every field of minpack.pack/1 is there, and every file has its reason."""
-    ran = minpack("./server", "--base", "fitting.tar", "-o", str(tmp_path / "out.tar"), "--json", cwd=files)
+    given = ("--base", "fitting.tar", "-o", str(tmp_path / "out.tar"), "--need", "certs", "--json")
+    ran = minpack("./server", *given, cwd=files)
     document = ran.document
     assert list(document) == ["schema", "images", "inputs", "outputs", "notes"]
     (image,) = document["images"]
@@ -158,7 +158,7 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     by_path = {file["path"]: file for file in image["files"]}
     assert by_path["/lib/libb.so.2"]["reason"]["needed_by"] == "/lib/liba.so.1"
     assert by_path["/lib/liba.so.1"]["link"] == "liba.so.1.2.3"
-    assert list(image["needs"][0]) == ["need", "verdict", "packed", "evidence", "callers", "cost"]
+    assert list(image["needs"][0]) == ["need", "verdict", "packed", "evidence", "callers", "cost", "seen", "option"]
     assert [item["kind"] for item in document["inputs"]] == ["base", "data"]
     assert all(item["sha256"] for item in document["inputs"])
     assert document["outputs"] == [

@@ -163,7 +163,7 @@ def test_a_rust_program_runs(machine: Machine, docker: Docker) -> None:
     name = docker.name()
     document = machine.pack("./hello-rust", "--base", "debian-12", "--load", "-t", name, "--tz", "Europe/Berlin")
     assert docker.run(name).stdout == "hello from rust\n"
-    assert set(packages(document)) == {"base-files", "ca-certificates", "libc6", "libgcc-s1", "tzdata"}
+    assert set(packages(document)) == {"base-files", "libc6", "libgcc-s1", "tzdata"}
 
 
 def test_a_program_runs_on_the_newest_debian(machine: Machine, docker: Docker) -> None:
@@ -176,7 +176,18 @@ def test_a_program_runs_on_the_newest_debian(machine: Machine, docker: Docker) -
     name = docker.name()
     document = machine.pack("./hello-cc", "--base", "debian-13", "--load", "-t", name)
     assert docker.run(name).stdout == "hello from c++\n"
-    assert set(packages(document)) == {"base-files", "ca-certificates", "libc6", "libgcc-s1", "libstdc++6"}
+    assert set(packages(document)) == {"base-files", "libc6", "libgcc-s1", "libstdc++6"}
+
+
+def test_data_that_programs_need_is_taken_from_packages(machine: Machine, curl: Any, docker: Docker) -> None:
+    """A shell, terminals, converters, lists and time zones: all of it Debian's, and the shell runs."""
+    name = docker.name()
+    needs = ("shell", "terminfo", "gconv", "mime", "services", "protocols", "tz")
+    wanted = tuple(word for need in needs for word in ("--need", need))
+    document = machine.pack("./curl", "--base", "debian-12", *wanted, "--load", "-t", name)
+    assert {"dash", "ncurses-base", "media-types", "netbase", "tzdata"} <= set(packages(document)) - set(packages(curl))
+    options = ("--entrypoint", "/bin/sh")
+    assert docker.run(name, "-c", "cd /usr/share/zoneinfo/Europe && echo B*lin", options=options).stdout == "Berlin\n"
 
 
 def test_who_has_a_library_is_what_dpkg_says(machine: Machine) -> None:

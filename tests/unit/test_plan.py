@@ -52,7 +52,7 @@ def place(tmp_path: Path) -> Path:
 
 def planned(place: Path, request: Request | None = None, base: str | None = "base.tar") -> Packed:
     """The plan for a request; by default for the dynamic program."""
-    request = request or Request((str(place / "server"),))
+    request = request or Request((str(place / "server"),), wanted=frozenset((Need.CERTS,)))
     return pack(request, str(place / base) if base else None, OPTIONS, None)
 
 
@@ -120,7 +120,8 @@ def test_the_layers(place: Path) -> None:
 def test_the_configuration(place: Path) -> None:
     """The program is the entrypoint; PATH is always set, and what the user sets comes last."""
     run = RunConfig(env=(("A", "1"), ("PATH", "/bin"), ("A", "2")), exposed=("80/tcp", "53/udp", "80/tcp"))
-    config = planned(place, Request((str(place / "app"),), run=run), None).plan.config
+    request = Request((str(place / "app"),), wanted=frozenset((Need.CERTS,)), run=run)
+    config = planned(place, request, None).plan.config
     assert config.entrypoint == ("/usr/local/bin/app",)
     assert config.env == (("PATH", "/bin"), ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"), ("A", "2"))
     assert config.exposed == ("53/udp", "80/tcp")

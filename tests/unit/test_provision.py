@@ -10,15 +10,20 @@ from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.content import BytesContent, read_all
 from minpack.errors import InputError, NotInBaseError, UsageError
-from minpack.needs.need import Need, decide
+from minpack.needs.decide import decide
+from minpack.needs.findings import Findings
+from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 from minpack.paths import RootPath
-from minpack.provision import Provision, provide
+from minpack.pipeline import wishes_of
+from minpack.provision.provide import provide
 from minpack.request import Request, RunConfig
-from minpack.rootfs.entry import Entry, Kind, file, symlink
+from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.rootfs.etcfiles import User
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from minpack.provision.provided import Provision
 
 PEM = b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -34,6 +39,11 @@ def text(path: str, data: bytes = b"data") -> Entry:
     return file(RootPath(path), BytesContent(data))
 
 
+def signal(need: Need, verdict: Verdict) -> Signal:
+    """Something that was seen in a program."""
+    return Signal(need, verdict, Evidence(Seen.FUNCTION, "f", "/app", "calls f"))
+
+
 def provided(
     *base: Entry,
     request: Request = Request(()),  # noqa: B008 - immutable
@@ -41,11 +51,12 @@ def provided(
     glibc: bool = False,
     added: tuple[str, ...] = (),
     name: str = "base",
+    findings: Findings = Findings(signals=(signal(Need.CERTS, Verdict.REQUIRED),)),  # noqa: B008 - immutable
 ) -> Provision:
-    """What a request gets out of such a base, with the default data behind it."""
-    decisions = decide(wanted=request.wanted, unwanted=frozenset(unwanted), zone=request.zone, glibc=glibc)
+    """What a request gets out of such a base, with the default data behind it; by default for a TLS client."""
+    decisions = decide(findings, wishes_of(request._replace(unwanted=frozenset(unwanted))), glibc=glibc)
     walkers = (Walker(base_of(name, base)), Walker(base_of("scratch", DEFAULT)))
-    return provide(request, decisions, *walkers, frozenset(RootPath(path) for path in added))
+    return provide(request, decisions, findings, *walkers, frozenset(RootPath(path) for path in added))
 
 
 def sources(provision: Provision, need: Need) -> dict[str, str]:
@@ -59,6 +70,97 @@ def test_the_bundle_is_the_bases_if_it_has_one() -> None:
     found = provided(text(BUNDLE, PEM))
     assert sources(found, Need.CERTS) == {BUNDLE: "base"}
     assert ("SSL_CERT_FILE", BUNDLE) in found.env
+
+
+def test_nothing_is_brought_that_nothing_asks_for() -> None:
+    """Without a word of TLS or zones in the files there is neither, but what costs nothing is there."""
+    found = provided(text(BUNDLE, PEM), findings=Findings())
+    assert {item.need for item in found.files} == {Need.TMP, Need.PASSWD, Need.GROUP, Need.HOME}
+    assert found.env == ()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "packed"),
+    [
+        (Verdict.REQUIRED, True),
+        (Verdict.LIKELY, True),
+        (Verdict.MAYBE, True),
+        (Verdict.OPTIONAL, False),
+        (Verdict.NOT_NEEDED, False),
+    ],
+)
+def test_certificates_and_zones_by_verdict(verdict: Verdict, packed: bool) -> None:
+    """What may be needed is there; what the program does without, or has itself, is not."""
+    found = provided(findings=Findings(signals=(signal(Need.CERTS, verdict), signal(Need.TZ, verdict))))
+    assert bool(sources(found, Need.CERTS)) == bool(sources(found, Need.TZ)) == packed
+
+
+def test_the_zones_that_a_program_names() -> None:
+    """Those alone are there; with --need tz all are, and --tz adds its own."""
+    findings = Findings(signals=(signal(Need.TZ, Verdict.LIKELY),), zones=("Europe/Berlin", "No/Where"))
+    berlin, utc = "/usr/share/zoneinfo/Europe/Berlin", "/usr/share/zoneinfo/UTC"
+    assert sources(provided(findings=findings), Need.TZ) == {berlin: "default"}
+    assert sources(provided(findings=findings, request=Request((), zone="UTC")), Need.TZ).keys() == {berlin, utc}
+    every = provided(findings=findings, request=Request((), wanted=frozenset((Need.TZ,))))
+    assert sources(every, Need.TZ).keys() >= {berlin, utc, "/usr/share/zoneinfo"}
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ((), {"/usr/lib/ssl/cert.pem": ("default", BUNDLE)}),
+        (
+            (symlink(RootPath("/usr/lib/ssl"), "../../etc/tls"), directory(RootPath("/etc/tls"))),
+            {"/usr/lib/ssl": ("base", "../../etc/tls"), "/etc/tls/cert.pem": ("default", BUNDLE)},
+        ),
+        (
+            (symlink(RootPath("/usr/lib/ssl/cert.pem"), BUNDLE), text(BUNDLE, PEM)),
+            {"/usr/lib/ssl/cert.pem": ("base", BUNDLE)},
+        ),
+        ((text("/usr/lib/ssl/cert.pem", PEM),), {}),
+    ],
+)
+def test_openssl_finds_the_bundle(base: tuple[Entry, ...], expected: dict[str, tuple[str, str]]) -> None:
+    """In its own directory there is a link to the bundle, by the base's own links where it has them."""
+    findings = Findings(signals=(signal(Need.CERTS, Verdict.REQUIRED),), openssl=("/usr/lib/ssl",))
+    found = provided(*base, findings=findings)
+    links = {item.entry.path: (item.source, item.entry.link) for item in found.files if item.entry.link}
+    assert links == expected
+
+
+def test_databases_are_the_bases() -> None:
+    """They are packed if the program asks; what the base lacks is told, and refused where nothing goes without."""
+    asks = Findings(signals=(signal(Need.SERVICES, Verdict.LIKELY),))
+    assert sources(provided(text("/etc/services"), findings=asks), Need.SERVICES) == {"/etc/services": "base"}
+    without = provided(findings=asks)
+    assert not sources(without, Need.SERVICES)
+    assert not next(one.packed for one in without.decisions if one.need is Need.SERVICES)
+    assert "/etc/services is not in base" in without.notes[0]
+    with pytest.raises(NotInBaseError, match="descriptions of terminals"):
+        provided(findings=Findings(signals=(signal(Need.TERMINFO, Verdict.REQUIRED),)))
+    with pytest.raises(NotInBaseError, match="list of media types"):
+        provided(request=Request((), wanted=frozenset((Need.MIME,))))
+
+
+def test_terminals_are_those_in_use() -> None:
+    """Of hundreds of descriptions the common ones, from wherever the base has each."""
+    base = (text("/lib/terminfo/x/xterm"), text("/usr/share/terminfo/v/vt100"), text("/usr/share/terminfo/w/wy50"))
+    found = provided(*base, findings=Findings(signals=(signal(Need.TERMINFO, Verdict.REQUIRED),)))
+    assert sources(found, Need.TERMINFO).keys() == {"/lib/terminfo/x/xterm", "/usr/share/terminfo/v/vt100"}
+
+
+@pytest.mark.parametrize("name", ["de_DE.UTF-8", "de_DE.utf8"])
+def test_a_locale_by_either_name(name: str) -> None:
+    """Its directory has glibc's form of the name; LANG has the user's."""
+    base = (text("/usr/lib/locale/de_DE.utf8/LC_CTYPE"),)
+    static = Findings(static_libc="glibc")
+    found = provided(*base, request=Request((), locale=name), findings=static)
+    assert "/usr/lib/locale/de_DE.utf8/LC_CTYPE" in sources(found, Need.LOCALE)
+    assert ("LANG", name) in found.env
+    with pytest.raises(NotInBaseError, match="the locale as a directory"):
+        provided(request=Request((), locale=name), findings=static)
+    musl = provided(request=Request((), locale=name))
+    assert (sources(musl, Need.LOCALE), ("LANG", name) in musl.env) == ({}, True)
 
 
 @pytest.mark.parametrize("path", ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from minpack.cli.options import output_options
+from minpack.cli.options import output_options, why_option
 from minpack.cli.settings import today
 from minpack.cli.terminal import print_json, print_lines
 from minpack.inspecting import inspect
@@ -12,10 +12,23 @@ from minpack.inspecting import inspect
 
 @click.command("inspect", short_help="Show what a program is and needs.")
 @click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False))
+@why_option
+@click.option("--full", is_flag=True, help="Show segments, the dynamic section, versions and notes too, by pyelftools.")
 @output_options
-def command(programs: tuple[str, ...], *, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
-    """Show what each APP, any ELF file, says about itself, and which bases fit it."""
-    found = tuple(inspect(path, today()) for path in programs)
+def command(
+    programs: tuple[str, ...],
+    *,
+    why: bool,
+    full: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Show what each APP, any ELF file, says about itself, what it needs by itself, and which bases fit it.
+
+    What its libraries need shows only when it is packed, as it depends on the base.
+    """
+    found = tuple(inspect(path, today(), why=why, full=full) for path in programs)
     if as_json:
         from minpack.report.documents import inspect_document  # noqa: PLC0415
 
@@ -23,4 +36,4 @@ def command(programs: tuple[str, ...], *, quiet: bool, verbose: bool, as_json: b
     elif not quiet:
         from minpack.report.facts import inspect_lines  # noqa: PLC0415
 
-        print_lines(inspect_lines(found))
+        print_lines(inspect_lines(found, verbose=verbose))

@@ -114,3 +114,8 @@ def check_option(default: Check) -> Callable[[Function], Function]:
         show_default=True,
         help="load: prove that the program starts, every symbol looked up as the loader would; none: do not.",
     )
+
+
+why_option = click.option(
+    "--why", is_flag=True, help="Show which functions of a Go program lead to each need, read from its machine code."
+)

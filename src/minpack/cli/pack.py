@@ -16,6 +16,7 @@ from minpack.cli.options import (
     parsed,
     platform_option,
     store_options,
+    why_option,
 )
 from minpack.cli.settings import StoreSettings, base_options, created, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
@@ -34,6 +35,7 @@ from minpack.request import (
     parse_destination,
     parse_directory,
     parse_link,
+    parse_locale,
     parse_pair,
     parse_place,
     parse_port,
@@ -45,7 +47,7 @@ from minpack.rootfs.etcfiles import DEFAULT_USER, parse_user
 if TYPE_CHECKING:
     from minpack.paths import RootPath
 
-NEEDS = ", ".join(Need)
+NEEDS = ", ".join(need for need in Need if need is not Need.DNS)
 
 
 def _workdir(text: str) -> RootPath:
@@ -117,6 +119,12 @@ def _need(option: str) -> Any:  # noqa: ANN401
 @click.option("--need", "wanted", multiple=True, callback=_need("--need"), metavar="NAME", help=f"Pack it: {NEEDS}.")
 @click.option("--no-need", "unwanted", multiple=True, callback=_need("--no-need"), metavar="NAME", help="Leave it out.")
 @click.option("--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it.")
+@click.option(
+    "--locale",
+    callback=parsed(parse_locale),
+    metavar="NAME",
+    help="Set LANG to this locale, and pack it from the base if it is glibc's.",
+)
 @click.option("--ca-file", callback=filled, metavar="PEM", help="Add these certificates to the CA bundle.")
 @click.option(
     "--entrypoint",
@@ -169,6 +177,7 @@ def _need(option: str) -> Any:  # noqa: ANN401
     help="What asks the program to end [SIGTERM].",
 )
 @check_option(Check.LOAD)
+@why_option
 @store_options
 @click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
 @output_options
@@ -226,12 +235,14 @@ def request_of(given: dict[str, Any]) -> Request:
         unwanted,
         given["zone"],
         given["ca_file"],
+        given["locale"],
         _run_config(given),
         created(given["created"]),
         compression_of(given["compress"], zstd=given["zstd"], load_only=load_only),
         given["single_layer"],
         threads(),
         Check(given["check"]),
+        given["why"],
     )
 
 
@@ -260,6 +271,7 @@ def _check_needs(wanted: frozenset[Need], unwanted: frozenset[Need], given: dict
     options = [(need, f"--need {need}") for need in Need if need in wanted]
     options += [(Need.TZ, "--tz")] if given["zone"] is not None else []
     options += [(Need.CERTS, "--ca-file")] if given["ca_file"] is not None else []
+    options += [(Need.LOCALE, f"--locale {given['locale']}")] if given["locale"] is not None else []
     for need, option in options:
         if need in unwanted:
             raise UsageError("--no-need", str(need), f"{option} wants it", "leave one out")

@@ -1,4 +1,4 @@
-"""`Need` and what was decided of it."""
+"""The values of what a program needs besides its libraries: needs, what was seen of them, and the verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from minpack.errors import UsageError
 
 
 class Need(StrEnum):
-    """Something of a root file system that a program may need at run time."""
+    """Something of a root file system that a program may need at run time; a closed list, used in JSON."""
 
     CERTS = "certs"
     TZ = "tz"
@@ -19,73 +19,126 @@ class Need(StrEnum):
     NSSWITCH = "nsswitch"
     HOME = "home"
     OS_RELEASE = "os-release"
+    SERVICES = "services"
+    PROTOCOLS = "protocols"
+    MIME = "mime"
+    LOCALE = "locale"
+    GCONV = "gconv"
+    TERMINFO = "terminfo"
+    SHELL = "shell"
+    #: /etc/hosts and /etc/resolv.conf, which container runtimes lay into every container.
+    DNS = "dns"
 
 
 class Verdict(StrEnum):
     """How sure it is that a program needs something; a closed list, used in JSON."""
 
+    #: It fails without it.
     REQUIRED = "required"
+    #: It asks for it somewhere, and the failure would be seen.
     LIKELY = "likely"
+    #: It does without, or asks for it only if its environment says so.
     OPTIONAL = "optional"
+    #: The files do not tell.
     MAYBE = "maybe"
     RUNTIME = "provided by the runtime"
     NOT_NEEDED = "not needed"
 
+    @property
+    def rank(self) -> int:
+        """The higher the more it speaks for packing."""
+        return _RANKS.index(self)
+
+
+_RANKS = (
+    Verdict.NOT_NEEDED,
+    Verdict.RUNTIME,
+    Verdict.OPTIONAL,
+    Verdict.MAYBE,
+    Verdict.LIKELY,
+    Verdict.REQUIRED,
+)
+
+
+class Seen(StrEnum):
+    """What kind of thing speaks for or against a need; a closed list, used in JSON."""
+
+    FUNCTION = "function"
+    IMPORT = "import"
+    STRING = "string"
+    LIBRARY = "library"
+    BUILD = "build information"
+    #: The user said so.
+    OPTION = "option"
+    #: minpack's own default.
+    DEFAULT = "default"
+
+
+class Evidence(NamedTuple):
+    """One thing that was seen.
+
+    `name` is what was seen, as it is in the file: a function, an import, a string. `path` is the file of the image that
+    has it, empty for options and defaults. `text` is a clause whose subject is the program, or the library at `path`.
+    """
+
+    kind: Seen
+    name: str
+    path: str
+    text: str
+
+
+class Signal(NamedTuple):
+    """What one thing that was seen says of one need."""
+
+    need: Need
+    verdict: Verdict
+    evidence: Evidence
+
+
+class Caller(NamedTuple):
+    """A function of the program that leads to `target`, over the functions `via`, nearest to `target` first."""
+
+    target: str
+    name: str
+    via: tuple[str, ...] = ()
+    #: The constant texts that it, or the nearest of `via`, calls `target` with.
+    arguments: tuple[str, ...] = ()
+
 
 class Decision(NamedTuple):
-    """Whether something is packed, and what speaks for it."""
+    """Whether something is packed, and what speaks for it.
+
+    `said` is the option that decided, empty if the evidence did. `without` is what the program would say or do without
+    it, empty if that is not known. `callers` is empty unless callers were asked for.
+    """
 
     need: Need
     verdict: Verdict
     packed: bool
-    evidence: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    said: str = ""
+    callers: tuple[Caller, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """All evidence in a line."""
+        return "; ".join(dict.fromkeys(evidence.text for evidence in self.evidence))
+
+
+#: What the user cannot ask for: nothing that an image holds would be used.
+_NOT_PACKED = {Need.DNS: "container runtimes lay /etc/hosts and /etc/resolv.conf into every container themselves"}
 
 
 def parse_need(text: str, option: str) -> Need:
     """The need of that name.
 
-    :raises UsageError: there is none.
+    :raises UsageError: there is none, or nothing can be packed for it.
     """
     try:
-        return Need(text)
+        need = Need(text)
     except ValueError as error:
-        raise UsageError(option, text, "there is no such need", f"choose from {', '.join(Need)}") from error
-
-
-#: What costs next to nothing and is always there; the costly ones by verdict.
-_CHEAP = {
-    Need.TMP: "costs nothing, and many programs write temporary files",
-    Need.PASSWD: "costs nothing, and programs look up their user",
-    Need.GROUP: "costs nothing, and programs look up their group",
-    Need.HOME: "the user's home directory",
-    Need.OS_RELEASE: "tells scanners which distribution the libraries are from",
-}
-
-
-def decide(
-    *, wanted: frozenset[Need], unwanted: frozenset[Need], zone: str | None, glibc: bool
-) -> tuple[Decision, ...]:
-    """What is packed by default, changed by what the user said with --need, --no-need and --tz."""
-    decisions = [
-        Decision(Need.CERTS, Verdict.MAYBE, True, ("packed unless --no-need certs",)),
-        Decision(Need.TZ, Verdict.MAYBE, False, ("left out unless --need tz or --tz ZONE",)),
-        *(Decision(need, Verdict.OPTIONAL, True, (why,)) for need, why in _CHEAP.items()),
-        Decision(
-            Need.NSSWITCH,
-            Verdict.OPTIONAL if glibc else Verdict.NOT_NEEDED,
-            glibc,
-            ("glibc reads it" if glibc else "only glibc reads it",),
-        ),
-    ]
-    return tuple(_said(decision, wanted, unwanted, zone) for decision in decisions)
-
-
-def _said(decision: Decision, wanted: frozenset[Need], unwanted: frozenset[Need], zone: str | None) -> Decision:
-    need = decision.need
-    if need in unwanted:
-        return Decision(need, Verdict.NOT_NEEDED, False, (f"--no-need {need}",))
-    if need is Need.TZ and zone is not None:
-        return Decision(need, Verdict.REQUIRED, True, (f"--tz {zone}",))
-    if need in wanted:
-        return Decision(need, Verdict.REQUIRED, True, (f"--need {need}",))
-    return decision
+        names = ", ".join(choice for choice in Need if choice not in _NOT_PACKED)
+        raise UsageError(option, text, "there is no such need", f"choose from {names}") from error
+    if need in _NOT_PACKED:
+        raise UsageError(option, text, _NOT_PACKED[need], "leave it out")
+    return need

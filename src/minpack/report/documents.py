@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from minpack.report.needs import need_costs
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from minpack.ld.bind import Proof
     from minpack.ld.closure import LoadedObject
     from minpack.ld.late import LateLibrary
+    from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.oci.reference import Reference
     from minpack.paths import RootPath
@@ -141,7 +143,24 @@ def _inspected(file: Inspected) -> dict[str, Any]:
         "filters": list(info.filters),
         "auxiliaries": list(info.auxiliaries),
         "bases": list(file.bases),
-        "needs": [_need(decision) for decision in file.needs],
+        **_findings(file.findings),
+        "needs": [_need(decision, file.costs.get(decision.need)) for decision in file.needs],
+        "details": {key: [list(row) for row in rows] for key, rows in file.details._asdict().items()}
+        if file.details is not None
+        else None,
+    }
+
+
+def _findings(findings: Findings) -> dict[str, Any]:
+    """What tells of how a program was made; modules are Go's modules or Rust's crates."""
+    return {
+        "language": findings.language or None,
+        "toolchain": findings.toolchain or None,
+        "main": findings.main.name or None,
+        "modules": [{"name": module.name, "version": module.version or None} for module in findings.modules],
+        "static_libc": findings.static_libc or None,
+        "payload": findings.payload,
+        "warnings": list(findings.warnings),
     }
 
 
@@ -193,11 +212,12 @@ def error_document(error: MinpackError) -> dict[str, Any]:
 
 def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
     plan = packed.plan
+    costs = need_costs(plan)
     return {
         **_named(str(plan.config.platform), references),
         **_digests(packed.delivered),
         "files": [_file(planned, packed.sums) for planned in plan.entries],
-        "needs": [_need(decision) for decision in plan.decisions],
+        "needs": [_need(decision, costs.get(decision.need)) for decision in plan.decisions],
         "late": _late(packed.late),
     }
 
@@ -252,14 +272,23 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
     }
 
 
-def _need(decision: Decision) -> dict[str, Any]:
+def _need(decision: Decision, cost: int | None) -> dict[str, Any]:
+    """One need; `cost` is in bytes of files, and null where nothing is packed and what would be is not known."""
     return {
         "need": decision.need,
         "verdict": decision.verdict,
         "packed": decision.packed,
-        "evidence": list(decision.evidence),
-        "callers": [],
-        "cost": None,
+        "evidence": [evidence.text for evidence in decision.evidence],
+        "callers": [
+            {"target": caller.target, "name": caller.name, "via": list(caller.via), "arguments": list(caller.arguments)}
+            for caller in decision.callers
+        ],
+        "cost": cost,
+        "seen": [
+            {"kind": evidence.kind, "name": evidence.name or None, "path": evidence.path or None}
+            for evidence in decision.evidence
+        ],
+        "option": decision.said or None,
     }
 
 

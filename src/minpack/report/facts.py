@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from minpack.ld.closure import Libc
 from minpack.report.human import human
+from minpack.report.needs import caller_lines, need_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,15 +15,41 @@ if TYPE_CHECKING:
     from minpack.base.open import OpenBase
     from minpack.base_facts import BaseFacts
     from minpack.inspecting import Inspected
+    from minpack.needs.findings import Findings
+
+#: More modules or crates are listed by -v alone.
+MOST_MODULES = 8
 
 
-def inspect_lines(files: tuple[Inspected, ...]) -> list[str]:
-    """What each file is, with a blank line between them."""
+def inspect_lines(files: tuple[Inspected, ...], *, verbose: bool) -> list[str]:
+    """What each file is and needs, with a blank line between them."""
     lines: list[str] = []
     for file in files:
         lines += [""] if lines else []
-        lines += _rows(_file_rows(file))
+        lines += _rows((*_file_rows(file), *_made_rows(file.findings, verbose=verbose)))
+        if file.needs:
+            lines += ["", *need_rows(file.needs, file.costs)]
+        callers = caller_lines(file.needs, verbose=verbose)
+        lines += ["", *callers] if callers else []
+        if file.details is not None:
+            for name, rows in file.details._asdict().items():
+                lines += ["", name, *(f"  {'  '.join(row)}" for row in rows)]
     return lines
+
+
+def _made_rows(findings: Findings, *, verbose: bool) -> list[tuple[str, str | None]]:
+    """How a program was made."""
+    modules = [f"{module.name} {module.version}".rstrip() for module in findings.modules]
+    few = modules if verbose else modules[:MOST_MODULES]
+    more = [f"and {len(modules) - len(few)} more (-v)"] if len(few) < len(modules) else []
+    rows: list[tuple[str, str | None]] = [
+        ("language", ", ".join(text for text in (findings.language, findings.toolchain) if text)),
+        ("main", f"{findings.main.name} {findings.main.version}".rstrip()),
+        ("libc inside", findings.static_libc),
+        ("modules" if findings.language == "Go" else "crates", ", ".join(few + more)),
+        ("payload", f"{human(findings.payload)} behind the program, read by itself" if findings.payload else ""),
+    ]
+    return rows + [("warning", text) for text in findings.warnings]
 
 
 def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:

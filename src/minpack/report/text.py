@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from minpack.needs.need import Need
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
+from minpack.report.needs import SMALL, caller_lines, left_out, why
 from minpack.report.tree import late_lines
 from minpack.rootfs.entry import Kind
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 MOST_NAMES = 3
 #: More are shown by the directory that holds them all.
 MANY_FILES = 100
-#: Needs that have a line of their own, and what packs them.
-COSTLY = {"certs": "--need certs", "tz": "--need tz, or --tz ZONE"}
 _SOURCES = {
     From.PROGRAM: "yours",
     From.ADDED: "yours",
@@ -39,17 +39,17 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     lines = _head(packed.delivered, references, platform, packed.inputs, verbose=verbose)
     if packed.delivered is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
-    lines += ["", *_groups(packed.plan)]
+    lines += ["", *_groups(packed.plan, verbose=verbose)]
     lines += [
-        _row("left out", f"{'':>8}  {'':<7}  {decision.need} ({COSTLY[decision.need]} packs it)")
-        for decision in packed.plan.decisions
-        if not decision.packed and decision.need in COSTLY
+        _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
     ]
     if packed.late:
         count = len(packed.late)
         lines.append(
             _row("late", f"{'':>8}  {'':<7}  {count} that may be opened later (-v shows them, --add-lib packs one)")
         )
+    callers = caller_lines(packed.plan.decisions, verbose=verbose)
+    lines += ["", *callers] if callers else []
     if verbose:
         lines += ["", *_files(packed.plan), *late_lines(packed.late)]
     if packed.delivered is None:
@@ -128,15 +128,16 @@ def _quoted(path: str) -> str:
     return shlex.quote(path)
 
 
-def _groups(plan: Plan) -> list[str]:
-    """A line for each kind of file and where it is from."""
-    names = ("program", "libraries", "added", *COSTLY, "small files", "records")
+def _groups(plan: Plan, *, verbose: bool) -> list[str]:
+    """A line for each kind of file and where it is from; for a need with what decided."""
+    names = ("program", "libraries", "added", *(need for need in Need if need not in SMALL), "small files", "records")
+    reasons = {str(decision.need): why(decision, verbose=verbose) for decision in plan.decisions}
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
     for planned in plan.entries:
         if planned.entry.kind is Kind.FILE or (planned.reason.need and planned.entry.kind is Kind.DIRECTORY):
             groups.setdefault((_group(planned), _SOURCES[planned.source]), []).append(planned)
     ordered = sorted(groups.items(), key=lambda item: names.index(item[0][0]))
-    return [_group_line(name, source, members) for (name, source), members in ordered]
+    return [_group_line(name, source, members, reasons.get(name, "")) for (name, source), members in ordered]
 
 
 def _group(planned: PlannedEntry) -> str:
@@ -146,19 +147,23 @@ def _group(planned: PlannedEntry) -> str:
     if kind is ReasonKind.ADDED:
         return "added"
     if kind is ReasonKind.NEED:
-        return planned.reason.need if planned.reason.need in COSTLY else "small files"
+        return planned.reason.need if planned.reason.need not in SMALL else "small files"
     return "records" if kind is ReasonKind.RECORD else "libraries"
 
 
-def _group_line(name: str, source: str, members: Sequence[PlannedEntry]) -> str:
+def _group_line(name: str, source: str, members: Sequence[PlannedEntry], reason: str) -> str:
     size = sum(planned.entry.size for planned in members)
     files = [planned for planned in members if planned.entry.kind is Kind.FILE] or members
     if len(files) > MANY_FILES:
         together = os.path.commonpath([planned.entry.path for planned in files])
-        return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files)")
+        return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files){_because(reason)}")
     shown = ", ".join(planned.entry.path for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
-    return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}")
+    return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}{_because(reason)}")
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _files(plan: Plan) -> list[str]:

@@ -1,0 +1,123 @@
+"""Segments, dynamic section, versions and notes of one file as pyelftools reads them: a second opinion, for people.
+
+It takes milliseconds to seconds, and is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from minpack.errors import MalformedElfError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from minpack.content import Content, Reader
+
+#: More rows of one table are not shown.
+MAX_ROWS = 10_000
+
+
+class Details(NamedTuple):
+    """Rows of text: each segment, dynamic tag, version and note."""
+
+    segments: tuple[tuple[str, ...], ...]
+    dynamic: tuple[tuple[str, ...], ...]
+    versions: tuple[tuple[str, ...], ...]
+    notes: tuple[tuple[str, ...], ...]
+
+
+def read_details(content: Content) -> Details:
+    """What pyelftools reads of the file.
+
+    :raises InputError: the file cannot be read.
+    :raises MalformedElfError: pyelftools cannot read it.
+    """
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - 30 ms
+
+    with content.open() as reader:
+        try:
+            elf = ELFFile(io.BufferedReader(_Stream(reader, content.size)))
+            return Details(*(_rows(read, elf) for read in (_segments, _dynamic, _versions, _notes)))
+        except Exception as error:
+            if isinstance(error, MemoryError | KeyboardInterrupt) or type(error).__module__.startswith("minpack."):
+                raise
+            # It raises struct.error, OverflowError and others besides its own on files that are damaged.
+            raise MalformedElfError(content.where, 0, f"pyelftools cannot read it ({error})") from error
+
+
+def _rows(read: Callable[[Any], Iterator[tuple[str, ...]]], elf: Any) -> tuple[tuple[str, ...], ...]:  # noqa: ANN401
+    rows: list[tuple[str, ...]] = []
+    for row in read(elf):
+        if len(rows) >= MAX_ROWS:
+            break
+        rows.append(row)
+    return tuple(rows)
+
+
+def _segments(elf: Any) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 - pyelftools has no types
+    for segment in elf.iter_segments():
+        flags = "".join(
+            letter if segment["p_flags"] & bit else "-" for letter, bit in zip("rwx", (4, 2, 1), strict=True)
+        )
+        numbers = (f"{segment[name]:#x}" for name in ("p_offset", "p_vaddr", "p_filesz", "p_memsz", "p_align"))
+        yield (str(segment["p_type"]).removeprefix("PT_"), flags, *numbers)
+
+
+def _dynamic(elf: Any) -> Iterator[tuple[str, ...]]:  # noqa: ANN401
+    for segment in elf.iter_segments("PT_DYNAMIC"):
+        for tag in segment.iter_tags():
+            name = str(tag.entry.d_tag).removeprefix("DT_")
+            text = next(
+                (getattr(tag, key) for key in ("needed", "soname", "rpath", "runpath") if hasattr(tag, key)), None
+            )
+            yield name, text if text is not None else f"{tag.entry.d_val:#x}"
+
+
+def _versions(elf: Any) -> Iterator[tuple[str, ...]]:  # noqa: ANN401
+    for section in elf.iter_sections():
+        if section["sh_type"] == "SHT_GNU_verneed":
+            for need, names in section.iter_versions():
+                for name in names:
+                    yield "needs", need.name, name.name
+        elif section["sh_type"] == "SHT_GNU_verdef":
+            for _, names in section.iter_versions():
+                yield "defines", next(iter(names)).name
+
+
+def _notes(elf: Any) -> Iterator[tuple[str, ...]]:  # noqa: ANN401
+    for segment in elf.iter_segments("PT_NOTE"):
+        for note in segment.iter_notes():
+            text = note["n_desc"]
+            if isinstance(text, bytes):
+                text = text[:64].hex()
+            elif hasattr(text, "items"):
+                text = ", ".join(f"{key} {value}" for key, value in text.items())
+            elif isinstance(text, list):
+                text = ", ".join(str(part.get("pr_type", part)) for part in text)
+            yield str(note["n_name"]), str(note["n_type"]), str(text)
+
+
+class _Stream(io.RawIOBase):
+    """A content as a file that can be read and sought in."""
+
+    def __init__(self, reader: Reader, size: int) -> None:
+        super().__init__()
+        self._reader, self._size, self._at = reader, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - as its base class has it
+        count = self._reader.readinto_at(memoryview(buffer).cast("B"), self._at)
+        self._at += count
+        return count
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at

@@ -1,0 +1,219 @@
+"""What programs and their libraries need, read from the files alone; nothing is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.elf.info import ElfKind
+from minpack.elf.strings import find_strings
+from minpack.needs.binary import open_binary
+from minpack.needs.findings import Findings, Module
+from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from minpack.content import Content
+    from minpack.elf.info import ElfInfo
+    from minpack.ld.closure import Closure, LoadedObject
+    from minpack.ld.symbolcache import SymbolsOf
+    from minpack.needs.binary import Binary
+    from minpack.needs.golang.buildinfo import BuildInfo
+    from minpack.needs.golang.detect import GoProgram
+
+#: Other TLS libraries than OpenSSL have the path of the CA bundle built in.
+_BUNDLE_SONAMES = ("libcurl", "libgnutls.so.")
+_BUNDLE = rb"/(?:etc|usr)/[\w./+-]+(?:\.crt|\.pem)"
+_OPENSSLDIR = rb'OPENSSLDIR: "(/[^"]+)"'
+
+
+def find_needs(closures: Sequence[Closure], symbols: SymbolsOf, *, why: bool = False) -> Findings:
+    """What the programs and libraries of an image need together; what describes a program is the first one's.
+
+    :param symbols: gives the symbols of an object.
+    :param why: look for the callers too.
+    :raises InputError: a file cannot be read.
+    :raises MalformedElfError: a table of an object cannot be true.
+    """
+    found = []
+    for closure in closures:
+        imports = _imports_of(closure.program, symbols) if closure.libc is not None else frozenset()
+        content = closure.program.entry.content
+        assert content is not None, f"internal error: {closure.program.path} has no content"
+        glibc = closure.libc == "glibc"
+        one = read_program(content, closure.program.info, closure.program.path, imports, glibc=glibc, why=why)
+        found.append(_with_libraries(one, closure, symbols))
+    return _together(found)
+
+
+def read_program(
+    content: Content, info: ElfInfo, path: str, imports: Collection[str], *, glibc: bool, why: bool = False
+) -> Findings:
+    """What the program at the image's `path` needs by itself.
+
+    :param imports: what it imports; nothing for a static program.
+    :param glibc: whether its interpreter is glibc's.
+    :raises InputError: it cannot be read.
+    """
+    with open_binary(content, info, path) as binary:
+        findings = _by_language(binary, why=why)
+        if not _is_static(info):
+            from minpack.needs.native import import_signals  # noqa: PLC0415 - for dynamic programs alone
+
+            own = import_signals(imports, path, soname="", is_program=True, glibc=glibc)
+            findings = findings._replace(signals=(*findings.signals, *own))
+        return findings._replace(payload=binary.overlay)
+
+
+def _by_language(binary: Binary, *, why: bool) -> Findings:
+    """Go first: it tells most, and its programs may have Rust within them as data."""
+    from minpack.needs.golang.detect import read_go  # noqa: PLC0415 - programs of Go alone need the rest of it
+
+    program = read_go(binary)
+    if program is not None:
+        return _go_findings(binary, program, why=why)
+    from minpack.needs import rust, static  # noqa: PLC0415 - not for programs of Go
+
+    paths = binary.matches(static.PATHS, static.MAX_PATHS)
+    is_static = _is_static(binary.info)
+    libc = static.static_libc(binary) if is_static else ""
+    directory = static.openssl_directory(binary)
+    findings = Findings(static_libc=libc, openssl=(directory,) if directory else ())
+    is_rust = rust.is_rust(binary)
+    if is_rust:
+        found = rust.read_rust(binary, paths)
+        toolchain = f"rustc {found.version}" if found.version else ""
+        findings = findings._replace(language="Rust", toolchain=toolchain, modules=found.crates, signals=found.signals)
+    else:
+        findings = _other(binary, findings)
+    if is_static:
+        own = tuple(static.static_signals(binary, paths, libc, is_rust=is_rust))
+        findings = findings._replace(signals=(*findings.signals, *own))
+    if directory and not any(signal.need is Need.CERTS for signal in findings.signals):
+        findings = findings._replace(signals=(*findings.signals, _openssl_inside(binary.path, directory)))
+    return findings
+
+
+def _is_static(info: ElfInfo) -> bool:
+    return info.kind in (ElfKind.STATIC, ElfKind.STATIC_PIE)
+
+
+def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
+    callers = {}
+    if why:
+        from minpack.needs.golang.why import callers as read_callers  # noqa: PLC0415 - reads all machine code
+
+        callers = read_callers(binary, program)
+    signals = program.signals
+    if program.table is None:
+        signals = tuple(_unread(binary.path))
+    build = program.build
+    main = build.main if build.main.name else Module(build.package, "")
+    return Findings(
+        language="Go",
+        toolchain=build.version,
+        main=main,
+        modules=build.modules,
+        static_libc=_go_libc(binary, build),
+        signals=signals,
+        zones=program.zones,
+        warnings=program.warnings,
+        callers=callers,
+    )
+
+
+def _go_libc(binary: Binary, build: BuildInfo) -> str:
+    """The C library within a program of cgo that an external linker made static."""
+    if not _is_static(binary.info) or build.settings.get("CGO_ENABLED") == "0":
+        return ""
+    from minpack.needs.static import static_libc  # noqa: PLC0415 - for programs of cgo alone
+
+    return static_libc(binary)
+
+
+def _unread(path: str) -> Iterator[Signal]:
+    for need in (Need.CERTS, Need.TZ):
+        text = "is a Go program whose functions cannot be read"
+        yield Signal(need, Verdict.MAYBE, Evidence(Seen.BUILD, "", path, text))
+
+
+def _other(binary: Binary, findings: Findings) -> Findings:
+    """A runtime that is known, else what C and C++ may have within them: root certificates."""
+    from minpack.needs.roots import embedded_roots  # noqa: PLC0415 - not for programs of Go
+    from minpack.needs.runtimes import runtime_of, runtime_signals  # noqa: PLC0415
+
+    runtime = runtime_of(binary)
+    if runtime is not None:
+        warnings = (f"a program of {runtime.name}: {runtime.warning}",) if runtime.warning else ()
+        signals = runtime_signals(runtime, binary.path)
+        return findings._replace(language=runtime.name, signals=signals, warnings=warnings)
+    roots = embedded_roots(binary)
+    if not roots:
+        return findings
+    text = f"has root certificates within itself ({roots})"
+    return findings._replace(
+        signals=(Signal(Need.CERTS, Verdict.OPTIONAL, Evidence(Seen.STRING, roots, binary.path, text)),)
+    )
+
+
+def _openssl_inside(path: str, directory: str) -> Signal:
+    text = f"has OpenSSL within itself, which looks for certificates in {directory}"
+    return Signal(Need.CERTS, Verdict.MAYBE, Evidence(Seen.STRING, directory, path, text))
+
+
+def _with_libraries(findings: Findings, closure: Closure, symbols: SymbolsOf) -> Findings:
+    """The findings with what the libraries of the closure need."""
+    signals = list(findings.signals)
+    openssl, bundles = list(findings.openssl), list(findings.bundles)
+    from minpack.needs.native import import_signals  # noqa: PLC0415 - not for static programs
+
+    for loaded in closure.objects[1:] if closure.libc is not None else ():
+        soname = loaded.info.soname or ""
+        imports = _imports_of(loaded, symbols)
+        signals += import_signals(imports, loaded.path, soname=soname, is_program=False, glibc=closure.libc == "glibc")
+        if soname.startswith("libcrypto.so."):
+            openssl += _matches(loaded, b"OPENSSLDIR: ", _OPENSSLDIR)
+        if soname.startswith(_BUNDLE_SONAMES):
+            bundles += _matches(loaded, rb"\.(?:crt|pem)\0", b"(" + _BUNDLE + b")")
+    return findings._replace(
+        signals=tuple(signals), openssl=tuple(dict.fromkeys(openssl)), bundles=tuple(dict.fromkeys(bundles))
+    )
+
+
+def _imports_of(loaded: LoadedObject, symbols: SymbolsOf) -> frozenset[str]:
+    from minpack.needs.native import telling_imports  # noqa: PLC0415 - not for static programs
+
+    return telling_imports(symbols(loaded))
+
+
+def _matches(loaded: LoadedObject, mark: bytes, pattern: bytes) -> list[str]:
+    content = loaded.entry.content
+    assert content is not None, f"internal error: {loaded.path} has no content"
+    return [match[1].decode("utf-8", "surrogateescape") for match in find_strings(content, loaded.info, mark, pattern)]
+
+
+def _together(found: Sequence[Findings]) -> Findings:
+    """All findings as one. Zones are known only if each program that loads any names them all."""
+    first = found[0]
+    if len(found) == 1:
+        return first
+    loading = [
+        one.zones
+        for one in found
+        if any(
+            s.need is Need.TZ and s.verdict in (Verdict.LIKELY, Verdict.REQUIRED, Verdict.MAYBE) for s in one.signals
+        )
+    ]
+    zones = None
+    if loading and None not in loading:
+        zones = tuple(sorted({zone for named in loading if named is not None for zone in named}))
+    callers = {need: called for one in reversed(found) for need, called in one.callers.items()}
+    return first._replace(
+        static_libc=first.static_libc,
+        signals=tuple(signal for one in found for signal in one.signals),
+        zones=zones,
+        openssl=tuple(dict.fromkeys(directory for one in found for directory in one.openssl)),
+        bundles=tuple(dict.fromkeys(path for one in found for path in one.bundles)),
+        warnings=tuple(dict.fromkeys(text for one in found for text in one.warnings)),
+        callers=callers,
+    )

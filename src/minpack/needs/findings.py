@@ -1,0 +1,41 @@
+"""`Findings`: what was read of one program, or of all files of an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minpack.needs.need import Caller, Need, Signal
+
+
+class Module(NamedTuple):
+    """A module or crate, and its version, which may be empty."""
+
+    name: str
+    version: str
+
+
+class Findings(NamedTuple):
+    """What was read of a program.
+
+    `language` is empty where nothing tells, `toolchain` is as the program has it. `main` is the module or package that
+    it was built from. `static_libc` is ``glibc`` or ``musl`` where one is within the program. `zones` are the time
+    zones that it names, if it names all that it loads, else None. `openssl` are the directories in which its OpenSSL
+    looks for ``cert.pem``, `bundles` other paths of the CA bundle that its libraries have built in. `payload` is the
+    number of bytes behind the ELF image. `callers` is empty unless asked for.
+    """
+
+    language: str = ""
+    toolchain: str = ""
+    main: Module = Module("", "")
+    modules: tuple[Module, ...] = ()
+    static_libc: str = ""
+    signals: tuple[Signal, ...] = ()
+    zones: tuple[str, ...] | None = None
+    openssl: tuple[str, ...] = ()
+    bundles: tuple[str, ...] = ()
+    payload: int = 0
+    warnings: tuple[str, ...] = ()
+    callers: Mapping[Need, tuple[Caller, ...]] = {}

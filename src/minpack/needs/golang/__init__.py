@@ -1,0 +1,1 @@
+"""Programs built by Go: what their build information and their function names tell."""

@@ -1,0 +1,82 @@
+"""What a static program of C or Rust says that it needs: the paths that its C library has within it.
+
+musl is linked object by object, so that each path tells which functions are there. Of glibc all look-ups of users,
+groups, hosts and services come together or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from minpack.needs.binary import Binary
+
+#: Only glibc has it (`elf/dl-tunables.c`), and only musl the text for an error number that is none (`strerror.c`).
+_GLIBC_MARK, _MUSL_MARK = b"GLIBC_TUNABLES", b"No error information"
+#: Where files that needs are about lie. The text may run on into the next: compilers of Go and Rust set no NUL between.
+PATHS = re.compile(rb"/(?:etc|usr/share|usr/lib|usr/local|share|var|bin|opt)/[\x21-\x7e]{1,120}")
+MAX_PATHS = 20_000
+_OPENSSLDIR = re.compile(rb"OPENSSLDIR: \"(/[^\"\0]{1,200})\"")
+_MUSL_PATHS = (
+    (Need.PASSWD, Verdict.LIKELY, b"/etc/passwd"),
+    (Need.GROUP, Verdict.LIKELY, b"/etc/group"),
+    (Need.SERVICES, Verdict.OPTIONAL, b"/etc/services"),
+    (Need.DNS, Verdict.RUNTIME, b"/etc/resolv.conf"),
+    (Need.TZ, Verdict.OPTIONAL, b"/usr/share/zoneinfo"),
+)
+#: glibc's default for hosts since 2.35 (bug 28700); before, an absent nsswitch.conf meant DNS first.
+FILES_FIRST = b"files dns"
+
+
+def static_libc(binary: Binary) -> str:
+    """``glibc``, ``musl``, or empty if neither can be told."""
+    found = binary.which((_GLIBC_MARK, _MUSL_MARK))
+    return "glibc" if _GLIBC_MARK in found else "musl" if _MUSL_MARK in found else ""
+
+
+def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_rust: bool) -> Iterator[Signal]:
+    """What the paths in the data of a static program say.
+
+    :param paths: those that `PATHS` finds in it.
+    """
+    text = b"\n".join(paths)
+    if libc != "glibc":
+        for need, verdict, path in _MUSL_PATHS:
+            if path in text:
+                yield Signal(need, verdict, _string(binary, path))
+        if re.search(rb"/bin/sh(?:\n|\Z)", text) and not is_rust:
+            yield Signal(Need.SHELL, Verdict.LIKELY, _string(binary, b"/bin/sh"))
+        return
+    if b"/etc/nsswitch.conf" in text:
+        so = ": it looks up users, groups, hosts or services, and which of these cannot be told"
+        for need in (Need.PASSWD, Need.GROUP, Need.SERVICES, Need.PROTOCOLS):
+            yield Signal(need, Verdict.MAYBE, _string(binary, b"/etc/nsswitch.conf", so))
+        if FILES_FIRST not in binary.which((FILES_FIRST,)):
+            so = ", and is glibc before 2.35, which without it asks DNS before /etc/hosts"
+            yield Signal(Need.NSSWITCH, Verdict.REQUIRED, _string(binary, b"/etc/nsswitch.conf", so))
+    if b"/etc/gai.conf" in text:
+        yield Signal(Need.DNS, Verdict.RUNTIME, _string(binary, b"/etc/gai.conf"))
+    if re.search(rb"/bin/sh(?:\n|\Z)", text) and not is_rust:
+        yield Signal(Need.SHELL, Verdict.MAYBE, _string(binary, b"/bin/sh"))
+    if b"/etc/localtime" in text:
+        yield Signal(Need.TZ, Verdict.OPTIONAL, _string(binary, b"/etc/localtime"))
+
+
+def openssl_directory(binary: Binary) -> str:
+    """OpenSSL's own OPENSSLDIR, empty if the file does not have OpenSSL (crypto/cversion.c)."""
+    for _, data, size in binary.pieces(binary.ranges()):
+        if data.find(b"OPENSSLDIR: ", 0, size) >= 0:
+            match = _OPENSSLDIR.search(data, 0, size)
+            if match is not None:
+                return match[1].decode("utf-8", "surrogateescape")
+    return ""
+
+
+def _string(binary: Binary, text: bytes, so: str = "") -> Evidence:
+    name = text.decode()
+    return Evidence(Seen.STRING, name, binary.path, f"has {name} within it{so}")

@@ -1,0 +1,165 @@
+"""The files that needs bring: taken from the base when it has them, else from minpack's own data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.content import BytesContent
+from minpack.errors import NotInBaseError, UsageError
+from minpack.needs.decide import WITHOUT
+from minpack.needs.need import Need, Verdict
+from minpack.paths import normal
+from minpack.provision.certs import certs
+from minpack.provision.provided import Provided, Provision, taken
+from minpack.provision.zones import all_zones, named_zones
+from minpack.rootfs.entry import Kind, directory, file
+from minpack.rootfs.etcfiles import NSSWITCH, group, passwd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from minpack.base.walk import Walker
+    from minpack.ld.closure import Closure
+    from minpack.needs.findings import Findings
+    from minpack.needs.need import Decision
+    from minpack.paths import RootPath
+    from minpack.request import Request
+
+#: The needs whose files are taken from the base alone, and what they are, for messages.
+FROM_BASE = {
+    Need.SERVICES: ("/etc/services", "the list of services"),
+    Need.PROTOCOLS: ("/etc/protocols", "the list of protocols"),
+    Need.MIME: ("/etc/mime.types", "the list of media types"),
+    Need.TERMINFO: ("/usr/share/terminfo", "descriptions of terminals"),
+    Need.GCONV: ("gconv-modules", "glibc's character set converters"),
+    Need.LOCALE: ("/usr/lib/locale", "the locale as a directory"),
+}
+
+
+def provide(
+    request: Request,
+    decisions: tuple[Decision, ...],
+    findings: Findings,
+    base: Walker,
+    default: Walker,
+    added: frozenset[RootPath],
+    closures: Sequence[Closure] = (),
+) -> Provision:
+    """The files of every need that is packed.
+
+    :param base: the base with the user's files laid over it.
+    :param added: where the user's files are: they take the place of what needs would bring.
+    :raises NotInBaseError: neither `base` nor `default` has what the user wants, or what a program cannot do without.
+    :raises InputError: the file of --ca-file cannot be used.
+    :raises UsageError: the user's own bundle is in the place that --ca-file would go to.
+    """
+    packed = {decision.need: decision for decision in decisions if decision.packed}
+    files: list[Provided] = []
+    env: list[tuple[str, str]] = []
+    if Need.CERTS in packed:
+        bundle = tuple(certs(request.ca_file, findings, base, default, reason(packed[Need.CERTS])))
+        _check_ca_file(request, bundle[0], added)
+        files += bundle
+        env.append(("SSL_CERT_FILE", bundle[0].entry.path))
+    if Need.TZ in packed:
+        files += _zones(request, packed[Need.TZ], findings, base, default)
+    if request.zone is not None and Need.TZ in packed:
+        env.append(("TZ", request.zone))
+    if request.locale is not None:
+        env.append(("LANG", request.locale))
+    if Need.OS_RELEASE in packed:
+        files += taken(base, "/etc/os-release", Need.OS_RELEASE, reason(packed[Need.OS_RELEASE]))
+    absent = set()
+    for need in FROM_BASE:
+        if need in packed:
+            found = tuple(_from_base(request, packed[need], findings, base, closures, added))
+            files += found
+            absent |= set() if found else {need}
+    files += _own(request, {need: reason(decision) for need, decision in packed.items()})
+    kept = tuple(provided for provided in files if provided.entry.path not in added)
+    made = tuple(one._replace(packed=False) if one.need in absent else one for one in decisions)
+    notes = (*_absent_notes(packed, absent, base), *(_host_notes(kept) if base.base.name == "/" else ()))
+    return Provision(kept, tuple(env), made, notes)
+
+
+def reason(decision: Decision) -> str:
+    """Why a need is packed: the option that says so, else the evidence."""
+    return decision.said or decision.why
+
+
+def _check_ca_file(request: Request, bundle: Provided, added: frozenset[RootPath]) -> None:
+    if request.ca_file is not None and bundle.entry.path in added:
+        text = f"--add puts another file at {bundle.entry.path!r}"
+        raise UsageError("--ca-file", request.ca_file, text, "put the certificates into that file")
+
+
+def _zones(
+    request: Request, decision: Decision, findings: Findings, base: Walker, default: Walker
+) -> Iterator[Provided]:
+    """All zones, but those alone that the user or the program names."""
+    why = reason(decision)
+    named = findings.zones
+    if Need.TZ in request.wanted or (request.zone is None and not named):
+        yield from all_zones(base, default, why)
+        return
+    zones = dict.fromkeys((*((request.zone,) if request.zone is not None else ()), *(named or ())))
+    yield from named_zones(tuple(zones), request.zone, base, default, why)
+
+
+def _from_base(
+    request: Request,
+    decision: Decision,
+    findings: Findings,
+    base: Walker,
+    closures: Sequence[Closure],
+    added: frozenset[RootPath],
+) -> Iterator[Provided]:
+    """The files of a need that minpack has no data for.
+
+    :raises NotInBaseError: the base has none, and the user wants them or the program fails without.
+    """
+    from minpack.provision.data import data  # noqa: PLC0415 - for the few programs that need any
+
+    need = decision.need
+    # musl has its own locales, and needs no files for UTF-8.
+    if need is Need.LOCALE and findings.static_libc != "glibc" and not any(one.libc == "glibc" for one in closures):
+        return
+    found = data(need, base, closures, request.locale, reason(decision))
+    path, what = FROM_BASE[need]
+    if not found and (decision.said or decision.verdict is Verdict.REQUIRED) and path not in added:
+        hint = f"choose a base that has it, add it with --add, or leave it out with --no-need {need}"
+        raise NotInBaseError(base.base.name, path, what, hint)
+    yield from found or ()
+
+
+def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker) -> Iterator[str]:
+    for need, (path, _) in FROM_BASE.items():
+        if need in absent and not packed[need].said:
+            without = WITHOUT.get(need, "it may fail")
+            yield f"{path} is not in {base.base.name}, and the program {packed[need].why}: without it, {without}"
+
+
+def _host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
+    """What comes from the host itself and is not the same on every host."""
+    found = [provided for provided in files if provided.source == "base" and provided.entry.kind is Kind.FILE]
+    for provided in found:
+        if provided.need is Need.CERTS:
+            yield f"the CA bundle is this host's own: {provided.entry.path}"
+    if any(provided.need is Need.TZ for provided in found):
+        yield "the time zones are this host's own"
+
+
+def _own(request: Request, packed: dict[Need, str]) -> Iterator[Provided]:
+    """Files of minpack's own, never the base's."""
+    user = request.run.user
+    entries = {
+        Need.TMP: directory(normal("/tmp"), 0o1777),  # noqa: S108 - the image's
+        Need.PASSWD: file(normal("/etc/passwd"), BytesContent(passwd(user))),
+        Need.GROUP: file(normal("/etc/group"), BytesContent(group(user))),
+        Need.NSSWITCH: file(normal("/etc/nsswitch.conf"), BytesContent(NSSWITCH)),
+        # Random uids, as some platforms assign, must be able to enter it.
+        Need.HOME: directory(normal(user.home), 0o755, user.uid, user.gid),
+    }
+    for need, entry in entries.items():
+        if need in packed and entry.path != "/nonexistent":
+            yield Provided(entry, need, "default", packed[need])
