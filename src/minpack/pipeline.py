@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.attributing import fetched_packages, with_packages
 from minpack.base.open import file_sum, open_base
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
@@ -14,7 +15,7 @@ from minpack.ld.fit import check_fit
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
-from minpack.packaging import taken_packages, with_packages
+from minpack.packages.open import open_packages
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
@@ -93,7 +94,10 @@ def pack(
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
-    with open_base(name, platform, options, progress) as opened:
+    with (
+        open_base(name, platform, options, progress) as opened,
+        open_packages(opened.base) as packages,
+    ):
         hint = fitting_hint(programs[0].info, platform, options.today)
         lower = Walker(opened.base)
         for program in programs:
@@ -113,13 +117,13 @@ def pack(
         provision = provide(request, decisions, findings, tree, Walker(default), added, closures)
         plan = build_plan(request, platform, programs, placed, closures, provision, findings)
         refuse_private(plan, opened.base.name)
-        plan = with_packages(plan, opened.packages)
+        plan = with_packages(plan, packages, (), tree)
         proved = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress), delivery)
         notes = (*opened.notes, *findings.warnings, *provision.notes, *proved, *(delivered.notes if delivered else ()))
-        packages = tuple(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in taken_packages(plan))
-        inputs = (base_input(name, opened, sums=sums), *packages, *(_data_inputs(default) if sums else ()))
+        taken = tuple(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in fetched_packages(plan))
+        inputs = (base_input(name, opened, sums=sums), *taken, *(_data_inputs(default) if sums else ()))
         return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late)
 
 

@@ -18,10 +18,10 @@ from minpack.rootfs.entry import Entry, Kind, directory, file
 from minpack.rootfs.tree import Tree, with_hard_links
 
 if TYPE_CHECKING:
-    from minpack.base.tree import TakenPackage
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
+    from minpack.packages.source import PackageId
     from minpack.placing import Placed, Program
     from minpack.provision.provided import Provision
     from minpack.request import Request
@@ -38,7 +38,8 @@ class ReasonKind(StrEnum):
     DIRECTORY = "directory"
     NEED = "need"
     ADDED = "added"
-    RECORD = "record"
+    #: What names the packages that files are from.
+    DATABASE = "database"
 
 
 class From(StrEnum):
@@ -62,12 +63,12 @@ class Reason(NamedTuple):
 
 
 class PlannedEntry(NamedTuple):
-    """An entry of the image to be; `package` is the one that it is from, or that it is a record of."""
+    """An entry of the image to be; `package` is the one whose file it is, of those of base and repositories."""
 
     entry: Entry
     source: From
     reason: Reason
-    package: TakenPackage | None = None
+    package: PackageId | None = None
 
 
 class Plan(NamedTuple):

@@ -10,8 +10,8 @@ import pytest
 
 
 def need_tool(name: str) -> str:
-    """The path of the program `name`, which pip may have installed; without it the test is skipped."""
-    found = shutil.which(name) or shutil.which(name, path=os.path.dirname(sys.executable))
+    """The path of the program `name`, of this Python's environment or the system's; else the test is skipped."""
+    found = shutil.which(name, path=os.path.dirname(sys.executable)) or shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found

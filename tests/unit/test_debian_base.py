@@ -10,10 +10,9 @@ import pytest
 from minpack.base.debian import CA_BUNDLE, DebianBase
 from minpack.base.debianarchive import DebianArchive, open_archive
 from minpack.base.debiancatalog import RELEASES, find_debian, fitting_releases, is_debian, layout_of, support_note
-from minpack.base.debianrecords import DebianPackages
 from minpack.base.debiansuite import Place
 from minpack.base.walk import Walker
-from minpack.content import read_all
+from minpack.content import BytesContent, read_all
 from minpack.deb.choice import usual_names
 from minpack.errors import (
     AmbiguousLibraryError,
@@ -24,9 +23,12 @@ from minpack.errors import (
     SumMismatchError,
     UnknownBaseError,
     UntrustedPackageError,
+    UsageError,
 )
+from minpack.packages.debian import DebianPackages
 from minpack.paths import normal
 from minpack.progress import no_progress
+from minpack.rootfs.entry import file
 from minpack.store.network import Network
 from minpack.store.store import Store, open_store
 from minpack.target import target_named
@@ -97,11 +99,10 @@ class World:
     @contextmanager
     def archive(self, arch: str = "amd64", **changes: Any) -> Generator[DebianArchive]:
         """The archive, opened."""
-        chosen = changes.pop("chosen", frozenset())
         network = Network(offline=changes.pop("offline", False), pause=lambda _: None)
         values = {"today": TODAY, "keys": KEY.keys, **changes}
         place = Place(self.store, network, progress=no_progress, **values)
-        with open_archive(BOOKWORM, arch, f"{self.mirror.url}/debian", place, chosen) as archive:
+        with open_archive(BOOKWORM, arch, f"{self.mirror.url}/debian", place) as archive:
             yield archive
 
     @contextmanager
@@ -127,6 +128,13 @@ def content_of(entry: Entry | None) -> bytes:
     assert entry is not None
     assert entry.content is not None
     return read_all(entry.content, 1 << 20)
+
+
+def there(base: DebianBase, path: str) -> Entry:
+    """What must be at `path`."""
+    entry = base.lstat(normal(path))
+    assert entry is not None
+    return entry
 
 
 def test_a_library_is_found_and_only_its_package_fetched(world: World) -> None:
@@ -171,8 +179,8 @@ def test_a_damaged_store_is_made_again(world: World, tmp_path: Path) -> None:
     world.serve()
     with world.base() as base:
         assert Walker(base).find_file(f"/{LIB}/libfoo.so.1")
-    for file in (tmp_path / "v1").iterdir():
-        file.write_bytes(file.read_bytes()[:-3])
+    for path in (tmp_path / "v1").iterdir():
+        path.write_bytes(path.read_bytes()[:-3])
     with world.base() as base:
         assert content_of(Walker(base).find_file(f"/{LIB}/libfoo.so.1")) == b"foo"
 
@@ -187,8 +195,9 @@ def test_security_updates_take_the_place_of_what_they_update(world: World) -> No
         assert content_of(walker.find_file(f"/{LIB}/libfoo.so.1")) == b"fixed"
         assert content_of(walker.find_file("/lib64/ld-linux-x86-64.so.2")) == b"loader"
         packages = DebianPackages(base)
-        foo = packages.package_of(normal(f"/{LIB}/libfoo.so.1.0"))
-        libc = packages.package_of(normal(f"/{LIB}/libc.so.6"))
+        foo = packages.owner(there(base, f"/{LIB}/libfoo.so.1.0"))
+        libc = packages.owner(there(base, f"/{LIB}/libc.so.6"))
+        assert packages.fetched == (foo, libc)
     assert foo is not None
     assert (foo.version, foo.repository) == ("1.0-1+deb12u1", "debian bookworm-security")
     assert libc is not None
@@ -219,9 +228,11 @@ def test_the_ca_bundle_is_what_debian_makes_of_its_certificates(world: World) ->
     with world.base() as base:
         bundle = Walker(base).find_file("/etc/ssl/certs/ca-certificates.crt")
         assert content_of(bundle) == b"first\nsecond\n"
-        taken = DebianPackages(base).package_of(CA_BUNDLE)
-    assert taken is not None
-    assert taken.name == "ca-certificates"
+        packages = DebianPackages(base)
+        taken = packages.owner(there(base, CA_BUNDLE))
+        assert taken is not None
+        assert taken.name == "ca-certificates"
+        assert packages.owner(there(base, CA_BUNDLE)._replace(content=BytesContent(b"another"))) is None
 
 
 def test_a_release_without_certificates_has_no_bundle(world: World) -> None:
@@ -241,20 +252,22 @@ def test_records_are_those_of_packages_that_gave_a_file(world: World) -> None:
         assert walker.find_file("/lib64/ld-linux-x86-64.so.2")
         assert walker.find_file("/lib/x86_64-linux-gnu/libc.so.6")
         assert walker.find_file(f"/{LIB}/libfoo.so.1")
-        paths = (f"/{LIB}/libc.so.6", f"/{LIB}/libfoo.so.1", f"/{LIB}/libfoo.so.1.0", f"/{LIB}", "/etc/passwd")
-        records = DebianPackages(base).records(map(normal, paths))
-    found = {entry.path: content_of(entry) for entry, _ in records if "status.d" in entry.path}
+        paths = (f"/{LIB}/libc.so.6", f"/{LIB}/libfoo.so.1", f"/{LIB}/libfoo.so.1.0", f"/{LIB}")
+        entries = [there(base, path) for path in paths]
+        records = DebianPackages(base).database([*entries, file(normal("/etc/passwd"), BytesContent(b"own"))])
+        contents = {str(entry.path): content_of(entry) for entry in records}
+    found = {path: data for path, data in contents.items() if "status.d" in path}
     assert sorted(found) == [
         "/var/lib/dpkg/status.d/libc6",
         "/var/lib/dpkg/status.d/libc6.md5sums",
         "/var/lib/dpkg/status.d/libfoo1",
         "/var/lib/dpkg/status.d/libfoo1.md5sums",
     ]
-    assert found["/var/lib/dpkg/status.d/libfoo1"] == FOO.control  # type: ignore[index] # paths are texts
-    listed = found["/var/lib/dpkg/status.d/libc6.md5sums"]  # type: ignore[index]
+    assert found["/var/lib/dpkg/status.d/libfoo1"] == FOO.control
+    listed = found["/var/lib/dpkg/status.d/libc6.md5sums"]
     assert [line.split(b"  ")[1] for line in listed.splitlines()] == [b"lib/x86_64-linux-gnu/libc.so.6"]
-    licences = [(entry.path, package.name) for entry, package in records if "copyright" in entry.path]
-    assert licences == [("/usr/share/doc/libc6/copyright", "libc6"), ("/usr/share/doc/libfoo1/copyright", "libfoo1")]
+    licences = {path: data for path, data in contents.items() if "copyright" in path}
+    assert licences == {"/usr/share/doc/libc6/copyright": b"LGPL", "/usr/share/doc/libfoo1/copyright": b"MIT"}
 
 
 def test_equal_licences_are_one_file(world: World) -> None:
@@ -262,16 +275,15 @@ def test_equal_licences_are_one_file(world: World) -> None:
     world.main.add(*(Deb(f"p{n}", {f"{LIB}/p{n}.so": b"", f"usr/share/doc/p{n}/copyright": b"GPL"}) for n in (1, 2)))
     world.serve()
     with world.base() as base:
-        paths = [normal(f"/{LIB}/p{n}.so") for n in (1, 2)]
-        assert all(base.lstat(path) for path in paths)
-        records = [entry for entry, _ in DebianPackages(base).records(paths) if "copyright" in entry.path]
+        entries = [there(base, f"/{LIB}/p{n}.so") for n in (1, 2)]
+        records = [entry for entry in DebianPackages(base).database(entries) if "copyright" in entry.path]
     assert len({entry.inode for entry in records}) == 1
     assert len(records) == 2
 
 
 @pytest.mark.parametrize("spelling", ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"])
 def test_who_has_a_library_is_chosen_by_rule(world: World, spelling: str) -> None:
-    """By its usual name, else by its priority, else by --package; else nobody guesses."""
+    """By its usual name, else by its priority, else it is the one that is there already; else nobody guesses."""
     world.main.packages.clear()
     world.main.add(
         *(Deb(name, {f"{spelling}/libbar.so.2": name.encode()}) for name in ("libbar2", "libbar2-other")),
@@ -286,7 +298,8 @@ def test_who_has_a_library_is_chosen_by_rule(world: World, spelling: str) -> Non
         with pytest.raises(AmbiguousLibraryError) as caught:
             base.lstat(normal(f"/{LIB}/libqux.so.1"))
         assert "one 1.0-1  (debian bookworm)" in caught.value.message
-    with world.base(chosen=frozenset(("other",))) as base:
+    with world.base() as base:
+        assert DebianPackages(base).add("other") == (f"/{LIB}/libqux.so.1",)
         assert content_of(base.lstat(normal(f"/{LIB}/libqux.so.1"))) == b"other"
 
 
@@ -313,11 +326,10 @@ def test_a_whole_package_can_be_added(world: World) -> None:
     world.serve()
     with world.base() as base:
         assert base.lstat(normal("/usr/share/data/file")) is None
-        added = base.add_package("data")
-        assert added is not None
-        assert list(added.entries) == ["/usr/share/data/file"]
+        assert DebianPackages(base).add("data") == ("/usr/share/data/file",)
         assert content_of(Walker(base).find_file("/usr/share/data/file")) == b"data"
-        assert base.add_package("nothing") is None
+        with pytest.raises(UsageError, match="debian-12 has no package of that name"):
+            DebianPackages(base).add("nothing")
 
 
 def refused(world: World, kind: type[MinpackError], reason: str) -> MinpackError:

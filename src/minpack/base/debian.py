@@ -87,6 +87,11 @@ class DebianBase:
             names.add(name(self._archive.layout.loader))
         return tuple(sorted(names))
 
+    @property
+    def packages(self) -> tuple[OpenPackage, ...]:
+        """The packages fetched so far, in order."""
+        return tuple(self._packages.values())
+
     def owner_of(self, path: RootPath) -> OpenPackage | None:
         """The package that what `lstat` gave for `path` is from; None for directories, and what is no package's."""
         return self._owners.get(path)

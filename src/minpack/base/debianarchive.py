@@ -48,20 +48,15 @@ class DebianArchive:
     """See the functions; leaving its ``with`` block closes its tables.
 
     Made by `open_archive`. Of two suites that have a package, the higher version counts.
-
-    :param chosen: packages to prefer where several have a library.
     """
 
-    def __init__(
-        self, release: DebianRelease, arch: str, place: Place, mirror: str, chosen: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, release: DebianRelease, arch: str, place: Place, mirror: str) -> None:
         self.name = release.name
         self.arch = arch
         self.place = place
         self.layout = layout_of(arch)
         self.mirror = mirror
         self.notes: tuple[str, ...] = ()
-        self._chosen = chosen
         self._suites: list[tuple[Suite, FetchedRelease, OpenTable]] = []
         self._libraries: list[OpenTable] | None = None
 
@@ -136,7 +131,7 @@ class DebianArchive:
         :raises AmbiguousLibraryError: several have it, and nothing tells which is meant.
         """
         found = self.providers(path)
-        package = choose(name(path), [source.package for source in found], self._chosen)
+        package = choose(name(path), [source.package for source in found])
         if package is None and found:
             candidates = tuple((s.package.name, s.package.version, str(s.suite)) for s in found)
             raise AmbiguousLibraryError(name(path), candidates)
@@ -182,9 +177,7 @@ class DebianArchive:
         self.close()
 
 
-def open_archive(
-    release: DebianRelease, arch: str, mirror: str, place: Place, chosen: frozenset[str] = frozenset()
-) -> DebianArchive:
+def open_archive(release: DebianRelease, arch: str, mirror: str, place: Place) -> DebianArchive:
     """The archive of `release` for `arch`, Debian's name, with its updates and security updates.
 
     :param mirror: the address of a copy of Debian's archive.
@@ -194,7 +187,7 @@ def open_archive(
     if arch not in release.arches:
         known = " ".join(release.arches)
         raise UnknownBaseError(release.name, f"it has no {arch}", f"it has {known}")
-    archive = DebianArchive(release, arch, place, mirror, chosen)
+    archive = DebianArchive(release, arch, place, mirror)
     try:
         archive.open(suites_of(release.codename, mirror))
     except BaseException:

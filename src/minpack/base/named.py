@@ -91,7 +91,7 @@ def fetch_named_base(
     asked = parse_name(name)
     if asked is None:
         raise UnknownBaseError(name, "no base has that name", _advice(name, arch, today))
-    mirror, network = address_of(mirror, network)
+    mirror, network = mirror_address(mirror, network)
     given = _given(sha512 or "")
     release = find_release(name, arch)
     if release is None and given and asked.release:
@@ -219,10 +219,10 @@ def _given(sha512: str) -> str:
     return sha512.lower()
 
 
-def address_of(mirror: str, network: Network) -> tuple[str, Network]:
+def mirror_address(mirror: str, network: Network) -> tuple[str, Network]:
     """`mirror` without user and password, and the network that knows to send them there.
 
-    :raises UsageError: it is no URL.
+    :raises UsageError: `mirror` is no URL.
     """
     if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", mirror) is None:
         raise UsageError("--mirror", mirror, "it is no http:// or https:// address")

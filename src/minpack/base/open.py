@@ -14,7 +14,7 @@ from minpack.target import alpine_arch
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from minpack.base.tree import Base, Packages
+    from minpack.base.tree import Base
     from minpack.progress import Progress
     from minpack.store.network import Network
     from minpack.target import Platform
@@ -67,8 +67,6 @@ class OpenBase(NamedTuple):
     sha256: str = ""
     size: int = 0
     notes: tuple[str, ...] = ()
-    #: Of a base that is made of packages.
-    packages: Packages | None = None
 
 
 def is_name(text: str) -> bool:
@@ -145,9 +143,8 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     from minpack.base.debian import DebianBase  # noqa: PLC0415
     from minpack.base.debianarchive import open_archive  # noqa: PLC0415
     from minpack.base.debiancatalog import MIRROR, RELEASES, find_debian, support_note  # noqa: PLC0415
-    from minpack.base.debianrecords import DebianPackages  # noqa: PLC0415
     from minpack.base.debiansuite import Place  # noqa: PLC0415
-    from minpack.base.named import address_of  # noqa: PLC0415
+    from minpack.base.named import mirror_address  # noqa: PLC0415
     from minpack.deb.trust import debian_keys  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
     from minpack.target import target_of  # noqa: PLC0415
@@ -164,7 +161,7 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     arch = target_of(platform).debian if platform.variant != "v6" else None
     if arch is None:
         raise UnknownBaseError(name, f"it has no {platform}", "minpack base list shows the architectures")
-    mirror, network = address_of(options.debian_mirror or MIRROR, options.network)
+    mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
     with open_store(options.store) as store:
         place = Place(store, network, options.today, debian_keys(), progress, options.refresh)
         with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
@@ -174,7 +171,7 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
             url = archive.suite.url
             kept = tuple(note for note in notes if note)
             sha256 = archive.release.sha256
-            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, packages=DebianPackages(base))
+            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept)
 
 
 @contextmanager

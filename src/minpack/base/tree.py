@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from minpack.paths import RootPath
     from minpack.rootfs.entry import Entry
 
@@ -30,30 +28,3 @@ class Base(Protocol):
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
         """The names in the directory at `path`, sorted; empty if it is none."""
-
-
-class TakenPackage(NamedTuple):
-    """A package of a distribution; `repository` says where in it, as ``debian bookworm-security``."""
-
-    name: str
-    version: str
-    repository: str
-    url: str
-    sha256: str
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
-
-
-class Packages(Protocol):
-    """What a base that is made of packages knows of them."""
-
-    def package_of(self, path: RootPath) -> TakenPackage | None:
-        """The package that what the base has at `path` is from; None for directories, and for what is no package's."""
-
-    def records(self, paths: Iterable[RootPath]) -> tuple[tuple[Entry, TakenPackage], ...]:
-        """What says that the packages of these files are there, and under which licence.
-
-        Those are the distribution's own database of packages, with just these files, and their copyright files.
-        """

@@ -13,15 +13,14 @@ if TYPE_CHECKING:
 _SONAME = re.compile(r"(.+?)(?:\.so\.(.+)|-([0-9][^-]*)\.so)")
 
 
-def choose(soname: str, candidates: Sequence[Package], chosen: frozenset[str] = frozenset()) -> Package | None:
+def choose(soname: str, candidates: Sequence[Package]) -> Package | None:
     """The one of `candidates` that is meant by who asks for `soname`; None if nothing tells.
 
-    That is the only one of them that is in `chosen`; else the only one there is; else the one that has the name that a
-    library's package should have (`usual_names`); else the only one of priority ``required`` to ``standard``.
+    That is the only one there is; else the one that has the name that a library's package should have (`usual_names`);
+    else the only one of priority ``required`` to ``standard``.
     """
     usual = usual_names(soname)
     for preferred in (
-        [package for package in candidates if package.name in chosen],
         candidates,
         [package for package in candidates if package.name in usual],
         [package for package in candidates if package.priority in ("required", "important", "standard")],

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.oci.reference import Reference
+    from minpack.packages.source import PackageId
     from minpack.paths import RootPath
     from minpack.pipeline import Input, Packed
     from minpack.plan import PlannedEntry
@@ -261,7 +262,7 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
         "sha256": sums.get(entry.path),
         "link": entry.link or None,
         "from": planned.source,
-        "package": str(planned.package) if planned.package is not None else None,
+        "package": _package(planned.package),
         "reason": {
             "kind": reason.kind,
             "need": reason.need or None,
@@ -269,6 +270,21 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
             "found_by": reason.found_by or None,
             "text": reason.text,
         },
+    }
+
+
+def _package(package: PackageId | None) -> dict[str, Any] | None:
+    if package is None:
+        return None
+    return {
+        "name": package.name,
+        "version": package.version,
+        "arch": package.arch,
+        "repository": package.repository or None,
+        "url": package.url or None,
+        "sha256": package.sha256 or None,
+        "size": package.size or None,
+        "signed_by": package.signed_by or None,
     }
 
 

@@ -130,7 +130,7 @@ def _quoted(path: str) -> str:
 
 def _groups(plan: Plan, *, verbose: bool) -> list[str]:
     """A line for each kind of file and where it is from; for a need with what decided."""
-    names = ("program", "libraries", "added", *(need for need in Need if need not in SMALL), "small files", "records")
+    names = ("program", "libraries", "added", *(need for need in Need if need not in SMALL), "small files", "packages")
     reasons = {str(decision.need): why(decision, verbose=verbose) for decision in plan.decisions}
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
     for planned in plan.entries:
@@ -148,7 +148,7 @@ def _group(planned: PlannedEntry) -> str:
         return "added"
     if kind is ReasonKind.NEED:
         return planned.reason.need if planned.reason.need not in SMALL else "small files"
-    return "records" if kind is ReasonKind.RECORD else "libraries"
+    return "packages" if kind is ReasonKind.DATABASE else "libraries"
 
 
 def _group_line(name: str, source: str, members: Sequence[PlannedEntry], reason: str) -> str:
