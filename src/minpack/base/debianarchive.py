@@ -32,7 +32,6 @@ _WELL_KNOWN = {
     "libgcc_s.so.1": "libgcc-s1",
     "libstdc++.so.6": "libstdc++6",
 }
-_LIBRARY_DIRECTORIES = ("/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/libx32/", "/usr/libo32/")
 #: Debian has a package of musl, and no libraries for it: who needs musl is better served elsewhere.
 _MUSL = "ld-musl-"
 
@@ -59,6 +58,8 @@ class DebianArchive:
         self.notes: tuple[str, ...] = ()
         self._suites: list[tuple[Suite, FetchedRelease, OpenTable]] = []
         self._libraries: list[OpenTable] | None = None
+        #: Those of other architectures' libraries, as /usr/lib32, are left out.
+        self._directories = ("/usr/lib/", f"{parent(self.layout.loader)}/")
 
     @property
     def release(self) -> FetchedRelease:
@@ -112,7 +113,7 @@ class DebianArchive:
 
         :raises MinpackError: the index that tells cannot be had.
         """
-        if ".so" not in name(path) or not path.startswith(_LIBRARY_DIRECTORIES) or name(path).startswith(_MUSL):
+        if ".so" not in name(path) or not path.startswith(self._directories) or name(path).startswith(_MUSL):
             return ()
         if path == self.layout.loader:
             names = {"libc6"}
@@ -142,7 +143,7 @@ class DebianArchive:
         if path in (self.layout.libraries, parent(self.layout.loader)):
             return True
         prefix = f"{path}/".encode("utf-8", "surrogateescape")
-        return f"{path}/".startswith(_LIBRARY_DIRECTORIES) and any(t.has_prefix(prefix) for t in self.libraries())
+        return f"{path}/".startswith(self._directories) and any(t.has_prefix(prefix) for t in self.libraries())
 
     def libraries(self) -> list[OpenTable]:
         """The tables of libraries, opened when they are first asked for: their indexes are large.
