@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint check fmt golden docs bench fuzz oracle clean
+.PHONY: help demo setup test lint check fmt golden docs bench arm64 fuzz oracle clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
 $(BIN)/minpack: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -51,7 +51,11 @@ docs: $(VENV)/dev ## rewrite the generated parts of the documentation
 bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 	$(BIN)/python benchmarks/bench.py
 
-fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute each (SECONDS=60)
+arm64: $(VENV)/dev ## unpack Python for arm64 beside this one, and compare what it packs
+	$(BIN)/python tests/support/arm64.py
+	$(BIN)/pytest -q tests/integration/test_machines.py
+
+fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute of CPU each (SECONDS=60)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)
 
 oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs

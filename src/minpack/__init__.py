@@ -14,13 +14,12 @@ environment, the clock or the working directory.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from minpack._version import __version__
 
+# As typing's, which takes longer to import than `minpack --version` to answer.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minpack.base.open import BaseOptions, open_base
+    from minpack.base.open import BaseOptions, PackageOptions, open_base
     from minpack.base.walk import Walker
     from minpack.deliver import Delivered, Delivery, Format
     from minpack.elf.info import ElfInfo, ElfKind
@@ -47,6 +46,7 @@ _HOMES = {
     "FoundBy": "minpack.ld.closure",
     "MinpackError": "minpack.errors",
     "Network": "minpack.store.network",
+    "PackageOptions": "minpack.base.open",
     "Packed": "minpack.pipeline",
     "Plan": "minpack.plan",
     "Platform": "minpack.target",
@@ -73,6 +73,7 @@ __all__ = [
     "FoundBy",
     "MinpackError",
     "Network",
+    "PackageOptions",
     "Packed",
     "Plan",
     "Platform",
@@ -93,5 +94,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562)."""
     if name in _HOMES:
+        from importlib import import_module  # noqa: PLC0415
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

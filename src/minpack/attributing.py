@@ -63,10 +63,3 @@ def _attributed(entry: Entry, planned: PlannedEntry, packages: Packages, fetched
     owner = packages.owner(entry)
     source = From.PACKAGE if owner in fetched else From.BASE
     return planned._replace(entry=entry, package=owner, source=source)
-
-
-def fetched_packages(plan: Plan) -> tuple[PackageId, ...]:
-    """The packages that were fetched and have a file in the plan, by name."""
-    return tuple(
-        sorted({one.package for one in plan.entries if one.source is From.PACKAGE and one.package is not None})
-    )

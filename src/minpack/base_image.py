@@ -82,6 +82,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
             request.compression,
             request.threads,
             progress,
+            options.store,
         )
         left_out = len(found) - len(packed)
         notes = (f"{left_out} device nodes, sockets or FIFOs were left out",) if left_out else ()

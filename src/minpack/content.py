@@ -116,6 +116,72 @@ class RangeContent(NamedTuple):
         return FileReader(self.descriptor, self.start, self.size, owned=False, where=self.where)
 
 
+class Piece(NamedTuple):
+    """`size` bytes from `at` on: those of `data`, or without it those of the source from `start` on."""
+
+    at: int
+    size: int
+    start: int = 0
+    data: bytes | None = None
+
+
+class JoinedContent(NamedTuple):
+    """Pieces of another content and of new bytes, by their offsets; what is between them is zeros."""
+
+    where: str
+    size: int
+    source: Content
+    pieces: tuple[Piece, ...]
+
+    def open(self) -> Reader:
+        """A reader of the pieces.
+
+        :raises InputError: the source cannot be opened any more.
+        """
+        return JoinedReader(self)
+
+
+class JoinedReader:
+    """Reads pieces where they lie."""
+
+    def __init__(self, content: JoinedContent) -> None:
+        self._content = content
+        self._source = content.source.open()
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """See `Reader.read_at`."""
+        if offset < 0 or size <= 0:
+            return b""
+        buffer = bytearray(max(0, min(size, self._content.size - offset)))
+        return bytes(buffer[: self.readinto_at(memoryview(buffer), offset)])
+
+    def readinto_at(self, buffer: memoryview, offset: int) -> int:
+        """See `Reader.readinto_at`."""
+        want = min(len(buffer), self._content.size - offset) if offset >= 0 else 0
+        if want <= 0:
+            return 0
+        buffer[:want] = bytes(want)
+        for piece in self._content.pieces:
+            begin, end = max(piece.at, offset), min(piece.at + piece.size, offset + want)
+            if begin >= end:
+                continue
+            part, within = buffer[begin - offset : end - offset], begin - piece.at
+            if piece.data is not None:
+                part[:] = piece.data[within : within + len(part)]
+            elif (count := self._source.readinto_at(part, piece.start + within)) != len(part):
+                return begin - offset + count
+        return want
+
+    def __enter__(self) -> Reader:
+        self._source.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._source.__exit__(kind, error, trace)
+
+
 class BytesReader:
     """Reads from bytes in memory."""
 

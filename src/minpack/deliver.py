@@ -8,10 +8,13 @@ from enum import StrEnum
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from minpack.beside import as_output_error, new_directory, new_file
+from minpack.errors import StoreError
+from minpack.layerstore import How, write_kept_layer
 from minpack.oci.archive import ArchiveWriter
 from minpack.oci.image import build_image
-from minpack.oci.layer import write_layer, write_tar
+from minpack.oci.layer import write_tar
 from minpack.oci.layout import LayoutWriter
+from minpack.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from minpack.oci.reference import Reference
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
+    from minpack.store.store import Store
 
     class BlobWriter(Protocol):
         """Takes the blobs of an image, then the image."""
@@ -94,6 +98,8 @@ class Work(NamedTuple):
     compression: Compression
     threads: int
     progress: Progress
+    #: The directory of the store that compressed layers are kept in and taken from, None for none.
+    store: str | None = None
 
 
 def deliver(work: Work, to: Delivery) -> Delivered:
@@ -107,24 +113,26 @@ def deliver(work: Work, to: Delivery) -> Delivered:
         return _deliver_rootfs(work, to)
     if to.format is Format.TAR:
         return _deliver_tar(work, to)
-    if to.format is Format.OCI:
-        return _deliver_layout(work, to)
-    return _deliver_archive(work, to)
+    store, note = _open_layers(work)
+    with store:
+        delivered = (_deliver_layout if to.format is Format.OCI else _deliver_archive)(work, to, store)
+    return delivered._replace(notes=(*delivered.notes, note)) if note else delivered
 
 
-def write_image(work: Work, references: tuple[Reference, ...], writer: BlobWriter) -> Image:
+def _open_layers(work: Work) -> tuple[Store, str]:
+    """The store for the layers, and why it is none: an image can be made without."""
+    try:
+        return open_store(work.store), ""
+    except StoreError as error:
+        return open_store(None), f"compressed layers are not kept: {error.message}"
+
+
+def write_image(work: Work, references: tuple[Reference, ...], writer: BlobWriter, store: Store) -> Image:
     """Write all blobs of the image, then its documents."""
     layers = []
+    how = How(work.config.created, work.compression, work.threads, work.progress)
     for comment, entries in work.layers:
-        layer = write_layer(
-            entries,
-            writer.begin_blob(),
-            mtime=work.config.created,
-            compression=work.compression,
-            threads=work.threads,
-            progress=work.progress,
-            comment=comment,
-        )
+        layer = write_kept_layer(entries, writer.begin_blob(), store, how, comment)
         writer.end_blob(layer.descriptor)
         layers.append(layer)
     image = build_image(layers, work.config, references)
@@ -132,10 +140,10 @@ def write_image(work: Work, references: tuple[Reference, ...], writer: BlobWrite
     return image
 
 
-def _deliver_archive(work: Work, to: Delivery) -> Delivered:
+def _deliver_archive(work: Work, to: Delivery, store: Store) -> Delivered:
     """The archive is written once; the engine gets the bytes that were written."""
     with _spool(to.temporary) if to.path in (None, "-") else new_file(to.path) as out:
-        image = write_image(work, to.references, ArchiveWriter(out))
+        image = write_image(work, to.references, ArchiveWriter(out), store)
         size = out.seek(0, os.SEEK_END)
         loaded = _load(out, size, image, to, work.progress)
         if to.path == "-":
@@ -144,10 +152,10 @@ def _deliver_archive(work: Work, to: Delivery) -> Delivered:
     return Delivered(image, outputs + loaded, size)
 
 
-def _deliver_layout(work: Work, to: Delivery) -> Delivered:
+def _deliver_layout(work: Work, to: Delivery, store: Store) -> Delivered:
     assert to.path is not None, "internal error: a layout needs a path"
     with new_directory(to.path, force=to.force) as directory, LayoutWriter(directory) as writer:
-        image = write_image(work, to.references, writer)
+        image = write_image(work, to.references, writer, store)
     return Delivered(image, (Output(to.format, to.path, None, image.digest),), image.size)
 
 

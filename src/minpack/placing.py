@@ -7,10 +7,10 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.base.directory import DirectoryBase
 from minpack.content import FileContent, reason_of
 from minpack.elf.info import ElfInfo, ElfKind
 from minpack.elf.read import read_elf
+from minpack.elf.strip import Weight, stripped, weigh, why_not
 from minpack.errors import InputError, NotProgramError, PathConflictError
 from minpack.paths import ROOT, RootPath, join, name, normal, parent
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
@@ -19,17 +19,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from minpack.base.walk import Walker
+    from minpack.content import Content
     from minpack.request import AddedDirectory, Addition, Request
     from minpack.rootfs.etcfiles import User
 
 
 class Program(NamedTuple):
-    """A program of the host and where it goes in the image."""
+    """A program and where it goes in the image; `path` is the host's, or says which package it is from.
+
+    `weight` is what symbol tables and debug sections have in the host's file; if `stripped`, `content` is without them.
+    `unstripped` says why it could not be.
+    """
 
     path: str
-    content: FileContent
+    content: Content
     info: ElfInfo
     destination: RootPath
+    weight: Weight = Weight(0, 0)
+    stripped: bool = False
+    unstripped: str = ""
 
 
 class PlaceKind(StrEnum):
@@ -48,9 +56,10 @@ class Placed(NamedTuple):
     why: str
 
 
-def read_program(path: str, destination: RootPath) -> Program:
+def read_program(path: str, destination: RootPath, *, strip: bool = False) -> Program:
     """The program at the host's `path`, checked to be one that can be packed.
 
+    :param strip: without symbol tables and debug sections.
     :raises InputError: it cannot be read.
     :raises NotElfError: it is no ELF file.
     :raises MalformedElfError: it is damaged.
@@ -59,7 +68,8 @@ def read_program(path: str, destination: RootPath) -> Program:
     content = host_file(path, "check the path, or build the program first")
     info = read_elf(content)
     if info.kind.is_program:
-        return Program(path, content, info, destination)
+        program = Program(path, content, info, destination, weigh(content, info))
+        return _stripped(program) if strip else program
     if info.kind is ElfKind.UPX:
         hint = "unpack it first with upx -d; its libraries and needs are hidden until then"
     elif info.kind is ElfKind.LIBRARY:
@@ -68,6 +78,15 @@ def read_program(path: str, destination: RootPath) -> Program:
         hint = "name a linked program"
     article = "an" if info.kind[0] in "aeioU" and info.kind is not ElfKind.UPX else "a"
     raise NotProgramError(path, f"{article} {info.kind}", hint)
+
+
+def _stripped(program: Program) -> Program:
+    if reason := why_not(program.content, program.info):
+        return program._replace(unstripped=reason)
+    content = stripped(program.content, program.info)
+    info = read_elf(content)
+    assert info._replace(size=program.info.size) == program.info, "internal error: stripping changed what is loaded"
+    return program._replace(content=content, info=info, stripped=content is not program.content)
 
 
 def program_destination(path: str, wanted: RootPath | None, below: RootPath) -> RootPath:
@@ -169,6 +188,8 @@ def _added(addition: Addition) -> Iterator[Entry]:
         content = host_file(addition.source)
         yield file(addition.destination, content, 0o755 if os.stat(addition.source).st_mode & 0o100 else 0o644)
         return
+    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for added directories alone
+
     tree = DirectoryBase(addition.source)
     yield directory(addition.destination)
     todo = [ROOT]

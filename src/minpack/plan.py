@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.content import BytesContent
 from minpack.errors import PathConflictError
-from minpack.ld.cache import build_cache
 from minpack.ld.closure import FoundBy
 from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, ancestors, normal
 from minpack.placing import PlaceKind, plain
-from minpack.request import DEFAULT_PATH
+from minpack.request import DEFAULT_PATH, SHELL
 from minpack.rootfs.entry import Entry, Kind, directory, file
 from minpack.rootfs.tree import Tree, with_hard_links
 
@@ -150,7 +149,7 @@ def _placed_tag(item: Placed) -> _Tag:
 
 def _add_closure(tree: Tree[_Tag], closure: Closure) -> None:
     """The interpreter and libraries, each at its own path, with every link on the way to it."""
-    for loaded in closure.objects:
+    for loaded in closure.opened:
         if loaded.entry.path not in tree:
             tree.add(plain(loaded.entry), _Tag(From.BASE, _object_reason(loaded, late=loaded.path in closure.late)))
         _add_trail(tree, loaded.entry.path, loaded.trail)
@@ -173,7 +172,8 @@ def _object_reason(loaded: LoadedObject, *, late: bool) -> Reason:
         text = f"interpreter of {loaded.needed_by}"
         return Reason(ReasonKind.INTERPRETER, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
     if loaded.found_by is FoundBy.PROGRAM:
-        # The user's own are there already: this is what a need brought.
+        if loaded.path != SHELL:
+            return Reason(ReasonKind.ADDED, "a program of a package", found_by=loaded.found_by)
         return Reason(ReasonKind.NEED, "what system(3) and popen(3) start", need=Need.SHELL)
     when = "opened later for" if late else "needed by"
     text = f"{loaded.name}, {when} {loaded.needed_by}, found by {loaded.found_by}"
@@ -187,6 +187,8 @@ def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
     """
     entries = {entry for closure in closures for entry in closure.cached}
     if entries:
+        from minpack.ld.cache import build_cache  # noqa: PLC0415 - few programs need one
+
         path = next(closure.cache for closure in closures if closure.cached)
         data = build_cache(entries, closures[0].program.info.target)
         reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in entries))}")

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 PROGRAM_DIRECTORY = RootPath("/usr/local/bin")
 #: What Docker sets where an image does not (oci defaults), set explicitly for every engine.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: What system(3) and popen(3) start.
+SHELL = "/bin/sh"
 #: The last second of 9999: RFC 3339 has four digits for the year.
 MAX_CREATED = 253402300799
 MAX_MODE = 0o7777
 MAX_PORT = 65535
 #: The signals of Linux without ``SIG`` (signal(7), "Standard signals"; RTMIN and RTMAX may have a distance).
-_SIGNAL = re.compile(
+# Compiled when it is first used, as most runs do not.
+_SIGNAL = (
     r"ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP"
-    r"|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?",
-    re.ASCII,
+    r"|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?"
 )
 MAX_SIGNAL = 64
 
@@ -103,6 +105,10 @@ class Request(NamedTuple):
     check: Check = Check.LOAD
     #: Look for the callers of what speaks for a need.
     why: bool = False
+    #: Leave symbol tables and debug sections out of the programs.
+    strip: bool = False
+    #: Packages of the base's distribution that go in whole.
+    packages: tuple[str, ...] = ()
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:
@@ -229,11 +235,23 @@ def parse_signal(text: str) -> str:
     :raises UsageError: Linux has no such signal.
     """
     name = text.upper().removeprefix("SIG")
-    if _SIGNAL.fullmatch(name):
+    if re.fullmatch(_SIGNAL, name, re.ASCII):
         return f"SIG{name}"
     if text.isascii() and text.isdigit() and len(text) < len("100") and 0 < int(text) <= MAX_SIGNAL:
         return text
     raise UsageError("--stop-signal", text, "there is no such signal", "as SIGTERM, SIGINT or SIGRTMIN+3")
+
+
+def parse_size(text: str) -> int:
+    """A number of bytes; ``500MB`` has decimal units, ``500MiB`` binary ones.
+
+    :raises UsageError: it is no size.
+    """
+    found = re.fullmatch(r"(\d{1,12}) ?(?:([kKMGT]?)(i?)B?)", text, re.ASCII)
+    if found is None:
+        raise UsageError("--max-size", text, "it is no size", "as 500MB, 2GB or 512MiB")
+    number, unit, binary = found.groups()
+    return int(number) * int((1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
 
 
 def parse_sha512(text: str) -> str:

@@ -157,6 +157,8 @@ def test_the_c_library_needs_no_large_index(world: World) -> None:
         assert content_of(walker.find_file("/lib64/ld-linux-x86-64.so.2")) == b"loader"
         assert content_of(walker.find_file("/lib/x86_64-linux-gnu/libc.so.6")) == b"libc"
         assert base.listdir(normal("/usr/lib64")) == ("ld-linux-x86-64.so.2",)
+        for inner in ("glibc-hwcaps/x86-64-v3", "tls/haswell", "x86_64"):
+            assert walker.walk(f"/lib/x86_64-linux-gnu/{inner}").entry is None
     assert not world.fetched("Contents")
 
 

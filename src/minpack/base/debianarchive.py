@@ -32,6 +32,16 @@ _WELL_KNOWN = {
     "libgcc_s.so.1": "libgcc-s1",
     "libstdc++.so.6": "libstdc++6",
 }
+#: Where loaders look by themselves in every directory, for threads of old and for better CPUs (glibc, `elf/dl-hwcaps.c`
+#: and the platforms' `dl-procinfo.h`). No package of these releases has any, which is known without the large index.
+_FOR_CPUS = frozenset(
+    (
+        *("glibc-hwcaps", "tls", "x86_64", "haswell", "xeon_phi", "avx512_1", "i386", "i486", "i586", "i686", "sse2"),
+        *("aarch64", "atomics", "v4l", "v5l", "v6l", "v7l", "v8l", "vfp", "neon", "power8", "power9", "altivec", "dfp"),
+        *("z900", "z990", "z9-109", "z10", "z196", "zEC12", "z13", "z14", "z15", "z16", "zarch", "ldisp", "eimm"),
+        *("highgprs", "te", "vx"),
+    )
+)
 #: Debian has a package of musl, and no libraries for it: who needs musl is better served elsewhere.
 _MUSL = "ld-musl-"
 
@@ -142,6 +152,8 @@ class DebianArchive:
         """Whether `path` is a directory in which, or below which, a package has a library."""
         if path in (self.layout.libraries, parent(self.layout.loader)):
             return True
+        if name(path) in _FOR_CPUS and parent(path) in ("/usr/lib", self.layout.libraries, parent(self.layout.loader)):
+            return False
         prefix = f"{path}/".encode("utf-8", "surrogateescape")
         return f"{path}/".startswith(self._directories) and any(t.has_prefix(prefix) for t in self.libraries())
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.errors import InputError, SumMismatchError, UnknownBaseError, UsageError
+from minpack.errors import InputError, StoreError, SumMismatchError, UnknownBaseError, UsageError
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from minpack.base.tree import Base
     from minpack.progress import Progress
     from minpack.store.network import Network
+    from minpack.store.store import Store
     from minpack.target import Platform
 
 SCRATCH = "scratch"
 #: Names that are looked up in a catalogue; a file of such a name is meant by ``./NAME``.
-_NAME = re.compile(r"[a-z]+-[a-z0-9][a-z0-9.-]*")
-_TARBALL = re.compile(r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$")
+_NAME = r"[a-z]+-[a-z0-9][a-z0-9.-]*"
+_TARBALL = r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$"
 
 
 class BaseKind(StrEnum):
@@ -35,11 +36,24 @@ class BaseKind(StrEnum):
     PACKAGES = "packages"
 
 
+class PackageOptions(NamedTuple):
+    """How packages are fetched from the repositories that a base names.
+
+    `keys` is a directory of the public keys to trust instead of the base's, empty for those; `now` is in seconds since
+    1970; `locked` refuses an index that is older than one seen before, which is else a note.
+    """
+
+    now: int
+    keys: str = ""
+    locked: bool = False
+
+
 class BaseOptions(NamedTuple):
     """Where named bases come from and are kept.
 
     `store` is the store's directory or None for none, `mirror` and `sha512` are
-    empty for the catalogue's, `today` is ``YYYY-MM-DD``.
+    empty for the catalogue's, `today` is ``YYYY-MM-DD``. `packages` is None where
+    nothing is to be fetched from repositories.
     """
 
     store: str | None
@@ -49,6 +63,7 @@ class BaseOptions(NamedTuple):
     sha512: str = ""
     #: Where compressed tarballs are unpacked to, in files without a name.
     temporary: str = "/tmp"  # noqa: S108
+    packages: PackageOptions | None = None
     #: As `mirror`, for Debian's archive.
     debian_mirror: str = ""
     #: Look anew for what may have changed since it was fetched today, and fetch all that tells what there is.
@@ -71,7 +86,7 @@ class OpenBase(NamedTuple):
 
 def is_name(text: str) -> bool:
     """Whether `text` is looked up in the catalogue, and not a path."""
-    return bool(_NAME.fullmatch(text)) and not _TARBALL.search(text)
+    return bool(re.fullmatch(_NAME, text)) and not re.search(_TARBALL, text)
 
 
 @contextmanager
@@ -131,7 +146,13 @@ def _open_release(name: str, platform: Platform, options: BaseOptions, progress:
             sha512=options.sha512,
             progress=progress,
         ) as fetched,
-        open_tarball(fetched.content, fetched.release.name, temporary=options.temporary) as base,
+        open_tarball(
+            fetched.content,
+            fetched.release.name,
+            temporary=options.temporary,
+            store=store,
+            sha256=fetched.sha256,
+        ) as base,
     ):
         notes = (*fetched.notes, *((store.problem,) if store.problem else ()))
         yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes)
@@ -183,8 +204,21 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
         raise UnknownBaseError(path, "there is no such file, and no base of that name", hint)
     if options.sha512:
         _check_sum(path, options.sha512)
-    with open_tarball(path, os.path.basename(path), temporary=options.temporary) as base:
+    with (
+        _store_for_unpacked(options) as store,
+        open_tarball(path, os.path.basename(path), temporary=options.temporary, store=store) as base,
+    ):
         yield OpenBase(base, BaseKind.TARBALL, size=os.stat(path).st_size)
+
+
+def _store_for_unpacked(options: BaseOptions) -> Store:
+    """The store, or one that keeps nothing: a tarball of this host's can be opened without."""
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    try:
+        return open_store(options.store)
+    except StoreError:
+        return open_store(None)
 
 
 def _check_sum(path: str, expected: str) -> None:

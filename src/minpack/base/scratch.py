@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.base.directory import DirectoryBase
 from minpack.content import BytesContent, read_all, reason_of
 from minpack.digest import Digest
 from minpack.errors import BaseError
@@ -18,6 +17,7 @@ from minpack.paths import ROOT, RootPath
 from minpack.rootfs.entry import Entry, Kind, directory, file
 
 if TYPE_CHECKING:
+    from minpack.base.directory import DirectoryBase
     from minpack.content import Content
 
 #: Where Go, OpenSSL on Alpine and Debian, and most others look for certificates.
@@ -108,6 +108,8 @@ class ScratchBase:
 
     def _zoneinfo(self) -> DirectoryBase:
         if self._zones is None:
+            from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for time zones alone
+
             self._zones = DirectoryBase(os.path.join(_package("tzdata"), "zoneinfo"))
         return self._zones
 

@@ -7,16 +7,17 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from minpack.base.entries import EntriesBase
-from minpack.base.tarindex import index_of
-from minpack.content import RangeContent, reason_of
+from minpack.content import RangeContent, reason_of, sum_of
 from minpack.errors import BaseError, InputError
 from minpack.tar.decompress import Packing, decompress_to, packing_of
+from minpack.tar.spool import nameless_file, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
     from minpack.paths import RootPath
     from minpack.rootfs.entry import Entry
+    from minpack.store.store import Store
 
 #: Where a compressed tarball is unpacked to unless a caller says otherwise.
 TEMPORARY = "/tmp"  # noqa: S108 - the file made there has no name
@@ -32,18 +33,18 @@ class OpenFile(Protocol):
 class TarballBase(EntriesBase):
     """See `minpack.base.tree.Base`. Contents can be read until it is closed, by leaving its ``with`` block.
 
-    :param descriptor: the open, uncompressed tar, which the base closes.
+    :param descriptors: the open, uncompressed tar, and the tarball of a kept one, which the base closes.
     """
 
-    def __init__(self, name: str, entries: Mapping[RootPath, Entry], implied: Set[RootPath], descriptor: int) -> None:
+    def __init__(self, name: str, entries: Mapping[RootPath, Entry], implied: Set[RootPath], *descriptors: int) -> None:
         super().__init__(name, entries, implied)
-        self._descriptor = descriptor
+        self._descriptors = descriptors
 
     def close(self) -> None:
-        """Close the file; done once, however often it is called."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Close the files; done once, however often it is called."""
+        descriptors, self._descriptors = self._descriptors, ()
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def __enter__(self) -> TarballBase:
         return self
@@ -52,12 +53,16 @@ class TarballBase(EntriesBase):
         self.close()
 
 
-def open_tarball(source: str | OpenFile, name: str, *, temporary: str = TEMPORARY) -> TarballBase:
+def open_tarball(
+    source: str | OpenFile, name: str, *, temporary: str = TEMPORARY, store: Store | None = None, sha256: str = ""
+) -> TarballBase:
     """The tarball as a base. It may be compressed: then it is unpacked into a file without a name.
 
     :param source: a path of this host, or an open file, which may be closed afterwards.
     :param name: what to call the base in messages.
     :param temporary: the directory to unpack in.
+    :param store: where what was unpacked is kept, and taken from the next time; it stays open as long as the base.
+    :param sha256: the tarball's sum, if that is known.
     :raises InputError: it cannot be opened or read, or is no regular file.
     :raises ArchiveError: it is no tarball, damaged, or holds what could leave its root.
     :raises BaseError: there is no room to unpack it.
@@ -67,15 +72,43 @@ def open_tarball(source: str | OpenFile, name: str, *, temporary: str = TEMPORAR
         tar = RangeContent(descriptor, 0, os.fstat(descriptor).st_size, name)
         packing = packing_of(tar, name)
         if packing is not Packing.NONE:
-            unpacked, size = _unpack(tar, packing, name, temporary)
-            os.close(descriptor)
-            descriptor = unpacked
-            tar = RangeContent(descriptor, 0, size, name)
+            return _open_packed(tar, packing, name, temporary, store, sha256)
+        from minpack.base.tarindex import index_of  # noqa: PLC0415 - not for a tarball whose index is kept
+
         entries, implied = index_of(tar, name)
     except BaseException:
         os.close(descriptor)
         raise
     return TarballBase(name, entries, implied, descriptor)
+
+
+def _open_packed(
+    tarball: RangeContent, packing: Packing, name: str, temporary: str, store: Store | None, sha256: str
+) -> TarballBase:
+    """The compressed `tarball` as a base, which closes its descriptor."""
+    keeps = store is not None and store.keeps
+    if store is not None and keeps:
+        from minpack.base.tarkept import find_kept  # noqa: PLC0415 - only where something is kept
+
+        sha256 = sha256 or sum_of(tarball)
+        kept = find_kept(store, sha256, name, lambda: _unpack(tarball, packing, name, temporary)[0])
+        if kept is not None:
+            return TarballBase(name, kept.entries, kept.implied, kept.tar.descriptor, tarball.descriptor)
+    unpacked, size = _unpack(tarball, packing, name, temporary)
+    try:
+        from minpack.base.tarindex import index_of  # noqa: PLC0415 - not for a tarball whose index is kept
+
+        tar = RangeContent(unpacked, 0, size, name)
+        entries, implied = index_of(tar, name)
+        if store is not None and keeps:
+            from minpack.base.tarkept import keep_tar  # noqa: PLC0415
+
+            keep_tar(store, sha256, tar, entries, implied)
+    except BaseException:
+        os.close(unpacked)
+        raise
+    os.close(tarball.descriptor)
+    return TarballBase(name, entries, implied, unpacked)
 
 
 def _open(source: str | OpenFile, name: str) -> int:
@@ -99,7 +132,7 @@ def _open(source: str | OpenFile, name: str) -> int:
 def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> tuple[int, int]:
     """The descriptor and the size of a new file without a name that holds the tar."""
     try:
-        descriptor = _nameless_file(directory)
+        descriptor = nameless_file(directory)
     except OSError as error:
         raise _no_room(name, directory, error) from error
     try:
@@ -107,17 +140,6 @@ def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> t
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def _nameless_file(directory: str) -> int:
-    try:
-        return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except (AttributeError, OSError):
-        # Neither every system nor every file system has them; `tempfile` is slow to import.
-        from tempfile import TemporaryFile  # noqa: PLC0415
-
-        with TemporaryFile(dir=directory, buffering=0) as file:
-            return os.dup(file.fileno())
 
 
 class _Spool(NamedTuple):
@@ -132,10 +154,8 @@ class _Spool(NamedTuple):
 
         :raises BaseError: the disk is full, or the like.
         """
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[os.write(self.descriptor, rest) :]
+            write_all(self.descriptor, data)
         except OSError as error:
             raise _no_room(self.name, self.directory, error) from error
 

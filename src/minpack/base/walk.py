@@ -15,6 +15,9 @@ from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
     from minpack.base.tree import Base
+    from minpack.content import Content
+    from minpack.elf.info import ElfInfo
+    from minpack.errors import ElfError
     from minpack.rootfs.entry import Entry
 
 #: The kernel's limit of links in one lookup (path_resolution(7)).
@@ -47,10 +50,14 @@ class Walk(NamedTuple):
 
 
 class Walker:
-    """Follows paths through one base and remembers the directories it has been through."""
+    """Follows paths through one base and remembers the directories it has been through.
 
-    def __init__(self, base: Base) -> None:
+    :param known: what is known of ELF files already, by their content; whoever reads one puts it in.
+    """
+
+    def __init__(self, base: Base, known: dict[Content, ElfInfo | ElfError] | None = None) -> None:
         self.base = base
+        self.known = {} if known is None else known
         self._walks: dict[str, Walk] = {}
         self._lstats: dict[RootPath, Entry | None] = {}
 

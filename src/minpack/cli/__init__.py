@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+#: How many objects are made before Python looks for cycles among them. A run makes few, and few of those that it makes
+#: form cycles: looking through its modules again and again, as by default, takes a tenth of a small run.
+GC_THRESHOLD = 200_000
 
 
 def main() -> None:
@@ -18,6 +23,9 @@ def main() -> None:
         except OSError:
             # As for every other output that cannot be written.
             pass
+    import gc  # noqa: PLC0415
+
+    gc.set_threshold(GC_THRESHOLD)
     try:
         _speak_utf8()
         from minpack.cli.run import run  # noqa: PLC0415
@@ -26,13 +34,25 @@ def main() -> None:
     except KeyboardInterrupt:
         # Before `run` took over the signals.
         code = 130
-    sys.exit(code)
+    _end(code)
+
+
+def _end(code: int) -> None:
+    """End the process, all output written: taking its modules apart takes 5 ms and changes nothing.
+
+    :raises SystemExit: something is still to be written, and cannot.
+    """
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
+        sys.exit(code)
+    os._exit(code)
 
 
 def _speak_utf8() -> None:
     """Start again in UTF-8 mode where the locale has another encoding: names are bytes, whatever the locale says."""
     if sys.getfilesystemencoding() == "utf-8" or sys.flags.utf8_mode or not sys.executable:
         return
-    import os  # noqa: PLC0415
-
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606

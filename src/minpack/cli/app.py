@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": ("minpack.cli.inspect", "Show what a program is and needs."),
     "tree": ("minpack.cli.tree", "Show what the dynamic loader would open."),
     "base": ("minpack.cli.base", "List, fetch and show bases; make an image of a whole one."),
+    "cache": ("minpack.cli.cache", "Show, shrink or empty what is kept between runs."),
     "completion": ("minpack.cli.completion", "Print the completion script for a shell."),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}

@@ -56,13 +56,13 @@ def check_fit(program: str, info: ElfInfo, walker: Walker, hint: str) -> None:
     :raises NotInBaseError: the base has the C library, but not at the interpreter's path.
     """
     base = walker.base.name
-    loaders = find_loaders(walker)
     if info.interpreter is not None and (entry := walker.find_file(info.interpreter)) is not None:
         assert entry.content is not None, f"internal error: {entry.path} has no content"
         got = read_elf(entry.content, entry.path).target
         if got == info.target:
             return
         raise WrongTargetError(base, str(info.target), str(got), hint)
+    loaders = find_loaders(walker)
     if loaders and all(loader.target != info.target for loader in loaders):
         others = ", ".join(dict.fromkeys(str(loader.target) for loader in loaders))
         raise WrongTargetError(base, str(info.target), others, hint)

@@ -32,7 +32,6 @@ class Opener:
         self.walker = walker
         self._program = program
         self._working_directory = working_directory.rstrip("/")
-        self._infos: dict[object, ElfInfo | ElfError] = {}
         self._looks = 0
 
     def look(self) -> None:
@@ -65,15 +64,15 @@ class Opener:
         :raises ElfError: it is none, or a malformed one.
         :raises InputError: it cannot be read.
         """
-        key = identity(entry)
-        known = self._infos.get(key)
+        content = entry.content
+        assert content is not None, f"internal error: {entry.path} is no file"
+        known = self.walker.known.get(content)
         if known is None:
-            assert entry.content is not None, f"internal error: {entry.path} is no file"
             try:
-                known = read_elf(entry.content, entry.path)
+                known = read_elf(content, entry.path)
             except ElfError as error:
                 known = error
-            self._infos[key] = known
+            self.walker.known[content] = known
         if isinstance(known, ElfError):
             raise known
         return known

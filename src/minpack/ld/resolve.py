@@ -8,7 +8,6 @@ from minpack.content import read_all
 from minpack.elf.info import ElfKind
 from minpack.errors import LibcMismatchError, NotElfError, NotInBaseError, NotProgramError
 from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc, LoadedObject
-from minpack.ld.constants import MAX_LOADER, glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
 from minpack.ld.opening import Opener
 from minpack.rootfs.entry import Kind
 
@@ -50,6 +49,8 @@ def resolve_closure(
     interpreter_path = main.info.interpreter
     if main.info.kind is not ElfKind.DYNAMIC or interpreter_path is None:
         return Closure(main, None, None, (main,))
+    from minpack.ld.constants import MAX_LOADER, glibc_constants, musl_constants  # noqa: PLC0415 - as below
+
     interpreter = _file(opener, interpreter_path, FoundBy.INTERPRETER, program)
     assert interpreter.entry.content is not None, "internal error: a file without content"
     data = read_all(interpreter.entry.content, MAX_LOADER)
@@ -70,7 +71,13 @@ def resolve_closure(
     glibc.run_late(late)
     found = (glibc.objects, tuple(glibc.edges), tuple(glibc.missing), tuple(glibc.aliases), ())
     added = _added(started, glibc.objects)
-    return Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache, added)
+    closure = Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache, added)
+    if not (environment.audit or main.info.audit or main.info.dep_audit):
+        return closure
+    from minpack.ld.audit import audit_names, with_audits  # noqa: PLC0415 - few programs are audited
+
+    names = audit_names(main.info, environment)
+    return with_audits(closure, names, lambda: GlibcLoader(opener, main, interpreter, constants, environment))
 
 
 def _added(before: tuple[LoadedObject, ...], after: tuple[LoadedObject, ...]) -> frozenset[str]:
@@ -84,6 +91,8 @@ def _libc_in(data: bytes, program: LoadedObject, interpreter: LoadedObject, base
     :raises NotProgramError: neither musl's nor glibc's.
     :raises LibcMismatchError: gcompat's.
     """
+    from minpack.ld.constants import is_gcompat, is_glibc, is_musl  # noqa: PLC0415 - for dynamic programs alone
+
     if is_musl(data):
         return Libc.MUSL
     if is_glibc(data):

@@ -9,13 +9,14 @@ does not (docs/decisions/gzip-members.md).
 from __future__ import annotations
 
 from collections import deque
-from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from minpack.oci.compression import Compression
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
+
     from minpack.digest import Writable
 
 
@@ -89,6 +90,8 @@ class GzipCompressor(Compressor):
     """
 
     def __init__(self, out: Writable, level: int, threads: int, block_size: int) -> None:
+        from queue import SimpleQueue  # noqa: PLC0415 - not for layers that are stored as they are
+
         super().__init__(out)
         self.block_size = block_size
         self._level = level
@@ -167,6 +170,21 @@ def _gzip(block: memoryview, level: int) -> bytes | bytearray:
 
     member: bytes | bytearray = gzip_compress(block, level)
     return member
+
+
+def made_by(compression: Compression) -> str:
+    """What the bytes of a layer depend on besides its tar: the setting and the compressor's version."""
+    if compression is Compression.NONE:
+        return str(compression)
+    if compression in ZSTD_LEVELS:
+        import zstandard  # noqa: PLC0415
+
+        version, level = f"zstandard {zstandard.__version__}", ZSTD_LEVELS[compression]
+    else:
+        import deflate  # noqa: PLC0415
+
+        version, level = f"deflate {deflate.__version__}", GZIP_LEVELS[compression]
+    return f"{compression} {level} {version}"
 
 
 def compressor(compression: Compression, out: Writable, threads: int) -> Compressor:

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.digest import Digest, HashingWriter
-from minpack.oci.compress import compressor
+from minpack.oci.compress import BLOCK_SIZE, compressor
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
 from minpack.tar.write import TarStream
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minpack.digest import Writable
-    from minpack.oci.compress import Compressor
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
+    from minpack.tar.write import BlockConsumer
 
 
 class Layer(NamedTuple):
@@ -30,10 +30,10 @@ class Layer(NamedTuple):
 
 
 class _Tee:
-    """Hashes each block, then hands it to the compressor, and reports progress."""
+    """Hashes each block, then hands it on, and reports progress."""
 
-    def __init__(self, compressor: Compressor, progress: Progress, task: str, total: int) -> None:
-        self._compressor = compressor
+    def __init__(self, consumer: BlockConsumer, progress: Progress, task: str, total: int) -> None:
+        self._consumer = consumer
         self._progress = progress
         self._task = task
         self._total = total
@@ -44,7 +44,38 @@ class _Tee:
         self.hash.update(block)
         self._done += len(block)
         self._progress(self._task, min(self._done, self._total), self._total)
-        return self._compressor.take(block)
+        return self._consumer.take(block)
+
+
+class Tarred(NamedTuple):
+    """What is known of a layer by its tar alone; `size` is in bytes."""
+
+    diff_id: Digest
+    size: int
+
+
+class _Nowhere:
+    """Takes blocks that are wanted for their hash alone."""
+
+    def take(self, block: memoryview) -> memoryview:
+        return memoryview(block.obj)
+
+
+def tar_of(entries: Sequence[Entry], *, mtime: int, progress: Progress, comment: str) -> Tarred:
+    """What `write_layer` would say of the layer's tar, which is written nowhere.
+
+    :raises ChangedInputError: a file is shorter than when it was planned.
+    :raises InputError: a file cannot be read.
+    """
+    tee = _Tee(_Nowhere(), progress, _task(comment), sum(entry.size for entry in entries))
+    stream = TarStream(tee, memoryview(bytearray(BLOCK_SIZE)))
+    stream.add(entries, mtime)
+    stream.finish()
+    return Tarred(Digest(tee.hash.hexdigest()), stream.size)
+
+
+def _task(comment: str) -> str:
+    return f"packing {comment}"
 
 
 def write_layer(
@@ -64,10 +95,11 @@ def write_layer(
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
+    plain = compression is Compression.NONE
     writer = HashingWriter(out)
-    total = sum(entry.size for entry in entries)
-    squeeze = compressor(compression, writer, threads)
-    tee = _Tee(squeeze, progress, f"packing {comment}", total)
+    # A tar that is stored as it is has one digest, computed once.
+    squeeze = compressor(compression, out if plain else writer, threads)
+    tee = _Tee(squeeze, progress, _task(comment), sum(entry.size for entry in entries))
     try:
         stream = TarStream(tee, squeeze.buffer())
         stream.add(entries, mtime)
@@ -76,8 +108,9 @@ def write_layer(
     except BaseException:
         squeeze.abandon()
         raise
-    descriptor = Descriptor(compression.media_type, writer.digest, writer.size)
-    return Layer(descriptor, Digest(tee.hash.hexdigest()), stream.size, comment)
+    diff_id = Digest(tee.hash.hexdigest())
+    digest, size = (diff_id, stream.size) if plain else (writer.digest, writer.size)
+    return Layer(Descriptor(compression.media_type, digest, size), diff_id, stream.size, comment)
 
 
 def write_tar(entries: Sequence[Entry], out: Writable, *, mtime: int, progress: Progress) -> Layer:

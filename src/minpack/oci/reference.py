@@ -8,10 +8,10 @@ from typing import NamedTuple
 from minpack.errors import UsageError
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_NAME = rf"{_PART}(?:/{_PART})*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _DOMAIN_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_HOST = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
+_HOST = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 #: The most characters of host and name together, with the slash between them (distribution's `reference` package).
 MAX_NAME = 255
 #: File names have up to 255 bytes; a name of this length leaves room for a host.
@@ -61,9 +61,9 @@ def parse_reference(text: str) -> Reference:
     if first == "docker.io" and "/" not in name:
         name = f"library/{name}"
     hint = "names are lower case, as me/myapp:1.0"
-    if not _HOST.fullmatch(first) or not _NAME.fullmatch(name) or len(first) + len(name) >= MAX_NAME:
+    if not re.fullmatch(_HOST, first) or not re.fullmatch(_NAME, name) or len(first) + len(name) >= MAX_NAME:
         raise UsageError("--tag", text, "it is not an image name", hint)
-    if not _TAG.fullmatch(tag):
+    if not re.fullmatch(_TAG, tag):
         raise UsageError("--tag", text, f"{tag!r} is not a tag", hint)
     return Reference(first, name, tag)
 

@@ -11,6 +11,8 @@ from minpack.content import FileReader
 if TYPE_CHECKING:
     from minpack.content import Reader
 
+#: What kinds of blobs a store has: the endings of their names.
+BLOB, LAYER, TAR = "blob", "layer", "tar"
 _PIECE = 1 << 20
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
+from typing import NamedTuple
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
@@ -17,7 +19,17 @@ _ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 _HINT = "name another directory with --cache-dir, or use none with --no-cache"
+
+
+class StoredFile(NamedTuple):
+    """A file of a store: its name, its size in bytes, and when it was last used, in nanoseconds."""
+
+    name: str
+    size: int
+    used: int
 
 
 class Directory:
@@ -76,6 +88,30 @@ class Directory:
         except FileNotFoundError:
             return False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a directory."""
+        return self._descriptor is not None
+
+    def files(self) -> tuple[StoredFile, ...]:
+        """Every regular file in it, in no order.
+
+        :raises StoreError: it cannot be read.
+        """
+        if self._descriptor is None:
+            return ()
+        found = []
+        try:
+            with os.scandir(self._descriptor) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        status = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode):
+                            found.append(StoredFile(entry.name, status.st_size, status.st_mtime_ns))
+        except OSError as error:
+            raise self.broken(error) from error
+        return tuple(found)
+
     def close(self) -> None:
         """Close the directory; files opened from it stay open."""
         if self._descriptor is not None:
@@ -87,8 +123,8 @@ class Directory:
         return StoreError(self.path, reason_of(error), _HINT)
 
 
-def open_directory(path: str | None) -> Directory:
-    """The directory `path`, made with mode 0700 if it is missing, its parents too.
+def open_directory(path: str | None, *, make: bool = True) -> Directory:
+    """The directory `path`, made with mode 0700 if it is missing, its parents too; not without `make`.
 
     None, a missing directory that cannot be made and one behind parents that
     cannot be passed give a `Directory` without files.
@@ -100,6 +136,8 @@ def open_directory(path: str | None) -> Directory:
         return Directory("", None)
     path = path.rstrip("/") or "/"
     try:
+        if not make and not os.path.lexists(path):
+            return Directory(path, None)
         descriptor = _open_or_make(path)
     except OSError as error:
         try:
@@ -114,12 +152,11 @@ def open_directory(path: str | None) -> Directory:
 
 
 def _open_or_make(path: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, flags)
+        return os.open(path, _DIRECTORY)
     except FileNotFoundError:
         _make(path)
-        return os.open(path, flags)
+        return os.open(path, _DIRECTORY)
 
 
 def _make(path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.store.blob import Blob, sum_of
+from minpack.store.blob import BLOB, Blob, sum_of
 
 if TYPE_CHECKING:
     from minpack.store.directory import Directory
@@ -29,7 +29,7 @@ class Part:
         """How many bytes it has."""
         return os.fstat(self.descriptor).st_size
 
-    def write(self, data: bytes, at: int) -> None:
+    def write(self, data: bytes | bytearray | memoryview, at: int) -> None:
         """Write all of `data`, `at` bytes into the file.
 
         :raises StoreError: the disk is full or broken.
@@ -65,14 +65,15 @@ class Part:
             self._directory.rename(self._name, name)
             self._name = ""
 
-    def keep(self, sha256: str) -> Blob:
+    def keep(self, sha256: str, kind: str = BLOB) -> Blob:
         """Make the file a blob with the sum `sha256`, which the caller has computed from it and closes.
 
+        :param kind: TAR for what a tarball holds; the sum is that of the tarball then.
         :raises StoreError: it cannot be renamed.
         """
         import fcntl  # noqa: PLC0415
 
-        name = f"{sha256}.blob"
+        name = f"{sha256}.{kind}"
         where = f"{self._directory.path}/{name}" if self._name else "a temporary file"
         self.rename(name)
         if self._resumable:
@@ -82,12 +83,17 @@ class Part:
         self.descriptor = -1
         return blob
 
+    def close(self) -> None:
+        """Close the file, and remove it unless it was kept or, if `resumable`, has something; again does no harm."""
+        if self.descriptor < 0:
+            return
+        if self._name and not (self._resumable and self.size):
+            self._directory.remove(self._name)
+        os.close(self.descriptor)
+        self.descriptor = -1
+
     def __enter__(self) -> Part:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._name and not (self._resumable and self.size):
-            self._directory.remove(self._name)
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        self.close()

@@ -1,34 +1,42 @@
 """`Store`: a directory of blobs, records and unfinished downloads, safe to share and safe to lose.
 
     <sha256>.blob    a download, by the SHA-256 of its bytes
-    <name>.json      a record: one small JSON object with its schema
+    <sha256>.layer   a compressed layer, likewise
+    <sha256>.tar     what a compressed tarball holds, by the SHA-256 of the tarball
+    <name>.json      a record: one JSON object with its schema and the SHA-256 of its own bytes
     <key>.part       an unfinished download, locked with flock(2) while it is written
     <random>.tmp     a file being written; after a kill it stays and means nothing
 
 A file gets its name by rename(2) when it is whole, so readers see all of it or
-nothing. Nothing is synced to the disk: blobs are hashed and records parsed
-whenever they are opened, and what is damaged counts as absent.
+nothing. Nothing is synced to the disk: what is opened is hashed, and what is
+damaged counts as absent. What is found gets a new time, so that the oldest files
+are those that nobody asked for longest; `minpack.store.prune` removes them first.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
-from minpack.store.blob import Blob, sum_of
-from minpack.store.directory import Directory, open_directory
+from minpack.store.blob import BLOB, TAR, Blob, sum_of
+from minpack.store.directory import Directory, StoredFile, open_directory
 from minpack.store.part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: More bytes than any record may have.
+#: More bytes than any record may have, unless the caller expects more.
 _RECORD_LIMIT = 1 << 20
+#: How a record begins, up to its own sum, and what stands between that and the rest.
+_SUM, _BEHIND_SUM = b'{"sum": "', b'", '
+_REST = len(_SUM) + 64 + len(_BEHIND_SUM)
 
 _RECORD_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}", re.ASCII)
 
@@ -54,14 +62,38 @@ class Store:
         """Why downloads are not kept, as far as known; empty where they are and where nobody asked for it."""
         return self._directory.problem
 
-    def find(self, sha256: str) -> Found:
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a directory; it may not be writable all the same."""
+        return self._directory.is_open
+
+    def files(self) -> tuple[StoredFile, ...]:
+        """Every file there is, in no order.
+
+        :raises StoreError: the directory cannot be read.
+        """
+        return self._directory.files()
+
+    def remove(self, name: str) -> None:
+        """Remove the file `name`, if it is there and can be removed; whoever has it open can go on reading."""
+        self._directory.remove(name)
+
+    def begin(self) -> Part | None:
+        """An empty file to fill; None where the store cannot be written.
+
+        :raises StoreError: the disk is full or broken.
+        """
+        return self._temporary()
+
+    def find(self, sha256: str, kind: str = BLOB) -> Found:
         """The blob with that sum, verified just now; the caller closes it. A damaged one is removed."""
-        name = f"{sha256}.blob"
+        name = f"{sha256}.{kind}"
         descriptor = self._directory.open(name, os.O_RDONLY)
         if descriptor is None:
             return Found(None)
         size = _size(descriptor)
         if size is not None and _has_sum(descriptor, sha256):
+            _touch(descriptor)
             return Found(Blob(descriptor, size, sha256, f"{self._directory.path}/{name}"))
         os.close(descriptor)
         self._directory.remove(name)
@@ -76,8 +108,25 @@ class Store:
             part.write(data, 0)
             return part.keep(part.sum("sha256"))
 
-    def record(self, name: str, schema: str) -> Mapping[str, object] | None:
-        """The record `name`; None if there is none, it is damaged, or it has another schema."""
+    def find_tar(self, sha256: str, size: int) -> int | None:
+        """A descriptor of the kept tar of the tarball with that sum, which the caller closes; its bytes are unverified.
+
+        None if it is not there, or has not `size` bytes.
+        """
+        descriptor = self._directory.open(f"{sha256}.{TAR}", os.O_RDONLY)
+        if descriptor is not None and _size(descriptor) != size:
+            os.close(descriptor)
+            return None
+        if descriptor is not None:
+            _touch(descriptor)
+        return descriptor
+
+    def drop_tar(self, sha256: str) -> None:
+        """Remove the kept tar of the tarball with that sum, if it is there and can be removed."""
+        self._directory.remove(f"{sha256}.{TAR}")
+
+    def record(self, name: str, schema: str, limit: int = _RECORD_LIMIT) -> Mapping[str, object] | None:
+        """The record `name`; None if there is none, it is damaged or has over `limit` bytes, or another schema."""
         import json  # noqa: PLC0415
 
         descriptor = self._directory.open(_record_file(name), os.O_RDONLY)
@@ -85,14 +134,21 @@ class Store:
             return None
         try:
             size = _size(descriptor)
-            if size is None or size > _RECORD_LIMIT:
+            if size is None or size > limit:
                 return None
-            value = json.loads(os.pread(descriptor, size, 0))
+            data = os.pread(descriptor, size, 0)
+            if data[:_REST] != _summed(data[_REST:]):
+                return None
+            value = json.loads(data)
+            _touch(descriptor)
         except (ValueError, RecursionError, OSError):
             return None
         finally:
             os.close(descriptor)
-        return value if isinstance(value, dict) and value.get("schema") == schema else None
+        if not isinstance(value, dict) or value.get("schema") != schema:
+            return None
+        del value["sum"]
+        return value
 
     def keep_record(self, name: str, schema: str, values: Mapping[str, object]) -> None:
         """Write the record `name`, over an older one; nothing happens where the store cannot be written.
@@ -107,7 +163,8 @@ class Store:
         if part is None:
             return
         with part:
-            part.write(json.dumps({"schema": schema, **values}, sort_keys=True).encode(), 0)
+            rest = json.dumps({"schema": schema, **values}, sort_keys=True).encode()[1:]
+            part.write(_summed(rest) + rest, 0)
             part.rename(file)
 
     def drop_record(self, name: str) -> None:
@@ -181,20 +238,33 @@ class Store:
             ) from error
 
 
-def open_store(directory: str | None) -> Store:
+def open_store(directory: str | None, *, make: bool = True) -> Store:
     """The store in `directory`, made with mode 0700 if it is missing; None for none.
 
     Without a directory, or with one that cannot be made, nothing is found and downloads are not kept.
 
+    :param make: False for a store that is empty where the directory is missing.
+
     :raises StoreError: the directory is not fit for a store, see `open_directory`.
     """
-    return Store(open_directory(directory))
+    return Store(open_directory(directory, make=make))
 
 
 def _record_file(name: str) -> str:
     if _RECORD_NAME.fullmatch(name) is None:
         raise ValueError(f"{name!r} is no name of a record")
     return f"{name}.json"
+
+
+def _summed(rest: bytes) -> bytes:
+    """How a record begins whose other bytes are `rest`."""
+    return _SUM + hashlib.sha256(rest).hexdigest().encode() + _BEHIND_SUM
+
+
+def _touch(descriptor: int) -> None:
+    """Let the file be the last used one, where it may be changed."""
+    with suppress(OSError):
+        os.utime(descriptor)
 
 
 def _size(descriptor: int) -> int | None:

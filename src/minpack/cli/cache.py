@@ -1,0 +1,113 @@
+"""`minpack cache`: info, prune, clean."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from minpack.cli.groups import HelpfulGroup
+from minpack.cli.options import applied, filled, output_options, parsed
+from minpack.cli.settings import StoreSettings, store_directory
+from minpack.cli.terminal import print_json, print_lines
+from minpack.errors import UsageError
+from minpack.request import parse_size
+
+if TYPE_CHECKING:
+    from minpack.store.prune import Pruned
+
+DAY = 24 * 3600 * 10**9
+
+place_options = applied(
+    click.option(
+        "--cache-dir",
+        envvar="MINPACK_CACHE_DIR",
+        callback=filled,
+        metavar="DIR",
+        help="Where what is kept lies (~/.cache).",
+    ),
+    output_options,
+)
+
+
+@click.group("cache", cls=HelpfulGroup, short_help="Show, shrink or empty what is kept between runs.")
+def command() -> None:
+    """Show, shrink or empty what is kept between runs: downloads, unpacked bases, compressed layers.
+
+    Nothing of it is needed: it saves time, and never changes a result.
+    """
+
+
+@command.command("info")
+@place_options
+def info(*, cache_dir: str | None, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
+    """Show where it lies and how much there is of what."""
+    from minpack.report.cache import cache_document, cache_lines  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    directory = _directory(cache_dir)
+    with open_store(directory, make=False) as store:
+        files = store.files()
+    if as_json:
+        print_json(cache_document(directory, files))
+    elif not quiet:
+        print_lines(cache_lines(directory, files))
+
+
+@command.command("prune")
+@click.option(
+    "--max-size",
+    callback=parsed(parse_size),
+    metavar="SIZE",
+    help="Remove what was used longest ago until so much is left, as 500MB [2GB].",
+)
+@click.option("--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove what was not used for so long.")
+@place_options
+def prune(
+    *,
+    max_size: int | None,
+    older_than: int | None,
+    cache_dir: str | None,
+    quiet: bool,
+    verbose: bool,  # noqa: ARG001
+    as_json: bool,
+) -> None:
+    """Remove leftovers and what is old; downloads go last. It is done by itself whenever something new is kept."""
+    from minpack.store.prune import MOST_BYTES  # noqa: PLC0415
+    from minpack.store.prune import prune as prune_store  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    unused = None if older_than is None else older_than * DAY
+    with open_store(_directory(cache_dir), make=False) as store:
+        done = prune_store(store, MOST_BYTES if max_size is None else max_size, time.time_ns(), unused)
+    _show(done, quiet=quiet, as_json=as_json)
+
+
+@command.command("clean")
+@place_options
+def clean(*, cache_dir: str | None, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
+    """Remove all of it."""
+    from minpack.store.prune import clean as clean_store  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    with open_store(_directory(cache_dir), make=False) as store:
+        done = clean_store(store)
+    _show(done, quiet=quiet, as_json=as_json)
+
+
+def _directory(cache_dir: str | None) -> str:
+    directory = store_directory(StoreSettings(offline=True, mirror="", cache_dir=cache_dir, no_cache=False))
+    if directory is None:
+        hint = "say where with --cache-dir DIR"
+        raise UsageError("minpack cache", "", "there is no home directory to keep anything in", hint, verb="run")
+    return directory
+
+
+def _show(done: Pruned, *, quiet: bool, as_json: bool) -> None:
+    from minpack.report.cache import pruned_document, pruned_lines  # noqa: PLC0415
+
+    if as_json:
+        print_json(pruned_document(done))
+    elif not quiet:
+        print_lines(pruned_lines(done))

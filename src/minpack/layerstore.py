@@ -1,0 +1,210 @@
+"""Layers that were compressed before, kept by what is in them: a second pack of the same compresses nothing.
+
+A layer is looked for by its mark, which costs little: the SHA-256 of the setting, the compressor's version, the tar's
+headers and a few bytes of its largest files. What is found counts only if the layer's tar has the diff ID that the kept
+one was made of, and the kept bytes have their digest. So what is kept never changes a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.digest import Digest
+from minpack.errors import StoreError
+from minpack.oci.compression import Compression
+from minpack.oci.documents import Descriptor
+from minpack.oci.layer import Layer, Tarred, tar_of, write_layer
+from minpack.rootfs.entry import Kind
+from minpack.store.blob import LAYER
+from minpack.store.prune import MOST_BYTES, prune
+from minpack.tar.write import headers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack.digest import Writable
+    from minpack.progress import Progress
+    from minpack.rootfs.entry import Entry
+    from minpack.store.blob import Blob
+    from minpack.store.part import Part
+    from minpack.store.store import Store
+
+_SCHEMA = "minpack.layer/1"
+#: No layer that takes more of the store than this is kept: it would push out all others.
+MOST_LAYER_BYTES = MOST_BYTES // 4
+#: Of how many files bytes go into the mark, the largest first, and how many from the start, the middle and the end.
+_MARKED_FILES = 32
+_MARKED_BYTES = 4096
+_PIECE = 1 << 20
+
+
+class How(NamedTuple):
+    """How a layer is made."""
+
+    mtime: int
+    compression: Compression
+    threads: int
+    progress: Progress
+
+
+class _Known(NamedTuple):
+    """What a record says of a kept layer."""
+
+    tarred: Tarred
+    digest: Digest
+    size: int
+
+
+def write_kept_layer(entries: Sequence[Entry], out: Writable, store: Store, how: How, comment: str) -> Layer:
+    """Write the layer of `entries` to `out`: as `store` has it, else as `write_layer` makes it, and then keep it.
+
+    The bytes are the same either way.
+
+    :raises ChangedInputError: a file is shorter than when it was planned.
+    :raises InputError: a file cannot be read.
+    """
+    if how.compression is Compression.NONE or not store.keeps:
+        return _made(entries, out, how, comment)
+    name = f"layer-{_mark(entries, how)}"
+    known = _known(store, name)
+    if known is not None and (layer := _copied(entries, out, store, known, how, comment)) is not None:
+        return layer
+    return _made_and_kept(entries, out, store, name, how, comment)
+
+
+def _made(entries: Sequence[Entry], out: Writable, how: How, comment: str) -> Layer:
+    mtime, compression, threads, progress = how
+    return write_layer(
+        entries, out, mtime=mtime, compression=compression, threads=threads, progress=progress, comment=comment
+    )
+
+
+def _mark(entries: Sequence[Entry], how: How) -> str:
+    """What the layer is looked for by; layers with one mark are most likely the same."""
+    from minpack.oci.compress import made_by  # noqa: PLC0415 - where nothing is kept there is nothing to look for
+
+    mark = hashlib.sha256(f"{_SCHEMA} {made_by(how.compression)}\n".encode())
+    for entry in entries:
+        mark.update(headers(entry, how.mtime))
+    files = (entry.content for entry in entries if entry.kind is Kind.FILE and entry.content is not None)
+    for content in sorted(files, key=lambda content: -content.size)[:_MARKED_FILES]:
+        with content.open() as reader:
+            for at in (0, content.size // 2, content.size - _MARKED_BYTES):
+                mark.update(reader.read_at(max(at, 0), _MARKED_BYTES))
+    return mark.hexdigest()
+
+
+def _known(store: Store, name: str) -> _Known | None:
+    record = store.record(name, _SCHEMA)
+    try:
+        if record is None:
+            return None
+        tarred = Tarred(Digest(str(record["diff_id"])), int(str(record["unpacked_size"])))
+        return _Known(tarred, Digest(str(record["digest"])), int(str(record["size"])))
+    except (KeyError, ValueError):
+        return None
+
+
+def _copied(
+    entries: Sequence[Entry], out: Writable, store: Store, known: _Known, how: How, comment: str
+) -> Layer | None:
+    """The kept layer, copied to `out`; None, and nothing written, if it is damaged or was made of something else."""
+    finding = _Finding(store, known)
+    try:
+        same = tar_of(entries, mtime=how.mtime, progress=how.progress, comment=comment) == known.tarred
+    finally:
+        blob = finding.result()
+    if blob is None:
+        return None
+    with blob:
+        if not same or blob.size != known.size:
+            return None
+        with blob.open() as reader:
+            buffer = memoryview(bytearray(min(_PIECE, max(1, blob.size))))
+            for at in range(0, blob.size, len(buffer)):
+                out.write(buffer[: reader.readinto_at(buffer, at)])
+    descriptor = Descriptor(how.compression.media_type, known.digest, known.size)
+    return Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment)
+
+
+class _Finding:
+    """Finds a kept layer on a thread of its own: it is hashed while the tar is."""
+
+    def __init__(self, store: Store, known: _Known) -> None:
+        self._store = store
+        self._known = known
+        self._blob: Blob | None = None
+        self._thread: Thread | None = Thread(target=self._find, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # The system gives no more threads.
+            self._thread = None
+
+    def _find(self) -> None:
+        with suppress(StoreError):
+            self._blob = self._store.find(self._known.digest.hex, LAYER).blob
+
+    def result(self) -> Blob | None:
+        """The verified layer, which the caller closes; None if there is none, or a damaged one."""
+        if self._thread is None:
+            self._find()
+        else:
+            self._thread.join()
+        return self._blob
+
+
+def _made_and_kept(entries: Sequence[Entry], out: Writable, store: Store, name: str, how: How, comment: str) -> Layer:
+    """The layer, made and written to `out`, and to the store as long as that takes it."""
+    with _Both(out, store) as both:
+        layer = _made(entries, both, how, comment)
+        if both.part is not None:
+            values = {
+                "diff_id": layer.diff_id.hex,
+                "unpacked_size": layer.unpacked_size,
+                "digest": layer.descriptor.digest.hex,
+                "size": layer.descriptor.size,
+            }
+            with suppress(StoreError):
+                both.part.keep(layer.descriptor.digest.hex, LAYER).close()
+                store.keep_record(name, _SCHEMA, values)
+                prune(store)
+    return layer
+
+
+class _Both:
+    """Writes to `out` and into a new file of a store; a store that is full or broken is left alone from then on."""
+
+    def __init__(self, out: Writable, store: Store) -> None:
+        self._out = out
+        self._at = 0
+        self.part: Part | None = None
+        with suppress(StoreError):
+            self.part = store.begin()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of `data` to both."""
+        self._out.write(data)
+        if self.part is None:
+            return
+        try:
+            self.part.write(data, self._at)
+            self._at += len(data)
+        except StoreError:
+            self._give_up()
+        if self._at > MOST_LAYER_BYTES:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        if self.part is not None:
+            self.part.close()
+            self.part = None
+
+    def __enter__(self) -> _Both:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._give_up()

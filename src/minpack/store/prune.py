@@ -1,0 +1,70 @@
+"""Keeping a store small: leftovers and what has not been used for long go first, then the oldest of the rest.
+
+What can be made again from a download (layers, unpacked tarballs, records) goes before downloads do. Whoever has a file
+open goes on reading it; whoever looks for it later makes or fetches it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.store.blob import BLOB
+
+if TYPE_CHECKING:
+    from minpack.store.directory import StoredFile
+    from minpack.store.store import Store
+
+#: What a store may take, in bytes.
+MOST_BYTES = 2 << 30
+_DAY = 24 * 3600 * 10**9
+#: What can be made again is removed when it has not been used for this long, in nanoseconds.
+UNUSED = 30 * _DAY
+#: No process writes to a file for longer, in nanoseconds, without its time changing.
+LEFT_BEHIND = _DAY
+_UNFINISHED = ("tmp", "part")
+
+
+class Pruned(NamedTuple):
+    """What was removed, and what is left: numbers of files and their bytes together."""
+
+    removed: int
+    removed_bytes: int
+    left: int
+    left_bytes: int
+
+
+def prune(store: Store, most_bytes: int = MOST_BYTES, now: int | None = None, unused: int | None = None) -> Pruned:
+    """Remove what is old, then the files that were used longest ago until at most `most_bytes` are left.
+
+    :param now: nanoseconds since 1970; None for the time of the newest file, which is that of one just written.
+    :param unused: remove all files, downloads too, that were not used for so many nanoseconds.
+    :raises StoreError: the store cannot be read.
+    """
+    files = store.files()
+    newest = max((file.used for file in files), default=0) if now is None else now
+    total = sum(file.size for file in files)
+    left, left_bytes = len(files), total
+    for file in sorted(files, key=lambda file: (file.name.endswith(BLOB), file.used)):
+        age = newest - file.used
+        if _is_old(file, age) or left_bytes > most_bytes or (unused is not None and age > unused):
+            store.remove(file.name)
+            left, left_bytes = left - 1, left_bytes - file.size
+    return Pruned(len(files) - left, total - left_bytes, left, left_bytes)
+
+
+def clean(store: Store) -> Pruned:
+    """Remove every file.
+
+    :raises StoreError: the store cannot be read.
+    """
+    files = store.files()
+    for file in files:
+        store.remove(file.name)
+    return Pruned(len(files), sum(file.size for file in files), 0, 0)
+
+
+def _is_old(file: StoredFile, age: int) -> bool:
+    kind = file.name.rpartition(".")[2]
+    if kind == BLOB:
+        return False
+    return age > (LEFT_BEHIND if kind in _UNFINISHED else UNUSED)

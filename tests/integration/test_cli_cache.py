@@ -1,0 +1,148 @@
+"""What is kept between runs: `minpack cache`, the same bytes with it and without, and processes killed at any point."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.command import COMMAND, assert_refused, environment, minpack
+from support.elfmaker import static_program
+
+SIZE = 3_000_000
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with a program that compresses a little."""
+    noise = random.Random(1).randbytes(SIZE // 2)  # noqa: S311
+    (tmp_path / "app").write_bytes(static_program(overlay=noise + bytes(SIZE // 2)))
+    return tmp_path
+
+
+def stored() -> list[Path]:
+    """What is in the store."""
+    return sorted((Path(os.environ["XDG_CACHE_HOME"]) / "minpack" / "v1").glob("*"))
+
+
+def pack(place: Path, *arguments: str) -> bytes:
+    """The archive of the program."""
+    ran = minpack("./app", "-o", "app.tar", *arguments, cwd=place)
+    assert ran.code == 0, ran.err
+    return (place / "app.tar").read_bytes()
+
+
+@pytest.mark.parametrize("options", [(), ("--compress", "small"), ("--zstd",), ("--single-layer",)])
+def test_the_same_bytes_with_and_without(place: Path, options: tuple[str, ...]) -> None:
+    """First, second and without a store: one image. Nothing is kept with --no-cache."""
+    bare = pack(place, "--no-cache", *options)
+    assert stored() == []
+    assert pack(place, *options) == bare
+    assert [path.suffix for path in stored()].count(".layer") == (1 if options == ("--single-layer",) else 2)
+    assert pack(place, *options) == bare
+
+
+def test_info_prune_and_clean(place: Path) -> None:
+    """`cache info` counts what a pack kept, `prune` makes it fit, `clean` empties it; each in words and in JSON."""
+    pack(place)
+    shown = minpack("cache", "info", cwd=place)
+    assert "compressed layers  1.61 MB in 2 files" in shown.out.decode()
+    document = minpack("cache", "info", "--json", cwd=place).document
+    assert document["schema"] == "minpack.cache/1"
+    assert document["size"] == sum(path.stat().st_size for path in stored())
+    assert [(row["kind"], row["files"]) for row in document["kinds"]] == [("compressed layers", 2), ("records", 2)]
+    pruned = minpack("cache", "prune", "--max-size", "1MB", "--json", cwd=place).document
+    assert pruned["left"]["size"] <= 1_000_000 < pruned["removed"]["size"]
+    assert pruned["left"]["files"] == len(stored()) > 0
+    cleaned = minpack("cache", "clean", cwd=place)
+    assert cleaned.code == 0
+    assert cleaned.out.decode().endswith("left     0 B in 0 files\n")
+    assert stored() == []
+    assert pack(place) == pack(place, "--no-cache")
+
+
+def test_prune_by_age(place: Path) -> None:
+    """What was not used for so many days goes, and what was used since stays."""
+    pack(place)
+    old = stored()[0]
+    os.utime(old, (0, 0))
+    assert minpack("cache", "prune", "--older-than", "3", cwd=place).code == 0
+    assert old not in stored()
+    assert len(stored()) == 3
+
+
+def test_a_cache_that_is_not_there_is_empty(place: Path) -> None:
+    """Looking makes no directory."""
+    for command in ("info", "prune", "clean"):
+        assert minpack("cache", command, "--cache-dir", "none", cwd=place).code == 0
+    assert not (place / "none").exists()
+
+
+def test_what_cannot_be_meant(place: Path) -> None:
+    """Sizes are sizes; without a home directory one has to be named."""
+    ran = minpack("cache", "prune", "--max-size", "much", cwd=place)
+    assert_refused(ran, 2, "cannot use --max-size 'much': it is no size", "as 500MB, 2GB or 512MiB")
+    ran = minpack("cache", "info", cwd=place, env={"HOME": None, "XDG_CACHE_HOME": None})
+    assert_refused(ran, 2, "cannot run minpack cache: there is no home directory …", "say where with --cache-dir DIR")
+
+
+def test_a_store_of_somebody_elses_is_no_reason_to_fail(place: Path) -> None:
+    """A program is packed all the same, with a note of why nothing is kept."""
+    store = place / "cache" / "minpack" / "v1"
+    store.mkdir(parents=True)
+    store.chmod(0o777)
+    ran = minpack("./app", "-o", "app.tar", "--cache-dir", "cache", cwd=place)
+    assert ran.code == 0
+    assert "note: compressed layers are not kept: cannot use store 'cache/minpack/v1': others may write" in ran.err
+    assert os.listdir(store) == []
+
+
+def test_killed_at_any_point(place: Path) -> None:
+    """Whenever a process is killed, the next one makes the same image, and nothing of a half layer counts."""
+    expected = pack(place, "--no-cache")
+    started = time.monotonic()
+    pack(place)
+    whole = time.monotonic() - started
+    chance = random.Random(2)  # noqa: S311
+    for _ in range(12):
+        minpack("cache", "clean", cwd=place)
+        run = subprocess.Popen([*COMMAND, "./app", "-o", "other.tar", "-q"], cwd=place, env=environment({}))
+        time.sleep(whole * chance.uniform(0.5, 1.0))
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        assert pack(place) == expected
+        assert pack(place) == expected
+
+
+def test_processes_at_once(place: Path) -> None:
+    """Processes that pack the same with one store, while another empties it, all make the same image."""
+    expected = pack(place, "--no-cache")
+    for _ in range(2):
+        runs = [
+            subprocess.Popen([*COMMAND, "./app", "-o", f"{number}.tar", "-q"], cwd=place, env=environment({}))
+            for number in range(4)
+        ]
+        cleaning = subprocess.Popen([*COMMAND, "cache", "clean", "-q"], cwd=place, env=environment({}))
+        assert [run.wait() for run in (*runs, cleaning)] == [0] * 5
+        assert all((place / f"{number}.tar").read_bytes() == expected for number in range(4))
+
+
+@pytest.mark.data
+def test_a_base_is_remembered(place: Path, alpine_x86_64: Path) -> None:
+    """With a local tarball as base, images are the same from the tarball, from its index, and without a store."""
+    base = ("--base", str(alpine_x86_64), "--need", "os-release")
+    bare = pack(place, "--no-cache", *base)
+    assert pack(place, *base) == bare
+    assert {path.suffix for path in stored()} == {".tar", ".json", ".layer"}
+    assert pack(place, *base) == bare
+    (tar,) = (path for path in stored() if path.suffix == ".tar")
+    tar.write_bytes(bytes(tar.stat().st_size))
+    for layer in stored():
+        if layer.suffix == ".layer":
+            layer.unlink()
+    assert pack(place, *base) == bare

@@ -1,0 +1,82 @@
+"""The same bytes on every machine: under several models of x86-64 processors, and on arm64."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minpack
+from support.arm64 import ROOT, python_of
+from support.command import environment
+from support.elfmaker import static_program
+from support.layerbytes import DATA, DIGESTS
+from support.tools import need_tool
+
+TESTS = Path(__file__).parents[1]
+SOURCE = Path(minpack.__file__).parents[1]
+#: Without SSE4 and AVX; with SSE4; with AVX2 and carry-less multiplication; all that qemu knows.
+MODELS = ("qemu64", "Nehalem", "Haswell", "max")
+
+
+def printed(command: tuple[str, ...], path: str) -> tuple[str, dict[str, str]]:
+    """The machine that the layers were made on and their digests, as that Python says."""
+    script = str(TESTS / "support" / "layerbytes.py")
+    done = subprocess.run(
+        (*command, script), env=environment({"PYTHONPATH": path}), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    return told["machine"], told["digests"]
+
+
+def archive(command: tuple[str, ...], path: str, place: Path) -> str:
+    """The digest of the archive that `minpack` makes of a program of several blocks."""
+    (place / "app").write_bytes(static_program(overlay=DATA))
+    done = subprocess.run(
+        (*command, "-m", "minpack", "./app", "-o", "app.tar", "--no-cache", "--need=tz"),
+        cwd=place,
+        env=environment({"PYTHONPATH": path}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return hashlib.sha256((place / "app.tar").read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of the archive made on this processor."""
+    return archive((sys.executable,), os.pathsep.join(sys.path), tmp_path_factory.mktemp("usual"))
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the models are of x86-64")
+@pytest.mark.parametrize("model", MODELS)
+def test_the_processor_does_not_change_the_bytes(model: str) -> None:
+    """Layers in every setting have the digests of every release, whatever instructions the processor has."""
+    qemu = need_tool("qemu-x86_64-static")
+    machine, digests = printed((qemu, "-cpu", model, sys.executable), os.pathsep.join(sys.path))
+    assert machine == "x86_64"
+    assert digests == DIGESTS
+
+
+@pytest.mark.tool
+def test_the_architecture_does_not_change_the_bytes(tmp_path: Path, usual: str) -> None:
+    """On arm64, layers in every setting and a whole archive are what they are here. `make arm64` gets its Python."""
+    qemu, python = need_tool("qemu-aarch64-static"), python_of(ROOT)
+    if python is None:
+        pytest.skip("no Python for arm64: make arm64 unpacks one")
+    command = (qemu, "-L", str(ROOT), str(python))
+    path = os.pathsep.join((str(SOURCE), str(ROOT / "wheels")))
+    machine, digests = printed(command, path)
+    assert machine == "aarch64"
+    assert digests == DIGESTS
+    assert archive(command, path, tmp_path) == usual

@@ -1,0 +1,37 @@
+"""Memory does not grow with what is packed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.command import COMMAND, environment
+from support.elfmaker import static_program
+
+#: Starts a program from a process that imports next to nothing, whose memory it would else be charged with.
+LAUNCH = Path(__file__).parents[2] / "benchmarks" / "launch.py"
+
+
+def peak(place: Path, size: int, *options: str) -> int:
+    """The peak memory, in bytes, of packing a program of `size` bytes, most of them a hole."""
+    with (place / "app").open("wb") as app:
+        app.write(static_program())
+        app.truncate(size)
+    command = (sys.executable, "-I", "-S", str(LAUNCH), *COMMAND, "./app", "-o", "app.tar", "-q", *options)
+    done = subprocess.run(command, cwd=place, env=environment({}), capture_output=True, text=True, check=True)
+    code, _, most = done.stdout.split()
+    assert code == "0", done.stderr
+    (place / "app.tar").unlink()
+    return int(most)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's accounting of memory is compared")
+def test_two_gigabytes_take_the_memory_of_twenty_megabytes(tmp_path: Path) -> None:
+    """A program of 2 GB is packed, compressed and kept within 1.3 times the memory of one of 20 MB, below 120 MB."""
+    small, large = peak(tmp_path, 20_000_000), peak(tmp_path, 2_000_000_000)
+    assert large < 1.3 * small
+    assert large < 120_000_000

@@ -1,0 +1,60 @@
+"""The layer of a fixed input in every setting. As a program it prints their digests, wherever Python runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+from typing import TYPE_CHECKING
+
+from minpack.content import BytesContent
+from minpack.oci.compression import Compression
+from minpack.oci.layer import write_layer
+from minpack.paths import RootPath
+from minpack.progress import no_progress
+from minpack.rootfs.entry import file
+
+if TYPE_CHECKING:
+    from minpack.oci.layer import Layer
+
+
+def made(size: int) -> bytes:
+    """Bytes that are the same everywhere, and compress a little."""
+    words = [hashlib.sha256(b"%d" % number).digest() * 2 for number in range(997)]
+    return b"".join(words[number * number % 997] for number in range(size // 64 + 1))[:size]
+
+
+DATA = made(2_500_000)
+#: What every release makes of `DATA`: it changes only with the versions of deflate and zstandard, or on purpose.
+DIGESTS = {
+    Compression.NONE: "19ab711a58e9e12b180f2ae73e88e533ae3c060bae36614536603d3cf0d0c058",
+    Compression.BALANCED: "69d02834e60fa69cd9e1d75523ceb4ffe5781bd2084d87ae4cdb439c83a6b364",
+    Compression.SMALL: "11f9c23ba7cff94664bd67d427e2ccb1cbdcc95ee8791902f4c82afb194ff757",
+    Compression.ZSTD: "287a1546adad982f272c877659410a516d230ba1e1b4a6c26134149febd21a6b",
+    Compression.ZSTD_SMALL: "116083620fd4a246f1086dd4ed375cd341b38e956b925aba6881671872597e21",
+}
+
+
+def packed(data: bytes, compression: Compression, threads: int = 1) -> tuple[bytes, Layer]:
+    """The layer of one file that holds `data`."""
+    out = io.BytesIO()
+    layer = write_layer(
+        [file(RootPath("/data"), BytesContent(data))],
+        out,
+        mtime=0,
+        compression=compression,
+        threads=threads,
+        progress=no_progress,
+        comment="test",
+    )
+    return out.getvalue(), layer
+
+
+def digests() -> dict[str, str]:
+    """The SHA-256 of the layer of `DATA` in each setting."""
+    return {str(setting): hashlib.sha256(packed(DATA, setting, 2)[0]).hexdigest() for setting in Compression}
+
+
+if __name__ == "__main__":
+    print(json.dumps({"machine": platform.machine(), "digests": digests()}))

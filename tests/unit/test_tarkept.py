@@ -1,0 +1,188 @@
+"""Tarballs that were opened before: the same base from the kept tar, whatever became of that."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.base import tarball, tarkept
+from minpack.base.tarball import open_tarball
+from minpack.content import read_all
+from minpack.errors import BaseError
+from minpack.paths import RootPath
+from minpack.store.store import Store, open_store
+from support.trees import described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from minpack.base.tree import Base
+
+BIG = b"".join(b"%08d" % number for number in range(40_000))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """The directory of the store."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(place: Path) -> Generator[Store]:
+    """An empty store."""
+    with open_store(str(place)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    """A compressed tarball with a file of every kind, odd names, and a directory that is only implied."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, data, link in (
+            ("bin", tarfile.DIRTYPE, b"", ""),
+            ("bin/big", tarfile.REGTYPE, BIG, ""),
+            ("bin/again", tarfile.LNKTYPE, b"", "bin/big"),
+            ("bin/link", tarfile.SYMTYPE, b"", "big"),
+            ("implied/dir/gr\u00fc\udcff", tarfile.REGTYPE, b"odd", ""),
+            ("dev/null", tarfile.CHRTYPE, b"", ""),
+            ("empty", tarfile.REGTYPE, b"", ""),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size, info.mode, info.uid = kind, link, len(data), 0o750, 7
+            tar.addfile(info, io.BytesIO(data))
+    path = tmp_path / "base.tar.gz"
+    path.write_bytes(gzip.compress(out.getvalue()))
+    return path
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From the call on, nothing may be unpacked."""
+
+    def forbid() -> None:
+        def unpack(*_: object) -> tuple[int, int]:
+            raise AssertionError("a tarball is unpacked")
+
+        monkeypatch.setattr(tarball, "_unpack", unpack)
+
+    return forbid
+
+
+def seen(path: Path, store: Store | None) -> tuple[object, ...]:
+    """All that the base says of itself, contents too."""
+    with open_tarball(str(path), path.name, store=store) as base:
+        return described(base), sorted(base.implied), _listed(base)
+
+
+def _listed(base: Base) -> list[tuple[str, ...]]:
+    return [base.listdir(RootPath(path)) for path in ("/", "/bin", "/implied", "/none")]
+
+
+def test_the_second_base_is_the_first(packed: Path, store: Store, idle: Callable[[], None]) -> None:
+    """A tarball is unpacked once; from then on its base says the same from the kept tar and its index."""
+    expected = seen(packed, None)
+    assert seen(packed, store) == expected
+    idle()
+    assert seen(packed, store) == expected
+    os.rename(packed, packed.with_name("moved"))
+    assert seen(packed.with_name("moved"), store) == expected, "it is known by its bytes, not by its name"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["alpine-minirootfs-3.20.3-x86_64.tar.gz", "busybox-musl-amd64.tar.gz"])
+def test_real_bases_are_the_same(data: Path, store: Store, idle: Callable[[], None], name: str) -> None:
+    """Real minirootfs tarballs give the same base from the store, every byte of it."""
+    path = data / "bases" / name
+    expected = seen(path, store)
+    idle()
+    assert seen(path, store) == expected
+
+
+@pytest.mark.parametrize("ending", ["tar", "json"])
+@pytest.mark.parametrize("damage", ["empty", "short", "flipped", "end", "missing"])
+def test_damage_is_not_seen(packed: Path, store: Store, place: Path, ending: str, damage: str) -> None:
+    """Whatever became of the kept files, the base is what the tarball says."""
+    expected = seen(packed, store)
+    (victim,) = place.glob(f"*.{ending}")
+    data = bytearray(victim.read_bytes())
+    victim.unlink()
+    if damage == "flipped":
+        data[len(data) // 2] ^= 1
+    elif damage == "end":
+        data[-1] ^= 1
+    if damage != "missing":
+        victim.write_bytes({"empty": b"", "short": bytes(data[:-512])}.get(damage, bytes(data)))
+    assert seen(packed, store) == expected
+    assert seen(packed, store) == expected
+
+
+def test_a_damaged_tar_is_kept_anew(packed: Path, store: Store, place: Path) -> None:
+    """The run that meets the damage drops the tar, and the next one keeps a new one."""
+    seen(packed, store)
+    (victim,) = place.glob("*.tar")
+    whole = victim.read_bytes()
+    victim.write_bytes(whole.replace(BIG[:100], b"x" * 100))
+    seen(packed, store)
+    assert not victim.exists()
+    seen(packed, store)
+    assert victim.read_bytes() == whole
+
+
+def test_a_piece_is_checked_once(packed: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a file again costs nothing more, and what nobody reads is not checked."""
+    seen(packed, store)
+    checked: list[int] = []
+    original = tarkept.KeptTar._check_piece
+
+    def check(self: tarkept.KeptTar, number: int) -> None:
+        checked.append(number)
+        original(self, number)
+
+    monkeypatch.setattr(tarkept.KeptTar, "_check_piece", check)
+    with open_tarball(str(packed), "base", store=store) as base:
+        entry = base.lstat(RootPath("/bin/big"))
+        assert entry is not None
+        assert entry.content is not None
+        assert checked == []
+        with entry.content.open() as reader:
+            assert reader.read_at(8, 8) == BIG[8:16]
+            assert checked == [0]
+        assert read_all(entry.content, 1 << 20) == BIG
+        assert read_all(entry.content, 1 << 20) == BIG
+        assert checked == sorted(set(checked))
+
+
+def test_a_store_without_room(packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tars that take too much of the store are not kept, and nothing changes."""
+    monkeypatch.setattr(tarkept, "MOST_TAR_BYTES", 1000)
+    assert seen(packed, store) == seen(packed, None)
+    assert os.listdir(place) == []
+
+
+def test_no_room_to_unpack_anew(packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a damaged tar cannot be unpacked anew, that is one clear error."""
+    seen(packed, store)
+    (victim,) = place.glob("*.tar")
+    victim.write_bytes(bytes(victim.stat().st_size))
+
+    def unpack(*_: object) -> tuple[int, int]:
+        raise BaseError("base", "it cannot be unpacked")
+
+    monkeypatch.setattr(tarball, "_unpack", unpack)
+    with pytest.raises(BaseError, match="cannot be unpacked"):
+        seen(packed, store)
+
+
+def test_files_are_closed(packed: Path, store: Store) -> None:
+    """A base from the store leaves no file open, also where it had to be unpacked anew."""
+    seen(packed, store)
+    before = len(os.listdir("/proc/self/fd"))
+    seen(packed, store)
+    assert len(os.listdir("/proc/self/fd")) == before
