@@ -34,12 +34,14 @@ def with_packages(plan: Plan, packages: Packages, whole: Sequence[WholePackage],
         _add_whole(tree, package, files)
     fetched = frozenset(packages.fetched)
     attributed = [_attributed(entry, planned, packages, fetched) for entry, planned in tree]
-    database = packages.database(planned.entry for planned in attributed if planned.package is not None)
-    if database is not None and database.path not in tree:
-        reason = Reason(ReasonKind.DATABASE, "the packages that files are from, for scanners")
-        tree.add(database, PlannedEntry(database, From.DEFAULT, reason))
-        known = {planned.entry.path: planned for planned in attributed}
-        attributed = [known.get(entry.path, planned._replace(entry=entry)) for entry, planned in tree]
+    reason = Reason(ReasonKind.DATABASE, "the packages that files are from, for scanners")
+    for entry in packages.database(planned.entry for planned in attributed if planned.package is not None):
+        if entry.path not in tree:
+            owner = packages.owner(entry)
+            source = From.PACKAGE if owner in fetched else From.DEFAULT
+            tree.add(entry, PlannedEntry(entry, source, reason, owner))
+    known = {planned.entry.path: planned for planned in attributed}
+    attributed = [known.get(entry.path, planned._replace(entry=entry)) for entry, planned in tree]
     return plan._replace(entries=tuple(attributed))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.base.debiancatalog import is_debian
 from minpack.base.open import open_base
 from minpack.base.walk import Walker
 from minpack.deliver import Work, deliver
@@ -17,7 +18,7 @@ from minpack.request import DEFAULT_PATH
 from minpack.resolving import HOST, base_name
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
-from minpack.target import Platform, alpine_arch
+from minpack.target import Platform
 
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
@@ -53,11 +54,14 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
 
     Device nodes, sockets and FIFOs are left out: runtimes make /dev themselves.
 
-    :raises BaseError: the base is this host, or holds names an image cannot have.
+    :raises BaseError: the base is this host, is made of packages, or holds names an image cannot have.
     :raises UsageError: the platform cannot be told from the base.
     """
+    if is_debian(request.base):
+        reason = "it is made of packages as files of them are wanted, and there is no whole of it"
+        raise BaseError(request.base, reason, "name a tarball, or a directory with a root file system")
     wanted = request.platform or Platform("linux", "amd64")
-    with open_base(request.base, alpine_arch(wanted), options, progress) as opened:
+    with open_base(request.base, wanted, options, progress) as opened:
         if base_name(request.base) == HOST:
             raise BaseError(
                 "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"

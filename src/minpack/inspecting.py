@@ -109,6 +109,10 @@ def _bases(info: ElfInfo, libc: Libc | None, today: str) -> tuple[str, ...]:
     platform = info.target.platform
     if info.kind in (ElfKind.STATIC, ElfKind.STATIC_PIE):
         return ("scratch",)
+    if libc is Libc.GLIBC:
+        from minpack.base.debiancatalog import fitting_releases  # noqa: PLC0415
+
+        return fitting_releases(info.target.debian or "", today)
     if libc is not Libc.MUSL or platform is None:
         return ()
     from minpack.base.catalog import fitting_bases  # noqa: PLC0415

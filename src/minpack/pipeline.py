@@ -108,7 +108,7 @@ def pack(
     platform = platform_of(programs, request.platform)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
     with (
-        open_base(name, alpine_arch(platform), options, progress) as opened,
+        open_base(name, platform, options, progress) as opened,
         open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
     ):
         hint = fitting_hint(programs[0].info, platform, options.today)
@@ -150,9 +150,10 @@ def pack(
             *_variants_notes(variants),
             *(delivered.notes if delivered else ()),
         )
+        used = {planned.package for planned in plan.entries}
         inputs = (
             base_input(name, opened, sums=sums),
-            *(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched),
+            *(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched if p in used),
             *(_data_inputs(default) if sums else ()),
         )
         made = _sums(plan) if sums else {}

@@ -92,7 +92,7 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
     if name == HOST and request.destination is None:
         read = read._replace(destination=RootPath(os.path.realpath(read.path)))
     with (
-        open_base(name, alpine_arch(platform), options, progress) as opened,
+        open_base(name, platform, options, progress) as opened,
         open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
     ):
         walker = Walker(opened.base)
@@ -215,10 +215,13 @@ def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
     if info.interpreter is None:
         return "leave out --base: the program is static and needs none"
     if libc_of(info.interpreter) is not Libc.MUSL:
-        return (
-            f"it needs glibc for {info.target}: --base with a directory or tarball of a glibc distribution"
-            " (/ is this host's own)"
-        )
+        from minpack.base.debiancatalog import fitting_releases  # noqa: PLC0415 - for hints alone
+
+        names = fitting_releases(info.target.debian or "", today)
+        also = "a directory or tarball of another glibc distribution, or / for this host's own"
+        if not names:
+            return f"it needs glibc for {info.target}: --base with {also}"
+        return f"it needs glibc: --base {names[0]} (also {', '.join((*names[1:], also))})"
     from minpack.base.catalog import fitting_bases  # noqa: PLC0415 - for hints alone
 
     arch = alpine_arch(platform)

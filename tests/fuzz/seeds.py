@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 from pathlib import Path
 
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.target import Target
-from support import tarmaker
+from support import debmaker, tarmaker
 from support.elfmaker import GLIBC, MACHINES, MUSL, library, make_elf, program, static_program, upx_program
 from support.symbolmaker import TYPES, Need, Symbol, Version, linked_elf
 
 #: Libraries of this machine that are no longer than this are seeds, cut behind what is loaded.
 SMALL, MOST = 15000, 6
 DIRECTORIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib")
+KEY = debmaker.Key()
 OLD_CACHE = b"ld.so-1.7.0\0" + (1).to_bytes(4, "little") + bytes(12) + bytes(4)
 
 
@@ -159,6 +161,29 @@ def bind_seeds() -> list[bytes]:
     return seeds + [len(app).to_bytes(2, "little") + app + library_ for app, library_ in pairs]
 
 
+def deb_seeds() -> list[bytes]:
+    """Packages, of which those that are not compressed can be changed anywhere."""
+    files: dict[str, bytes | str] = {"usr/lib/": b"", "usr/lib/liba.so.1": b"library", "usr/lib/liba.so": "liba.so.1"}
+    deb = debmaker.Deb("liba1", files)
+    plain = debmaker.ar(
+        ("debian-binary", b"2.0\n"),
+        ("control.tar", debmaker.tar({"control": deb.control, "md5sums": b"0  usr/lib/liba.so.1\n"})),
+        ("data.tar", debmaker.tar(files)),
+    )
+    return [plain, *(deb._replace(compression=kind).data for kind in ("gz", "zst"))]
+
+
+def debindex_seeds() -> list[bytes]:
+    """Releases; the other indexes are no releases, and few enough that most seeds are read to the end."""
+    archive = debmaker.Archive("bookworm", KEY)
+    archive.valid_until = debmaker.DATE
+    archive.add(debmaker.Deb("liba1", {"usr/lib/liba.so.1": b""}))
+    packages = lzma.decompress(archive.indexes()["main/binary-amd64/Packages.xz"])
+    contents = gzip.decompress(archive.indexes()["main/Contents-amd64.gz"])
+    release = archive.release()
+    return [release, release.replace(b"main", b"updates/main"), release + b"X: y\n z\n", packages, contents]
+
+
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
     makers = {
@@ -169,5 +194,7 @@ def seeds_of(target: str) -> list[bytes]:
         "loader": loader_seeds,
         "tar": tar_seeds,
         "bind": bind_seeds,
+        "deb": deb_seeds,
+        "debindex": debindex_seeds,
     }
     return makers.get(target, elf_seeds)()

@@ -16,8 +16,16 @@ from minpack.apk.signature import read_signatures
 from minpack.apk.table import make_table, read_table
 from minpack.base.entries import base_of
 from minpack.base.tarball import open_tarball
+from minpack.base.tarindex import index_of
 from minpack.base.walk import Walker
-from minpack.content import BytesContent, read_all
+from minpack.content import BytesContent, BytesReader, RangeContent, read_all
+from minpack.deb.contents import libraries_table
+from minpack.deb.package import read_control, read_deb
+from minpack.deb.packages import packages_table
+from minpack.deb.release import parse_release
+from minpack.deb.table import Table
+from minpack.deb.trust import debian_keys, signed_text
+from minpack.deb.version import version_key
 from minpack.elf.notes import parse_dlopen, read_notes
 from minpack.elf.read import read_elf
 from minpack.elf.strings import find_strings
@@ -36,6 +44,7 @@ from minpack.ld.variants import find_variants, variants_note
 from minpack.ld.verdict import latent_note, reasons
 from minpack.paths import normal
 from minpack.rootfs.entry import Kind, file
+from minpack.tar.decompress import Packing, packing_of
 from minpack.tar.header import BLOCK, number, padded
 from minpack.target import Target
 from support import tarmaker
@@ -54,6 +63,7 @@ LOADERS = {
     GLIBC: make_elf(soname="ld-linux-x86-64.so.2", overlay=b"\0GLIBC_PRIVATE\0/lib/\0/usr/lib/\0"),
     MUSL: make_elf(soname="libc.so", overlay=b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/lib\0"),
 }
+KEYS = debian_keys()
 #: Where the library is found by its names.
 LIBRARIES = ("/lib/l.so", "/lib/libc.so.6", "/lib/tls/libc.so.6", "/lib/haswell/l.so")
 #: What is read of any one file.
@@ -160,6 +170,33 @@ def loader(data: bytes) -> None:
     musl_version(BytesContent(data))
 
 
+def deb(data: bytes) -> None:
+    """A .deb file: its parts, what it says of itself, and its files."""
+    memory = os.memfd_create("deb")
+    with os.fdopen(memory, "w+b") as opened:
+        opened.write(data)
+        opened.flush()
+        parts = read_deb(RangeContent(memory, 0, len(data), "fuzz.deb"))
+        read_control(parts)
+        if packing_of(parts.data, "fuzz.deb") is Packing.NONE:
+            index_of(parts.data, "fuzz.deb")
+
+
+def debindex(data: bytes) -> None:
+    """Indexes of a Debian archive: a release, packages, contents, a signed message, and the tables made of them."""
+    for read_index in (packages_table, libraries_table):
+        with suppress(MinpackError):
+            made = Table(BytesReader(table := read_index((data[:50], data[50:]), "fuzz")), len(table))
+            assert made.valid
+            assert len(list(made.keys())) == made.count
+    Table(BytesReader(data), len(data)).find(b"libc6")
+    with suppress(MinpackError):
+        version_key(data.decode("utf-8", "surrogateescape").strip())
+    with suppress(MinpackError):
+        signed_text(data, KEYS, "fuzz")
+    parse_release(data, "fuzz")
+
+
 def apk_texts(data: bytes) -> None:
     """An index's records, a database of installed packages, and a package's control."""
     text = data.decode("utf-8", "surrogateescape")
@@ -207,6 +244,8 @@ FUZZED = {
     "conf": Fuzzed(conf, 4096),
     "tar": Fuzzed(tar, 16384),
     "bind": Fuzzed(bind, 16384),
+    "deb": Fuzzed(deb, 16384),
+    "debindex": Fuzzed(debindex, 4096),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -210,7 +211,8 @@ def test_inspect_shows_one_file(files: Path) -> None:
     ]
     assert lines[6].startswith("bases        alpine-")
     assert "bases        scratch" in minpack("inspect", "./app", cwd=files).out.decode()
-    assert "bases        any with glibc; / is this host" in minpack("inspect", "./glibc-app", cwd=files).out.decode()
+    glibc = minpack("inspect", "./glibc-app", cwd=files).out.decode()
+    assert re.search("^bases        debian-.*, any other with glibc; / is this host$", glibc, re.MULTILINE)
 
 
 def test_inspect_of_several_files_is_one_document(files: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from minpack.cli.settings import (
     StoreSettings,
     created,
+    debian_mirror,
     engine_environment,
     proxies,
     store_directory,
@@ -110,3 +111,21 @@ def test_other_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://host")
     assert engine_environment()["DOCKER_HOST"] == "tcp://host"
     assert "TMPDIR" not in engine_environment()
+
+
+@pytest.mark.parametrize(
+    ("option", "common", "own", "expected"),
+    [
+        ("", "", "", ""),
+        ("", "", "http://own", "http://own"),
+        ("http://option", "", "http://own", "http://option"),
+        ("http://common", "http://common", "http://own", "http://own"),
+        ("http://common", "http://common", "", "http://common"),
+        ("http://option", "http://common", "http://own", "http://option"),
+    ],
+)
+def test_debians_mirror(monkeypatch: pytest.MonkeyPatch, option: str, common: str, own: str, expected: str) -> None:
+    """--mirror, else its own variable, else the one for all bases, which is the option's default."""
+    monkeypatch.setenv("MINPACK_MIRROR", common)
+    monkeypatch.setenv("MINPACK_MIRROR_DEBIAN", own)
+    assert debian_mirror(NONE._replace(mirror=option)) == expected

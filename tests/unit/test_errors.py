@@ -177,6 +177,22 @@ ROWS = (
         {"what": "x", "algorithm": "sha256", "expected": "aa", "actual": "bb"},
     ),
     Row(
+        PackageError("Packages", "it is damaged", "again"),
+        "cannot use Packages: it is damaged",
+        {"what": "Packages", "reason": "it is damaged"},
+    ),
+    Row(
+        UntrustedPackageError("InRelease", "no trusted key has signed it"),
+        "cannot use InRelease: no trusted key has signed it",
+        {"what": "InRelease", "reason": "no trusted key has signed it"},
+    ),
+    Row(
+        AmbiguousLibraryError("liba.so.1", (("a1", "1.0", "main"), ("a1-compat", "2", "main"))),
+        "cannot choose a package for liba.so.1: several have it, and none is preferred\n"
+        "  a1 1.0  (main)\n  a1-compat 2  (main)",
+        {"soname": "liba.so.1", "candidates": (("a1", "1.0", "main"), ("a1-compat", "2", "main"))},
+    ),
+    Row(
         PathConflictError("/a", "a file", "a directory"),
         "cannot place '/a': a directory, and there is already a file",
         {"path": "/a", "first": "a file", "second": "a directory"},

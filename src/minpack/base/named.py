@@ -15,10 +15,12 @@ from minpack.base.catalog import (
     releases,
     support_note,
 )
+from minpack.base.debiancatalog import RELEASES, fitting_releases
 from minpack.base.latest import is_sha512, listed_minirootfs, sum_for
 from minpack.errors import DownloadError, OfflineError, UnknownBaseError, UsageError
 from minpack.progress import no_progress
 from minpack.store.fetch import Wanted, fetch
+from minpack.target import target_named
 
 if TYPE_CHECKING:
     from minpack.progress import Progress
@@ -237,9 +239,9 @@ def mirror_address(mirror: str, network: Network) -> tuple[str, Network]:
 def _advice(name: str, arch: str, today: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415
 
-    if name.startswith(("debian", "ubuntu")):
+    if name.startswith("ubuntu"):
         return (
-            "there are no Debian or Ubuntu bases by name; give a root file system as a tarball or directory,"
+            "there are no Ubuntu bases by name; give a root file system as a tarball or directory,"
             " or / for this host's own"
         )
     if (asked := parse_name(name)) is not None:
@@ -247,6 +249,9 @@ def _advice(name: str, arch: str, today: str) -> str:
         near = [newest.name] if newest is not None else []
     else:
         names = [offer.name for offer in catalogue()] + [release.name for release in releases() if release.arch == arch]
+        names += [release.name for release in RELEASES]
         near = get_close_matches(name.lower(), names, 1)
     question = f"did you mean {near[0]}? " if near else ""
-    return f"{question}Bases for {arch}: {', '.join(fitting_bases(arch, today)) or 'none'}"
+    target = target_named(arch)
+    debian = fitting_releases(target.debian or "", today) if target is not None else ()
+    return f"{question}Bases for {arch}: {', '.join((*fitting_bases(arch, today), *debian)) or 'none'}"

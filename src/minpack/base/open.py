@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.errors import InputError, StoreError, SumMismatchError, UnknownBaseError, UsageError
+from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from minpack.progress import Progress
     from minpack.store.network import Network
     from minpack.store.store import Store
+    from minpack.target import Platform
 
 SCRATCH = "scratch"
 #: Names that are looked up in a catalogue; a file of such a name is meant by ``./NAME``.
@@ -31,6 +33,7 @@ class BaseKind(StrEnum):
     DIRECTORY = "directory"
     TARBALL = "tarball"
     RELEASE = "release"
+    PACKAGES = "packages"
 
 
 class PackageOptions(NamedTuple):
@@ -61,10 +64,17 @@ class BaseOptions(NamedTuple):
     #: Where compressed tarballs are unpacked to, in files without a name.
     temporary: str = "/tmp"  # noqa: S108
     packages: PackageOptions | None = None
+    #: As `mirror`, for Debian's archive.
+    debian_mirror: str = ""
+    #: Look anew for what may have changed since it was fetched today, and fetch all that tells what there is.
+    refresh: bool = False
 
 
 class OpenBase(NamedTuple):
-    """An open base and its facts; `sha256` and `size` are those of a tarball, `url` of one that was fetched."""
+    """An open base and its facts.
+
+    `sha256` and `size` are those of a tarball, `url` of one that was fetched; of packages, those of the signed release.
+    """
 
     base: Base
     kind: BaseKind
@@ -80,10 +90,10 @@ def is_name(text: str) -> bool:
 
 
 @contextmanager
-def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+def open_base(text: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
     """The base that `text` names, open until the block is left.
 
-    :param arch: Alpine's name of the architecture to fetch, None if Alpine has none.
+    :param platform: the one to fetch the base for.
     :raises UnknownBaseError: there is no such file and no such name.
     :raises ArchiveError: a tarball is damaged or unsafe.
     :raises InputError: it cannot be read.
@@ -98,7 +108,10 @@ def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progr
         # Nothing: what minpack brings itself fills in wherever a base has no file of its own.
         yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
     elif is_name(text):
-        with _open_release(text, arch, options, progress) as opened:
+        from minpack.base.debiancatalog import is_debian  # noqa: PLC0415
+
+        opener = _open_debian if is_debian(text) else _open_release
+        with opener(text, platform, options, progress) as opened:
             yield opened
     elif os.path.isdir(text):
         from minpack.base.directory import DirectoryBase  # noqa: PLC0415
@@ -110,12 +123,13 @@ def open_base(text: str, arch: str | None, options: BaseOptions, progress: Progr
 
 
 @contextmanager
-def _open_release(name: str, arch: str | None, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+def _open_release(name: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
     from minpack.base.catalog import parse_name  # noqa: PLC0415
     from minpack.base.named import MIRROR, fetch_named_base  # noqa: PLC0415
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
 
+    arch = alpine_arch(platform)
     if parse_name(name) is None and os.path.lexists(name):
         raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
     if arch is None:
@@ -142,6 +156,43 @@ def _open_release(name: str, arch: str | None, options: BaseOptions, progress: P
     ):
         notes = (*fetched.notes, *((store.problem,) if store.problem else ()))
         yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes)
+
+
+@contextmanager
+def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    """A release of Debian; its sum is that of the signed release of its main suite."""
+    from minpack.base.debian import DebianBase  # noqa: PLC0415
+    from minpack.base.debianarchive import open_archive  # noqa: PLC0415
+    from minpack.base.debiancatalog import MIRROR, RELEASES, find_debian, support_note  # noqa: PLC0415
+    from minpack.base.debiansuite import Place  # noqa: PLC0415
+    from minpack.base.named import mirror_address  # noqa: PLC0415
+    from minpack.deb.trust import debian_keys  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+    from minpack.target import target_of  # noqa: PLC0415
+
+    release = find_debian(name)
+    if release is None:
+        names = ", ".join(r.name for r in reversed(RELEASES))
+        if os.path.lexists(name):
+            raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
+        raise UnknownBaseError(name, "no base has that name", f"of Debian there are {names}")
+    if options.sha512:
+        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {name!r} is none", "leave it out")
+    # Debian's ARM with a floating-point unit begins at v7.
+    arch = target_of(platform).debian if platform.variant != "v6" else None
+    if arch is None:
+        raise UnknownBaseError(name, f"it has no {platform}", "minpack base list shows the architectures")
+    mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
+    with open_store(options.store) as store:
+        place = Place(store, network, options.today, debian_keys(), progress, options.refresh)
+        with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
+            if options.refresh:
+                archive.libraries()
+            notes = (*archive.notes, support_note(release, options.today), store.problem)
+            url = archive.suite.url
+            kept = tuple(note for note in notes if note)
+            sha256 = archive.release.sha256
+            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept)
 
 
 @contextmanager

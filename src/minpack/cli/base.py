@@ -21,7 +21,7 @@ from minpack.deliver import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.request import RunConfig, parse_pair
-from minpack.target import Platform, alpine_arch, parse_platform
+from minpack.target import Platform, parse_platform
 
 
 @click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; make an image of a whole one.")
@@ -34,16 +34,18 @@ def command() -> None:
 def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
     """List the bases that can be named, with their newest release of known sum and the end of their support."""
     from minpack.base.catalog import catalogue  # noqa: PLC0415
+    from minpack.base.debiancatalog import debian_catalogue  # noqa: PLC0415
 
+    offers = (*catalogue(), *debian_catalogue())
     if as_json:
         from minpack.report.documents import bases_document  # noqa: PLC0415
 
-        print_json(bases_document(catalogue(), today()))
+        print_json(bases_document(offers, today()))
         return
     if not quiet:
         from minpack.report.facts import base_lines  # noqa: PLC0415
 
-        print_lines(base_lines(catalogue(), today()))
+        print_lines(base_lines(offers, today()))
 
 
 @command.command("pull")
@@ -63,7 +65,7 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as
     if store_directory(settings) is None:
         hint = "say where with --cache-dir DIR"
         raise UsageError("minpack base pull", "", "there is no home directory to keep it in", hint, verb="run")
-    _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
+    _show(base, platform, _options(store)._replace(refresh=True), quiet=quiet, as_json=as_json)
 
 
 @command.command("info")
@@ -141,8 +143,8 @@ def _options(store: dict[str, Any]) -> BaseOptions:
 def _show(base: str, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
     from minpack.base_facts import read_facts  # noqa: PLC0415
 
-    arch = alpine_arch(platform or parse_platform("linux/amd64"))
-    with drawing(quiet=quiet) as progress, open_base(base, arch, options, progress) as opened:
+    wanted = platform or parse_platform("linux/amd64")
+    with drawing(quiet=quiet) as progress, open_base(base, wanted, options, progress) as opened:
         facts = read_facts(opened.base)
         if as_json:
             from minpack.report.documents import base_document  # noqa: PLC0415

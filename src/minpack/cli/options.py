@@ -73,8 +73,8 @@ base_option = click.option(
     envvar="MINPACK_BASE",
     metavar="BASE",
     callback=filled,
-    help="Where files are taken from: scratch, a name of the catalogue (alpine-3.22), a tarball or a directory"
-    " (/ is this host). Default: scratch for static programs.",
+    help="Where files are taken from: scratch, a name of the catalogue (alpine-3.22, debian-12), a tarball or a"
+    " directory (/ is this host). Default: scratch for static programs.",
 )
 
 platform_option = click.option(

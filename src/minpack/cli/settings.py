@@ -35,7 +35,15 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         settings.sha512 or "",
         temporary_directory(),
         PackageOptions(int(time.time()), settings.keys or "") if settings.packages else None,
+        debian_mirror(settings),
     )
+
+
+def debian_mirror(settings: StoreSettings) -> str:
+    """The mirror of Debian's archive: --mirror, else MINPACK_MIRROR_DEBIAN, else MINPACK_MIRROR; empty for Debian's."""
+    common = os.environ.get("MINPACK_MIRROR", "")
+    own = os.environ.get("MINPACK_MIRROR_DEBIAN", "")
+    return own if own and settings.mirror in ("", common) else settings.mirror
 
 
 def temporary_directory() -> str:

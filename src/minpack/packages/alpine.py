@@ -168,7 +168,7 @@ class AlpinePackages:
         known = self._owner(entry)
         return known.id if known is not None else None
 
-    def database(self, entries: Iterable[Entry]) -> Entry | None:
+    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
         """See `Packages`."""
         kept: dict[PackageId, list[InstalledFile]] = {}
         lines: dict[PackageId, tuple[str, ...]] = {}
@@ -179,11 +179,11 @@ class AlpinePackages:
                 kept.setdefault(known.id, []).append(said._replace(path=entry.path, mode=entry.mode))
                 lines[known.id] = known.lines
         if not kept:
-            return None
+            return ()
         packages = (InstalledPackage(i.name, i.version, i.arch, lines[i], tuple(files)) for i, files in kept.items())
         found = self._base.walk(DATABASE).entry
         path = found.path if found is not None else self._places.of(DATABASE) or DATABASE
-        return file(path, BytesContent(write_installed(packages)))
+        return (file(path, BytesContent(write_installed(packages))),)
 
     def _asked(self) -> Offers | None:
         """What the repositories offer, opened the first time."""

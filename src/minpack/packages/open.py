@@ -28,6 +28,13 @@ def open_packages(base: Base, arch: str | None, options: BaseOptions, progress: 
     :raises InputError: the directory of --keys cannot be read.
     :raises UsageError: --mirror is no address.
     """
+    if base.name.startswith("debian-"):
+        from minpack.base.debian import DebianBase  # noqa: PLC0415 - for such bases alone
+        from minpack.packages.debian import DebianPackages  # noqa: PLC0415 - as above
+
+        if isinstance(base, DebianBase):
+            yield DebianPackages(base)
+            return
     walker = Walker(base)
     if not any(walker.walk(path).entry for path in _APK):
         yield NoPackages()

@@ -77,10 +77,10 @@ class Packages(Protocol):
     def owner(self, entry: Entry) -> PackageId | None:
         """The package whose file `entry` is; None if it is nobody's, or not as the package has it."""
 
-    def database(self, entries: Iterable[Entry]) -> Entry | None:
-        """The file in which scanners and the distribution's tools find packages, with those that have these files.
+    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        """The files in which scanners and the distribution's tools find packages, with those that have these files.
 
-        None if none has any.
+        The packages' copyright files are among them, where the distribution ships some. None if no package has any.
         """
 
 
@@ -114,6 +114,6 @@ class NoPackages:
         """See `Packages`."""
         return None
 
-    def database(self, entries: Iterable[Entry]) -> Entry | None:  # noqa: ARG002
+    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:  # noqa: ARG002
         """See `Packages`."""
-        return None
+        return ()

@@ -54,7 +54,8 @@ def _made_rows(findings: Findings, *, verbose: bool) -> list[tuple[str, str | No
 
 def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:
     info = file.info
-    bases = "any with glibc; / is this host" if file.libc is Libc.GLIBC else ", ".join(file.bases)
+    more = ("any other with glibc; / is this host",) if file.libc is Libc.GLIBC else ()
+    bases = ", ".join((*file.bases, *more))
     return [
         ("file", file.path),
         ("kind", str(info.kind)),

@@ -136,7 +136,7 @@ def _quoted(path: str) -> str:
 
 def _groups(plan: Plan, *, verbose: bool) -> list[str]:
     """A line for each kind of file and where it is from; for a need with what decided."""
-    names = ("program", "libraries", "added", *(need for need in Need if need not in SMALL), "small files")
+    names = ("program", "libraries", "added", *(need for need in Need if need not in SMALL), "small files", "packages")
     reasons = {str(decision.need): why(decision, verbose=verbose) for decision in plan.decisions}
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
     for planned in plan.entries:
@@ -153,7 +153,7 @@ def _group(planned: PlannedEntry) -> str:
     if kind is ReasonKind.ADDED:
         return "added"
     if kind is ReasonKind.DATABASE:
-        return "small files"
+        return "packages"
     if kind is ReasonKind.NEED:
         return planned.reason.need if planned.reason.need not in SMALL else "small files"
     return "libraries"
@@ -196,7 +196,8 @@ def _from_packages(plan: Plan) -> list[str]:
     names = {loaded.entry.path: loaded.name for closure in plan.closures for loaded in closure.objects}
     files: dict[PackageId, list[RootPath]] = {}
     for planned in plan.entries:
-        if planned.source is From.PACKAGE and planned.package is not None and planned.entry.kind is Kind.FILE:
+        wanted = planned.entry.kind is Kind.FILE and planned.reason.kind is not ReasonKind.DATABASE
+        if wanted and planned.source is From.PACKAGE and planned.package is not None:
             files.setdefault(planned.package, []).append(planned.entry.path)
     rows = []
     for package, paths in files.items():

@@ -1,0 +1,89 @@
+"""The keys that Debian signs its archive with, and verifying what they signed.
+
+The files in `keys/` are those of Debian's package debian-archive-keyring, unchanged: `KEYRING` says of which version.
+Their fingerprints are pinned here, so that no other key counts, whatever lies in the directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from minpack.errors import PackageError, UntrustedPackageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pysequoia import Cert
+
+#: Where the keys are from: the package, its version, and the SHA-256 of the .deb.
+KEYRING = ("debian-archive-keyring", "2025.1", "9ea7778e443144ca490668737a8ab22dd3e748bb99e805e22ec055abeb3c7fac")
+#: The fingerprints of the primary keys by the name of the file in `keys/`; none of them expires before 2031.
+FINGERPRINTS: Mapping[str, str] = {
+    "bookworm-automatic": "b8b80b5b623eab6ad8775c45b7c5d7d6350947f8",
+    "bookworm-security-automatic": "05ab90340c0c5e797f44a8c8254cf3b5aec0a8f0",
+    "bookworm-stable": "4d64fec119c2029067d6e791f8d2585b8783d481",
+    "trixie-automatic": "04b54c3cdca79751b16bc6b5225629df75b188bd",
+    "trixie-security-automatic": "5e04a1e3223a19a20706e20f9904613d4cce68c6",
+    "trixie-stable": "41587f7db8c774bccf131416762f67a0b2c39de4",
+}
+#: Many times what a signed release has (150 KB).
+MAX_SIGNED = 8 << 20
+_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
+_HINT = "it was changed on its way, or minpack does not know the key yet: try another --mirror, or a newer minpack"
+
+
+def debian_keys() -> dict[str, bytes]:
+    """The armoured keys of Debian's archive by fingerprint."""
+    folder = os.path.join(os.path.dirname(__file__), "keys")
+    keys = {}
+    for name, fingerprint in FINGERPRINTS.items():
+        with open(os.path.join(folder, f"{name}.asc"), "rb") as file:
+            keys[fingerprint] = file.read()
+    return keys
+
+
+def signed_text(message: bytes, keys: Mapping[str, bytes], where: str) -> bytes:
+    """What a cleartext-signed message says (RFC 9580, section 7), if one of `keys` has signed it.
+
+    Nothing that stands before or behind the signed text is part of it.
+
+    :param keys: armoured certificates by the fingerprint of their primary key, in lower-case hexadecimal.
+    :param where: what to call the message in errors.
+    :raises UntrustedPackageError: none of the keys has signed it, or it was changed.
+    :raises PackageError: it is no signed message.
+    """
+    from pysequoia import verify  # noqa: PLC0415
+
+    if len(message) > MAX_SIGNED or not message.startswith(_BEGIN):
+        raise PackageError(where, "it is not signed in itself, as InRelease files are", "name another --mirror")
+    certificates = [_certificate(fingerprint, armoured) for fingerprint, armoured in keys.items()]
+    try:
+        result = verify(message, store=lambda _: certificates)
+    except Exception as error:  # the binding has no class of its own for what it raises
+        raise UntrustedPackageError(where, _first_line(error), _HINT) from error
+    signers = {signature.certificate.lower() for signature in result.valid_sigs}
+    text = result.bytes
+    if not signers & keys.keys() or text is None:
+        raise UntrustedPackageError(where, "no trusted key has signed it", _HINT)
+    return text
+
+
+def _certificate(fingerprint: str, armoured: bytes) -> Cert:
+    from pysequoia import Cert  # noqa: PLC0415
+
+    try:
+        certificate = Cert.from_bytes(armoured)
+    except Exception as error:
+        raise PackageError(f"key {fingerprint}", _first_line(error), "install minpack again") from error
+    if certificate.fingerprint.lower() != fingerprint:
+        reason = f"the file holds another key, {certificate.fingerprint}"
+        raise PackageError(f"key {fingerprint}", reason, "install minpack again")
+    return certificate
+
+
+def _first_line(error: Exception) -> str:
+    """What the binding says, without the backtrace that may follow."""
+    line = re.split(r"\n", str(error).strip(), maxsplit=1)[0] or type(error).__name__
+    return (line[:1].lower() + line[1:])[:200].rstrip(". ")
