@@ -58,7 +58,7 @@ arm64: $(VENV)/dev ## unpack Python for arm64 beside this one, and compare what 
 	$(BIN)/python tests/support/arm64.py
 	$(BIN)/pytest -q tests/integration/test_machines.py
 
-fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute each (SECONDS=60)
+fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute of CPU each (SECONDS=60)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)
 
 oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs

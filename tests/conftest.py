@@ -37,6 +37,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
             monkeypatch.delenv(name)
         if name.lower().endswith("_proxy") or name in ("SOURCE_DATE_EPOCH", "LD_LIBRARY_PATH", "LD_PRELOAD"):
             monkeypatch.delenv(name)
+    # Tests of packages have servers of their own; all others must not ask any.
+    monkeypatch.setenv("MINPACK_NO_PACKAGES", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 

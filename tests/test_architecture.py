@@ -21,13 +21,14 @@ FLOORS = [
     {"tar"},
     {"store", "apk", "deb"},
     {"base"},
+    {"packages"},
     {"ld"},
     {"needs", "oci", "engine"},
     {"request", "layerstore"},
     {"placing"},
     {"provision", "resolving"},
     {"plan", "deliver"},
-    {"private", "checking"},
+    {"private", "checking", "attributing"},
     {"pipeline", "base_facts", "inspecting"},
     {"base_image"},
     {"report"},
@@ -46,6 +47,7 @@ HOMES = {
     "zstandard": ("oci/", "tar/"),
     "certifi": ("base/scratch.py", "store/"),
     "tzdata": ("base/scratch.py",),
+    "cryptography": ("apk/signature.py",),
     "lief": (),
     "elftools": ("elf/full.py",),
 }
@@ -221,6 +223,21 @@ def test_tree_imports_no_output(tmp_path: Path) -> None:
     assert not {module for module in new if module.startswith(("minpack.store.download", "minpack.engine", "deflate"))}
     assert not new & {"minpack.deliver", "minpack.oci.layer", "minpack.plan", "minpack.report.documents", "json"}
     assert not new & {"minpack.ld.glibc", "minpack.ld.musl", "minpack.elf.symbols"}, "it is a static program"
+
+
+def test_a_base_that_lacks_nothing_costs_no_packages(tmp_path: Path) -> None:
+    """Where the base has every library, repositories and signatures are not even imported."""
+    from support.badfiles import MUSL_LOADER
+    from support.elfmaker import MUSL, program
+    from support.tarmaker import archive, member
+
+    loader = member("lib/ld-musl-x86_64.so.1", MUSL_LOADER, mode=0o755)
+    settings = member("etc/apk/repositories", b"https://packages.example/alpine/v3.22/main\n")
+    (tmp_path / "base.tar").write_bytes(archive(loader, settings))
+    (tmp_path / "app").write_bytes(program(("libc.so",), interpreter=MUSL))
+    new = modules_of("./app", "-q", "--base", "./base.tar", "--check=none", cwd=tmp_path) - baseline(tmp_path)
+    assert not new & {"cryptography", "ssl", "urllib3"}
+    assert not new & {"minpack.packages.offers", "minpack.apk.package", "minpack.apk.index"}
 
 
 #: click itself, and the standard modules that it imports.

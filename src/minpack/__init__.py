@@ -19,7 +19,7 @@ from minpack._version import __version__
 # As typing's, which takes longer to import than `minpack --version` to answer.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minpack.base.open import BaseOptions, open_base
+    from minpack.base.open import BaseOptions, PackageOptions, open_base
     from minpack.base.walk import Walker
     from minpack.deliver import Delivered, Delivery, Format
     from minpack.elf.info import ElfInfo, ElfKind
@@ -46,6 +46,7 @@ _HOMES = {
     "FoundBy": "minpack.ld.closure",
     "MinpackError": "minpack.errors",
     "Network": "minpack.store.network",
+    "PackageOptions": "minpack.base.open",
     "Packed": "minpack.pipeline",
     "Plan": "minpack.plan",
     "Platform": "minpack.target",
@@ -72,6 +73,7 @@ __all__ = [
     "FoundBy",
     "MinpackError",
     "Network",
+    "PackageOptions",
     "Packed",
     "Plan",
     "Platform",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.errors import UnboundSymbolError, UnreadableFileError
+from minpack.ld.audit import ignored
 from minpack.ld.bind import prove
 from minpack.ld.closure import LateName
 from minpack.ld.demands import LEVELS, demands
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 
 
 class Checked(NamedTuple):
-    """What was proved of the closures, in their order, and what the user should know of it."""
+    """What was proved of the closures, in their order, what each demands, and what the user should know of it."""
 
     proofs: tuple[Proof, ...]
     notes: tuple[str, ...]
+    demands: tuple[Demands, ...]
 
 
 def check_loads(
@@ -47,7 +49,7 @@ def check_loads(
     :raises UnboundSymbolError: a program would not start.
     :raises MalformedElfError: a table of an object cannot be true.
     """
-    proofs = []
+    proofs, demanded_by = [], []
     notes: list[str | None] = []
     for program, closure in zip(programs, closures, strict=True):
         proof = prove(closure, symbols)
@@ -56,8 +58,10 @@ def check_loads(
         if not proof.loads:
             raise UnboundSymbolError(program, base, reasons(proof), _advice(proof, hint))
         proofs.append(proof)
-        notes += [latent_note(proof), _machine_note(demanded)]
-    return Checked(tuple(proofs), tuple(dict.fromkeys(note for note in notes if note is not None)))
+        demanded_by.append(demanded)
+        notes += [latent_note(proof), _machine_note(demanded), *ignored(closure, symbols)]
+    told = tuple(dict.fromkeys(note for note in notes if note is not None))
+    return Checked(tuple(proofs), told, tuple(demanded_by))
 
 
 def _machine_note(demanded: Demands) -> str | None:
@@ -97,8 +101,8 @@ def _late_names(closure: Closure) -> tuple[LateName, ...]:
 
 
 def _outline(closure: Closure) -> list[tuple[str, str, str]]:
-    """The objects in load order: name, path, and the file it leads to; then what is missing."""
-    objects = [(loaded.name, loaded.path, str(loaded.entry.path)) for loaded in closure.objects]
+    """The objects of all namespaces in load order: name, path, and the file it leads to; then what is missing."""
+    objects = [(loaded.name, loaded.path, str(loaded.entry.path)) for loaded in closure.opened]
     return objects + [("missing", missing.name, missing.needed_by) for missing in closure.missing]
 
 
@@ -109,7 +113,7 @@ def check_readable(plan: Plan, user: User) -> None:
     """
     entries = {entry.path: entry for entry in plan.all}
     for closure in plan.closures:
-        for loaded in closure.objects:
+        for loaded in closure.opened:
             needs_x = loaded in (closure.program, closure.interpreter)
             _check_entry(entries, loaded.entry.path, user, executable=needs_x)
 

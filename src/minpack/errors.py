@@ -14,11 +14,14 @@
     │   ├── UnreadableFileError        the image's user may not read or run a file
     │   ├── LibcMismatchError          a glibc program on a musl base, or the reverse
     │   ├── WrongTargetError           another architecture
+    │   ├── AmbiguousLibraryError      several packages have it, and nothing says which
     │   └── BaseNeededError            a dynamic program and no base             exit 2
     ├── BaseError                      a base that cannot be read
     │   ├── UnknownBaseError
     │   ├── ArchiveError               a tarball that is damaged or unsafe
     │   └── NotInBaseError             a file that was needed is not there       exit 3
+    ├── PackageError                   a package, or an index of packages, that cannot be used
+    │   └── UntrustedPackageError      no trusted key signed it, or not these bytes
     ├── StoreError                     the directory that keeps downloads
     ├── DownloadError                  the network said no
     │   └── OfflineError
@@ -207,6 +210,17 @@ class WrongTargetError(ResolveError):
         self.got = got
 
 
+class AmbiguousLibraryError(ResolveError):
+    """More than one package has the library; `candidates` holds name, version and repository of each."""
+
+    def __init__(self, soname: str, candidates: tuple[tuple[str, str, str], ...]) -> None:
+        lines = [f"cannot choose a package for {soname}: several have it, and none is preferred"]
+        lines += [f"  {name} {version}  ({repository})" for name, version, repository in candidates]
+        super().__init__("\n".join(lines), f"choose one with --package {candidates[0][0]}")
+        self.soname = soname
+        self.candidates = candidates
+
+
 class BaseNeededError(ResolveError):
     """A dynamically linked program was given without a base to take its libraries from."""
 
@@ -245,6 +259,19 @@ class NotInBaseError(BaseError):
     def __init__(self, base: str, path: str, why: str, hint: str) -> None:
         super().__init__(base, f"it has no {path}, {why}", hint)
         self.path = path
+
+
+class PackageError(MinpackError):
+    """A package or an index of packages, which `what` names, cannot be used."""
+
+    def __init__(self, what: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot use {what}: {reason}", hint)
+        self.what = what
+        self.reason = reason
+
+
+class UntrustedPackageError(PackageError):
+    """It is not signed by a trusted key, or is not what was signed."""
 
 
 class StoreError(MinpackError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.elf.info import ElfKind
+from minpack.elf.notes import read_notes
 from minpack.elf.read import read_elf
 from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
@@ -30,6 +31,7 @@ class Inspected(NamedTuple):
 
     `needs` are those of the file by itself, empty for what is no program or library; `costs` has the bytes that
     minpack's own data for a need would add. `details` is None unless asked for.
+    `kernel` is the oldest Linux that its ABI tag names, None if it has none.
     """
 
     path: str
@@ -41,6 +43,7 @@ class Inspected(NamedTuple):
     needs: tuple[Decision, ...]
     costs: Mapping[Need, int]
     details: Details | None = None
+    kernel: tuple[int, int, int] | None = None
 
 
 def inspect(path: str, today: str, *, why: bool = False, full: bool = False) -> Inspected:
@@ -63,7 +66,8 @@ def inspect(path: str, today: str, *, why: bool = False, full: bool = False) -> 
         from minpack.elf.full import read_details  # noqa: PLC0415 - imports pyelftools
 
         details = read_details(content)
-    return Inspected(path, info, info.target.platform, libc, bases, findings, needs, _costs(needs, findings), details)
+    costs, kernel = _costs(needs, findings), read_notes(content, info).kernel
+    return Inspected(path, info, info.target.platform, libc, bases, findings, needs, costs, details, kernel)
 
 
 def _has_needs(info: ElfInfo) -> bool:

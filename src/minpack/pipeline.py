@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.attributing import with_packages
 from minpack.base.open import file_sum, open_base
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
@@ -14,22 +15,28 @@ from minpack.ld.fit import check_fit
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
+from minpack.packages.open import open_packages
+from minpack.packages.source import WholePackage
 from minpack.placing import added_paths, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
 from minpack.progress import no_progress
-from minpack.provision.provide import provide
+from minpack.provision.provide import lacking, provide
 from minpack.request import Check
 from minpack.resolving import (
+    audit_notes,
     base_name,
-    closures_of,
+    close,
     default_base,
     environment_of,
     fitting_hint,
     platform_of,
+    programs_of,
     read_programs,
     shell_closure,
+    supply,
     symbols_for,
+    variants_of,
     with_placed,
 )
 from minpack.target import alpine_arch
@@ -39,8 +46,10 @@ if TYPE_CHECKING:
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.deliver import Delivered, Delivery
+    from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
+    from minpack.ld.variants import Variant
     from minpack.paths import RootPath
     from minpack.placing import Program
     from minpack.plan import Plan
@@ -63,8 +72,9 @@ class Input(NamedTuple):
 class Packed(NamedTuple):
     """What packing gave. `delivered` is None when nothing was to be written.
 
-    `late` is what the programs may open later and is not packed. `sums` has the SHA-256 of each file, in hexadecimal,
-    if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
+    `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
+    `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
+    file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
     """
 
     plan: Plan
@@ -73,6 +83,8 @@ class Packed(NamedTuple):
     notes: tuple[str, ...]
     sums: Mapping[RootPath, str]
     late: tuple[LateLibrary, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    demands: tuple[tuple[str, Demands], ...] = ()
     programs: tuple[Program, ...] = ()
 
 
@@ -95,19 +107,25 @@ def pack(
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
-    with open_base(name, alpine_arch(platform), options, progress) as opened:
+    with (
+        open_base(name, alpine_arch(platform), options, progress) as opened,
+        open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
+    ):
         hint = fitting_hint(programs[0].info, platform, options.today)
         lower = Walker(opened.base)
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
-        tree = Walker(with_placed(placed, opened.base), lower.known)
+        whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
+        programs += programs_of(whole, Walker(packages.over(opened.base)))
         symbols = symbols_for(programs, shell=Need.SHELL in request.wanted)
-        found = closures_of(request, programs, tree, hint, symbols)
+        tree, found = close(request, programs, placed, opened.base, packages, hint, symbols, lower.known)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)
         findings = find_needs(closures, symbols, why=request.why)
         decisions = decide(findings, wishes_of(request), glibc=glibc)
+        supplied = supply(lacking(decisions, tree), packages)
+        tree = Walker(with_placed(placed, packages.over(opened.base)), lower.known)
         if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
             closures = (*closures, shell_closure(request, tree))
         default = ScratchBase()
@@ -115,20 +133,30 @@ def pack(
         provision = provide(request, decisions, findings, tree, Walker(default), added, closures)
         plan = build_plan(request, platform, programs, placed, closures, provision, findings)
         refuse_private(plan, opened.base.name)
-        proved = _checked(request, plan, opened.base.name, hint, symbols)
+        plan = with_packages(plan, packages, whole, tree)
+        variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
+        proved, demanded = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = None if delivery is None else deliver(_work(plan, request, progress, options.store), delivery)
         kept = tuple(f"{p.path!r} is not stripped: {p.unstripped}" for p in programs if p.unstripped)
         notes = (
             *opened.notes,
             *kept,
+            *packages.notes,
             *findings.warnings,
+            *supplied,
             *provision.notes,
             *proved,
+            *_variants_notes(variants),
             *(delivered.notes if delivered else ()),
         )
-        inputs = (base_input(name, opened, sums=sums), *(_data_inputs(default) if sums else ()))
-        return Packed(plan, delivered, inputs, notes, _sums(plan) if sums else {}, late, programs)
+        inputs = (
+            base_input(name, opened, sums=sums),
+            *(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched),
+            *(_data_inputs(default) if sums else ()),
+        )
+        made = _sums(plan) if sums else {}
+        return Packed(plan, delivered, inputs, notes, made, late, variants, demanded, programs)
 
 
 def wishes_of(request: Request) -> Wishes:
@@ -136,22 +164,35 @@ def wishes_of(request: Request) -> Wishes:
     return Wishes(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file)
 
 
-def _checked(request: Request, plan: Plan, base: str, hint: str, symbols: SymbolsOf) -> tuple[str, ...]:
-    """Prove what the request wants proved; the notes of it.
+def _checked(
+    request: Request, plan: Plan, base: str, hint: str, symbols: SymbolsOf
+) -> tuple[tuple[str, ...], tuple[tuple[str, Demands], ...]]:
+    """Prove what the request wants proved; the notes of it, and what each program demands of the machine.
 
     :raises UnboundSymbolError: a program would not start.
     :raises UnreadableFileError: the image's user may not read what it takes to start one.
     """
     if all(closure.libc is None for closure in plan.closures):
-        return ()
+        return (), ()
     from minpack.checking import check_loads, check_loop, check_readable  # noqa: PLC0415 - for dynamic programs alone
 
     check_readable(plan, request.run.user)
     check_loop(plan, environment_of(request))
     if request.check is Check.NONE:
-        return ()
+        return tuple(note for closure in plan.closures for note in audit_notes(closure, None)), ()
     names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]
-    return check_loads(names, plan.closures, base, hint, symbols).notes
+    checked = check_loads(names, plan.closures, base, hint, symbols)
+    paths = [closure.program.path for closure in plan.closures]
+    return checked.notes, tuple(zip(paths, checked.demands, strict=True))
+
+
+def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:
+    if not variants:
+        return ()
+    from minpack.ld.variants import variants_note  # noqa: PLC0415 - for hardly any
+
+    note = variants_note(variants)
+    return (note,) if note is not None else ()
 
 
 def _work(plan: Plan, request: Request, progress: Progress, store: str | None) -> Work:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Program(NamedTuple):
-    """A program of the host and where it goes in the image.
+    """A program and where it goes in the image; `path` is the host's, or says which package it is from.
 
     `weight` is what symbol tables and debug sections have in the host's file; if `stripped`, `content` is without them.
     `unstripped` says why it could not be.

@@ -12,7 +12,7 @@ from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, ancestors, normal
 from minpack.placing import PlaceKind, plain
-from minpack.request import DEFAULT_PATH
+from minpack.request import DEFAULT_PATH, SHELL
 from minpack.rootfs.entry import Entry, Kind, directory, file
 from minpack.rootfs.tree import Tree, with_hard_links
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
+    from minpack.packages.source import PackageId
     from minpack.placing import Placed, Program
     from minpack.provision.provided import Provision
     from minpack.request import Request
@@ -36,6 +37,8 @@ class ReasonKind(StrEnum):
     DIRECTORY = "directory"
     NEED = "need"
     ADDED = "added"
+    #: What names the packages that files are from.
+    DATABASE = "database"
 
 
 class From(StrEnum):
@@ -59,11 +62,12 @@ class Reason(NamedTuple):
 
 
 class PlannedEntry(NamedTuple):
-    """An entry of the image to be."""
+    """An entry of the image to be; `package` is the one whose file it is, of those of base and repositories."""
 
     entry: Entry
     source: From
     reason: Reason
+    package: PackageId | None = None
 
 
 class Plan(NamedTuple):
@@ -145,7 +149,7 @@ def _placed_tag(item: Placed) -> _Tag:
 
 def _add_closure(tree: Tree[_Tag], closure: Closure) -> None:
     """The interpreter and libraries, each at its own path, with every link on the way to it."""
-    for loaded in closure.objects:
+    for loaded in closure.opened:
         if loaded.entry.path not in tree:
             tree.add(plain(loaded.entry), _Tag(From.BASE, _object_reason(loaded, late=loaded.path in closure.late)))
         _add_trail(tree, loaded.entry.path, loaded.trail)
@@ -168,7 +172,8 @@ def _object_reason(loaded: LoadedObject, *, late: bool) -> Reason:
         text = f"interpreter of {loaded.needed_by}"
         return Reason(ReasonKind.INTERPRETER, text, needed_by=loaded.needed_by, found_by=loaded.found_by)
     if loaded.found_by is FoundBy.PROGRAM:
-        # The user's own are there already: this is what a need brought.
+        if loaded.path != SHELL:
+            return Reason(ReasonKind.ADDED, "a program of a package", found_by=loaded.found_by)
         return Reason(ReasonKind.NEED, "what system(3) and popen(3) start", need=Need.SHELL)
     when = "opened later for" if late else "needed by"
     text = f"{loaded.name}, {when} {loaded.needed_by}, found by {loaded.found_by}"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PROGRAM_DIRECTORY = RootPath("/usr/local/bin")
 #: What Docker sets where an image does not (oci defaults), set explicitly for every engine.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: What system(3) and popen(3) start.
+SHELL = "/bin/sh"
 #: The last second of 9999: RFC 3339 has four digits for the year.
 MAX_CREATED = 253402300799
 MAX_MODE = 0o7777
@@ -105,6 +107,8 @@ class Request(NamedTuple):
     why: bool = False
     #: Leave symbol tables and debug sections out of the programs.
     strip: bool = False
+    #: Packages of the base's distribution that go in whole.
+    packages: tuple[str, ...] = ()
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:

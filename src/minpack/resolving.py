@@ -9,47 +9,66 @@ from minpack.base.entries import base_of
 from minpack.base.open import SCRATCH, open_base
 from minpack.base.overlay import OverlayBase
 from minpack.base.walk import Walker
-from minpack.errors import BaseNeededError, MissingLibraryError, NotInBaseError, WrongTargetError
+from minpack.elf.info import ElfKind
+from minpack.elf.read import read_elf
+from minpack.errors import (
+    BaseNeededError,
+    DownloadError,
+    ElfError,
+    MissingLibraryError,
+    NotInBaseError,
+    OfflineError,
+    UsageError,
+    WrongTargetError,
+)
 from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
+from minpack.packages.open import open_packages
 from minpack.paths import RootPath
-from minpack.placing import PlaceKind, place, program_destination, read_program
-from minpack.request import Check
+from minpack.placing import PlaceKind, Program, place, program_destination, read_program
+from minpack.request import SHELL, Check
 from minpack.rootfs.tree import Tree
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
+    from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.elf.symbols import Symbols
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject
+    from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
-    from minpack.placing import Placed, Program
+    from minpack.ld.variants import Variant
+    from minpack.packages.source import Packages, WholePackage
+    from minpack.placing import Placed
     from minpack.progress import Progress
     from minpack.request import Request
     from minpack.target import Platform
 
 HOST = "/"
-#: What system(3) and popen(3) start.
-SHELL = "/bin/sh"
 #: What is packed of what is opened later; the rest is told.
 SURE = frozenset(("required", "recommended"))
 
 
 class Resolved(NamedTuple):
-    """A closure, and the base it was found in; `proof` is None where none was wanted or something is missing."""
+    """A closure, and the base it was found in; `proof` and `demands` are None where nothing was to be proved.
+
+    Nothing is proved either of a closure where something is missing. `variants` are for better CPUs.
+    """
 
     closure: Closure
     base: str
     notes: tuple[str, ...]
     proof: Proof | None = None
     late: tuple[LateLibrary, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    demands: Demands | None = None
 
     @property
     def result(self) -> str:
@@ -72,30 +91,63 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
     name = base_name(base) if base is not None else SCRATCH if read.info.interpreter is None else HOST
     if name == HOST and request.destination is None:
         read = read._replace(destination=RootPath(os.path.realpath(read.path)))
-    with open_base(name, alpine_arch(platform), options, progress) as opened:
+    with (
+        open_base(name, alpine_arch(platform), options, progress) as opened,
+        open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
+    ):
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
-        tree = Walker(with_placed(place(request, (read,), walker), opened.base), walker.known)
-        if request.check is Check.NONE:
+        placed = place(request, (read,), walker)
+        while True:
+            tree = Walker(with_placed(placed, packages.over(opened.base)), walker.known)
             closure = resolve_closure(tree, read.destination, environment_of(request))
-            return Resolved(closure, opened.base.name, opened.notes)
-        return _proved(request, read, tree, opened.notes)
+            if not _added(packages, [missing.name for missing in closure.missing], opened.base.name):
+                break
+        notes = (*opened.notes, *packages.notes)
+        if request.check is Check.NONE:
+            variants = variants_of(request, closure, tree)
+            return Resolved(closure, opened.base.name, (*notes, *audit_notes(closure, None)), variants=variants)
+        return _proved(request, read, tree, opened.base.name, notes)
 
 
-def _proved(request: Request, program: Program, tree: Walker, notes: tuple[str, ...]) -> Resolved:
+def _proved(request: Request, program: Program, tree: Walker, base: str, notes: tuple[str, ...]) -> Resolved:
     """The closure with what is opened later, and its load proof."""
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
+    from minpack.ld.demands import demands  # noqa: PLC0415
 
     symbols = symbols_for((program,))
     closure, late = closure_with_late(request, program.destination, tree, symbols)
-    proof = prove(closure, symbols) if not closure.missing else None
-    return Resolved(closure, tree.base.name, notes, proof, late)
+    variants = variants_of(request, closure, tree)
+    if closure.missing:
+        return Resolved(closure, base, (*notes, *audit_notes(closure, None)), None, late, variants)
+    proof, demanded = prove(closure, symbols), demands(closure, symbols)
+    proof = proof._replace(problems=(*proof.problems, *demanded.problems))
+    notes = (*notes, *audit_notes(closure, symbols))
+    return Resolved(closure, base, notes, proof, late, variants, demanded)
+
+
+def audit_notes(closure: Closure, symbols: SymbolsOf | None) -> tuple[str, ...]:
+    """What is to be told of the libraries that were to audit the program; without `symbols` less."""
+    if not closure.audits:
+        return ()
+    from minpack.ld.audit import ignored  # noqa: PLC0415 - few programs are audited
+
+    return ignored(closure, symbols)
+
+
+def variants_of(request: Request, closure: Closure, tree: Walker) -> tuple[Variant, ...]:
+    """The variants for better CPUs that the loader would prefer."""
+    if closure.libc is not Libc.GLIBC:
+        return ()
+    from minpack.ld.variants import find_variants  # noqa: PLC0415 - for glibc alone
+
+    return find_variants(closure, tree, request.run.workdir)
 
 
 def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:
     """The objects from the program to the one called `name`, each needing the next; empty if there is none."""
-    by_path = {loaded.path: loaded for loaded in closure.objects}
-    at = next((o for o in closure.objects if name in (o.name, o.path, o.entry.path, o.info.soname)), None)
+    by_path = {loaded.path: loaded for loaded in reversed(closure.opened)}
+    at = next((o for o in closure.opened if name in (o.name, o.path, o.entry.path, o.info.soname)), None)
     chain: list[LoadedObject] = []
     while at is not None:
         chain.append(at)
@@ -192,26 +244,6 @@ def _unread(loaded: LoadedObject) -> Symbols:
     raise AssertionError(f"internal error: the symbols of {loaded.path} are wanted")
 
 
-def closures_of(
-    request: Request, programs: Sequence[Program], tree: Walker, hint: str, symbols: SymbolsOf
-) -> tuple[Found, ...]:
-    """The closure of each program in the base with the user's files laid over it, with what it opens later.
-
-    :raises MissingLibraryError: something is missing.
-    """
-    found = []
-    for program in programs:
-        one = closure_with_late(request, program.destination, tree, symbols)
-        closure = one.closure
-        if closure.missing:
-            missing = tuple(
-                (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
-            )
-            raise MissingLibraryError(program.path, tree.base.name, missing, _missing_hint(closure, hint))
-        found.append(one)
-    return tuple(found)
-
-
 def shell_closure(request: Request, tree: Walker) -> Closure:
     """The closure of the shell that programs start, as system(3) does.
 
@@ -226,6 +258,102 @@ def shell_closure(request: Request, tree: Walker) -> Closure:
         missing = tuple((m.name, m.needed_by, ()) for m in closure.missing)
         raise MissingLibraryError(SHELL, tree.base.name, missing, "choose a base that has it")
     return closure
+
+
+def programs_of(whole: Iterable[WholePackage], files: Walker) -> tuple[Program, ...]:
+    """The dynamic programs among the files of packages: what they need must be in the image too.
+
+    :param files: over the tree in which the packages' files are.
+    """
+    found = []
+    for package in whole:
+        for path in package.paths:
+            entry = files.lstat(path)
+            if entry is None or entry.content is None or not entry.mode & 0o111:
+                continue
+            try:
+                info = read_elf(entry.content, path)
+            except ElfError:
+                continue
+            if info.kind is ElfKind.DYNAMIC and info.interpreter is not None:
+                found.append(Program(f"{path} of package {package.name}", entry.content, info, path))
+    return tuple(found)
+
+
+def supply(needs: Iterable[str], packages: Packages) -> tuple[str, ...]:
+    """Fetch the packages that have what needs are about; notes of those that cannot be had."""
+    notes = []
+    for need in needs:
+        name = packages.for_need(need)
+        try:
+            if name:
+                packages.add(name)
+        except UsageError:
+            continue  # nothing may be fetched, or there is no such package
+        except DownloadError as error:
+            notes.append(f"{need} is minpack's own: the package {name} cannot be had: {error.reason}")
+    return tuple(notes)
+
+
+class Closed(NamedTuple):
+    """The closure of each program, and the tree they are in: the base with packages and the user's files."""
+
+    tree: Walker
+    found: tuple[Found, ...]
+
+
+def close(
+    request: Request,
+    programs: Sequence[Program],
+    placed: Sequence[Placed],
+    base: Base,
+    packages: Packages,
+    hint: str,
+    symbols: SymbolsOf,
+    known: dict[Content, ElfInfo | ElfError],
+) -> Closed:
+    """The closure of each program with what it opens later; what the base lacks is fetched from packages.
+
+    What is fetched may need more, so it is resolved again until nothing new comes.
+
+    :raises MissingLibraryError: something is missing.
+    :raises PackageError: a package that has it cannot be used.
+    :raises DownloadError: such a package, or an index, cannot be had.
+    """
+    while True:
+        tree = Walker(with_placed(placed, packages.over(base)), known)
+        found = tuple(closure_with_late(request, program.destination, tree, symbols) for program in programs)
+        if not _added(packages, [missing.name for one in found for missing in one.closure.missing], base.name):
+            break
+    for program, one in zip(programs, found, strict=True):
+        variants = variants_of(request, one.closure, tree)
+        _refuse_missing(program, one.closure, base.name, packages, variants, hint)
+    return Closed(tree, found)
+
+
+def _added(packages: Packages, missing: Sequence[str], base: str) -> bool:
+    """Whether packages came for what is missing; the error of a download says what it was for."""
+    try:
+        return packages.add_libraries(missing)
+    except OfflineError:
+        raise
+    except DownloadError as error:
+        names = ", ".join(dict.fromkeys(missing))
+        hint = f"it was to have {names}, which {base} lacks (--no-packages asks none); {error.hint}"
+        raise DownloadError(error.url, error.reason, hint, status=error.status) from error
+
+
+def _refuse_missing(
+    program: Program, closure: Closure, base: str, packages: Packages, variants: tuple[Variant, ...], hint: str
+) -> None:
+    if not closure.missing:
+        return
+    missing = tuple(
+        (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
+    )
+    why = "; ".join(filter(None, dict.fromkeys(packages.why_missing(m.name) for m in closure.missing)))
+    hint = _missing_hint(closure, variants, hint)
+    raise MissingLibraryError(program.path, base, missing, f"{why}; {hint}" if why else hint)
 
 
 class Found(NamedTuple):
@@ -266,8 +394,11 @@ def with_placed(placed: Sequence[Placed], base: Base) -> Base:
     return OverlayBase(base_of("files", [entry for entry, _ in tree if entry.path not in tree.implied]), base)
 
 
-def _missing_hint(closure: Closure, hint: str) -> str:
+def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) -> str:
     info = closure.program.info
+    lone = next((variant for variant in variants if not variant.instead_of), None)
+    if lone is not None:
+        return f"{lone.path} is for better CPUs alone: add one for every CPU with --add SRC:DST; {hint}"
     if "$ORIGIN" in (info.runpath or info.rpath or ""):
         return "the program looks beside itself ($ORIGIN): add the library with --add SRC:DST, or place it with --dest"
     return f"add it with --add SRC:DST, or choose a base that has it; {hint}"
@@ -276,4 +407,5 @@ def _missing_hint(closure: Closure, hint: str) -> str:
 def environment_of(request: Request) -> Environment:
     """What of the image's configuration its loader heeds."""
     env = dict(request.run.env)
-    return Environment(env.get("LD_LIBRARY_PATH", ""), env.get("LD_PRELOAD", ""), request.run.workdir)
+    paths, preload, audit = (env.get(name, "") for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"))
+    return Environment(paths, preload, request.run.workdir, audit)

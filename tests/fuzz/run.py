@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -36,20 +36,19 @@ def fuzz(name: str, seconds: int, findings: Path, corpus: Path, seed: int = 1) -
     """
     for data in (*seeds_of(name), *cases_of(name).values()):
         (corpus / hashlib.sha256(data).hexdigest()[:20]).write_bytes(data)
-    before = os.times()
+    before = processor_seconds()
     known = {path.name for path in findings.iterdir()}
     done = subprocess.run(
         [sys.executable, str(HERE / "one.py"), name, str(seconds), str(seed), str(corpus), str(findings)],
         capture_output=True,
         check=False,
     )
-    after = os.times()
+    took = processor_seconds() - before
     said = (done.stdout + done.stderr).decode("utf-8", "replace")
     runs = re.findall(r"Done (\d+) runs in", said)
     found = sorted({path.name for path in findings.iterdir()} - known)
     if not runs and not found:
         raise RuntimeError(said[-3000:])
-    took = after.children_user + after.children_system - before.children_user - before.children_system
     return Outcome(int(runs[-1]) if runs else 0, took, tuple(found), "INFO: " in said)
 
 
@@ -57,7 +56,7 @@ def main() -> int:
     """What the command line asks for; the exit code is 1 if anything was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", default=list(FUZZED), metavar="TARGET", help=", ".join(FUZZED))
-    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--seconds", type=int, default=60, help="of CPU for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--findings", type=Path, help="where to keep what is found; by default a new directory")
     parser.add_argument("--corpus", type=Path, help="where to keep inputs between runs; by default nowhere")
@@ -75,7 +74,14 @@ def main() -> int:
         for found in outcome.findings:
             code = 1
             print(f"  {findings / found}", flush=True)
+    print(f"in all {processor_seconds():.0f} s of CPU", flush=True)
     return code
+
+
+def processor_seconds() -> float:
+    """The processor's time that all ended processes of this one have had."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

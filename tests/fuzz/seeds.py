@@ -75,7 +75,7 @@ def elf_seeds() -> list[bytes]:
     made += [linked("mipsel", "xhash"), linked("x86_64", "gnu", GLIBC), linked("x86_64", "gnu", MUSL)]
     made += [program(("liba.so", "libb.so"), rpath="$ORIGIN", soname="app"), library("liba.so", machine="s390x")]
     made += [static_program(overlay=b"overlay"), static_program(machine="armhf", pie=True), upx_program()]
-    made += [make_elf(interpreter="/lib/ld.so", note=NOTES, filters=("f.so",), auxiliaries=("a.so",))]
+    made += [make_elf(interpreter="/lib/ld.so", note=NOTES, filters=("f.so",), auxiliaries=("a.so",), audit="l.so")]
     return made + small_libraries()
 
 
@@ -97,6 +97,15 @@ def loader_seeds() -> list[bytes]:
     ]
 
 
+def conf_seeds() -> list[bytes]:
+    """Configurations of loaders with comments, includes and patterns."""
+    return [
+        b"include /etc/ld.so.conf.d/*.conf\n\0# local\n/usr/local/lib\n\0/lib/x86_64-linux-gnu\n/usr/lib/\n",
+        b"/opt/a # first\ninclude c ld.so.conf.d/[ab]*.conf c.d/?.d/*\n\0hwcap 1\n\0/b=libc6\0include */a.conf\n\0/e",
+        b"include ld.so.conf\ninclude *\n/opt\nrelative\n",
+    ]
+
+
 def tar_seeds() -> list[bytes]:
     """Tars of every format and kind of member, one of them compressed."""
     tree = [tarmaker.directory("etc/"), tarmaker.member("etc/a", b"text"), tarmaker.symlink("etc/b", "../etc/a")]
@@ -113,6 +122,29 @@ def tar_seeds() -> list[bytes]:
     return [*made, gzip.compress(made[0], mtime=0)]
 
 
+def apk_text_seeds() -> list[bytes]:
+    """Records of an index, a database, and a control."""
+    records = (
+        "C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nP:foo\nV:1.2_rc1-r3\nA:x86_64\nS:9\nk:7\np:so:libfoo.so.1=1.2 cmd:x",
+        "D:so:libc.so musl>=1.2 !bar\n\nC:Q1BBBB\nP:bar\nV:1\n\n",
+    )
+    database = "P:musl\nV:1\nF:lib\nM:0:0:1777\nR:ld.so\na:0:0:755\nZ:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nF:\nR:root\n\n"
+    control = f"pkgname = a\npkgver = 1.2.3b_p4-r5\narch = x86_64\nsize = 12\ndepend = b\ndatahash = {'0' * 64}\n"
+    return ["\n".join(records).encode(), database.encode(), control.encode()]
+
+
+def apk_tar_seeds() -> list[bytes]:
+    """The data of packages, and signatures."""
+    sha1 = tarmaker.pax(tarmaker.records(**{"APK-TOOLS.checksum.SHA1": "11f6ad8ec52a2984abaafd7c3b516503785c2072"}))
+    return [
+        tarmaker.archive(sha1, tarmaker.member("usr/lib/x", b"x"), tarmaker.symlink("usr/lib/y", "x")),
+        tarmaker.archive(
+            tarmaker.directory("usr/"), tarmaker.member("usr/a", b"y"), tarmaker.hard_link("usr/z", "usr/a")
+        ),
+        tarmaker.member(".SIGN.RSA256.a.rsa.pub", bytes(256)),
+    ]
+
+
 def bind_seeds() -> list[bytes]:
     """Programs of both C libraries with a library."""
     seeds = []
@@ -120,10 +152,22 @@ def bind_seeds() -> list[bytes]:
         for style, name in (("gnu", "l.so"), ("sysv", "libc.so.6")):
             app = linked("x86_64", style, interpreter, name)
             seeds.append(len(app).to_bytes(2, "little") + app + linked("x86_64", style, name=name))
-    return seeds
+    audited = make_elf(interpreter=GLIBC, needed=("l.so",), audit="l.so:none.so", dep_audit="/lib/l.so", note=NOTES)
+    libc = linked_elf((Symbol("__libc_start_main"), Symbol("stdin")), soname="l.so").data
+    asking = program(("l.so", "/lib/libc.so.6"), interpreter=MUSL)
+    pairs = ((audited, linked("x86_64", "gnu")), (asking, libc))
+    return seeds + [len(app).to_bytes(2, "little") + app + library_ for app, library_ in pairs]
 
 
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
-    makers = {"cache": cache_seeds, "loader": loader_seeds, "tar": tar_seeds, "bind": bind_seeds}
+    makers = {
+        "apk-texts": apk_text_seeds,
+        "apk-tars": apk_tar_seeds,
+        "cache": cache_seeds,
+        "conf": conf_seeds,
+        "loader": loader_seeds,
+        "tar": tar_seeds,
+        "bind": bind_seeds,
+    }
     return makers.get(target, elf_seeds)()

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from gzip import compress
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.apk.control import parse_control
+from minpack.apk.index import parse_records
+from minpack.apk.installed import parse_installed, write_installed
+from minpack.apk.package import open_package
+from minpack.apk.signature import read_signatures
+from minpack.apk.table import make_table, read_table
 from minpack.base.entries import base_of
 from minpack.base.tarball import open_tarball
 from minpack.base.walk import Walker
@@ -15,18 +23,22 @@ from minpack.elf.read import read_elf
 from minpack.elf.strings import find_strings
 from minpack.elf.symbols import read_symbols
 from minpack.errors import MinpackError
+from minpack.ld.audit import ignored
 from minpack.ld.bind import prove
 from minpack.ld.cache import build_cache, parse_cache
 from minpack.ld.constants import glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
 from minpack.ld.demands import demands, musl_version
 from minpack.ld.dlopen import find_late
+from minpack.ld.ldsoconf import configured_directories
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.symbolcache import SymbolCache
+from minpack.ld.variants import find_variants, variants_note
 from minpack.ld.verdict import latent_note, reasons
 from minpack.paths import normal
 from minpack.rootfs.entry import Kind, file
 from minpack.tar.header import BLOCK, number, padded
 from minpack.target import Target
+from support import tarmaker
 from support.elfmaker import GLIBC, MUSL, make_elf
 
 if TYPE_CHECKING:
@@ -43,7 +55,7 @@ LOADERS = {
     MUSL: make_elf(soname="libc.so", overlay=b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/lib\0"),
 }
 #: Where the library is found by its names.
-LIBRARIES = ("/lib/l.so", "/lib/libc.so.6")
+LIBRARIES = ("/lib/l.so", "/lib/libc.so.6", "/lib/tls/libc.so.6", "/lib/haswell/l.so")
 #: What is read of any one file.
 MOST = 1 << 20
 
@@ -84,6 +96,16 @@ def cache(data: bytes) -> None:
         assert isinstance(build_cache((), target), bytes)
 
 
+def conf(data: bytes) -> None:
+    """An ld.so.conf and what it may include: parts of the data between NULs."""
+    names = ("ld.so.conf", "ld.so.conf.d/a.conf", "ld.so.conf.d/b.conf", "c", "c.d/d.d/e")
+    parts = zip(names, data.split(b"\0"), strict=False)
+    walker = Walker(base_of("fuzz", [file(normal(f"/etc/{name}"), BytesContent(part)) for name, part in parts]))
+    found = configured_directories(walker, "/etc/ld.so.conf")
+    assert all(directory.startswith("/") for directory in found)
+    assert len(set(found)) == len(found)
+
+
 def tar(data: bytes) -> None:
     """A tarball, each header's sum made right, opened as a base: every entry is walked to and read."""
     memory = os.memfd_create("tar")
@@ -102,21 +124,29 @@ def tar(data: bytes) -> None:
 
 def bind(data: bytes) -> None:
     """A program and a library on which all is asked that is asked of a closure."""
-    closure, known = closure_in(data), SymbolCache()
+    walker, known = walker_in(data), SymbolCache()
+    closure = resolve_closure(walker, "/app")
     proof = prove(closure, known)
     assert all(len(line) > 1 for line in reasons(proof))
     latent_note(proof)
     demands(closure, known)
     find_late(closure, known)
+    assert all(len(line) > 1 for line in ignored(closure, known))
+    variants_note(find_variants(closure, walker))
 
 
 def closure_in(data: bytes) -> Closure:
-    """The closure of a program, as long as the first two bytes say, and a library, which is the rest."""
+    """The closure of the program in `data`."""
+    return resolve_closure(walker_in(data), "/app")
+
+
+def walker_in(data: bytes) -> Walker:
+    """A tree with a program, as long as the first two bytes say, and a library, which is the rest."""
     length = int.from_bytes(data[:2], "little")
     program, library = BytesContent(data[2 : 2 + length]), BytesContent(data[2 + length :])
     made = [file(normal("/app"), program, 0o755), *(file(normal(path), library, 0o755) for path in LIBRARIES)]
     made += [file(normal(path), BytesContent(loader), 0o755) for path, loader in LOADERS.items()]
-    return resolve_closure(Walker(base_of("fuzz", made)), "/app")
+    return Walker(base_of("fuzz", made))
 
 
 def loader(data: bytes) -> None:
@@ -130,6 +160,35 @@ def loader(data: bytes) -> None:
     musl_version(BytesContent(data))
 
 
+def apk_texts(data: bytes) -> None:
+    """An index's records, a database of installed packages, and a package's control."""
+    text = data.decode("utf-8", "surrogateescape")
+    for record in parse_records(text):
+        assert record.file_name
+        assert isinstance(record.depends, tuple)
+    table = make_table(parse_records(text))
+    assert read_table(table.data) == table
+    table.providers("so:libfoo.so.1")
+    for package in parse_installed(data):
+        assert write_installed([package])
+    if text.startswith("pkg"):
+        assert parse_control(data, (), "fuzz").name
+
+
+def apk_tars(data: bytes) -> None:
+    """A package's data and its signatures, past compression and sums, which no mutation would find."""
+    tar = with_sums(data)
+    read_signatures(tar, "fuzz")
+    stream = compress(tar)
+    control = f"pkgname=a\npkgver=1\narch=noarch\ndatahash={sha256(stream).hexdigest()}\n"
+    whole = compress(tarmaker.member(".PKGINFO", control.encode())) + stream
+    with open_package(BytesContent(whole), None, "fuzz", "/tmp") as opened:
+        for one in opened.files:
+            assert ".." not in one.entry.path.split("/")
+            if one.entry.content is not None:
+                read(one.entry.content)
+
+
 class Fuzzed(NamedTuple):
     """A target by its name, and how many bytes it is given at most."""
 
@@ -138,11 +197,14 @@ class Fuzzed(NamedTuple):
 
 
 FUZZED = {
+    "apk-texts": Fuzzed(apk_texts, 4096),
+    "apk-tars": Fuzzed(apk_tars, 16384),
     "elf": Fuzzed(elf, 16384),
     "symbols": Fuzzed(symbols, 16384),
     "notes": Fuzzed(notes, 16384),
     "cache": Fuzzed(cache, 4096),
     "loader": Fuzzed(loader, 4096),
+    "conf": Fuzzed(conf, 4096),
     "tar": Fuzzed(tar, 16384),
     "bind": Fuzzed(bind, 16384),
 }

@@ -55,7 +55,9 @@ def test_seeds_are_read(name: str) -> None:
 
 def test_seeds_of_closures_are_proved() -> None:
     """They have programs of both C libraries, their library is found, and symbols are looked up in it."""
-    closures = [closure_in(seed) for seed in seeds_of("bind")]
+    *closures, audited, dropping = [closure_in(seed) for seed in seeds_of("bind")]
+    assert [len(audit.objects) for audit in audited.audits] == [1, 0, 1]
+    assert len(dropping.aliases) == 2
     assert {closure.libc for closure in closures} == set(Libc)
     for closure in closures:
         assert not closure.missing

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,13 +15,19 @@ from minpack.base.entries import base_of
 from minpack.base.overlay import OverlayBase
 from minpack.base.tarball import open_tarball
 from minpack.base.walk import Walker
-from minpack.content import FileContent
+from minpack.content import BytesContent, FileContent
+from minpack.elf.read import read_elf
 from minpack.errors import MinpackError
 from minpack.ld.bind import Proof, prove
+from minpack.ld.constants import glibc_constants
 from minpack.ld.resolve import resolve_closure
+from minpack.ld.symbolcache import SymbolCache
 from minpack.paths import normal
 from minpack.rootfs.entry import Kind, file
 from support.cc import Compiler
+from support.elfmaker import GLIBC
+from support.elfmaker import program as made_program
+from support.oracle import need_loader
 from support.tools import need_tool
 
 ALL_PROGRAMS = bool(os.environ.get("MINPACK_ALL"))
@@ -181,30 +188,77 @@ def machine_programs() -> list[Path]:
     return [Path(path) for path in found]
 
 
+def machine_libraries() -> list[Path]:
+    """The libraries in the system directories of this machine's loader, each once, without the loader itself."""
+    directories = glibc_constants(Path(GLIBC).read_bytes(), read_elf(BytesContent(made_program())).target).directories
+    found = {
+        os.path.realpath(e.path) for d in directories if os.path.isdir(d) for e in os.scandir(d) if ".so" in e.name
+    }
+    paths = [Path(path) for path in sorted(found - {os.path.realpath(GLIBC)}) if os.path.isfile(path)]
+    return [path for path in paths if path.read_bytes()[:4] == b"\x7fELF"]
+
+
+class Lacking(NamedTuple):
+    """What is not there: each symbol with its version and who asks for it, and each version with who asks for it."""
+
+    symbols: frozenset[tuple[str, str, str]]
+    versions: frozenset[tuple[str, str]]
+
+
+def compared(path: Path, symbols: SymbolCache, walker: Walker) -> tuple[Lacking, Lacking, int] | None:
+    """What minpack and `ldd -r` find lacking for a program, and the look-ups it took; None if it is no subject."""
+    try:
+        closure = resolve_closure(walker, str(path))
+    except MinpackError:
+        return None
+    if closure.libc != "glibc":
+        return None
+    proof = prove(closure, symbols)
+    ours = Lacking(
+        frozenset((u.symbol, u.version, u.needed_by) for u in proof.unbound),
+        frozenset((missing.version, missing.needed_by) for missing in proof.versions),
+    )
+    said = ldd(path)[1]
+    theirs = Lacking(
+        frozenset(re.findall(r"undefined symbol: ([^\s,]+)(?:, version (\S+))?\t\((.*)\)", said)),
+        frozenset(re.findall(r"version `(\S+)' not found \(required by (.*)\)", said)),
+    )
+    return ours, theirs, proof.looked_up
+
+
 @pytest.mark.slow
 def test_the_machine_s_programs_bind_as_ldd_says(capsys: pytest.CaptureFixture[str]) -> None:
-    """The symbols found missing are exactly those that `ldd -r` reports; every tenth program, all with MINPACK_ALL."""
-    step = 1 if ALL_PROGRAMS else 10
-    walker = Walker(DirectoryBase("/"))
-    compared = looked_up = 0
-    differing: dict[str, set[str]] = {}
-    for path in machine_programs()[::step]:
-        try:
-            closure = resolve_closure(walker, str(path))
-        except MinpackError:
-            continue
-        if closure.libc != "glibc":
-            continue
-        proof = prove(closure)
-        compared += 1
-        looked_up += proof.looked_up
-        difference = {u.symbol for u in proof.unbound} ^ ldd(path)[0]
-        if difference:
-            differing[str(path)] = difference
+    """What is found lacking is exactly what `ldd -r` reports; every tenth program, all with MINPACK_ALL."""
+    paths = machine_programs()[:: 1 if ALL_PROGRAMS else 10]
+    assert compare("programs", paths, capsys) > 20
+
+
+@pytest.mark.slow
+def test_the_machine_s_libraries_bind_as_ldd_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a program that needs the library by its path, and nothing else; every sixth one, all with MINPACK_ALL."""
+    need_loader(GLIBC)
+    apps = []
+    for number, path in enumerate(machine_libraries()[:: 1 if ALL_PROGRAMS else 6]):
+        apps.append(tmp_path / str(number))
+        apps[-1].write_bytes(made_program((str(path),)))
+        apps[-1].chmod(0o755)
+    assert compare("libraries", apps, capsys) > 20
+
+
+def compare(what: str, paths: list[Path], capsys: pytest.CaptureFixture[str]) -> int:
+    """How many were compared: none of them differs, and the counts are printed."""
+    walker, symbols = Walker(DirectoryBase("/")), SymbolCache()
+    results = {path: result for path in paths if (result := compared(path, symbols, walker)) is not None}
+    differing = {path: (ours, theirs) for path, (ours, theirs, _) in results.items() if ours != theirs}
+    looked_up = sum(count for *_, count in results.values())
+    lacking = sum(len(theirs.symbols) + len(theirs.versions) for _, theirs, _ in results.values())
     with capsys.disabled():
-        print(f"\n{compared} programs, {looked_up} look-ups, {len(differing)} differ from ldd -r")
-    assert compared > 20
+        print(
+            f"\n{len(results)} {what}, {looked_up} look-ups, {lacking} symbols and versions lacking,"
+            f" {len(differing)} differ from ldd -r"
+        )
     assert not differing
+    return len(results)
 
 
 TARBALLS = ("aarch64", "armv7", "riscv64", "s390x", "x86", "x86_64")

@@ -145,7 +145,7 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     (image,) = document["images"]
     assert list(image) == [
         *("platform", "references", "digest", "image_id", "size", "unpacked_size", "layers", "files", "needs", "late"),
-        "symbols",
+        *("variants", "demands", "symbols"),
     ]
     assert list(image["layers"][0]) == ["digest", "diff_id", "size", "media_type"]
     for file in image["files"]:
@@ -274,13 +274,13 @@ def test_the_document_of_a_tree(files: Path) -> None:
     document = minpack("tree", "./server", "--base", "fitting.tar", "--json", cwd=files).document
     assert set(document) >= {
         *("schema", "program", "base", "target", "libc", "interpreter", "objects", "edges", "missing", "unbound"),
-        *("result", "notes"),
+        *("result", "notes", "audits", "variants", "demands"),
     }
     assert document["libc"] == "musl"
     assert document["interpreter"] == "/lib/ld-musl-x86_64.so.1"
     assert document["objects"][0]["name"] == "/usr/local/bin/server"
     assert set(document["objects"][1]) >= {"name", "path", "found_by", "needed_by"}
-    assert set(document["edges"][0]) == {"needed_by", "name", "found_by", "path"}
+    assert set(document["edges"][0]) == {"needed_by", "name", "found_by", "path", "considered"}
 
 
 def test_tree_of_a_static_program(files: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from minpack.store.network import Network
 from support.elfmaker import GLIBC, MUSL, library, program
 from support.oracle import Listing, ask_glibc, ask_musl, listing, need_loader, programs_in, resolve
 from support.rulebook import Tree
+from support.symbolmaker import Symbol, linked_elf
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -107,6 +109,51 @@ def test_programs_of_alpine(data: Path, tmp_path: Path, release: str) -> None:
     assert len(programs) >= 5
 
 
+def ended(program: str, root: Path) -> int:
+    """How a program ends that is asked for its version in a root of its own."""
+    command = [need_tool("chroot"), str(root), program, "version" if program.endswith("openssl") else "--version"]
+    return subprocess.run(command, env={}, capture_output=True, check=False).returncode
+
+
+def count_needed(plan: Plan, program: str, root: Path) -> int:
+    """How many files of the closure there are besides the program, when it runs with all and with none of them less."""
+    written(plan, root)
+    assert ended(program, root) == 0
+    (closure,) = plan.closures
+    files = {loaded.entry.path for loaded in closure.objects if loaded.path not in closure.late} - {program}
+    for path in files:
+        place, aside = root / path[1:], root / "aside"
+        place.rename(aside)
+        assert ended(program, root) != 0, f"{program} runs without {path}"
+        aside.rename(place)
+    assert ended(program, root) == 0
+    return len(files)
+
+
+@pytest.mark.tool
+@pytest.mark.root
+def test_no_file_of_a_closure_can_be_left_out(tmp_path: Path, root: None) -> None:
+    """Programs of this machine run with all that is packed, and without any one library or the interpreter do not."""
+    need_loader(GLIBC)
+    programs = [os.path.realpath(f"/usr/bin/{name}") for name in ("ls", "bash", "xz", "gpg", "curl", "openssl")]
+    tried = [path for path in programs if os.path.exists(path)]
+    count = sum(count_needed(planned(path, "/", path), path, tmp_path / str(n)) for n, path in enumerate(tried))
+    print(f"{len(tried)} programs with {count} files, each of which is needed")
+    assert count > 2 * len(tried) > 2
+
+
+@pytest.mark.data
+@pytest.mark.tool
+@pytest.mark.root
+def test_no_file_of_an_alpine_closure_can_be_left_out(data: Path, tmp_path: Path, root: None) -> None:
+    """The same with Alpine's package manager, from its minirootfs."""
+    tarball = data / "bases" / "alpine-minirootfs-3.20.3-x86_64.tar.gz"
+    base = tmp_path / "base"
+    base.mkdir()
+    subprocess.run([need_tool("tar"), "-xzf", str(tarball), "-C", str(base)], check=True)
+    assert count_needed(planned(base / "sbin/apk", base, "/sbin/apk"), "/sbin/apk", tmp_path / "packed") == 5
+
+
 class Made:
     """A base with made libraries, and a program outside it that is packed with it as base."""
 
@@ -176,6 +223,16 @@ def test_without_its_cache(tmp_path: Path) -> None:
         assert ask_glibc("/srv/app", root=root).missing == names
 
 
+def test_a_base_that_has_no_cache_yet(tmp_path: Path) -> None:
+    """What is found in a directory of the base's ld.so.conf is found in the image, which has a cache of its own."""
+    made = Made(tmp_path, GLIBC)
+    made.base.put("etc/ld.so.conf", b"include /etc/ld.so.conf.d/*.conf\n")
+    made.base.put("etc/ld.so.conf.d/opt.conf", b"/opt/lib\n")
+    made.base.put("opt/lib/libmpka.so.1", library("libmpka.so.1"))
+    assert made.pack("libmpka.so.1").objects == (("libmpka.so.1", "/opt/lib/libmpka.so.1"),)
+    assert made.paths == ["/etc/ld.so.cache", "/opt", "/opt/lib", "/opt/lib/libmpka.so.1"]
+
+
 def test_other_names_in_the_cache(tmp_path: Path) -> None:
     """A second name by which the cache leads to a file that is loaded is in the new cache too."""
     made = Made(tmp_path, GLIBC)
@@ -231,6 +288,17 @@ def test_path_file(tmp_path: Path) -> None:
     made.base.put("etc/ld-musl-x86_64.path", b"/opt/lib\n")
     assert made.pack("libmpka.so").objects == (("libmpka.so", "/opt/lib/libmpka.so"),)
     assert made.paths == ["/etc/ld-musl-x86_64.path", "/opt", "/opt/lib", "/opt/lib/libmpka.so"]
+
+
+def test_a_whole_c_library_is_there_to_be_dropped(tmp_path: Path) -> None:
+    """What musl drops for its own libc it must find before: without the file it would miss the name."""
+    made = Made(tmp_path, MUSL)
+    made.base.put("opt/libmpka.so", linked_elf((Symbol("__libc_start_main"), Symbol("stdin"))).data)
+    assert made.pack("libmpka.so", runpath="/opt") == Listing(())
+    assert made.paths == ["/opt", "/opt/libmpka.so"]
+    (tmp_path / "packed" / "opt" / "libmpka.so").unlink()
+    if made.base.asks:
+        assert ask_musl("/srv/app", root=tmp_path / "packed").missing == ("libmpka.so",)
 
 
 @pytest.mark.parametrize("interpreter", [GLIBC, MUSL], ids=["glibc", "musl"])

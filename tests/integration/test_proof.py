@@ -165,6 +165,137 @@ def test_add_lib_packs_a_library_with_what_it_needs(cc: Compiler, tmp_path: Path
     assert minpack("./plain", "--base", "/", "--add-lib", "libmpk-none.so", "--dry-run", cwd=tmp_path).returncode == 3
 
 
+AUDIT = """
+#include <unistd.h>
+unsigned la_version(unsigned version) { write(2, "audited\\n", 8); return version; }
+"""
+
+
+def audited(cc: Compiler, directory: Path, name: str = "libmpkaudit.so") -> Path:
+    """A program that names a library, which has a C library of its own, to audit it."""
+    cc.make_library("libmpkaudit.so", AUDIT, "-lc")
+    return cc.program("app", "int main(void) { return 0; }", f"-Wl,--audit={directory}/{name}")
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_what_audits_is_packed(cc: Compiler, tmp_path: Path) -> None:
+    """In a chroot of the packed files alone the program is audited; without the library it is not, and runs."""
+    audited(cc, tmp_path)
+    done = minpack("./app", "--base", "/", "--format", "rootfs", "-o", "r", cwd=tmp_path)
+    assert (done.returncode, "audit" in done.stderr) == (0, False), done.stderr
+    run = ["chroot", str(tmp_path / "r"), "/usr/local/bin/app"]
+    assert subprocess.run(run, capture_output=True, check=True).stderr == b"audited\n"
+    (library,) = (tmp_path / "r").rglob("libmpkaudit.so")
+    library.unlink()
+    assert b"ignored" in subprocess.run(run, capture_output=True, check=True).stderr
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_what_the_environment_lets_audit_is_packed(cc: Compiler, tmp_path: Path) -> None:
+    """LD_AUDIT of the image counts as the program's own tags do."""
+    audited(cc, tmp_path)
+    cc.program("plain", "int main(void) { return 0; }")
+    env = f"LD_AUDIT={tmp_path}/libmpkaudit.so"
+    options = ("--base", "/", "--env", env, "--format", "rootfs", "-o", "r")
+    assert minpack("./plain", *options, cwd=tmp_path).returncode == 0
+
+    def enter() -> None:
+        os.chroot(tmp_path / "r")
+
+    command, variables = ["/usr/local/bin/plain"], dict([env.split("=")])
+    done = subprocess.run(command, env=variables, preexec_fn=enter, cwd="/", capture_output=True, check=True)
+    assert done.stderr == b"audited\n"
+
+
+def test_what_does_not_audit_is_told(cc: Compiler, tmp_path: Path) -> None:
+    """The loader starts the program without it, and so is it packed, with a note."""
+    audited(cc, tmp_path, "libmpknone.so")
+    for check in ("load", "none"):
+        done = minpack("./app", "--base", "/", "--check", check, "--dry-run", cwd=tmp_path)
+        assert done.returncode == 0
+        assert f"note: the loader starts the program without {tmp_path}/libmpknone.so, which was to" in done.stderr
+
+
+def test_tree_shows_what_audits(cc: Compiler, tmp_path: Path) -> None:
+    """It has its own branch, with all that is loaded for it, and its own list in the document."""
+    audited(cc, tmp_path)
+    lines = minpack("tree", "./app", cwd=tmp_path).stdout.splitlines()
+    at = lines.index(f"  audit {tmp_path}/libmpkaudit.so")
+    assert lines[at + 1].startswith(f"    {tmp_path}/libmpkaudit.so => {tmp_path}/libmpkaudit.so  (audit)")
+    assert lines[at + 2].lstrip().startswith("libc.so.6 => ")
+    (audit,) = document("tree", "./app", cwd=tmp_path)["audits"]
+    assert [one["found_by"] for one in audit["objects"][:1]] == ["audit"]
+    assert audit["problem"] is None
+    chain = document("tree", "./app", "--why", "libmpkaudit.so", cwd=tmp_path)["why"]
+    assert chain == [str(tmp_path / "app"), str(tmp_path / "libmpkaudit.so")]
+
+
+def test_tree_shows_every_directory_considered(cc: Compiler, tmp_path: Path) -> None:
+    """With --all each object has the places that were looked into for it, in order; the document has them always."""
+    (tmp_path / "lib").mkdir()
+    Compiler(tmp_path / "lib").make_library("libf.so", "int f(void) { return 0; }")
+    library = tmp_path / "lib"
+    cc.program("app", CALLS, f"-L{library}", "-lf", f"-Wl,-rpath,{library}")
+    lines = minpack("tree", "./app", "--all", cwd=tmp_path).stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  libf.so => "))
+    assert lines[at + 1 : at + 3] == [
+        f"      looked into {tmp_path}  (runpath)",
+        f"      looked into {library}  (runpath)",
+    ]
+    assert not any("looked into" in line for line in minpack("tree", "./app", cwd=tmp_path).stdout.splitlines())
+    edges = document("tree", "./app", cwd=tmp_path)["edges"]
+    found = {edge["name"]: [place["directory"] for place in edge["considered"]] for edge in edges}
+    assert found["libf.so"] == [str(tmp_path), str(library)]
+    assert found["libc.so.6"][:2] == [str(tmp_path), str(library)]
+
+
+def test_variants_for_better_cpus_are_told(cc: Compiler, tmp_path: Path) -> None:
+    """What is passed over is shown by `tree`, noted by `pack`, and in both documents."""
+    cc.make_library("libf.so", "int f(void) { return 0; }")
+    cc.program("app", CALLS, "-lf")
+    better = tmp_path / "glibc-hwcaps" / "x86-64-v3"
+    better.mkdir(parents=True)
+    Compiler(better).make_library("libf.so", "int f(void) { return 0; }")
+    assert f"  {better}/libf.so  (instead of {tmp_path}/libf.so)" in minpack("tree", "./app", cwd=tmp_path).stdout
+    done = minpack("./app", "--base", "/", "--dry-run", cwd=tmp_path)
+    assert f"note: variants for better CPUs are not packed: {better}/libf.so" in done.stderr
+    expected = {"name": "libf.so", "path": f"{better}/libf.so", "subdirectory": "glibc-hwcaps/x86-64-v3"}
+    expected["instead_of"] = f"{tmp_path}/libf.so"
+    assert document("tree", "./app", cwd=tmp_path)["variants"] == [expected]
+    found = document("./app", "--base", "/", "--dry-run", cwd=tmp_path)["images"][0]
+    assert found["variants"] == [expected]
+    (tmp_path / "libf.so").unlink()
+    done = minpack("./app", "--base", "/", "--dry-run", cwd=tmp_path)
+    assert (done.returncode, f"hint: {better}/libf.so is for better CPUs alone" in done.stderr) == (3, True)
+
+
+def test_what_is_demanded_of_the_machine_is_told(cc: Compiler, tmp_path: Path) -> None:
+    """The kernel of the ABI tag and the CPU's level: by `inspect` of one file, by `tree` and `pack` of the closure."""
+    cc.make_library("libf.so", "int f(void) { return 0; }", "-Wl,-z,x86-64-v2")
+    program = cc.program("app", CALLS, "-lf")
+    said = subprocess.run(["readelf", "-nW", program], capture_output=True, text=True, check=True).stdout
+    kernel = said.split("OS: Linux, ABI: ")[1].split()[0]
+    assert document("inspect", "./app", cwd=tmp_path)["kernel"] == kernel
+    assert f"kernel       Linux {kernel} or newer" in minpack("inspect", "./app", cwd=tmp_path).stdout
+    demands = document("tree", "./app", "--check", "load", cwd=tmp_path)["demands"]
+    assert demands == {
+        "isa": "x86-64-v2",
+        "isa_by": str(tmp_path / "libf.so"),
+        "kernel": kernel,
+        "kernel_by": str(program),
+    }
+    assert document("tree", "./app", cwd=tmp_path)["demands"] is None
+    text = minpack("tree", "./app", "--check", "load", cwd=tmp_path).stdout
+    assert f"{program} needs Linux {kernel} or newer: {program} says so" in text
+    assert f"{program} needs a CPU with x86-64-v2: {tmp_path}/libf.so says so" in text
+    packed = minpack("./app", "--base", "/", "--dry-run", "-v", cwd=tmp_path).stdout
+    assert f"/usr/local/bin/app needs Linux {kernel} or newer" in packed
+    found = document("./app", "--base", "/", "--dry-run", cwd=tmp_path)["images"][0]["demands"]
+    assert found == [{"program": "/usr/local/bin/app", **demands, "kernel_by": "/usr/local/bin/app"}]
+
+
 def test_what_the_user_may_not_enter_is_refused(cc: Compiler, tmp_path: Path) -> None:
     """A directory on the way to the program that is closed to the image's user is found before it ships."""
     cc.program("plain", "int main(void) { return 0; }")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.elfmaker import GLIBC, MUSL, library, make_elf
+from support.elfmaker import DT_AUXILIARY, DT_FILTER, DT_NEEDED, GLIBC, MUSL, library, make_elf
 from support.rulebook import Tree
 
 if TYPE_CHECKING:
@@ -45,6 +45,24 @@ def order(tree: Tree) -> str:
 def test_order(tmp_path: Path, filters: tuple[str, ...], auxiliaries: tuple[str, ...], expected: str) -> None:
     """The filters of an object come right before it, in their order."""
     assert order(filtered(tmp_path, GLIBC, filters=filters, auxiliaries=auxiliaries)) == expected
+
+
+@pytest.mark.parametrize(
+    "entries",
+    ["AbFcNd", "FcAbNd", "NdAbFc", "AbNcFd", "FdNbAc", "NbFbAcNd", "FcNbAd", "AdNdNcFb", "AaFbNcNb", "FbAbNbFc"],
+)
+def test_the_file_s_order(tmp_path: Path, entries: str) -> None:
+    """Needs, filters (F) and auxiliaries (A) are taken in the order that they have in the dynamic section."""
+    tree = Tree(tmp_path, GLIBC)
+    tags = {"N": DT_NEEDED, "F": DT_FILTER, "A": DT_AUXILIARY}
+    tree.app("libmpka.so", "libmpkc.so", rpath=tree.at("lib"))
+    first = tuple((tags[tag], f"libmpk{letter}.so") for tag, letter in zip(entries[::2], entries[1::2], strict=True))
+    tree.put("lib/libmpka.so", make_elf(first=first))
+    for name in "bcd":
+        tree.put(f"lib/libmpk{name}.so", library(needed=("libmpkb.so",) if name == "d" else ()))
+    found = order(tree)
+    assert set(found) == {"a", "c"} | set(entries[1::2]) | ({"b"} if "d" in entries else set())
+    assert found.index(entries[entries.index("F") + 1]) <= found.index("a")
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,33 @@
-"""glibc: ``$LIB`` is what the C library was built with, and a directory with ``$PLATFORM`` is passed over here.
+"""glibc: ``$LIB`` is what the C library was built with, ``$PLATFORM`` what Linux calls all CPUs of the machine.
 
-What ``$PLATFORM`` is depends on the CPU, and no image should. Source: glibc elf/dl-load.c, _dl_dst_substitute.
+Where the name depends on the CPU a directory with it is passed over here: no image should depend on it. Source: glibc
+elf/dl-load.c, _dl_dst_substitute.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+import subprocess
+from pathlib import Path
 
+import pytest
+
+from minpack.base.directory import DirectoryBase
+from minpack.base.entries import base_of
+from minpack.base.overlay import OverlayBase
+from minpack.base.walk import Walker
+from minpack.content import BytesContent
 from minpack.ld.closure import Considered, FoundBy
-from support.elfmaker import library
+from minpack.ld.resolve import resolve_closure
+from minpack.paths import normal
+from minpack.placing import physical
+from minpack.rootfs.entry import file
+from support.elfmaker import library, make_elf, program
 from support.rulebook import Tree
 
-if TYPE_CHECKING:
-    from pathlib import Path
+AARCH64 = "/lib/ld-linux-aarch64.so.1"
+#: Where Debian's libc6-arm64-cross has it.
+CROSS = Path("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1")
 
 
 def test_lib(tmp_path: Path) -> None:
@@ -31,3 +46,27 @@ def test_platform(tmp_path: Path) -> None:
     tree.app("libmpka.so", runpath=f"{tree.at('x')}/$PLATFORM")
     (missing,) = tree.closure().missing
     assert missing.considered[0] == Considered(f"{tree.at('x')}/$PLATFORM", FoundBy.RUNPATH)
+
+
+def test_platform_of_all_machines(tmp_path: Path) -> None:
+    """On 64-bit ARM it is always the same, and so it is followed, in a needed path too."""
+    app = tmp_path / "app"
+    names = ("libmpka.so", f"{tmp_path}/${{PLATFORM}}/libmpkb.so")
+    app.write_bytes(program(names, machine="aarch64", interpreter=AARCH64, runpath=f"{tmp_path}/$PLATFORM"))
+    (tmp_path / "aarch64").mkdir()
+    for name in "ab":
+        (tmp_path / "aarch64" / f"libmpk{name}.so").write_bytes(library(machine="aarch64"))
+    data = CROSS.read_bytes() if CROSS.exists() else make_elf(machine="aarch64", overlay=b"GLIBC_PRIVATE\0")
+    base = DirectoryBase("/")
+    place, _ = physical(Walker(base), normal(AARCH64))
+    walker = Walker(OverlayBase(base_of("loader", [file(place, BytesContent(data), 0o755)]), base))
+    found = [o.path for o in resolve_closure(walker, str(app)).objects[1:3]]
+    assert found == [f"{tmp_path}/aarch64/libmpka.so", f"{tmp_path}/aarch64/libmpkb.so"]
+    emulator = shutil.which("qemu-aarch64-static")
+    if not CROSS.exists() or emulator is None:
+        pytest.skip("only minpack was asked: this machine has no qemu-aarch64-static, or no glibc for aarch64")
+    done = subprocess.run(
+        [emulator, "-E", "LD_TRACE_LOADED_OBJECTS=1", CROSS, app], capture_output=True, text=True, check=True
+    )
+    assert all(path in done.stdout for path in found)
+    assert "not found" not in done.stdout

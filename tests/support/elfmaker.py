@@ -18,6 +18,7 @@ ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE, PT_PHDR, PT_GNU_STACK = 1, 2, 3, 4, 6, 0x6474E551
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT = 0, 1, 4, 5, 6, 10, 11
 DT_SONAME, DT_RPATH, DT_DEBUG, DT_RUNPATH, DT_FLAGS = 14, 15, 21, 29, 30
+DT_DEPAUDIT, DT_AUDIT = 0x6FFFFEFB, 0x6FFFFEFC
 DT_FLAGS_1, DT_AUXILIARY, DT_FILTER = 0x6FFFFFFB, 0x7FFFFFFD, 0x7FFFFFFF
 DF_1_PIE = 0x08000000
 
@@ -157,8 +158,11 @@ def make_elf(
     interpreter: str | None = None,
     filters: tuple[str, ...] = (),
     auxiliaries: tuple[str, ...] = (),
+    audit: str | None = None,
+    dep_audit: str | None = None,
     flags: int = 0,
     flags_1: int = 0,
+    first: tuple[tuple[int, str], ...] = (),
     tags: tuple[tuple[int, int], ...] = (),
     dynamic: bool = True,
     code: bytes | None = None,
@@ -171,6 +175,7 @@ def make_elf(
 
     :param dynamic: whether it has a dynamic section; without one it can name no strings.
     :param code: machine code that the entry point leads to; the entry point is 0 without it.
+    :param first: entries that name strings, in front of the others.
     :param tags: more entries of the dynamic section, as they are.
     :param note: the bytes of a PT_NOTE segment; none without.
     :param e_flags: the header's flags; by default the machine's usual ones.
@@ -179,11 +184,14 @@ def make_elf(
     layout = _Layout(MACHINES[machine])
     base = layout.machine.base if type_ == ET_EXEC else 0
     strings = _Strings()
-    entries = [(DT_NEEDED, strings.add(name)) for name in needed]
+    entries = [(tag, strings.add(name)) for tag, name in first]
+    entries += [(DT_NEEDED, strings.add(name)) for name in needed]
     named = ((DT_SONAME, soname), (DT_RPATH, rpath), (DT_RUNPATH, runpath))
     entries += [(tag, strings.add(text)) for tag, text in named if text is not None]
     entries += [(DT_FILTER, strings.add(name)) for name in filters]
     entries += [(DT_AUXILIARY, strings.add(name)) for name in auxiliaries]
+    audits = ((DT_AUDIT, audit), (DT_DEPAUDIT, dep_audit))
+    entries += [(tag, strings.add(name)) for tag, name in audits if name is not None]
     entries += [(tag, value) for tag, value in ((DT_FLAGS, flags), (DT_FLAGS_1, flags_1)) if value]
     entries += tags
     chunks = {

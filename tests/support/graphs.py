@@ -10,7 +10,17 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from minpack.ld.closure import Environment
-from support.elfmaker import DF_1_PIE, ET_EXEC, GLIBC, library, make_elf, program
+from support.elfmaker import (
+    DF_1_PIE,
+    DT_AUXILIARY,
+    DT_FILTER,
+    DT_NEEDED,
+    ET_EXEC,
+    GLIBC,
+    library,
+    make_elf,
+    program,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +32,8 @@ T = TypeVar("T")
 DF_1_NODEFLIB = 0x800
 #: Names that stand in DT_AUXILIARY alone: a loader that lists says of those too that it has not found them.
 AUXILIARY = "libmpkaux"
+#: One of them that is in some directories.
+PLACED = f"{AUXILIARY}3.so"
 #: Names that DT_FILTER alone has. They are of libraries without filters: two that filter each other send glibc's
 #: loader round in circles until it crashes.
 FILTERS = ("libmpkfil0.so", "libmpkfil1.so")
@@ -54,12 +66,16 @@ class GraphMaker:
         os.symlink("../" + self._any(self._directories), self._root / "d0" / "up")
         (self._root / "file").write_bytes(b"no directory")
         self._directories += ["link", "d0/up", "d0/sub"]
+        if self._chance(0.15):
+            # Loaders before glibc 2.37 look into it first, as part of the directory that it is in.
+            (self._root / "d1" / "tls").mkdir()
+            self._place(self._root / "d1" / "tls" / self._any(self._names))
         for name in self._names:
             for directory in self._rng.sample(self._directories, self._rng.randint(1, 4)):
                 self._place(self._root / directory / name)
             if self._chance(0.15):
                 self._place(self._root / self._any(self._directories) / f"{name}.1")
-        for name in FILTERS:
+        for name in (*FILTERS, PLACED):
             for directory in self._rng.sample(self._directories, 3):
                 path = self._root / directory / name
                 if not path.exists():
@@ -90,6 +106,7 @@ class GraphMaker:
         )
         filters = (self._any(FILTERS),) if self._is_glibc and self._chance(0.08) else ()
         auxiliaries = (f"{AUXILIARY}{self._rng.randint(0, 2)}.so",) if self._is_glibc and self._chance(0.05) else ()
+        first = tuple(self._first() for _ in range(self._rng.randint(1, 4))) if self._chance(0.08) else ()
         return make_elf(
             soname=soname,
             needed=self._needed(0, 4),
@@ -97,6 +114,7 @@ class GraphMaker:
             runpath=runpath,
             filters=filters,
             auxiliaries=auxiliaries,
+            first=first if self._is_glibc else (),
             flags_1=DF_1_NODEFLIB if self._chance(0.05) else 0,
         )
 
@@ -159,6 +177,13 @@ class GraphMaker:
             else ("libc.so", "libm.so.6", self._interpreter)
         )
         return self._any(own)
+
+    def _first(self) -> tuple[int, str]:
+        """What is loaded before the needs, in any order: a filter, an auxiliary one, or a need."""
+        tag = self._any((DT_FILTER, DT_AUXILIARY, DT_NEEDED))
+        if tag == DT_NEEDED:
+            return tag, self._needed_name()
+        return tag, self._any(FILTERS) if tag == DT_FILTER else PLACED
 
     def _paths(self, chance: float) -> tuple[str | None, str | None]:
         """An rpath, a runpath, both or none."""

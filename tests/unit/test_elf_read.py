@@ -14,7 +14,9 @@ from minpack.errors import NotElfError, NotProgramError
 from support.elfedit import HEADER, get, segment_at, segment_field, set_header, set_segment, set_tag, tag_at
 from support.elfmaker import (
     DF_1_PIE,
+    DT_AUXILIARY,
     DT_DEBUG,
+    DT_FILTER,
     DT_FLAGS,
     DT_FLAGS_1,
     DT_NEEDED,
@@ -63,6 +65,8 @@ def test_all_facts_are_read_on_every_machine(machine: str) -> None:
         interpreter="/lib/ld.so.1",
         filters=("libf.so",),
         auxiliaries=("libx.so", "liby.so"),
+        audit="liba.so:libc.so",
+        dep_audit="libd.so",
         flags=0x1A,
         flags_1=0x8000001,
         code=bytes(8),
@@ -80,6 +84,16 @@ def test_all_facts_are_read_on_every_machine(machine: str) -> None:
         0x8000001,
         ("libf.so",),
         ("libx.so", "liby.so"),
+        (
+            (DT_NEEDED, "libb.so.1"),
+            (DT_NEEDED, "liba.so"),
+            (DT_NEEDED, "libb.so.1"),
+            (DT_FILTER, "libf.so"),
+            (DT_AUXILIARY, "libx.so"),
+            (DT_AUXILIARY, "liby.so"),
+        ),
+        "liba.so:libc.so",
+        "libd.so",
     )
     assert info.end == len(data)
     assert [s.align for s in info.segments if s.type == PT_LOAD] == [0x10000]

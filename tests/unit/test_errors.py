@@ -13,6 +13,7 @@ import pytest
 
 from minpack import errors
 from minpack.errors import (
+    AmbiguousLibraryError,
     ArchiveError,
     BaseError,
     BaseNeededError,
@@ -33,6 +34,7 @@ from minpack.errors import (
     NotTextError,
     OfflineError,
     OutputError,
+    PackageError,
     PathConflictError,
     ResolveError,
     RootfsError,
@@ -42,6 +44,7 @@ from minpack.errors import (
     UnknownBaseError,
     UnloadableLibraryError,
     UnreadableFileError,
+    UntrustedPackageError,
     UsageError,
     WrongTargetError,
 )
@@ -135,6 +138,15 @@ ROWS = (
         "cannot use 'a': it is for s390x, and x86_64 is wanted",
         {"path": "a", "wanted": "x86_64", "got": "s390x"},
     ),
+    Row(
+        AmbiguousLibraryError("liba.so", (("a", "1-r0", "v3.20 main"), ("b", "2-r0", "v3.20 main"))),
+        "cannot choose a package for liba.so: several have it, and none is preferred\n"
+        "  a 1-r0  (v3.20 main)\n"
+        "  b 2-r0  (v3.20 main)",
+        {"soname": "liba.so", "candidates": (("a", "1-r0", "v3.20 main"), ("b", "2-r0", "v3.20 main"))},
+    ),
+    Row(PackageError("package a", "no"), "cannot use package a: no", {"what": "package a", "reason": "no"}),
+    Row(UntrustedPackageError("index u", "no"), "cannot use index u: no", {"what": "index u", "reason": "no"}),
     Row(
         BaseNeededError("app", "/lib/ld.so", "name one"),
         "cannot pack 'app': it is dynamically linked (/lib/ld.so) and no base was named",

@@ -94,6 +94,24 @@ def test_cache_path(path: str) -> None:
     assert glibc_constants(CODE, X86_64).cache == "/etc/ld.so.cache"
 
 
+X86_64_LEVELS = ("x86-64-v4", "x86-64-v3", "x86-64-v2")
+
+
+@pytest.mark.parametrize(
+    ("text", "hwcaps", "version"),
+    [
+        (b"x86-64-v4:x86-64-v3:x86-64-v2\0ld.so (GNU libc) stable release version 2.36.", X86_64_LEVELS, (2, 36)),
+        (b"x86-64-v5:x86-64-v4\0 development release version 2.44.9000.", ("x86-64-v5", "x86-64-v4"), (2, 44)),
+        (b"ld.so (GNU libc) stable release version 2.33.\n", X86_64_LEVELS, (2, 33)),
+        (b"haswell\0xeon_phi", (), (0, 0)),
+    ],
+)  # fmt: skip
+def test_hwcaps(text: bytes, hwcaps: tuple[str, ...], version: tuple[int, int]) -> None:
+    """Levels and version are the loader's own; one of a version that has levels and names none has the table's."""
+    found = glibc_constants(CODE + b"\0" + text + b"\0" + CODE, X86_64)
+    assert (found.hwcaps, found.version, found.legacy) == (hwcaps, version, version < (2, 37))
+
+
 def test_musl() -> None:
     """The architecture and the path are strings of the loader; the other path in it is of programs."""
     data = CODE + b"\0/usr/local/bin:/bin:/usr/bin\0" + MUSL_STRINGS.replace(b"x86_64", b"armhf") + CODE

@@ -36,6 +36,15 @@ def test_glibc(text: str, expected: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
+    [("x/$PLATFORM", "x/aarch64"), ("${PLATFORM}/$LIB", "aarch64/lib64"), ("$PLATFORMS", "$PLATFORMS")],
+)
+def test_a_platform_of_all_machines(text: str, expected: str) -> None:
+    """Where all CPUs have one name for it, it has a value."""
+    assert expand_glibc(text, "/app", "lib64", "aarch64") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
     [
         ("/opt/lib", "/opt/lib"),
         ("$ORIGIN", "/app"),

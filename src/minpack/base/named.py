@@ -89,7 +89,7 @@ def fetch_named_base(
     asked = parse_name(name)
     if asked is None:
         raise UnknownBaseError(name, "no base has that name", _advice(name, arch, today))
-    mirror, network = _address(mirror, network)
+    mirror, network = mirror_address(mirror, network)
     given = _given(sha512 or "")
     release = find_release(name, arch)
     if release is None and given and asked.release:
@@ -217,8 +217,11 @@ def _given(sha512: str) -> str:
     return sha512.lower()
 
 
-def _address(mirror: str, network: Network) -> tuple[str, Network]:
-    """`mirror` without user and password, and the network that knows to send them there."""
+def mirror_address(mirror: str, network: Network) -> tuple[str, Network]:
+    """`mirror` without user and password, and the network that knows to send them there.
+
+    :raises UsageError: `mirror` is no URL.
+    """
     if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", mirror) is None:
         raise UsageError("--mirror", mirror, "it is no http:// or https:// address")
     scheme, _, rest = mirror.rstrip("/").partition("://")

@@ -33,11 +33,24 @@ class BaseKind(StrEnum):
     RELEASE = "release"
 
 
+class PackageOptions(NamedTuple):
+    """How packages are fetched from the repositories that a base names.
+
+    `keys` is a directory of the public keys to trust instead of the base's, empty for those; `now` is in seconds since
+    1970; `locked` refuses an index that is older than one seen before, which is else a note.
+    """
+
+    now: int
+    keys: str = ""
+    locked: bool = False
+
+
 class BaseOptions(NamedTuple):
     """Where named bases come from and are kept.
 
     `store` is the store's directory or None for none, `mirror` and `sha512` are
-    empty for the catalogue's, `today` is ``YYYY-MM-DD``.
+    empty for the catalogue's, `today` is ``YYYY-MM-DD``. `packages` is None where
+    nothing is to be fetched from repositories.
     """
 
     store: str | None
@@ -47,6 +60,7 @@ class BaseOptions(NamedTuple):
     sha512: str = ""
     #: Where compressed tarballs are unpacked to, in files without a name.
     temporary: str = "/tmp"  # noqa: S108
+    packages: PackageOptions | None = None
 
 
 class OpenBase(NamedTuple):

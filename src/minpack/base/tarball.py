@@ -10,6 +10,7 @@ from minpack.base.entries import EntriesBase
 from minpack.content import RangeContent, reason_of, sum_of
 from minpack.errors import BaseError, InputError
 from minpack.tar.decompress import Packing, decompress_to, packing_of
+from minpack.tar.spool import nameless_file, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -131,7 +132,7 @@ def _open(source: str | OpenFile, name: str) -> int:
 def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> tuple[int, int]:
     """The descriptor and the size of a new file without a name that holds the tar."""
     try:
-        descriptor = _nameless_file(directory)
+        descriptor = nameless_file(directory)
     except OSError as error:
         raise _no_room(name, directory, error) from error
     try:
@@ -139,17 +140,6 @@ def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> t
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def _nameless_file(directory: str) -> int:
-    try:
-        return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except (AttributeError, OSError):
-        # Neither every system nor every file system has them; `tempfile` is slow to import.
-        from tempfile import TemporaryFile  # noqa: PLC0415
-
-        with TemporaryFile(dir=directory, buffering=0) as file:
-            return os.dup(file.fileno())
 
 
 class _Spool(NamedTuple):
@@ -164,10 +154,8 @@ class _Spool(NamedTuple):
 
         :raises BaseError: the disk is full, or the like.
         """
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[os.write(self.descriptor, rest) :]
+            write_all(self.descriptor, data)
         except OSError as error:
             raise _no_room(self.name, self.directory, error) from error
 

@@ -92,16 +92,38 @@ store_options = applied(
         metavar="HEX",
         help="The sum the base's tarball must have.",
     ),
-    click.option("--mirror", envvar="MINPACK_MIRROR", default="", metavar="URL", help="Where bases are fetched from."),
+    click.option(
+        "--mirror",
+        envvar="MINPACK_MIRROR",
+        default="",
+        metavar="URL",
+        help="Where bases and packages are fetched from.",
+    ),
     click.option("--offline", envvar="MINPACK_OFFLINE", is_flag=True, help="Fetch nothing; use what is kept."),
     click.option(
         "--cache-dir",
         envvar="MINPACK_CACHE_DIR",
         callback=filled,
         metavar="DIR",
-        help="Where downloads, unpacked bases and layers are kept (~/.cache).",
+        help="Where what is fetched, unpacked bases and layers are kept (~/.cache).",
     ),
     click.option("--no-cache", is_flag=True, help="Keep nothing, and use nothing that was kept."),
+)
+
+
+package_options = applied(
+    click.option(
+        "--no-packages",
+        envvar="MINPACK_NO_PACKAGES",
+        is_flag=True,
+        help="Do not fetch libraries that the base lacks from the repositories it names.",
+    ),
+    click.option(
+        "--keys",
+        callback=filled,
+        metavar="DIR",
+        help="Trust the public keys in this directory to sign packages, in place of the base's.",
+    ),
 )
 
 

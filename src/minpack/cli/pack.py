@@ -13,6 +13,7 @@ from minpack.cli.options import (
     check_option,
     filled,
     output_options,
+    package_options,
     parsed,
     platform_option,
     store_options,
@@ -179,6 +180,15 @@ def _need(option: str) -> Any:  # noqa: ANN401
 )
 @check_option(Check.LOAD)
 @why_option
+@click.option(
+    "--package",
+    "packages",
+    multiple=True,
+    callback=filled,
+    metavar="NAME",
+    help="Add all files of this package of the base's distribution; repeatable.",
+)
+@package_options
 @store_options
 @click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
 @output_options
@@ -195,7 +205,15 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     name = os.path.basename(given["programs"][0].rstrip("/"))
     delivery = delivery_of(settings, name, default_reference(name))
     request = request_of(given)
-    store = StoreSettings(given["offline"], given["mirror"], given["cache_dir"], given["no_cache"], given["sha512"])
+    store = StoreSettings(
+        given["offline"],
+        given["mirror"],
+        given["cache_dir"],
+        given["no_cache"],
+        given["sha512"],
+        not given["no_packages"],
+        given["keys"],
+    )
     with drawing(quiet=quiet) as progress:
         made = None if given["dry_run"] else delivery
         packed = pack(request, given["base"], base_options(store), made, progress, sums=as_json)
@@ -245,6 +263,7 @@ def request_of(given: dict[str, Any]) -> Request:
         Check(given["check"]),
         given["why"],
         given["strip"],
+        given["packages"],
     )
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from minpack.base.open import BaseOptions
+from minpack.base.open import BaseOptions, PackageOptions
 from minpack.errors import UsageError
 from minpack.request import MAX_CREATED
 from minpack.store.network import Network
@@ -21,6 +21,8 @@ class StoreSettings(NamedTuple):
     cache_dir: str | None
     no_cache: bool
     sha512: str | None = None
+    packages: bool = False
+    keys: str | None = None
 
 
 def base_options(settings: StoreSettings) -> BaseOptions:
@@ -32,6 +34,7 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         settings.mirror,
         settings.sha512 or "",
         temporary_directory(),
+        PackageOptions(int(time.time()), settings.keys or "") if settings.packages else None,
     )
 
 

@@ -11,6 +11,7 @@ from minpack.cli.options import (
     check_option,
     filled,
     output_options,
+    package_options,
     parsed,
     platform_option,
     store_options,
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="KEY=VALUE",
     callback=parsed(lambda text: parse_pair(text, "--env")),
-    help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD.",
+    help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT.",
 )
-@click.option("--all", "considered", is_flag=True, help="Show every directory considered for what is missing.")
+@click.option("--all", "considered", is_flag=True, help="Show every directory considered for each object.")
 @click.option("--why", callback=filled, metavar="SONAME", help="Show the chain from the program to this object.")
 @check_option(Check.NONE)
+@package_options
 @store_options
 @output_options
 def command(
@@ -59,6 +61,8 @@ def command(
     considered: bool,
     why: str | None,
     check: str,
+    no_packages: bool,
+    keys: str | None,
     sha512: str | None,
     mirror: str,
     offline: bool,
@@ -77,7 +81,7 @@ def command(
     if dest is not None:
         destination, directory = parse_destination(dest, (program,))
     request = Request((program,), platform, destination, directory, run=RunConfig(env=env), check=Check(check))
-    options = base_options(StoreSettings(offline, mirror, cache_dir, no_cache, sha512))
+    options = base_options(StoreSettings(offline, mirror, cache_dir, no_cache, sha512, not no_packages, keys))
     with drawing(quiet=quiet) as progress:
         resolved = resolve(request, base, options, progress)
     chain = chain_to(resolved.closure, why) if why is not None else ()

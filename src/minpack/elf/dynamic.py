@@ -52,6 +52,13 @@ class Dynamic:
             return ()
         return tuple([self._string(tag) for tag in self.tags if tag[0] == wanted])
 
+    def mixed(self, *wanted: int) -> tuple[tuple[int, str], ...]:
+        """All tags of several kinds with the strings they name, in order.
+
+        :raises MalformedElfError: one names none.
+        """
+        return tuple([(tag[0], self._string(tag)) for tag in self.tags if tag[0] in wanted])
+
     def offset_of(self, wanted: int) -> int:
         """The offset of the last such entry, and without one of the whole section."""
         value = self.last.get(wanted)

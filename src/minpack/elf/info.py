@@ -47,8 +47,10 @@ class ElfInfo(NamedTuple):
     Strings are as in the file, bytes that are no UTF-8 as surrogate escapes; they may be empty.
     `type` is `e_type`, `entry` an address, `size` the file's in bytes. `needed` is in the
     file's order, duplicates kept; `rpath` and `runpath` are both there if the file has both.
-    `filters` and `auxiliaries` are DT_FILTER and DT_AUXILIARY, `flags` and `flags_1` DT_FLAGS
-    and DT_FLAGS_1 (0 if absent). Object files and core dumps have no `segments` here.
+    `filters` and `auxiliaries` are DT_FILTER and DT_AUXILIARY, and if there are any, `mixed`
+    has them and `needed` in the file's order, each with its tag. `audit` and `dep_audit` are
+    DT_AUDIT and DT_DEPAUDIT, `flags` and `flags_1` DT_FLAGS and DT_FLAGS_1 (0 if absent).
+    Object files and core dumps have no `segments` here.
     """
 
     kind: ElfKind
@@ -66,6 +68,9 @@ class ElfInfo(NamedTuple):
     flags_1: int = 0
     filters: tuple[str, ...] = ()
     auxiliaries: tuple[str, ...] = ()
+    mixed: tuple[tuple[int, str], ...] = ()
+    audit: str | None = None
+    dep_audit: str | None = None
 
     @property
     def end(self) -> int:

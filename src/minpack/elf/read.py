@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from minpack.elf.abi import abi_of
 from minpack.elf.dynamic import Dynamic
 from minpack.elf.format import (
+    DT_AUDIT,
     DT_AUXILIARY,
+    DT_DEPAUDIT,
     DT_FILTER,
     DT_FLAGS,
     DT_FLAGS_1,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 #: The kernel takes no interpreter path longer than PATH_MAX (fs/binfmt_elf.c).
 MAX_INTERPRETER = 4096
+FILTERS = frozenset((DT_FILTER, DT_AUXILIARY))
 
 
 def read_elf(content: Content, name: str | None = None) -> ElfInfo:
@@ -112,6 +115,9 @@ def _linked(window: Window, header: Header, bare: ElfInfo) -> ElfInfo:
         flags_1=dynamic.last.get(DT_FLAGS_1, 0),
         filters=dynamic.strings(DT_FILTER),
         auxiliaries=dynamic.strings(DT_AUXILIARY),
+        mixed=dynamic.mixed(DT_NEEDED, DT_FILTER, DT_AUXILIARY) if dynamic.last.keys() & FILTERS else (),
+        audit=dynamic.string(DT_AUDIT),
+        dep_audit=dynamic.string(DT_DEPAUDIT),
     )
 
 

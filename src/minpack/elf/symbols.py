@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.elf.abi import EM_MIPS
-from minpack.elf.format import DT_FLAGS, DT_FLAGS_1
+from minpack.elf.format import DT_FLAGS, DT_FLAGS_1, DT_STRTAB
 from minpack.elf.hashes import MAX_SYMBOLS, hashed_symbols
-from minpack.elf.names import Names
+from minpack.elf.names import DT_STRSZ, MAX_TABLE, Names
 from minpack.elf.relocations import Uses, offset_table_symbols, read_uses, relocation_types
 from minpack.elf.tables import Tables
 from minpack.elf.versions import INDEX, Versions, read_versions
@@ -141,6 +141,22 @@ def read_symbols(content: Content, name: str | None = None) -> Symbols:
     """
     with content.open() as reader:
         return _symbols(Tables(Window(reader, content.size, name or content.where)))
+
+
+def has_strings(content: Content, names: Iterable[bytes]) -> bool:
+    """Whether the dynamic string table has all these names; without, no symbol of the file is called so.
+
+    It is looked through as far as DT_STRSZ says.
+
+    :raises MalformedElfError: the table is not where the file says.
+    :raises InputError: the system could not read it.
+    """
+    with content.open() as reader:
+        tables = Tables(Window(reader, content.size, content.where))
+        if DT_STRTAB not in tables.last:
+            return False
+        data = tables.region(DT_STRTAB).most(0, min(tables.last.get(DT_STRSZ, 0), MAX_TABLE))
+    return all(name + b"\0" in data for name in names)
 
 
 def _symbols(tables: Tables) -> Symbols:

@@ -289,6 +289,11 @@ def _musl_accepts(symbols: Symbols, name: bytes, *, strict: bool) -> bool:
     return False
 
 
+def musl_defines(symbols: Symbols, name: bytes) -> bool:
+    """Whether musl would find a definition of `name` in the object (ldso/dynlink.c, find_sym)."""
+    return _musl_accepts(symbols, name, strict=True)
+
+
 def _is_lfs64(symbol: str, loader: Symbols | None) -> bool:
     """Whether musl from 1.2.4 takes ``open64`` for ``open``, and libc has that."""
     name = symbol.encode("utf-8", "surrogateescape")

@@ -25,12 +25,16 @@ class FoundBy(StrEnum):
     INTERPRETER = "interpreter"
     #: LD_PRELOAD.
     PRELOAD = "preload"
+    #: LD_AUDIT, DT_AUDIT and DT_DEPAUDIT.
+    AUDIT = "audit"
     #: A needed name with a slash is a path of its own.
     PATH = "path"
     RPATH = "rpath"
     LIBRARY_PATH = "library-path"
     RUNPATH = "runpath"
     CACHE = "cache"
+    #: A directory of ld.so.conf, in a tree that has no cache yet: what ldconfig(8) would put there.
+    CONFIGURED = "configured"
     #: glibc's system directories, or musl's path or path file.
     DEFAULT = "default"
     #: An object that was loaded before answers to the name.
@@ -67,20 +71,25 @@ class Opened(NamedTuple):
     needed_by: str
 
 
-class Edge(NamedTuple):
-    """One needed name of one object, and what answers to it; `path` is empty if nothing does."""
-
-    needed_by: str
-    name: str
-    found_by: FoundBy | None
-    path: str
-
-
 class Considered(NamedTuple):
     """A directory the loader looks into, or its cache, and the rule that names it."""
 
     directory: str
     rule: FoundBy
+
+
+class Edge(NamedTuple):
+    """One needed name of one object, and what answers to it; `path` is empty if nothing does.
+
+    `considered` has every place that was looked into for it, in order: with the place where it was found last, and
+    none if an object that was loaded before answers.
+    """
+
+    needed_by: str
+    name: str
+    found_by: FoundBy | None
+    path: str
+    considered: tuple[Considered, ...] = ()
 
 
 class Missing(NamedTuple):
@@ -100,6 +109,19 @@ class LateName(NamedTuple):
     sonames: tuple[str, ...]
     needed_by: str
     required: bool
+
+
+class Audit(NamedTuple):
+    """A library that audits the program (rtld-audit(7)), `name`d by it or by LD_AUDIT, in a namespace of its own.
+
+    `objects` are those of the namespace in load order: the library and what it needs, however much of it the program
+    has loaded too. `problem` says why the loader ignores the library, and then there are none; else it is empty.
+    """
+
+    name: str
+    objects: tuple[LoadedObject, ...]
+    edges: tuple[Edge, ...]
+    problem: str = ""
 
 
 class Closure(NamedTuple):
@@ -124,6 +146,12 @@ class Closure(NamedTuple):
     cache: str = ""
     #: Paths of the objects that are loaded only once the program runs.
     late: frozenset[str] = frozenset()
+    audits: tuple[Audit, ...] = ()
+
+    @property
+    def opened(self) -> tuple[LoadedObject, ...]:
+        """The objects, and behind them those of other namespaces; one file may be several of them."""
+        return self.objects + tuple(loaded for audit in self.audits for loaded in audit.objects)
 
 
 class Environment(NamedTuple):
@@ -132,3 +160,4 @@ class Environment(NamedTuple):
     ld_library_path: str = ""
     preload: str = ""
     working_directory: str = "/"
+    audit: str = ""

@@ -22,6 +22,22 @@ _PATHS = re.compile(rb"\0(/[\x21-\x7e]{1,254})(?=\0)")
 _END = re.compile(rb"/\0")
 _CACHE_NAME = b"/ld.so.cache\0"
 _PATH_TO = re.compile(rb"/[\x21-\x7e]*\Z")
+_HWCAPS = re.compile(rb"\0((?:(?:x86-64-v|power|z)[0-9]{1,2}:){1,15}(?:x86-64-v|power|z)[0-9]{1,2})\0")
+_KNOWN_HWCAPS = {
+    "x86_64": ("x86-64-v4", "x86-64-v3", "x86-64-v2"),
+    "ppc64le": ("power10", "power9"),
+    "s390x": ("z16", "z15", "z14", "z13"),
+}
+#: Where Linux has one name for all (AT_PLATFORM; arch/*/include/asm/elf.h, ELF_PLATFORM).
+_PLATFORMS = {
+    "aarch64": "aarch64",
+    "aarch64_be": "aarch64_be",
+    "loongarch64": "loongarch",
+    "loongarch64sf": "loongarch",
+}
+_VERSION = re.compile(rb" release version ([0-9]{1,4})\.([0-9]{1,4})")
+#: Since then there is glibc-hwcaps, and since then nothing else (glibc NEWS, 2.33 and 2.37).
+WITH_HWCAPS, WITHOUT_LEGACY = (2, 33), (2, 37)
 _MOST_ENDS = 4096
 _LONGEST = 254
 _MULTIARCH = re.compile(r"/?(?:usr/)?(lib/[^/]+-linux-[^/]+)/")
@@ -40,13 +56,23 @@ class GlibcConstants(NamedTuple):
     """`directories` are searched last; `lib` is what ``$LIB`` becomes.
 
     `debian` tells whether it is a glibc with Debian's patches, which its directories show
-    (debian/patches/any/local-ld-multiarch.diff).
+    (debian/patches/any/local-ld-multiarch.diff). `hwcaps` are the names below ``glibc-hwcaps`` in each directory, the
+    best first. `version` is (0, 0) if the loader does not say it, as those before 2.33 do not. `platform` is what
+    ``$PLATFORM`` becomes, empty if that depends on the CPU.
     """
 
     directories: tuple[str, ...]
     cache: str
     lib: str
     debian: bool
+    hwcaps: tuple[str, ...] = ()
+    version: tuple[int, int] = (0, 0)
+    platform: str = ""
+
+    @property
+    def legacy(self) -> bool:
+        """Whether it looks into other subdirectories for better CPUs too, and into ``tls`` on every machine."""
+        return self.version < WITHOUT_LEGACY
 
 
 def is_musl(data: bytes) -> bool:
@@ -87,7 +113,24 @@ def glibc_constants(data: bytes, target: Target) -> GlibcConstants:
         # Debian's patch makes it the directory that holds libraries, as seen from / and /usr; else it is a name.
         multiarch[1] if multiarch else directories[0].rstrip("/").rpartition("/")[2],
         multiarch is not None,
+        _hwcaps(data, target),
+        _version(data),
+        _PLATFORMS.get(target.name, ""),
     )
+
+
+def _version(data: bytes) -> tuple[int, int]:
+    """The version in what ``ld.so --version`` says; loaders before 2.33 say none, and none is as good as theirs."""
+    found = _VERSION.search(data)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _hwcaps(data: bytes, target: Target) -> tuple[str, ...]:
+    """The names in the loader (sysdeps/*/dl-hwcaps_subdirs.c), or the table's if it must have some."""
+    found = _HWCAPS.search(data)
+    if found is not None:
+        return tuple(found[1].decode().split(":"))
+    return _KNOWN_HWCAPS.get(target.name, ()) if _version(data) >= WITH_HWCAPS else ()
 
 
 def _is_library_path(text: bytes) -> bool:

@@ -1,7 +1,8 @@
 """glibc's loader: what it loads, in which order, and what answers to a name (glibc elf/dl-deps.c, elf/dl-load.c).
 
 Two things a running loader would do are left out on purpose. Subdirectories for better CPUs (glibc-hwcaps) are
-passed over: the search falls through to the baseline's file, which is the one that runs everywhere. And the tree's
+passed over: the search falls through to the baseline's file, which is the one that runs everywhere
+(`minpack.ld.variants` tells of them). And the tree's
 /etc/ld.so.preload is not heeded: it speaks for the system it lies in, not for the program, and is not packed.
 """
 
@@ -10,10 +11,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from minpack.elf.format import DT_FILTER, DT_NEEDED
 from minpack.errors import UnloadableLibraryError
 from minpack.ld.accept import HEADER_SIZE, judge_header, judge_library
 from minpack.ld.cache import CacheEntry
-from minpack.ld.closure import Considered, Edge, FoundBy, Missing, Opened
+from minpack.ld.closure import Audit, Considered, Edge, FoundBy, Missing, Opened
 from minpack.ld.glibcsearch import Candidate, GlibcSearch, Node
 from minpack.ld.opening import identity, origin_of
 from minpack.ld.tokens import expand_glibc
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from minpack.ld.constants import GlibcConstants
     from minpack.ld.opening import Opener
 
+AUDITS_BY_RUNPATH = (2, 35)
 #: The kernel's own object is there before any other, under the name it has on the machine (vdso(7)).
 VDSO = frozenset(("linux-vdso.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1", "linux-gate.so.1"))
 
@@ -68,6 +71,32 @@ class GlibcLoader:
         self._grow(0)
         return self
 
+    def run_audit(self, name: str) -> Audit:
+        """Load a library that audits the program, and what it needs, into this namespace, which has nothing yet.
+
+        It is searched for as a need of the loader itself: in the program's rpath, and from 2.35 on in its runpath as if
+        that were one (elf/dl-load.c, __RTLD_AUDIT). Whatever is wrong with it, the loader says so and starts the
+        program without (elf/rtld.c, load_audit_module).
+        """
+        asking = Node(self._program.loaded, None, self._program.origin)
+        if asking.runpath and self._constants.version >= AUDITS_BY_RUNPATH:
+            asking.rpath, asking.rule, asking.owners = asking.runpath, FoundBy.RUNPATH, (asking,)
+        asking.runpath, asking.no_default = None, False
+        considered: list[Considered] = []
+        try:
+            node = self._load(name, asking, considered, FoundBy.AUDIT)
+            if node is None:
+                edge = Edge(asking.loaded.path, name, None, "", tuple(considered))
+                return Audit(name, (), (edge,), "it is not found")
+            self._list(node)
+            self._grow(0)
+        except UnloadableLibraryError as error:
+            return Audit(name, (), (), error.reason)
+        if self.missing:
+            missing = self.missing[0]
+            return Audit(name, (), tuple(self.edges), f"{missing.name}, which {missing.needed_by} needs, is not found")
+        return Audit(name, tuple(node.loaded for node in self._listed), tuple(self.edges))
+
     def run_late(self, names: Iterable[LateName]) -> None:
         """Load what the running program opens, each with what it needs (dlopen(3); elf/dl-open.c).
 
@@ -107,9 +136,11 @@ class GlibcLoader:
                 at += 1
                 continue
             node.done = True
-            self._load_needed(node)
-            # What this inserts in front of the object is next: the position stays.
-            self._load_filters(node)
+            if node.loaded.info.mixed:
+                # What this inserts in front of the object is next: the position stays.
+                self._load_mixed(node)
+            else:
+                self._load_needed(node)
 
     @property
     def objects(self) -> tuple[LoadedObject, ...]:
@@ -122,44 +153,48 @@ class GlibcLoader:
         for name in re.split("[ :]+", self._preload):
             if not name:
                 continue
+            considered: list[Considered] = []
             try:
-                node = self._load(name, self._program, [], FoundBy.PRELOAD)
+                node = self._load(name, self._program, considered, FoundBy.PRELOAD)
             except UnloadableLibraryError:
                 node = None
             if node is None:
-                self.edges.append(Edge(self._program.loaded.path, name, None, ""))
+                self.edges.append(Edge(self._program.loaded.path, name, None, "", tuple(considered)))
             elif node is not self._interpreter:
                 self._list(node)
 
     def _load_needed(self, node: Node) -> None:
         for name in node.loaded.info.needed:
-            considered: list[Considered] = []
-            found = self._load(name, node, considered)
-            if found is not None:
-                self._list(found)
-            elif name not in VDSO:
-                self._miss(name, node, considered)
+            self._load_one(name, node)
 
-    def _load_filters(self, node: Node) -> None:
-        """DT_FILTER and DT_AUXILIARY: loaded too, and listed in front of the object that names them.
+    def _load_one(self, name: str, node: Node) -> None:
+        considered: list[Considered] = []
+        found = self._load(name, node, considered)
+        if found is not None:
+            self._list(found)
+        elif name not in VDSO:
+            self._miss(name, node, considered)
+
+    def _load_mixed(self, node: Node) -> None:
+        """What it needs, and DT_FILTER and DT_AUXILIARY: loaded too, and listed in front of the object that names them.
 
         An auxiliary one that is not there, or no good, is none.
         """
-        info = node.loaded.info
-        for name in info.filters:
+        for tag, name in node.loaded.info.mixed:
+            if tag == DT_NEEDED:
+                self._load_one(name, node)
+                continue
             considered: list[Considered] = []
-            found = self._load(name, node, considered)
-            if found is None:
-                self._miss(name, node, considered)
-            else:
-                self._list_before(found, node)
-        for name in info.auxiliaries:
             try:
-                found = self._load(name, node, [])
+                found = self._load(name, node, considered)
             except UnloadableLibraryError:
+                if tag == DT_FILTER:
+                    raise
                 continue
             if found is not None:
                 self._list_before(found, node)
+            elif tag == DT_FILTER:
+                self._miss(name, node, considered)
 
     def _list(self, node: Node) -> None:
         if not node.listed:
@@ -178,26 +213,26 @@ class GlibcLoader:
 
     def _miss(self, name: str, node: Node, considered: list[Considered]) -> None:
         path = node.loaded.path
-        self.edges.append(Edge(path, name, None, ""))
+        self.edges.append(Edge(path, name, None, "", tuple(considered)))
         self.missing.append(Missing(name, path, tuple(considered)))
 
     def _load(
-        self, text: str, requester: Node, considered: list[Considered], preload: FoundBy | None = None
+        self, text: str, requester: Node, considered: list[Considered], special: FoundBy | None = None
     ) -> Node | None:
         """The object that answers to `text`, loaded now or before; None if none does.
 
         :raises UnloadableLibraryError: the loader would stop at a file.
         """
         # A name whose token has no value is looked for as it is, so that it is reported with it.
-        name = expand_glibc(text, requester.origin, self._constants.lib) or text
-        rule, node = self._find(name, requester, considered, preload)
+        name = expand_glibc(text, requester.origin, self._constants.lib, self._constants.platform) or text
+        rule, node = self._find(name, requester, considered, special)
         if node is not None:
             self._by_name.setdefault(name, node)
-            self.edges.append(Edge(requester.loaded.path, text, rule, node.loaded.path))
+            self.edges.append(Edge(requester.loaded.path, text, rule, node.loaded.path, tuple(considered)))
         return node
 
     def _find(
-        self, name: str, requester: Node, considered: list[Considered], preload: FoundBy | None
+        self, name: str, requester: Node, considered: list[Considered], special: FoundBy | None
     ) -> tuple[FoundBy, Node | None]:
         self._opener.look()
         known = self._by_name.get(name)
@@ -207,7 +242,7 @@ class GlibcLoader:
             known = self._same_file(name, candidate, requester)
             if known is not None:
                 return FoundBy.LOADED, known
-            rule = preload or candidate.rule
+            rule = special or candidate.rule
             new = self._accept(name, candidate, rule, requester)
             if new is not None:
                 return rule, new
@@ -261,6 +296,6 @@ class GlibcLoader:
         return node
 
     def _note_cached(self, name: str, candidate: Candidate) -> None:
-        """Keep in mind what the cache alone leads to."""
-        if candidate.rule is FoundBy.CACHE and self._search.by_default(name) != candidate.path:
+        """Keep in mind what the cache alone leads to, or would."""
+        if candidate.rule in (FoundBy.CACHE, FoundBy.CONFIGURED) and self._search.by_default(name) != candidate.path:
             self.cached.append(CacheEntry(name, candidate.path))

@@ -1,10 +1,8 @@
 """musl's loader, exactly: what `ldso/dynlink.c` (1.2.5) does before it relocates.
 
 No cache, no configuration but one path file, no version or machine checks: the first file
-that can be opened is the one, by its file name and never by its soname. One thing is not
-looked at, as it takes symbols: a library that is a whole C library of its own is dropped
-for the loader (load_library, `__libc_start_main` and `stdin`), and that is known here of
-the loader's own file alone.
+that can be opened is the one, by its file name and never by its soname. A library that is a
+whole C library of its own is dropped for the loader, whatever its name.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from minpack.base.walk import Failure
 from minpack.elf.format import PT_DYNAMIC
-from minpack.errors import UnloadableLibraryError
+from minpack.errors import ElfError, UnloadableLibraryError
 from minpack.ld.closure import Considered, Edge, FoundBy, LoadedObject, Missing, Opened
 from minpack.ld.opening import identity, origin_of, size_of
 from minpack.ld.tokens import expand_musl
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Names that are the loader itself, as prefixes behind ``lib`` (load_library, "reserved").
 RESERVED = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
+#: What no library has that only stands in front of another C library's functions.
+LIBC = (b"__libc_start_main", b"stdin")
 NAME_MAX = 255
 #: Longer candidates, and longer paths of programs, do not fit the loader's buffer (`buf[2*NAME_MAX+2]`).
 BUFFER = 512
@@ -104,7 +104,7 @@ class MuslLoader:
             at = len(self._nodes)
             considered: list[Considered] = []
             if not self._open_late(late, considered) and late.required:
-                self._note(self._program, late.sonames[0], FoundBy.DEFAULT, None)
+                self._note(self._program, late.sonames[0], FoundBy.DEFAULT, None, considered)
                 self.missing.append(Missing(late.sonames[0], self._program.loaded.path, tuple(considered)))
             self._grow(at)
 
@@ -118,7 +118,7 @@ class MuslLoader:
                     raise
                 continue
             if node is not None:
-                self._note(self._program, soname, rule, node)
+                self._note(self._program, soname, rule, node, considered)
                 return True
         return False
 
@@ -141,29 +141,32 @@ class MuslLoader:
 
     def _load_preloaded(self, name: str) -> None:
         """One that is not there, or no library, is none, and nothing is said of it (load_preload)."""
+        considered: list[Considered] = []
         try:
-            rule, node = self._find(name, None, [])
+            rule, node = self._find(name, None, considered)
         except UnloadableLibraryError:
             rule, node = FoundBy.PRELOAD, None
-        self._note(self._program, name, rule, node)
+        self._note(self._program, name, rule, node, considered)
 
     def _load(self, name: str, needed_by: _Node) -> None:
         considered: list[Considered] = []
         rule, node = self._find(name, needed_by, considered)
-        self._note(needed_by, name, rule, node)
+        self._note(needed_by, name, rule, node, considered)
         if node is None:
             self.missing.append(Missing(name, needed_by.loaded.path, tuple(considered)))
 
-    def _note(self, needed_by: _Node, name: str, rule: FoundBy, node: _Node | None) -> None:
+    def _note(
+        self, needed_by: _Node, name: str, rule: FoundBy, node: _Node | None, considered: list[Considered]
+    ) -> None:
         """Add the edge.
 
         :raises UnloadableLibraryError: the object is for another machine; musl would not see that, and crash.
         """
         path = needed_by.loaded.path
         if node is None:
-            self.edges.append(Edge(path, name, None, ""))
+            self.edges.append(Edge(path, name, None, "", tuple(considered)))
             return
-        self.edges.append(Edge(path, name, rule, node.loaded.path))
+        self.edges.append(Edge(path, name, rule, node.loaded.path, tuple(considered)))
         wanted, got = self._program.loaded.info.target, node.loaded.info.target
         if wanted != got:
             raise UnloadableLibraryError(node.loaded.path, path, f"it is for {got}, and {wanted} is wanted")
@@ -273,6 +276,10 @@ class MuslLoader:
             raise UnloadableLibraryError(path, requester, f"it is for {info.target}, and {wanted} is wanted")
         if not any(segment.type == PT_DYNAMIC for segment in info.segments):
             raise UnloadableLibraryError(path, requester, "it has no dynamic section")
+        if _is_libc(entry):
+            # Its file must be there for the name to be found, and nothing of it is kept (load_library).
+            self.aliases.append(Opened(name, path, entry, walk.trail, requester))
+            return FoundBy.RESERVED, self._self()
         node = _Node(loaded, needed_by, _origin(path))
         self._nodes.append(node)
         self._by_file[identity(entry)] = node
@@ -288,6 +295,22 @@ class MuslLoader:
     def _shorten(self, node: _Node) -> None:
         node.short_name = node.loaded.path.rpartition("/")[2]
         self._by_short_name.setdefault(node.short_name, node)
+
+
+def _is_libc(entry: Entry) -> bool:
+    """Whether it is a whole C library, of whichever kind: it defines both `LIBC` symbols itself (load_library)."""
+    from minpack.elf.symbols import has_strings, read_symbols  # noqa: PLC0415 - for programs with libraries alone
+
+    assert entry.content is not None, f"internal error: {entry.path} is no file"
+    try:
+        if not has_strings(entry.content, LIBC):
+            return False
+        symbols = read_symbols(entry.content, entry.path)
+    except ElfError:
+        return False
+    from minpack.ld.bind import musl_defines  # noqa: PLC0415 - for hardly any
+
+    return all(musl_defines(symbols, name) for name in LIBC)
 
 
 def _origin(path: str) -> str:

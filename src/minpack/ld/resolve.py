@@ -71,7 +71,13 @@ def resolve_closure(
     glibc.run_late(late)
     found = (glibc.objects, tuple(glibc.edges), tuple(glibc.missing), tuple(glibc.aliases), ())
     added = _added(started, glibc.objects)
-    return Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache, added)
+    closure = Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache, added)
+    if not (environment.audit or main.info.audit or main.info.dep_audit):
+        return closure
+    from minpack.ld.audit import audit_names, with_audits  # noqa: PLC0415 - few programs are audited
+
+    names = audit_names(main.info, environment)
+    return with_audits(closure, names, lambda: GlibcLoader(opener, main, interpreter, constants, environment))
 
 
 def _added(before: tuple[LoadedObject, ...], after: tuple[LoadedObject, ...]) -> frozenset[str]:

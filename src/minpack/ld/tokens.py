@@ -9,16 +9,16 @@ _TOKEN = re.compile(r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|P
 _MUSL_TOKEN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")
 
 
-def expand_glibc(text: str, origin: str, lib: str) -> str | None:
-    """`text` with its tokens replaced; None if it has ``$PLATFORM``, which depends on the CPU.
+def expand_glibc(text: str, origin: str, lib: str, platform: str = "") -> str | None:
+    """`text` with its tokens replaced; None if it has ``$PLATFORM``, and that depends on the CPU or is none.
 
     Unknown names after a ``$`` stay as they are (ld.so(8), "Dynamic string tokens").
     """
     if "$" not in text:
         return text
-    values = {"ORIGIN": origin, "LIB": lib}
+    values = {"ORIGIN": origin, "LIB": lib, "PLATFORM": platform}
     names = [a or b for a, b in _TOKEN.findall(text)]
-    if "PLATFORM" in names:
+    if "PLATFORM" in names and not platform:
         return None
     return _TOKEN.sub(lambda m: values[m[1] or m[2]], text)
 

@@ -9,6 +9,7 @@ from minpack.errors import InputError, NotInBaseError
 from minpack.needs.need import Need
 from minpack.paths import normal
 from minpack.placing import host_file, plain
+from minpack.provision.places import BUNDLES
 from minpack.provision.provided import Provided, link_to, taken
 
 if TYPE_CHECKING:
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
     from minpack.needs.findings import Findings
     from minpack.rootfs.entry import Entry
 
-#: Where distributions keep the CA bundle, in the order Go looks for it (crypto/x509/root_linux.go).
-BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/tls/cacert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
 #: Where OpenSSL looks by itself on Alpine; a link to the bundle there.
 OPENSSL_LINK = "/etc/ssl/cert.pem"
 MAX_BUNDLE = 16 << 20

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from minpack.elf.strings import find_strings
 from minpack.needs.need import Need
 from minpack.paths import RootPath, normal
+from minpack.provision.places import DATABASES
 from minpack.provision.provided import Provided, taken, taken_tree
 
 if TYPE_CHECKING:
@@ -16,14 +17,8 @@ if TYPE_CHECKING:
     from minpack.base.walk import Walker
     from minpack.ld.closure import Closure
 
-#: services(5), protocols(5), and the list of media types that Go, Python and others read.
-_FILES = {
-    Need.SERVICES: ("/etc/services",),
-    Need.PROTOCOLS: ("/etc/protocols",),
-    Need.MIME: ("/etc/mime.types", "/usr/share/mime/globs2"),
-}
-#: Where ncurses looks, in the order of Debian's build; Alpine's has the first and the last.
-_TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo")
+#: Of these needs one file is taken, the first that there is.
+_FILES = (Need.SERVICES, Need.PROTOCOLS, Need.MIME)
 #: The terminals that container runtimes and terminal programs name in TERM.
 TERMINALS = (
     "ansi",
@@ -49,7 +44,7 @@ def data(
 ) -> tuple[Provided, ...] | None:
     """The files of `need` that the base has, none where it has none; None for needs that have no such files."""
     if need in _FILES:
-        found = (taken(base, path, need, why) for path in _FILES[need])
+        found = (taken(base, path, need, why) for path in DATABASES[need].places)
         return next((files for files in found if files), ())
     makers: dict[Need, Callable[[], Iterator[Provided]]] = {
         Need.TERMINFO: lambda: _terminals(base, why),
@@ -62,7 +57,7 @@ def data(
 def _terminals(base: Walker, why: str) -> Iterator[Provided]:
     """The descriptions of `TERMINALS`, each below the first letter of its name (term(5))."""
     for terminal in TERMINALS:
-        for directory in _TERMINFO:
+        for directory in DATABASES[Need.TERMINFO].places:
             found = taken(base, f"{directory}/{terminal[0]}/{terminal}", Need.TERMINFO, why)
             if found:
                 yield from found

@@ -10,6 +10,7 @@ from minpack.needs.decide import WITHOUT
 from minpack.needs.need import Need, Verdict
 from minpack.paths import normal
 from minpack.provision.certs import certs
+from minpack.provision.places import BUNDLES, DATABASES, ZONEINFO
 from minpack.provision.provided import Provided, Provision, taken
 from minpack.provision.zones import all_zones, named_zones
 from minpack.rootfs.entry import Kind, directory, file
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
     from minpack.needs.need import Decision
     from minpack.paths import RootPath
     from minpack.request import Request
-
-#: The needs whose files are taken from the base alone, and what they are, for messages.
-FROM_BASE = {
-    Need.SERVICES: ("/etc/services", "the list of services"),
-    Need.PROTOCOLS: ("/etc/protocols", "the list of protocols"),
-    Need.MIME: ("/etc/mime.types", "the list of media types"),
-    Need.TERMINFO: ("/usr/share/terminfo", "descriptions of terminals"),
-    Need.GCONV: ("gconv-modules", "glibc's character set converters"),
-    Need.LOCALE: ("/usr/lib/locale", "the locale as a directory"),
-}
 
 
 def provide(
@@ -70,7 +61,7 @@ def provide(
     if Need.OS_RELEASE in packed:
         files += taken(base, "/etc/os-release", Need.OS_RELEASE, reason(packed[Need.OS_RELEASE]))
     absent = set()
-    for need in FROM_BASE:
+    for need in DATABASES:
         if need in packed:
             found = tuple(_from_base(request, packed[need], findings, base, closures, added))
             files += found
@@ -80,6 +71,22 @@ def provide(
     made = tuple(one._replace(packed=False) if one.need in absent else one for one in decisions)
     notes = (*_absent_notes(packed, absent, base), *(_host_notes(kept) if base.base.name == "/" else ()))
     return Provision(kept, tuple(env), made, notes)
+
+
+def lacking(decisions: tuple[Decision, ...], base: Walker) -> tuple[Need, ...]:
+    """The needs that are wanted, or without which a program fails, and of which the base has nothing.
+
+    Packages are asked for them before minpack's own data is taken.
+    """
+    wanted = (one for one in decisions if one.packed and (one.said or one.verdict is Verdict.REQUIRED))
+    return tuple(one.need for one in wanted if not _has(base, one.need))
+
+
+def _has(base: Walker, need: Need) -> bool:
+    places = {Need.CERTS: BUNDLES, Need.TZ: (ZONEINFO,)}.get(need)
+    if places is None and need in DATABASES:
+        places = DATABASES[need].places
+    return not places or any(base.walk(path).entry is not None for path in places)
 
 
 def reason(decision: Decision) -> str:
@@ -125,7 +132,7 @@ def _from_base(
     if need is Need.LOCALE and findings.static_libc != "glibc" and not any(one.libc == "glibc" for one in closures):
         return
     found = data(need, base, closures, request.locale, reason(decision))
-    path, what = FROM_BASE[need]
+    path, what, _ = DATABASES[need]
     if not found and (decision.said or decision.verdict is Verdict.REQUIRED) and path not in added:
         hint = f"choose a base that has it, add it with --add, or leave it out with --no-need {need}"
         raise NotInBaseError(base.base.name, path, what, hint)
@@ -133,10 +140,10 @@ def _from_base(
 
 
 def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker) -> Iterator[str]:
-    for need, (path, _) in FROM_BASE.items():
+    for need, database in DATABASES.items():
         if need in absent and not packed[need].said:
-            without = WITHOUT.get(need, "it may fail")
-            yield f"{path} is not in {base.base.name}, and the program {packed[need].why}: without it, {without}"
+            where, why = f"{database.name} is not in {base.base.name}", packed[need].why
+            yield f"{where}, and the program {why}: without it, {WITHOUT.get(need, 'it may fail')}"
 
 
 def _host_notes(files: tuple[Provided, ...]) -> Iterator[str]:

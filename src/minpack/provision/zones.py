@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.errors import NotInBaseError
 from minpack.needs.need import Need
 from minpack.paths import normal
+from minpack.provision.places import ZONEINFO
 from minpack.provision.provided import Provided, taken, taken_tree
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from minpack.base.walk import Walker
 
-ZONEINFO = normal("/usr/share/zoneinfo")
 #: Second copies of all zones, with and without leap seconds, that only some distributions have.
 ZONE_COPIES = ("posix", "right")
 
@@ -22,7 +22,7 @@ ZONE_COPIES = ("posix", "right")
 def all_zones(base: Walker, default: Walker, why: str) -> Iterator[Provided]:
     """All zones, of the base if it has any."""
     walker, source = _source(base, default)
-    yield from taken_tree(walker, ZONEINFO, Need.TZ, why, source, without=ZONE_COPIES)
+    yield from taken_tree(walker, normal(ZONEINFO), Need.TZ, why, source, without=ZONE_COPIES)
 
 
 def named_zones(zones: Sequence[str], asked: str | None, base: Walker, default: Walker, why: str) -> Iterator[Provided]:

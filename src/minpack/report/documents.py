@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from minpack.report.human import version_text
 from minpack.report.needs import need_costs
 from minpack.rootfs.entry import Kind
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from minpack.errors import MinpackError
     from minpack.inspecting import Inspected
     from minpack.ld.bind import Proof
-    from minpack.ld.closure import LoadedObject
+    from minpack.ld.closure import Considered, Edge, LoadedObject
+    from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
+    from minpack.ld.variants import Variant
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.oci.reference import Reference
+    from minpack.packages.source import PackageId
     from minpack.paths import RootPath
     from minpack.pipeline import Input, Packed
     from minpack.plan import PlannedEntry
@@ -63,34 +67,80 @@ def tree_document(resolved: Resolved, chain: tuple[LoadedObject, ...]) -> dict[s
         "target": str(closure.program.info.target),
         "libc": closure.libc,
         "interpreter": closure.interpreter.path if closure.interpreter is not None else None,
-        "objects": [
-            {
-                "name": loaded.name,
-                "path": loaded.path,
-                "file": loaded.entry.path,
-                "size": loaded.entry.size,
-                "found_by": loaded.found_by,
-                "needed_by": loaded.needed_by or None,
-            }
-            for loaded in closure.objects
-        ],
-        "edges": [
-            {"needed_by": edge.needed_by, "name": edge.name, "found_by": edge.found_by, "path": edge.path or None}
-            for edge in closure.edges
-        ],
+        "objects": _objects(closure.objects),
+        "edges": _edges(closure.edges),
         "missing": [
-            {
-                "name": missing.name,
-                "needed_by": missing.needed_by,
-                "considered": [{"directory": c.directory, "rule": c.rule} for c in missing.considered],
-            }
+            {"name": missing.name, "needed_by": missing.needed_by, "considered": _considered(missing.considered)}
             for missing in closure.missing
         ],
+        "audits": [
+            {
+                "name": audit.name,
+                "objects": _objects(audit.objects),
+                "edges": _edges(audit.edges),
+                "problem": audit.problem or None,
+            }
+            for audit in closure.audits
+        ],
+        "variants": _variants(resolved.variants),
         "unbound": _unbound(resolved.proof),
         "late": _late(resolved.late),
+        "demands": _demands(resolved.demands) if resolved.demands is not None else None,
         "result": resolved.result,
         "why": [loaded.path for loaded in chain] or None,
         "notes": list(resolved.notes),
+    }
+
+
+def _objects(objects: tuple[LoadedObject, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": loaded.name,
+            "path": loaded.path,
+            "file": loaded.entry.path,
+            "size": loaded.entry.size,
+            "found_by": loaded.found_by,
+            "needed_by": loaded.needed_by or None,
+        }
+        for loaded in objects
+    ]
+
+
+def _edges(edges: tuple[Edge, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "needed_by": edge.needed_by,
+            "name": edge.name,
+            "found_by": edge.found_by,
+            "path": edge.path or None,
+            "considered": _considered(edge.considered),
+        }
+        for edge in edges
+    ]
+
+
+def _considered(places: tuple[Considered, ...]) -> list[dict[str, Any]]:
+    return [{"directory": place.directory, "rule": place.rule} for place in places]
+
+
+def _variants(variants: tuple[Variant, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": variant.name,
+            "path": variant.path,
+            "subdirectory": variant.subdirectory,
+            "instead_of": variant.instead_of or None,
+        }
+        for variant in variants
+    ]
+
+
+def _demands(demanded: Demands) -> dict[str, Any]:
+    return {
+        "isa": demanded.isa or None,
+        "isa_by": demanded.isa_by or None,
+        "kernel": version_text(demanded.kernel) if demanded.kernel else None,
+        "kernel_by": demanded.kernel_by or None,
     }
 
 
@@ -142,6 +192,9 @@ def _inspected(file: Inspected) -> dict[str, Any]:
         "flags_1": info.flags_1,
         "filters": list(info.filters),
         "auxiliaries": list(info.auxiliaries),
+        "audit": info.audit,
+        "dep_audit": info.dep_audit,
+        "kernel": version_text(file.kernel) if file.kernel else None,
         "bases": list(file.bases),
         **_findings(file.findings),
         "needs": [_need(decision, file.costs.get(decision.need)) for decision in file.needs],
@@ -219,6 +272,8 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
         "files": [_file(planned, packed.sums) for planned in plan.entries],
         "needs": [_need(decision, costs.get(decision.need)) for decision in plan.decisions],
         "late": _late(packed.late),
+        "variants": _variants(packed.variants),
+        "demands": [{"program": path, **_demands(demanded)} for path, demanded in packed.demands],
         "symbols": [
             {
                 "path": program.destination,
@@ -270,7 +325,7 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
         "sha256": sums.get(entry.path),
         "link": entry.link or None,
         "from": planned.source,
-        "package": None,
+        "package": _package(planned.package),
         "reason": {
             "kind": reason.kind,
             "need": reason.need or None,
@@ -278,6 +333,21 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
             "found_by": reason.found_by or None,
             "text": reason.text,
         },
+    }
+
+
+def _package(package: PackageId | None) -> dict[str, Any] | None:
+    if package is None:
+        return None
+    return {
+        "name": package.name,
+        "version": package.version,
+        "arch": package.arch,
+        "repository": package.repository or None,
+        "url": package.url or None,
+        "sha256": package.sha256 or None,
+        "size": package.size or None,
+        "signed_by": package.signed_by or None,
     }
 
 

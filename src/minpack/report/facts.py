@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.ld.closure import Libc
-from minpack.report.human import human
+from minpack.report.human import human, version_text
 from minpack.report.needs import caller_lines, need_rows
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:
         ("needed", ", ".join(info.needed)),
         ("rpath", info.rpath),
         ("runpath", info.runpath),
+        ("audit", info.audit),
+        ("depaudit", info.dep_audit),
+        ("kernel", f"Linux {version_text(file.kernel)} or newer" if file.kernel else None),
         ("bases", bases),
     ]
 

@@ -15,3 +15,8 @@ def human(size: int) -> str:
         value, unit = value / 1000, unit + 1
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0  # noqa: PLR2004
     return f"{value:.{digits}f} {UNITS[unit]}"
+
+
+def version_text(version: tuple[int, ...]) -> str:
+    """As ``3.2.0``."""
+    return ".".join(str(part) for part in version)

@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from minpack.needs.need import Need
+from minpack.paths import name
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
 from minpack.report.needs import SMALL, caller_lines, left_out, why
-from minpack.report.tree import late_lines
+from minpack.report.tree import demand_lines, late_lines, variant_lines
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from minpack.base_image import BaseImage
     from minpack.deliver import Delivered
     from minpack.oci.reference import Reference
+    from minpack.packages.source import PackageId
+    from minpack.paths import RootPath
     from minpack.pipeline import Input, Packed
     from minpack.placing import Program
     from minpack.plan import Plan, PlannedEntry
@@ -41,6 +44,7 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     if packed.delivered is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
     lines += ["", *_groups(packed.plan, verbose=verbose), *_symbol_lines(packed.programs)]
+    lines += _from_packages(packed.plan)
     lines += [
         _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
     ]
@@ -52,7 +56,8 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     callers = caller_lines(packed.plan.decisions, verbose=verbose)
     lines += ["", *callers] if callers else []
     if verbose:
-        lines += ["", *_files(packed.plan), *late_lines(packed.late)]
+        lines += ["", *_files(packed.plan), *late_lines(packed.late), *variant_lines(packed.variants)]
+        lines += [line for path, demanded in packed.demands for line in demand_lines(demanded, path)]
     if packed.delivered is None:
         return [*lines, "", "nothing was written (--dry-run)"]
     return [*lines, "", *_output_lines(packed.delivered)]
@@ -147,6 +152,8 @@ def _group(planned: PlannedEntry) -> str:
         return "program"
     if kind is ReasonKind.ADDED:
         return "added"
+    if kind is ReasonKind.DATABASE:
+        return "small files"
     if kind is ReasonKind.NEED:
         return planned.reason.need if planned.reason.need not in SMALL else "small files"
     return "libraries"
@@ -182,6 +189,29 @@ def _symbol_lines(programs: Sequence[Program]) -> list[str]:
 
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
+
+
+def _from_packages(plan: Plan) -> list[str]:
+    """A line for each file that was fetched, with its package; one for all where they are many."""
+    names = {loaded.entry.path: loaded.name for closure in plan.closures for loaded in closure.objects}
+    files: dict[PackageId, list[RootPath]] = {}
+    for planned in plan.entries:
+        if planned.source is From.PACKAGE and planned.package is not None and planned.entry.kind is Kind.FILE:
+            files.setdefault(planned.package, []).append(planned.entry.path)
+    rows = []
+    for package, paths in files.items():
+        said = f"{package.name} {package.version} ({package.repository}, signature verified)"
+        if len(paths) > MOST_NAMES:
+            rows.append((package.name, f"{os.path.commonpath(paths)} ({len(paths)} files)", said))
+        else:
+            rows += [(names.get(path, name(path)), path, said) for path in paths]
+    return _columns(rows)
+
+
+def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
+    first = max((len(row[0]) for row in rows), default=0)
+    second = max((len(row[1]) for row in rows), default=0)
+    return [f"  + {name:<{first}}  {path:<{second}}  {said}" for name, path, said in rows]
 
 
 def _files(plan: Plan) -> list[str]:

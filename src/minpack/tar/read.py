@@ -45,6 +45,8 @@ _KINDS = {
 }
 _EXTENSIONS = frozenset((b"x", b"g", b"L", b"K"))
 _VOLUME_LABEL = b"V"
+#: The record in which abuild and melange write it (apk-v2(5)).
+_SHA1 = b"APK-TOOLS.checksum.SHA1"
 _REFUSED = {
     b"S": "it is a sparse file, which is not read",
     b"M": "it goes on from another volume, which is not read",
@@ -63,6 +65,8 @@ class Member(NamedTuple):
     `name` and `link` are as written, bytes that are no UTF-8 as surrogate
     escapes. `size` is the number of bytes of data, which start at `start`;
     0 for all but files. `at` is the offset of the member's first header.
+    `sha1` is what apk-tools says is the SHA-1 of the data or of a symlink's target,
+    in hexadecimal; empty in other tars.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Member(NamedTuple):
     start: int
     link: str
     at: int
+    sha1: str = ""
 
 
 class _Extended(NamedTuple):
@@ -84,6 +89,7 @@ class _Extended(NamedTuple):
     size: int | None = None
     uid: int | None = None
     gid: int | None = None
+    sha1: str = ""
 
 
 def read_members(content: Content, base: str) -> Iterator[Member]:
@@ -200,6 +206,8 @@ class _Tape:
                 said[key.decode()] = value or None
             elif key in (b"size", b"uid", b"gid"):
                 said[key.decode()] = self._decimal(at, key, value) if value else None
+            elif key == _SHA1:
+                said["sha1"] = _text(value)
             elif key.startswith(b"GNU.sparse."):
                 raise self._error(at, _text(said.get("path") or b""), _SPARSE, _REMAKE)
         return said
@@ -248,6 +256,7 @@ class _Tape:
             at + BLOCK,
             _text(told.linkpath if told.linkpath is not None else link_of(header)),
             first,
+            told.sha1,
         )
 
     def _old_directory(self, at: int, name: str, size: int) -> Kind:

@@ -1,0 +1,1 @@
+"""Libraries that a base lacks, from the repositories of signed packages that it names."""
