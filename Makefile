@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint check fmt golden docs bench arm64 fuzz oracle clean
+.PHONY: help demo setup test lint check fmt golden docs bench counts arm64 fuzz oracle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -50,6 +50,9 @@ docs: $(VENV)/dev ## rewrite the generated parts of the documentation
 
 bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 	$(BIN)/python benchmarks/bench.py
+
+counts: $(VENV)/dev ## count the instructions of four runs with valgrind; --raise is ARGS=--raise
+	$(BIN)/python benchmarks/counts.py $(ARGS)
 
 arm64: $(VENV)/dev ## unpack Python for arm64 beside this one, and compare what it packs
 	$(BIN)/python tests/support/arm64.py

@@ -1,141 +1,90 @@
 """Measure minpack beside the usual ways to do the same, in one run; README.md says what is measured and how to read it.
 
-    python benchmarks/bench.py [--runs 15] [--save]
+    python benchmarks/bench.py [--runs 15] [--only WORD] [--save]
 
-The table goes to stdout, and with --save into docs/benchmarks.md.
+The table goes to stdout, and with --save into docs/benchmarks.md, with its plot beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+
+from cases import (
+    COMPARISONS,
+    DOCKERIZE,
+    LDD,
+    Case,
+    Setting,
+    StopError,
+    all_cases,
+    engine_version,
+    found,
+)
+from page import Results, Sample, page, plot
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-DOCKERFILE = 'FROM scratch\nCOPY large /usr/local/bin/large\nUSER 65532:65532\nENTRYPOINT ["/usr/local/bin/large"]\n'
+#: Rounds of commands that take seconds.
+SLOW_RUNS = 3
+#: The sizes whose memory is compared.
+SMALL, HUGE = 20_000_000, 2_000_000_000
 
 
-TEXT = """# Benchmarks
-
-Written by `make bench`; how it measures is in [benchmarks/README.md](../benchmarks/README.md).
-
-The program: {size:,} bytes of Go, built without cgo; it has no interpreter.
-{runs} rounds; each value is the median, with the first and third quartile in brackets.
-A ratio is minpack's time divided by the other's in the same round: below 1, minpack is faster.
-
-| | ratio | minpack, ms | the other, ms | minpack, peak MB | the other, peak MB |
-|---|---|---|---|---|---|
-{rows}
-
-{notes}
-- Peak memory is that of the largest single process. For Docker it is the client's: the engine's is not counted.
-"""
-
-
-class StopError(Exception):
-    """The benchmark cannot be run; the text says why and what to do."""
-
-
-class Case(NamedTuple):
-    """One command that is measured.
-
-    `product` is what it writes, removed after every run, and `image_id` the file with the ID of an image it leaves in
-    the engine, removed likewise. `source` is given a new time, so that it is sent to the engine again.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...] = ()
-    product: Path | None = None
-    image_id: Path | None = None
-    source: Path | None = None
-
-
-class Sample(NamedTuple):
-    """One run: wall time in seconds and peak memory in bytes."""
-
-    seconds: float
-    peak: int
-
-
-class Comparison(NamedTuple):
-    """Two cases, by name, whose times are divided: the first by the second."""
-
-    title: str
-    subject: str
-    against: str
-
-
-class Setting(NamedTuple):
-    """Where a benchmark runs and with what."""
-
-    minpack: str
-    work: Path
-    program: Path
-    tree: Path
-
-
-PACK, VERSION, PYTHON, TAR = "minpack", "minpack --version", "python3 -I -c pass", "tar | gzip -6"
-CLASSIC, BUILDKIT = "docker build (classic)", "docker build (BuildKit)"
-TREE, PROOF, LDD = "minpack tree ffmpeg", "minpack tree ffmpeg --check load", "ldd ffmpeg"
-COMPARISONS = (
-    Comparison("pack, against docker build (classic builder)", PACK, CLASSIC),
-    Comparison("pack, against docker build (BuildKit)", PACK, BUILDKIT),
-    Comparison("pack, against tar and gzip -6 of the same tree", PACK, TAR),
-    Comparison("minpack --version, against the bare interpreter", VERSION, PYTHON),
-    Comparison("tree of ffmpeg, against ldd", TREE, LDD),
-    Comparison("tree of ffmpeg with the load proof, against ldd", PROOF, LDD),
-)
+class FailedError(Exception):
+    """A measured command failed."""
 
 
 def main() -> int:
     """Measure, print, and save when asked to."""
-    parser = argparse.ArgumentParser(description="Measure minpack beside docker build, tar and gzip.")
+    parser = argparse.ArgumentParser(description="Measure minpack beside docker build, tar and gzip, and others.")
     parser.add_argument("--runs", type=int, default=15, help="measured rounds (15); each runs every command once")
-    parser.add_argument("--save", action="store_true", help="also write docs/benchmarks.md")
+    parser.add_argument("--only", default="", help="only comparisons whose titles have this word")
+    parser.add_argument("--save", action="store_true", help="also write docs/benchmarks.md and its plot")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory(prefix="minpack-bench-") as work:
-            page = measure(Path(work), max(options.runs, 1))
+            text, picture = measure(Path(work), max(options.runs, 1), options.only)
     except StopError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    print(page, end="")
+    print(text, end="")
     if options.save:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page, encoding="utf-8")
-        say(f"wrote {PAGE.relative_to(ROOT)}")
+        PAGE.write_text(text, encoding="utf-8")
+        PAGE.with_suffix(".svg").write_text(picture, encoding="utf-8")
+        say(f"wrote {PAGE.relative_to(ROOT)} and its plot")
     return 0
 
 
-def measure(work: Path, runs: int) -> str:
-    """The page with the results of `runs` rounds."""
+def measure(work: Path, runs: int, only: str) -> tuple[str, str]:
+    """The page and the plot with the results of `runs` rounds."""
     minpack = find_minpack()
     program = build_program()
-    assert_static(program)
-    setting = Setting(minpack, work, program, unpacked(minpack, program, work))
-    cases, notes, sizes = warm_up(all_cases(setting), work)
+    programs = (program, embed(program, work))
+    trees = (unpacked(minpack, programs[0], work), unpacked(minpack, programs[1], work))
+    wanted = {name for c in COMPARISONS if only in c.title for name in (c.subject, c.against)}
+    cases = [case for case in all_cases(Setting(minpack, work, programs, trees)) if case.name in wanted]
+    cases, notes, sizes = warm_up(cases, work)
     samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
     for number in range(runs):
         say(f"round {number + 1} of {runs}")
         # Each round starts with another command, so that none always follows the same one.
         first = number % len(cases)
         for case in cases[first:] + cases[:first]:
-            samples[case.name].append(run(case, work))
+            if not case.slow or number < SLOW_RUNS:
+                samples[case.name].append(run(case, work))
     floor = run(Case("true", (found("true"),)), work).peak
-    return page(setting, samples, runs, floor, (*sizes, *notes))
+    results = Results(samples, sizes, peaks(minpack, program, work), floor)
+    return page(results, program, runs, minpack, notes), plot(results)
 
 
-# --- what is measured
+# --- what is packed
 
 
 def find_minpack() -> str:
@@ -146,7 +95,7 @@ def find_minpack() -> str:
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise StopError(f"minpack does not start: {reason}; install it again: pip install -e .")
+        raise StopError(f"{path} does not start: {reason}")
     # As after an installation: where Python may not write bytecode, each start would compile all of minpack.
     package = subprocess.run(
         [sys.executable, "-c", "import minpack; print(minpack.__path__[0])"], capture_output=True, text=True, check=True
@@ -158,14 +107,39 @@ def find_minpack() -> str:
 def build_program() -> Path:
     """The Go program that is packed, for x86-64 whatever this machine is: unstripped, without cgo."""
     out = ROOT / "build" / "bench" / "large"
+    go_build(HERE / "program", out)
+    assert_static(out)
+    return out
+
+
+def embed(program: Path, work: Path) -> Path:
+    """A static Go program of 100 MB: most of it are programs that it has embedded."""
+    source, out = work / "embedding", work / "large100"
+    source.mkdir()
+    (source / "go.mod").write_text("module large100\n\ngo 1.21\n", encoding="utf-8")
+    (source / "main.go").write_text(
+        'package main\n\nimport "embed"\n\n//go:embed programs\nvar programs embed.FS\n\n'
+        'func main() { d, _ := programs.ReadDir("programs"); println(len(d)) }\n',
+        encoding="utf-8",
+    )
+    (source / "programs").mkdir()
+    data = program.read_bytes()
+    for number in range(5):
+        # Each has other bytes at the same places: no compressor finds one in another.
+        turned = data[number * 1_000_003 :] + data[: number * 1_000_003]
+        (source / "programs" / str(number)).write_bytes(turned)
+    go_build(source, out)
+    return out
+
+
+def go_build(source: Path, out: Path) -> None:
+    """Build the Go program in `source`."""
     settings = {"CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "amd64", "GOAMD64": "v1", "GOENV": "off", "GOFLAGS": ""}
     go = (sys.executable, str(ROOT / "samples" / "toolchain.py"), "go", "--")
     command = (*go, "build", "-trimpath", "-buildvcs=false", "-o", str(out), ".")
-    say("building the program to pack")
-    done = subprocess.run(command, cwd=HERE / "program", env={**os.environ, **settings}, check=False)
-    if done.returncode != 0:
+    say(f"building {out.name}")
+    if subprocess.run(command, cwd=source, env={**os.environ, **settings}, check=False).returncode != 0:
         raise StopError("the program to pack does not build; see above")
-    return out
 
 
 def assert_static(program: Path) -> None:
@@ -182,7 +156,7 @@ def assert_static(program: Path) -> None:
 
 def unpacked(minpack: str, program: Path, work: Path) -> Path:
     """The root file system that minpack packs, as a directory."""
-    tree = work / "tree"
+    tree = work / f"tree-{program.name}"
     command = (minpack, str(program), "--format", "rootfs", "--output", str(tree))
     done = subprocess.run(command, env=environment(work), capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -190,87 +164,40 @@ def unpacked(minpack: str, program: Path, work: Path) -> Path:
     return tree
 
 
-def all_cases(setting: Setting) -> tuple[Case, ...]:
-    """Every command, the Docker ones only when an engine answers."""
-    work = setting.work
-    archive, tarball = work / "image.tar", work / "tree.tar.gz"
-    script = 'tar -C "$0" -cf - . | gzip -6 > "$1"'
-    cases = (
-        Case(PACK, (setting.minpack, str(setting.program), "-o", str(archive)), product=archive),
-        Case(VERSION, (setting.minpack, "--version")),
-        Case(PYTHON, (sys.executable, "-I", "-c", "pass")),
-        Case(TAR, (found("sh"), "-c", script, str(setting.tree), str(tarball)), product=tarball),
-    )
-    return cases + tree_cases(setting) + docker_cases(setting)
-
-
-def tree_cases(setting: Setting) -> tuple[Case, ...]:
-    """The closure of a program with over 200 libraries, if it is installed, and ldd(1), which runs its loader."""
-    program, ldd = shutil.which("ffmpeg"), shutil.which("ldd")
-    if program is None or ldd is None:
-        return ()
-    tree = (setting.minpack, "tree", program, "--base", "/")
-    return (Case(TREE, tree), Case(PROOF, (*tree, "--check", "load")), Case(LDD, (ldd, program)))
-
-
-def docker_cases(setting: Setting) -> tuple[Case, ...]:
-    """`docker build` with either builder; nothing is taken from a build cache."""
-    if engine_version() is None:
-        return ()
-    context, image_id = setting.work / "context", setting.work / "image-id"
-    context.mkdir()
-    shutil.copy(setting.program, context / "large")
-    (context / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
-    command = (found("docker"), "build", "--quiet", "--no-cache", "--iidfile", str(image_id), str(context))
-    return tuple(
-        Case(name, command, (("DOCKER_BUILDKIT", switch),), image_id=image_id, source=context / "large")
-        for name, switch in ((CLASSIC, "0"), (BUILDKIT, "1"))
-    )
-
-
-def engine_version() -> str | None:
-    """The version of the Docker engine that answers, if one does."""
-    command = ("docker", "version", "--format", "{{.Server.Version}}")
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
 # --- measuring
 
 
-class FailedError(Exception):
-    """A measured command failed."""
-
-
-def warm_up(cases: tuple[Case, ...], work: Path) -> tuple[tuple[Case, ...], tuple[str, ...], tuple[str, ...]]:
+def warm_up(cases: list[Case], work: Path) -> tuple[list[Case], list[str], dict[str, int]]:
     """Those cases that work, each run once; notes on those that do not; and the sizes of what they write."""
-    working, notes, sizes = [], [], []
-    if not any(case.name in (CLASSIC, BUILDKIT) for case in cases):
+    working: list[Case] = []
+    notes: list[str] = []
+    sizes: dict[str, int] = {}
+    if engine_version() is None:
         notes.append("docker build was left out: no engine answers.")
-    if not any(case.name == LDD for case in cases):
-        notes.append("tree was left out: ffmpeg is not installed.")
+    for what, name in (("tree", LDD), (DOCKERIZE, DOCKERIZE)):
+        if not any(case.name.startswith(name) for case in cases):
+            notes.append(f"{what} was left out: not all that it takes is installed.")
     for case in cases:
         say(f"trying {case.name}")
         try:
             run(case, work, keep=True)
         except FailedError as error:
-            if case.name not in (CLASSIC, BUILDKIT):
+            if case.command[0] == found("sh") or "minpack" in case.command[0]:
                 raise StopError(f"{case.name} failed: {error}") from error
             notes.append(f"{case.name} was left out: {error}")
             continue
         working.append(case)
         if case.product is not None:
-            sizes.append(f"{case.name} writes {case.product.stat().st_size:,} bytes.")
-    return tuple(working), tuple(notes), tuple(sizes)
+            sizes[case.name] = size_of(case.product)
+            remove(case.product)
+    return working, notes, sizes
 
 
 def run(case: Case, work: Path, *, keep: bool = False) -> Sample:
-    """One run of the case, from an empty store; its product is removed unless it is to be kept."""
+    """One run of the case; its product is removed unless it is to be kept."""
+    store = work / ("kept" if case.remembers else "cache")
+    settings = {**environment(work), "XDG_CACHE_HOME": str(store), **dict(case.environment)}
     launch = (sys.executable, "-I", "-S", str(HERE / "launch.py"), *case.command)
-    settings = {**environment(work), **dict(case.environment)}
     done = subprocess.run(launch, env=settings, capture_output=True, text=True, check=False)
     code, seconds, peak = (done.stdout.split() or ["1", "0", "0"])[:3]
     if code != "0":
@@ -281,10 +208,10 @@ def run(case: Case, work: Path, *, keep: bool = False) -> Sample:
 
 
 def clean(case: Case, work: Path, *, keep: bool) -> None:
-    """Nothing of a run is left for the next one to profit from."""
+    """Nothing of a run is left for the next one to profit from, but the store of a case that remembers."""
     shutil.rmtree(work / "cache", ignore_errors=True)
     if case.product is not None and not keep:
-        case.product.unlink()
+        remove(case.product)
     if case.image_id is not None:
         image = case.image_id.read_text(encoding="utf-8").strip()
         subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True, check=False)
@@ -293,78 +220,40 @@ def clean(case: Case, work: Path, *, keep: bool) -> None:
         case.source.touch()
 
 
+def remove(product: Path) -> None:
+    """Remove a file or a directory."""
+    if product.is_dir():
+        shutil.rmtree(product)
+    else:
+        product.unlink()
+
+
+def size_of(product: Path) -> int:
+    """The bytes of a file, or of all files in a directory."""
+    files = [product] if product.is_file() else [path for path in product.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files)
+
+
+def peaks(minpack: str, program: Path, work: Path) -> tuple[int, int]:
+    """The peak memory of packing a program of 20 MB and one of 2 GB: the same, with more or less of it behind it."""
+    found_peaks = []
+    data = program.read_bytes()
+    for size in (SMALL, HUGE):
+        say(f"packing {size:,} bytes")
+        path, archive = work / "sized", work / "sized.tar"
+        with path.open("wb") as out:
+            while out.tell() < size:
+                out.write(data[: size - out.tell()])
+        case = Case("sized", (minpack, str(path), "-o", str(archive)), product=archive)
+        found_peaks.append(run(case, work).peak)
+        path.unlink()
+    return found_peaks[0], found_peaks[1]
+
+
 def environment(work: Path) -> dict[str, str]:
     """The present environment without settings of minpack, and with a store of its own."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MINPACK_") and k != "SOURCE_DATE_EPOCH"}
     return {**kept, "XDG_CACHE_HOME": str(work / "cache")}
-
-
-def found(name: str) -> str:
-    """The path of a program.
-
-    :raises StopError: it is not installed.
-    """
-    path = shutil.which(name)
-    if path is None:
-        raise StopError(f"{name} is not installed")
-    return path
-
-
-# --- reporting
-
-
-def page(setting: Setting, samples: dict[str, list[Sample]], runs: int, floor: int, notes: tuple[str, ...]) -> str:
-    """The results as Markdown."""
-    rows = (row(c, samples, floor) for c in COMPARISONS if c.against in samples)
-    return TEXT.format(
-        size=setting.program.stat().st_size,
-        runs=runs,
-        rows="\n".join(rows),
-        notes="\n".join(f"- {note}" for note in (*notes, surroundings(setting))),
-    )
-
-
-def row(comparison: Comparison, samples: dict[str, list[Sample]], floor: int) -> str:
-    """One line of the table."""
-    subject, against = samples[comparison.subject], samples[comparison.against]
-    ratios = [s.seconds / a.seconds for s, a in zip(subject, against, strict=True)]
-    cells = (
-        comparison.title,
-        spread(ratios, 2, strong=True),
-        *(spread([s.seconds * 1000 for s in column], 1) for column in (subject, against)),
-        *(peak(column, floor) for column in (subject, against)),
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def spread(values: list[float], digits: int, *, strong: bool = False) -> str:
-    """The median and, in brackets, the quartiles."""
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    middle = f"{median:.{digits}f}"
-    return f"{f'**{middle}**' if strong else middle} ({low:.{digits}f}-{high:.{digits}f})"
-
-
-def peak(samples: list[Sample], floor: int) -> str:
-    """The median peak in megabytes: an upper bound where it is hardly above that of `true`, which is the launcher's."""
-    value = statistics.median(s.peak for s in samples)
-    return f"{'' if value > floor * 1.05 else 'at most '}{value / 1e6:.1f}"
-
-
-def surroundings(setting: Setting) -> str:
-    """What the numbers depend on."""
-    version = subprocess.run([setting.minpack, "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    engine = f"Docker {engine_version()}" if engine_version() else "no Docker engine"
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {cpu()}"
-    return f"Measured with {version}, Python {platform.python_version()}, {engine}; {machine}."
-
-
-def cpu() -> str:
-    """The processor's name, if the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def say(text: str) -> None:

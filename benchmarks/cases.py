@@ -1,0 +1,203 @@
+"""What is measured: commands, and which of them are compared."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+DOCKERFILE = 'FROM scratch\nCOPY {0} /usr/local/bin/{0}\nUSER 65532:65532\nENTRYPOINT ["/usr/local/bin/{0}"]\n'
+
+
+class Case(NamedTuple):
+    """One command that is measured.
+
+    `product` is what it writes, removed after every run, and `image_id` the file with the ID of an image it leaves in
+    the engine, removed likewise. `source` is given a new time, so that it is sent to the engine again. A case that
+    `remembers` finds the store as its run before left it, all others an empty one. Of a `slow` one three rounds do.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    product: Path | None = None
+    image_id: Path | None = None
+    source: Path | None = None
+    remembers: bool = False
+    slow: bool = False
+
+
+class Comparison(NamedTuple):
+    """Two cases, by name, whose times are divided: the first by the second."""
+
+    title: str
+    subject: str
+    against: str
+
+
+class Setting(NamedTuple):
+    """Where a benchmark runs and with what; `trees` are what minpack packs of the program and of the large one."""
+
+    minpack: str
+    work: Path
+    programs: tuple[Path, Path]
+    trees: tuple[Path, Path]
+
+
+PACK, SECOND, NONE, VERSION, PYTHON = "pack", "pack again", "pack --compress none", "minpack --version", "python"
+LARGE = " of 100 MB"
+TAR, UMOCI, CRANE, CLASSIC, BUILDKIT = "tar and gzip -6", "umoci", "crane append", "docker build", "BuildKit"
+TREE, PROOF, LDD, LDDTREE, LIBTREE = "tree", "tree --check load", "ldd", "lddtree", "libtree"
+DOCKERIZE = "dockerize2"
+#: Programs of the machine with few and with many libraries.
+HOSTS = ("curl", "ffmpeg")
+
+COMPARISONS = (
+    Comparison("pack, against docker build (classic builder)", PACK, CLASSIC),
+    Comparison("pack, against docker build (BuildKit)", PACK, BUILDKIT),
+    Comparison("pack, against tar and gzip -6 of the same tree", PACK, TAR),
+    Comparison("pack, against umoci insert", PACK, UMOCI),
+    Comparison("pack, against crane append of the same tree", PACK, CRANE),
+    Comparison("pack again, against the first time", SECOND, PACK),
+    Comparison("pack again, against the bare interpreter", SECOND, PYTHON),
+    Comparison("pack --compress none, against the bare interpreter", NONE, PYTHON),
+    Comparison("minpack --version, against the bare interpreter", VERSION, PYTHON),
+    Comparison("pack 100 MB, against docker build (classic builder)", PACK + LARGE, CLASSIC + LARGE),
+    Comparison("pack 100 MB, against docker build (BuildKit)", PACK + LARGE, BUILDKIT + LARGE),
+    Comparison("pack 100 MB, against tar and gzip -6 of the same tree", PACK + LARGE, TAR + LARGE),
+    *(
+        Comparison(
+            f"pack {host} with its libraries{how}, against dockerize2", f"pack {host}{check}", f"{DOCKERIZE} {host}"
+        )
+        for host in HOSTS
+        for how, check in (("", ""), (", --check none", " --check none"))
+    ),
+    *(Comparison(f"tree of ffmpeg, against {other}", TREE, other) for other in (LDD, LDDTREE, LIBTREE)),
+    Comparison("tree of ffmpeg with the load proof, against ldd", PROOF, LDD),
+)
+
+
+def all_cases(setting: Setting) -> tuple[Case, ...]:
+    """Every command that the machine has."""
+    small, large = setting.programs
+    return (
+        _pack(setting, PACK, small),
+        _pack(setting, SECOND, small)._replace(remembers=True),
+        _pack(setting, NONE, small, "--compress", "none"),
+        Case(VERSION, (setting.minpack, "--version")),
+        Case(PYTHON, (sys.executable, "-I", "-c", "pass")),
+        _tar(setting, TAR, setting.trees[0]),
+        *_layer_tools(setting, small, setting.trees[0]),
+        _pack(setting, PACK + LARGE, large)._replace(slow=True),
+        _tar(setting, TAR + LARGE, setting.trees[1])._replace(slow=True),
+        *_host_cases(setting),
+        *_tree_cases(setting),
+        *_docker_cases(setting, small, ""),
+        *(case._replace(slow=True) for case in _docker_cases(setting, large, LARGE)),
+    )
+
+
+def _pack(setting: Setting, name: str, program: Path, *options: str) -> Case:
+    archive = setting.work / f"{name}.tar".replace(" ", "-")
+    return Case(name, (setting.minpack, str(program), "-o", str(archive), *options), product=archive)
+
+
+def _tar(setting: Setting, name: str, tree: Path) -> Case:
+    tarball = setting.work / f"{tree.name}.tar.gz"
+    script = 'tar -C "$0" -cf - . | gzip -6 > "$1"'
+    return Case(name, (found("sh"), "-c", script, str(tree), str(tarball)), product=tarball)
+
+
+def _layer_tools(setting: Setting, program: Path, tree: Path) -> tuple[Case, ...]:
+    """Tools that make images without an engine, where they are installed."""
+    cases = []
+    work = setting.work
+    if (umoci := shutil.which("umoci")) is not None:
+        layout = work / "umoci"
+        script = (
+            'umoci=$0; "$umoci" init --layout "$1" && "$umoci" new --image "$1:x" &&'
+            ' "$umoci" insert --rootless --image "$1:x" "$2" /usr/local/bin/large'
+        )
+        cases.append(Case(UMOCI, (found("sh"), "-c", script, umoci, str(layout), str(program)), product=layout))
+    if (crane := shutil.which("crane")) is not None:
+        layer, image = work / "layer.tar", work / "crane.tar"
+        subprocess.run(("tar", "-C", str(tree), "-cf", str(layer), "."), check=True)
+        command = (crane, "append", "--oci-empty-base", "-f", str(layer), "-o", str(image), "-t", "large")
+        cases.append(Case(CRANE, command, product=image))
+    return tuple(cases)
+
+
+def _host_cases(setting: Setting) -> tuple[Case, ...]:
+    """Programs of the machine with all their libraries, and dockerize2 (of the Python package index) on the same."""
+    cases = []
+    dockerize = shutil.which("dockerize")
+    for host in HOSTS:
+        path = shutil.which(host)
+        if path is None:
+            continue
+        slow = host != HOSTS[0]
+        cases += [
+            _pack(setting, f"pack {host}{check}", Path(path), "--base", "/", *check.split())._replace(slow=slow)
+            for check in ("", " --check none")
+        ]
+        if dockerize is not None:
+            image = setting.work / f"{host}.oci"
+            command = (dockerize, "--output-oci", str(image), path)
+            cases.append(Case(f"{DOCKERIZE} {host}", command, product=image, slow=slow))
+    return tuple(cases)
+
+
+def _tree_cases(setting: Setting) -> tuple[Case, ...]:
+    """The closure of a program with over 200 libraries, and what else shows it; ldd(1) runs its loader."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        return ()
+    tree = (setting.minpack, "tree", program, "--base", "/")
+    others = ((name, shutil.which(name)) for name in (LDD, LDDTREE, LIBTREE))
+    return (
+        Case(TREE, tree),
+        Case(PROOF, (*tree, "--check", "load")),
+        *(Case(name, (path, program)) for name, path in others if path is not None),
+    )
+
+
+def _docker_cases(setting: Setting, program: Path, suffix: str) -> tuple[Case, ...]:
+    """`docker build` with either builder; nothing is taken from a build cache."""
+    if engine_version() is None:
+        return ()
+    context, image_id = setting.work / f"context-{program.name}", setting.work / f"id-{program.name}"
+    context.mkdir()
+    shutil.copy(program, context / program.name)
+    (context / "Dockerfile").write_text(DOCKERFILE.format(program.name), encoding="utf-8")
+    command = (found("docker"), "build", "--quiet", "--no-cache", "--iidfile", str(image_id), str(context))
+    return tuple(
+        Case(name + suffix, command, (("DOCKER_BUILDKIT", switch),), image_id=image_id, source=context / program.name)
+        for name, switch in ((CLASSIC, "0"), (BUILDKIT, "1"))
+    )
+
+
+def engine_version() -> str | None:
+    """The version of the Docker engine that answers, if one does."""
+    command = ("docker", "version", "--format", "{{.Server.Version}}")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+class StopError(Exception):
+    """The benchmark cannot be run; the text says why and what to do."""
+
+
+def found(name: str) -> str:
+    """The path of a program.
+
+    :raises StopError: it is not installed.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise StopError(f"{name} is not installed")
+    return path
