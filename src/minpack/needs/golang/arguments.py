@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.needs.golang.code import EM_X86_64
+from minpack.needs.golang.x86 import jumps_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 #: How far before a call its arguments are looked for.
 ARGUMENTS = 64
 MAX_TEXT = 200
-#: The functions of generated code have some hundred kilobytes; of larger ones nothing is told.
-MAX_FUNCTION = 1 << 22
+#: Of larger functions nothing is told: few are, and it takes a millisecond for two kilobytes.
+MAX_FUNCTION = 1 << 17
 
 
 def text_argument(binary: Binary, code: Code, site: Site) -> str | None:
@@ -41,8 +42,8 @@ def text_argument(binary: Binary, code: Code, site: Site) -> str | None:
         return None
     body = binary.window.peek(code.start + start, end - start)
     places = {site.at - start - distance for distance in found.between}
-    jumps = _x86_jumps(body, site.at - start) if is_x86 else _arm_jumps(body)
-    return text if places.isdisjoint(jumps) else None
+    leads = jumps_into(body, places) if is_x86 else not places.isdisjoint(_arm_jumps(body))
+    return None if leads else text
 
 
 class _Found(NamedTuple):
@@ -58,6 +59,8 @@ class _Found(NamedTuple):
 
 #: ``lea rax, [rip+distance]``; ``mov ebx, length``.
 _ADDRESS, _LENGTH = rb"\x48\x8d\x05(?P<address>....)", rb"(?<!\x41)\xbb(?P<length>....)"
+#: ModRM bytes of ``mov`` into rcx, rdx, rsi or rdi from a register.
+_MOVED = re.escape(bytes(code for code in range(0xC0, 0x100) if code & 7 in (1, 2, 6, 7)))
 #: Instructions that change neither: to do nothing, as compilers align code; to set up other arguments from constants,
 #: the stack and each other; and to store registers on the stack.
 _OTHER = rb"|".join(
@@ -68,7 +71,7 @@ _OTHER = rb"|".join(
         rb"\x48\x8d[\x4c\x54\x74\x7c]\x24.|\x48\x8d[\x8c\x94\xb4\xbc]\x24....",
         rb"\x48\x8b[\x4c\x54\x74\x7c]\x24.|\x48\x8b[\x8c\x94\xb4\xbc]\x24....",
         rb"[\x48\x4c]\x89[\x44\x4c\x54\x5c\x6c\x74\x7c]\x24.|[\x48\x4c]\x89[\x84\x8c\x94\x9c\xac\xb4\xbc]\x24....",
-        rb"\x48\x89[\xc1\xd1\xd9\xf1\xf9\xc2\xca\xda\xf2\xfa\xc6\xce\xd6\xde\xfe\xc7\xcf\xd7\xdf\xf7]",
+        rb"[\x44\x48\x4c]?\x89[%s]|[\x41\x45\x49\x4d]\x89[\xc0-\xff]" % _MOVED,
     )
 )
 _X86_BEFORE = tuple(
@@ -91,25 +94,6 @@ def _x86_text(before: bytes, end: int) -> _Found | None:
     return None
 
 
-#: ``jmp`` and ``jcc`` with a distance of one byte, and of four.
-_NEAR, _FAR = re.compile(rb"[\x70-\x7f\xeb]"), re.compile(rb"\xe9|\x0f[\x80-\x8f]")
-
-
-def _x86_jumps(body: bytes, at: int) -> Iterator[int]:
-    """Where jumps of a function may lead to; what is an instruction is not known, so there are some too many.
-
-    :param at: the place in it that matters.
-    """
-    for match in _NEAR.finditer(body, max(0, at - ARGUMENTS - 128), at + 128):
-        place = match.end()
-        if place < len(body):
-            yield place + 1 + int.from_bytes(body[place : place + 1], "little", signed=True)
-    for match in _FAR.finditer(body):
-        place = match.end()
-        if place + 4 <= len(body):
-            yield place + 4 + int.from_bytes(body[place : place + 4], "little", signed=True)
-
-
 def _arm_text(before: bytes, end: int) -> _Found | None:
     """As `_x86_text`: ``adrp`` and ``add`` into x0, ``movz`` or ``orr`` of an immediate into x1 (Arm ARM, C6.2)."""
     pages: dict[int, int] = {}
@@ -118,9 +102,9 @@ def _arm_text(before: bytes, end: int) -> _Found | None:
     for (word,) in struct.iter_unpack("<I", before):
         page = pages.get(word >> 5 & 31)
         value = _arm_value(word, page)
-        is_pair = word & 0x3E000000 == 0x28000000  # noqa: PLR2004 - ldp, stp
-        # Whatever else has a register's number where results are named may change it.
-        for register in (word & 31, *((word >> 10 & 31,) if is_pair else ())):
+        # mov xN, xM: from where that was set up on, all counts.
+        made = set_up.get(word >> 16 & 31) if word & 0xFFE0FFE0 == 0xAA0003E0 else None  # noqa: PLR2004
+        for register in _arm_written(word):
             pages.pop(register, None)
             set_up.pop(register, None)
         if word & 0x9F000000 == 0x90000000:  # noqa: PLR2004 - adrp
@@ -129,6 +113,8 @@ def _arm_text(before: bytes, end: int) -> _Found | None:
             pages[word & 31] = (at & ~0xFFF) + (distance << 12)
         elif value is not None:
             set_up[word & 31] = (value, at)
+        elif made is not None:
+            set_up[word & 31] = made
         elif word >> 26 in (0x25, 0x05) or word >> 25 == 0x6B:  # noqa: PLR2004 - bl, b; br, blr, ret
             pages.clear()
             set_up.clear()
@@ -137,6 +123,19 @@ def _arm_text(before: bytes, end: int) -> _Found | None:
         return None
     (address, first), (length, second) = set_up[0], set_up[1]
     return _Found(address, length, tuple(range(0, end - min(first, second), 4)))
+
+
+def _arm_written(word: int) -> tuple[int, ...]:
+    """The registers that an instruction may change: of those not known, the one that is where results are named."""
+    first, base, second = word & 31, word >> 5 & 31, word >> 10 & 31
+    if word & 0x3A400000 == 0x28000000:  # noqa: PLR2004 - stp, which may move its base
+        return (base,)
+    is_atomic = word & 0x01200C00 == 0x00200000  # noqa: PLR2004 - ldadd, swp and the like, which load
+    if word & 0x3AC00000 == 0x38000000 and not is_atomic:  # noqa: PLR2004 - str
+        return (base,)
+    if word & 0x3A400000 == 0x28400000:  # noqa: PLR2004 - ldp
+        return first, second, base
+    return first, base if word & 0x3B200C00 in (0x38000400, 0x38000C00) else first  # ldr with a new base
 
 
 def _arm_value(word: int, page: int | None) -> int | None:
