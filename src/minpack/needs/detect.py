@@ -90,7 +90,9 @@ def _by_language(binary: Binary, *, why: bool) -> Findings:
         own = tuple(static.static_signals(binary, paths, libc, is_rust=is_rust))
         findings = findings._replace(signals=(*findings.signals, *own))
     if directory and not any(signal.need is Need.CERTS for signal in findings.signals):
-        findings = findings._replace(signals=(*findings.signals, _openssl_inside(binary.path, directory)))
+        has_libssl = static.LIBSSL in binary.which((static.LIBSSL,))
+        inside = _openssl_inside(binary.path, directory, has_libssl=has_libssl)
+        findings = findings._replace(signals=(*findings.signals, inside))
     return findings
 
 
@@ -156,9 +158,11 @@ def _other(binary: Binary, findings: Findings) -> Findings:
     )
 
 
-def _openssl_inside(path: str, directory: str) -> Signal:
-    text = f"has OpenSSL within itself, which looks for certificates in {directory}"
-    return Signal(Need.CERTS, Verdict.MAYBE, Evidence(Seen.STRING, directory, path, text))
+def _openssl_inside(path: str, directory: str, *, has_libssl: bool) -> Signal:
+    """Without libssl, which speaks TLS, few ask for certificates."""
+    verdict, what = (Verdict.MAYBE, "OpenSSL") if has_libssl else (Verdict.OPTIONAL, "OpenSSL's libcrypto")
+    text = f"has {what} within itself, which looks for certificates in {directory}"
+    return Signal(Need.CERTS, verdict, Evidence(Seen.STRING, directory, path, text))
 
 
 def _with_libraries(findings: Findings, closure: Closure, symbols: SymbolsOf) -> Findings:

@@ -61,6 +61,7 @@ RULES = (
         "system popen wordexp",
         of_library=Verdict.OPTIONAL,
     ),
+    _rule(Need.SHELL, Verdict.OPTIONAL, "posix_spawn posix_spawnp execv execve execvp execvpe execl execle execlp"),
     _rule(Need.TMP, Verdict.LIKELY, "tmpfile tmpfile64 tmpnam tempnam"),
     _rule(Need.TMP, Verdict.MAYBE, "mkstemp mkstemp64 mkstemps mkostemp mkostemp64 mkdtemp"),
     _rule(
@@ -77,10 +78,13 @@ GLIBC_RULES = (
         "getprotobyname getprotobynumber getprotobyname_r getprotobynumber_r getprotoent",
         of_library=Verdict.OPTIONAL,
     ),
+    # C++'s `std::locale(char const*)` and `(std::string const&)`, of libstdc++ and of libc++: they throw.
     _rule(
         Need.LOCALE,
         Verdict.OPTIONAL,
-        "setlocale newlocale",
+        "setlocale newlocale _ZNSt6localeC1EPKc _ZNSt6localeC2EPKc"
+        " _ZNSt6localeC1ERKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE _ZNSt3__16localeC1EPKc"
+        " _ZNSt3__16localeC1ERKNS_12basic_stringIcNS_11char_traitsIcEENS_9allocatorIcEEEE",
     ),
     _rule(
         Need.GCONV,

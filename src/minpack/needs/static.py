@@ -22,6 +22,13 @@ _GLIBC_MARK, _MUSL_MARK = b"GLIBC_TUNABLES", b"No error information"
 PATHS = re.compile(rb"/(?:etc|usr/share|usr/lib|usr/local|share|var|bin|opt)/[\x21-\x7e]{1,120}")
 MAX_PATHS = 20_000
 _OPENSSLDIR = re.compile(rb"OPENSSLDIR: \"(/[^\"\0]{1,200})\"")
+#: What OpenSSL has besides wherever certificates are read (`crypto/x509/x509_def.c`, include/internal/cryptlib.h): the
+#: text before is in a file of its own, which a static program may lack.
+_CERT_FILE = re.compile(rb"\0(/[\x21-\x7e]{1,200})/cert\.pem\0")
+#: A file of libssl, as its errors name it.
+LIBSSL = b"ssl/ssl_lib.c"
+#: What ncurses and others search for descriptions of terminals.
+TERMINFO = b"/usr/share/terminfo"
 _MUSL_PATHS = (
     (Need.PASSWD, Verdict.LIKELY, b"/etc/passwd"),
     (Need.GROUP, Verdict.LIKELY, b"/etc/group"),
@@ -45,6 +52,8 @@ def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_ru
     :param paths: those that `PATHS` finds in it.
     """
     text = b"\n".join(paths)
+    if TERMINFO in text:
+        yield Signal(Need.TERMINFO, Verdict.LIKELY, _string(binary, TERMINFO))
     if libc != "glibc":
         for need, verdict, path in _MUSL_PATHS:
             if path in text:
@@ -69,12 +78,17 @@ def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_ru
 
 def openssl_directory(binary: Binary) -> str:
     """OpenSSL's own OPENSSLDIR, empty if the file does not have OpenSSL (crypto/cversion.c)."""
+    default, is_asked = "", False
     for _, data, size in binary.pieces(binary.ranges()):
         if data.find(b"OPENSSLDIR: ", 0, size) >= 0:
             match = _OPENSSLDIR.search(data, 0, size)
             if match is not None:
                 return match[1].decode("utf-8", "surrogateescape")
-    return ""
+        is_asked = is_asked or data.find(b"SSL_CERT_FILE\0", 0, size) >= 0
+        if not default and data.find(b"/cert.pem\0", 0, size) >= 0:
+            match = _CERT_FILE.search(data, 0, size)
+            default = match[1].decode("utf-8", "surrogateescape") if match is not None else ""
+    return default if is_asked else ""
 
 
 def _string(binary: Binary, text: bytes, so: str = "") -> Evidence:

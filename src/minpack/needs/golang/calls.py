@@ -1,17 +1,16 @@
-"""Who calls a function of a Go program, and with which constant texts, read from the machine code.
+"""Who calls a function of a Go program, read from the machine code.
 
 Only direct calls are seen: what is called through an interface or a function value has no callers here.
 """
 
 from __future__ import annotations
 
-import re
 import struct
 from array import array
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.needs.golang.code import EM_X86_64, X86_CALL, X86_CALL_SIZE, calls_in
+from minpack.needs.golang.code import EM_X86_64, X86_CALL_SIZE, calls_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from minpack.needs.binary import Binary
     from minpack.needs.golang.code import Code
 
-#: How far before a call its arguments are looked for.
-ARGUMENTS = 64
-MAX_TEXT = 200
 #: The most functions gone through, and callers told, for one function.
 MAX_VISITED = 20_000
 MAX_CALLERS = 5
@@ -124,71 +120,6 @@ def nearest_callers(
                 before[caller] = here
                 todo.append(caller)
     return ways
-
-
-def text_argument(binary: Binary, code: Code, site: Site) -> str | None:
-    """The constant text that is the first argument of a call, or None if that is not constant."""
-    return (_x86_text if binary.header.machine == EM_X86_64 else _arm_text)(binary, code, site)
-
-
-def _before(binary: Binary, code: Code, at: int) -> bytes:
-    start = max(code.entries[code.function_at(at)], at - ARGUMENTS)
-    return binary.window.peek(code.start + start, at - start)
-
-
-#: ``lea rax, [rip+distance]`` and ``mov ebx, length``: a text's address and length in the registers of Go's ABI
-#: (`cmd/compile/abi-internal.md`), and ``xor ebx, ebx`` for an empty one.
-_LEA_RAX, _MOV_EBX = b"\x48\x8d\x05", b"\xbb"
-
-
-def _x86_text(binary: Binary, code: Code, site: Site) -> str | None:
-    before = _before(binary, code, site.at)
-    lea, mov = before.rfind(_LEA_RAX), before.rfind(_MOV_EBX)
-    if lea < 0 or mov < 0 or lea + 7 > len(before) or mov + 5 > len(before):
-        return None
-    start = site.at - len(before)
-    # A call in between may have changed both registers.
-    for match in X86_CALL.finditer(before, min(lea, mov)):
-        place = match.start()
-        if place + X86_CALL_SIZE <= len(before):
-            (distance,) = struct.unpack_from("<i", before, place + 1)
-            if code.is_entry(start + place + X86_CALL_SIZE + distance):
-                return None
-    (distance,) = struct.unpack_from("<i", before, lea + 3)
-    (length,) = struct.unpack_from("<I", before, mov + 1)
-    return _text_at(binary, code.base + start + lea + 7 + distance, length)
-
-
-def _arm_text(binary: Binary, code: Code, site: Site) -> str | None:
-    """``adrp`` and ``add`` into x0, ``movz`` or ``orr`` of an immediate into x1 (Arm ARM, C6.2)."""
-    before = _before(binary, code, site.at)
-    start = code.base + site.at - len(before)
-    pages: dict[int, int] = {}
-    address = length = None
-    for index, (word,) in enumerate(struct.iter_unpack("<I", before)):
-        if word & 0x9F000000 == 0x90000000:  # noqa: PLR2004 - adrp
-            distance = (word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3
-            distance -= (distance & 0x100000) << 1
-            pages[word & 31] = (start + 4 * index & ~0xFFF) + (distance << 12)
-        elif word & 0xFFC00000 == 0x91000000 and word & 31 == 0:  # noqa: PLR2004 - add x0, xN, imm
-            page = pages.get(word >> 5 & 31)
-            address = page + (word >> 10 & 0xFFF) if page is not None else None
-        elif word & 0x7FE0001F == 0x52800001:  # noqa: PLR2004 - movz w1 or x1, imm
-            length = word >> 5 & 0xFFFF
-        elif word & 0xFFC003FF == 0xB24003E1:  # noqa: PLR2004 - orr x1, xzr, imm: here a run of ones
-            ones, turned = word >> 10 & 63, word >> 16 & 63
-            length = ((1 << ones + 1) - 1) << (64 - turned & 63)
-        elif word >> 26 in (0x25, 0x05):
-            address = length = None
-    return _text_at(binary, address, length) if address is not None and length is not None else None
-
-
-def _text_at(binary: Binary, address: int, length: int) -> str | None:
-    offset = binary.offset_of(address)
-    if offset is None or not 0 < length <= MAX_TEXT:
-        return None
-    data = binary.window.peek(offset, length)
-    return data.decode("ascii") if len(data) == length and re.fullmatch(rb"[ -~]+", data) else None
 
 
 def is_referenced(binary: Binary, address: int) -> bool:

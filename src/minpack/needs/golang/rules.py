@@ -35,8 +35,9 @@ TLS_CLIENTS = (
 )
 #: Since Go 1.24 servers have the first through the second, which speaks HTTP/2 without TLS.
 PLAIN_CLIENT, PLAIN_HELPER = "crypto/tls.Client", "net/http.unencryptedTLSConn"
-#: In every program that can check a certificate, as servers can.
-ROOTS_POOL = "crypto/x509.systemRootsPool"
+#: In every program that can check a certificate. Servers can, which all have the second; without it nothing but the
+#: program itself asks for that.
+ROOTS_POOL, TLS = "crypto/x509.systemRootsPool", "crypto/tls.(*Conn).clientHandshake"
 FALLBACK_ROOTS = "crypto/x509.SetFallbackRoots"
 EMBEDDED_ZONES = "time/tzdata.loadFromEmbeddedTZData"
 LOCAL_ZONE = "time.initLocal"
@@ -79,7 +80,7 @@ FILES_FIRST = 16
 NAMES = frozenset(
     name.encode()
     for names in (
-        (ZONES, *TLS_CLIENTS, PLAIN_CLIENT, PLAIN_HELPER, ROOTS_POOL, FALLBACK_ROOTS, EMBEDDED_ZONES, LOCAL_ZONE),
+        (ZONES, *TLS_CLIENTS, PLAIN_CLIENT, PLAIN_HELPER, ROOTS_POOL, TLS, FALLBACK_ROOTS, EMBEDDED_ZONES, LOCAL_ZONE),
         *(rule.functions for rule in RULES),
     )
     for name in names
@@ -120,6 +121,9 @@ def _certs(names: Collection[str], path: str, embedded: str) -> Iterator[Signal]
     elif found:
         for name in found:
             yield Signal(Need.CERTS, Verdict.REQUIRED, _calls(name, path))
+    elif ROOTS_POOL in names and TLS not in names:
+        text = f"checks certificates without TLS ({ROOTS_POOL})"
+        yield Signal(Need.CERTS, Verdict.LIKELY, Evidence(Seen.FUNCTION, ROOTS_POOL, path, text))
     elif ROOTS_POOL in names:
         text = "has crypto/x509 only through a TLS server"
         yield Signal(Need.CERTS, Verdict.NOT_NEEDED, Evidence(Seen.FUNCTION, ROOTS_POOL, path, text))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from minpack.needs.golang.calls import Site, nearest_callers, read_graph, text_argument
+from minpack.needs.golang.arguments import text_argument
+from minpack.needs.golang.calls import Site, nearest_callers, read_graph
 from minpack.needs.golang.code import entries_of, name_of, read_code
 from minpack.needs.golang.functions import named_functions
 from minpack.needs.need import Caller, Need, Seen, Verdict

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.needs.golang.calls import calls_of, is_referenced, text_argument
+from minpack.needs.golang.arguments import text_argument
+from minpack.needs.golang.calls import calls_of, is_referenced
 from minpack.needs.golang.code import entries_of, read_code
 
 if TYPE_CHECKING:

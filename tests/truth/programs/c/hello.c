@@ -1,0 +1,4 @@
+// needs:
+#include <stdio.h>
+
+int main(void) { return puts("hello") < 0; }

@@ -1,0 +1,5 @@
+// needs:
+#include <filesystem>
+#include <iostream>
+
+int main() { std::cout << std::filesystem::temp_directory_path() << '\n'; }

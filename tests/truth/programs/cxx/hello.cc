@@ -1,0 +1,4 @@
+// needs:
+#include <iostream>
+
+int main() { std::cout << "hello\n"; }

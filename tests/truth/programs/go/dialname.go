@@ -1,0 +1,10 @@
+// needs: dns
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+)
+
+func main() { fmt.Println(net.Dial("tcp", os.Args[1])) }

@@ -1,0 +1,6 @@
+// needs:
+package main
+
+import "fmt"
+
+func main() { fmt.Println("hello") }

@@ -1,0 +1,9 @@
+// needs:
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() { fmt.Println(os.UserHomeDir()) }

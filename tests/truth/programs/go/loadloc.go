@@ -1,0 +1,17 @@
+// needs: tz
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	zone, err := time.LoadLocation(os.Args[1])
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(time.Unix(0, 0).In(zone))
+}

@@ -1,0 +1,7 @@
+// needs:
+// asks: tz
+package main
+
+import "log"
+
+func main() { log.Println("hello") }

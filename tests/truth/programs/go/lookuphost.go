@@ -1,0 +1,10 @@
+// needs: dns
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+)
+
+func main() { fmt.Println(net.LookupHost(os.Args[1])) }

@@ -1,0 +1,10 @@
+// needs:
+// asks: tz
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+func main() { fmt.Println(time.Now()) }

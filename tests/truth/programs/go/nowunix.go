@@ -1,0 +1,9 @@
+// needs:
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+func main() { fmt.Println(time.Now().Unix()) }

@@ -1,0 +1,9 @@
+// libraries: ncurses
+// needs: terminfo
+#include <ncurses.h>
+
+int main(void) {
+	initscr();
+	endwin();
+	return 0;
+}

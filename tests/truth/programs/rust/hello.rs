@@ -1,0 +1,4 @@
+// needs:
+fn main() {
+    println!("hello");
+}

@@ -1,0 +1,5 @@
+// needs:
+// asks: passwd
+fn main() {
+    println!("{:?}", std::env::home_dir());
+}

@@ -1,0 +1,6 @@
+// needs:
+use std::time::SystemTime;
+
+fn main() {
+    println!("{:?}", SystemTime::now());
+}

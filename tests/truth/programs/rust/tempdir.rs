@@ -1,0 +1,5 @@
+// Names the directory and makes nothing there.
+// needs:
+fn main() {
+    println!("{:?}", std::env::temp_dir());
+}
