@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
+import zlib
 from pathlib import Path
 
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.target import Target
 from support import debmaker, tarmaker
 from support.elfmaker import GLIBC, MACHINES, MUSL, library, make_elf, program, static_program, upx_program
+from support.gomaker import GoForm, go_program
 from support.symbolmaker import TYPES, Need, Symbol, Version, linked_elf
 
 #: Libraries of this machine that are no longer than this are seeds, cut behind what is loaded.
@@ -184,6 +186,35 @@ def debindex_seeds() -> list[bytes]:
     return [release, release.replace(b"main", b"updates/main"), release + b"X: y\n z\n", packages, contents]
 
 
+#: cargo-auditable's list, and paths that programs of Rust and C have within them.
+CRATES = b'{"packages":[{"name":"app","version":"0.1.0","root":true},{"name":"cc","version":"1.0.0","kind":"build"}]}'
+STRINGS = (
+    b"\0/rustc/0123/library/std/src/lib.rs\0/index/jiff-0.2.1/src/tz.rs\0/usr/share/zoneinfo\0GLIBC_TUNABLES\0/bin/sh"
+    b"\0/etc/pki/tls/cacert.pem\0/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem\0/etc/nsswitch.conf\0/etc/gai.conf"
+    b'\0OPENSSLDIR: "/usr/lib/ssl"\0/etc/ssl/cert.pem\0SSL_CERT_FILE\0/usr/share/terminfo\0/etc/passwd\0'
+)
+
+
+def needs_seeds() -> list[bytes]:
+    """Programs of Go in every form, and what is like them of Rust, C and a runtime with a payload."""
+    forms = (("x86_64", 0xF1), ("aarch64", 0xF1), ("x86_64", 0xF0), ("s390x", 0xF1), ("x86", 0xFA), ("mips", 0xF0))
+    made = [go_program(GoForm(*form)).data for form in forms]
+    made += [
+        go_program(GoForm("x86_64", table, inline, sections=False)).data
+        for table, inline in ((0xF1, True), (0xFA, False))
+    ]
+    extra = {".dep-v0": zlib.compress(CRATES), ".comment": b"rustc version 1.95.0 (abc)\0", ".strings": STRINGS}
+    rust = go_program(GoForm(extra=extra)).data
+    for name in (b".gopclntab", b".go.buildinfo", b"\xff Go buildinf:"):
+        rust = rust.replace(name, b"x" * len(name))
+    return [
+        *made,
+        rust,
+        static_program(overlay=STRINGS),
+        static_program(overlay=bytes(99) + b"MEI\x0c\x0b\x0a\x0b\x0e"),
+    ]
+
+
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
     makers = {
@@ -192,6 +223,7 @@ def seeds_of(target: str) -> list[bytes]:
         "cache": cache_seeds,
         "conf": conf_seeds,
         "loader": loader_seeds,
+        "needs": needs_seeds,
         "tar": tar_seeds,
         "bind": bind_seeds,
         "deb": deb_seeds,

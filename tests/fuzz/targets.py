@@ -42,7 +42,11 @@ from minpack.ld.resolve import resolve_closure
 from minpack.ld.symbolcache import SymbolCache
 from minpack.ld.variants import find_variants, variants_note
 from minpack.ld.verdict import latent_note, reasons
+from minpack.needs.decide import Wishes, decide
+from minpack.needs.detect import read_program
+from minpack.needs.need import Need
 from minpack.paths import normal
+from minpack.report.needs import caller_lines, left_out, need_rows
 from minpack.rootfs.entry import Kind, file
 from minpack.tar.decompress import Packing, packing_of
 from minpack.tar.header import BLOCK, number, padded
@@ -77,6 +81,18 @@ def elf(data: bytes) -> None:
     assert info.end >= 0
     assert info.target.name
     assert isinstance(info.kind.is_program, bool)
+
+
+def needs(data: bytes) -> None:
+    """One ELF file: what it needs, who in it calls for that, and what is said of it."""
+    content = BytesContent(data)
+    info = read_elf(content)
+    findings = read_program(content, info, "/app", ("getpwnam", "SSL_connect"), glibc=True, why=True)
+    decisions = decide(findings, Wishes(), glibc=True)
+    assert [decision.need for decision in decisions] == list(Need)
+    assert all(decision.evidence for decision in decisions)
+    for text in (*need_rows(decisions, {}), *left_out(decisions), *caller_lines(decisions)):
+        text.encode("utf-8", "backslashreplace")
 
 
 def symbols(data: bytes) -> None:
@@ -238,6 +254,7 @@ FUZZED = {
     "apk-tars": Fuzzed(apk_tars, 16384),
     "elf": Fuzzed(elf, 16384),
     "symbols": Fuzzed(symbols, 16384),
+    "needs": Fuzzed(needs, 16384),
     "notes": Fuzzed(notes, 16384),
     "cache": Fuzzed(cache, 4096),
     "loader": Fuzzed(loader, 4096),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from minpack.elf.info import ElfInfo
 
 PF_X, PF_W = 1, 2
+#: No address is as high.
+LIMIT = 1 << 64
 #: Bytes held at once while data is searched, and how far pieces overlap: nothing longer is found.
 PIECE = 1 << 20
 OVERLAP = 1 << 10
@@ -77,7 +79,8 @@ class Binary(NamedTuple):
         """The address that the byte at `offset` is loaded to."""
         for segment in self.info.segments:
             if segment.type == PT_LOAD and segment.offset <= offset < segment.offset + segment.file_size:
-                return segment.vaddr + offset - segment.offset
+                address = segment.vaddr + offset - segment.offset
+                return address if address < LIMIT else None
         return None
 
     def ranges(self) -> tuple[tuple[int, int], ...]:

@@ -21,9 +21,9 @@ _CRATE = re.compile(rb"/([A-Za-z][A-Za-z0-9_-]{0,63}?)-(\d{1,9}\.\d{1,9}\.\d{1,9
 MAX_CRATES = 5000
 #: cargo-auditable's section (its PARSING.md): JSON, compressed by zlib.
 AUDITABLE = ".dep-v0"
-MAX_AUDITABLE = 8 << 20
+MAX_AUDITABLE = 4 << 20
 _MARKS = (b"/rustc/", b"library/std/src/", b"library/core/src/", b"RUST_BACKTRACE")
-_RUSTC = re.compile(rb"rustc version ([0-9][^ \0]{0,40})")
+_RUSTC = re.compile(rb"rustc version ([0-9][!-~]{0,40})")
 #: Two of the places of openssl-probe 0.1 and 0.2, which rustls-native-certs and rustls-platform-verifier have too, that
 #: no other list of places has together.
 _PROBE = (b"/etc/pki/tls/cacert.pem", b"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
@@ -78,7 +78,9 @@ def _audited(data: bytes) -> Iterator[Module]:
         packages = listed.get("packages", ())
         for package in packages[:MAX_CRATES]:
             if package.get("kind", "runtime") == "runtime":
-                yield Module(str(package["name"]), str(package["version"]))
+                name, version = package["name"], package["version"]
+                if isinstance(name, str) and isinstance(version, str):
+                    yield Module(name, version)
     except (zlib.error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return
 

@@ -12,11 +12,9 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.needs.golang.code import EM_X86_64
-from minpack.needs.golang.x86 import jumps_into
+from minpack.needs.golang.x86 import jump_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from minpack.needs.binary import Binary
     from minpack.needs.golang.calls import Site
     from minpack.needs.golang.code import Code
@@ -24,26 +22,46 @@ if TYPE_CHECKING:
 #: How far before a call its arguments are looked for.
 ARGUMENTS = 64
 MAX_TEXT = 200
-#: Of larger functions nothing is told: few are, and it takes a millisecond for two kilobytes.
-MAX_FUNCTION = 1 << 17
+#: How much code is read for jumps, which takes a millisecond for three kilobytes; and of how many functions at once
+#: they are remembered.
+MAX_CODE, MAX_KEPT = 1 << 20, 64
 
 
-def text_argument(binary: Binary, code: Code, site: Site) -> str | None:
-    """The constant text that is the first argument of a call, or None if that is not constant."""
-    start = code.entries[code.function_at(site.at)]
-    before = binary.window.peek(code.start + max(start, site.at - ARGUMENTS), min(ARGUMENTS, site.at - start))
-    is_x86 = binary.header.machine == EM_X86_64
-    found = (_x86_text if is_x86 else _arm_text)(before, code.base + site.at)
-    if found is None:
-        return None
-    text = _text_at(binary, found.address, found.length)
-    end = code.entries[code.function_at(site.at) + 1]
-    if text is None or end - start > MAX_FUNCTION:
-        return None
-    body = binary.window.peek(code.start + start, end - start)
-    places = {site.at - start - distance for distance in found.between}
-    leads = jumps_into(body, places) if is_x86 else not places.isdisjoint(_arm_jumps(body))
-    return None if leads else text
+class Arguments:
+    """Reads the arguments of calls in one program, each function's jumps once."""
+
+    def __init__(self, binary: Binary, code: Code) -> None:
+        self._binary, self._code = binary, code
+        self._is_x86 = binary.header.machine == EM_X86_64
+        self._left = MAX_CODE
+        self._jumps: dict[int, frozenset[int] | None] = {}
+
+    def text(self, site: Site) -> str | None:
+        """The constant text that is the first argument of a call, or None if that is not constant."""
+        index = self._code.function_at(site.at)
+        start = self._code.entries[index]
+        near = max(start, site.at - ARGUMENTS)
+        before = self._binary.window.peek(self._code.start + near, site.at - near)
+        found = (_x86_text if self._is_x86 else _arm_text)(before, self._code.base + site.at)
+        text = _text_at(self._binary, found.address, found.length) if found is not None else None
+        if found is None or text is None:
+            return None
+        jumps = self._jumps_of(index)
+        if jumps is None or not jumps.isdisjoint(site.at - start - distance for distance in found.between):
+            return None
+        return text
+
+    def _jumps_of(self, index: int) -> frozenset[int] | None:
+        """Where the jumps of a function lead, None if that cannot be told or enough code was read."""
+        if index not in self._jumps:
+            start, end = self._code.entries[index], self._code.entries[index + 1]
+            self._left -= end - start
+            body = self._binary.window.peek(self._code.start + start, end - start) if self._left >= 0 else None
+            if len(self._jumps) >= MAX_KEPT:
+                self._jumps.clear()
+            read = jump_targets if self._is_x86 else _arm_jumps
+            self._jumps[index] = read(body) if body is not None else None
+        return self._jumps[index]
 
 
 class _Found(NamedTuple):
@@ -96,12 +114,12 @@ def _x86_text(before: bytes, end: int) -> _Found | None:
 
 def _arm_text(before: bytes, end: int) -> _Found | None:
     """As `_x86_text`: ``adrp`` and ``add`` into x0, ``movz`` or ``orr`` of an immediate into x1 (Arm ARM, C6.2)."""
-    pages: dict[int, int] = {}
+    pages: dict[int, tuple[int, int]] = {}
     set_up: dict[int, tuple[int, int]] = {}
     at = end - len(before)
     for (word,) in struct.iter_unpack("<I", before):
         page = pages.get(word >> 5 & 31)
-        value = _arm_value(word, page)
+        value = _arm_value(word, page[0] if page is not None else None)
         # mov xN, xM: from where that was set up on, all counts.
         made = set_up.get(word >> 16 & 31) if word & 0xFFE0FFE0 == 0xAA0003E0 else None  # noqa: PLR2004
         for register in _arm_written(word):
@@ -110,9 +128,10 @@ def _arm_text(before: bytes, end: int) -> _Found | None:
         if word & 0x9F000000 == 0x90000000:  # noqa: PLR2004 - adrp
             distance = (word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3
             distance -= (distance & 0x100000) << 1
-            pages[word & 31] = (at & ~0xFFF) + (distance << 12)
+            pages[word & 31] = ((at & ~0xFFF) + (distance << 12), at)
         elif value is not None:
-            set_up[word & 31] = (value, at)
+            is_add = word >> 22 == 0x244  # noqa: PLR2004 - which goes on from adrp
+            set_up[word & 31] = (value, page[1] if is_add and page is not None else at)
         elif made is not None:
             set_up[word & 31] = made
         elif word >> 26 in (0x25, 0x05) or word >> 25 == 0x6B:  # noqa: PLR2004 - bl, b; br, blr, ret
@@ -153,8 +172,9 @@ def _arm_value(word: int, page: int | None) -> int | None:
     return None
 
 
-def _arm_jumps(body: bytes) -> Iterator[int]:
+def _arm_jumps(body: bytes) -> frozenset[int]:
     """Where branches of a function lead to."""
+    found = []
     for index, (word,) in enumerate(struct.iter_unpack("<I", body[: len(body) & ~3])):
         if word >> 26 == 5:  # noqa: PLR2004 - b
             bits, distance = 26, word
@@ -166,7 +186,8 @@ def _arm_jumps(body: bytes) -> Iterator[int]:
             continue
         distance &= (1 << bits) - 1
         distance -= (distance >> bits - 1) << bits
-        yield 4 * (index + distance)
+        found.append(4 * (index + distance))
+    return frozenset(found)
 
 
 def _text_at(binary: Binary, address: int, length: int) -> str | None:

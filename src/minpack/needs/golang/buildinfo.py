@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.needs.findings import Module
@@ -23,7 +24,9 @@ HEADER = 32
 BIG_ENDIAN, INLINE = 1, 2
 #: Both are longer than any that was seen: versions have tens of bytes, module lists of large programs 100 kB.
 MAX_VERSION = 512
-MAX_MODULES = 8 << 20
+MAX_MODULES = 2 << 20
+#: The most places of which each may be where it begins.
+MAX_CANDIDATES = 1000
 #: Sentinels that Go lays around the list (`cmd/go/internal/modload`, `infoStart`).
 SENTINEL = 16
 _VERSION = re.compile(r"(?:go\d|devel )[ -~]*")
@@ -51,12 +54,12 @@ class BuildInfo(NamedTuple):
 
 def read_build_info(binary: Binary) -> BuildInfo | None:
     """The program's build information, if it has any that can be true."""
-    for offset in _candidates(binary):
+    for offset in islice(_candidates(binary), MAX_CANDIDATES):
         header = binary.window.peek(offset, HEADER)
         if len(header) < HEADER:
             continue
         texts = _inline(binary, offset) if header[15] & INLINE else _pointed(binary, header)
-        if texts is not None and _VERSION.fullmatch(texts[0]):
+        if texts is not None:
             return _parsed(*texts)
     return None
 
@@ -78,7 +81,7 @@ def _candidates(binary: Binary) -> Iterator[int]:
 def _inline(binary: Binary, offset: int) -> tuple[str, str] | None:
     """Version and modules behind the header, each after its length."""
     version, after = _counted(binary, offset + HEADER, MAX_VERSION)
-    if version is None:
+    if version is None or not _VERSION.fullmatch(_text(version)):
         return None
     modules, _ = _counted(binary, after, MAX_MODULES)
     return _text(version), _text(_bare(modules or b""))
@@ -111,6 +114,8 @@ def _pointed(binary: Binary, header: bytes) -> tuple[str, str] | None:
         where, length = struct.unpack(f"{order}2{form}", head) if len(head) == 2 * pointer else (0, 0)
         at = binary.offset_of(where) if length <= limit else None
         texts.append(binary.window.peek(at, length) if at is not None else b"")
+        if not _VERSION.fullmatch(_text(texts[0])):
+            return None
     return _text(texts[0]), _text(_bare(texts[1]))
 
 

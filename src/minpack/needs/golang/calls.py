@@ -10,6 +10,7 @@ from array import array
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.needs.binary import LIMIT
 from minpack.needs.golang.code import EM_X86_64, X86_CALL_SIZE, calls_in
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def is_referenced(binary: Binary, address: int) -> bool:
 
     A position-independent program has it among its relocations, or, if those are packed (DT_RELR), in its data.
     """
+    if address >= LIMIT:
+        return False
     key = struct.pack("<Q", address)
     ranges = [*binary.segments(writable=False), *binary.segments(writable=True)]
     return next(binary.find(key, ranges, align=8), None) is not None

@@ -12,6 +12,8 @@ import struct
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
+from itertools import islice
+from operator import le
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.needs.golang.functions import MAX_NAME
@@ -32,6 +34,11 @@ ARM_CALL = re.compile(rb"[\x14-\x17\x94-\x97]")
 #: A sample of this many bytes of code has some hundred calls; at least so many of them must lead to entries.
 SAMPLE = 1 << 16
 ENOUGH = 8
+#: The most addresses that are tried, and places looked at for the runtime's moduledata, of which there is one.
+MAX_BASES = 16
+MAX_MODULES = 64
+#: The most bytes that look like a function's record and are none; see `entries_of`.
+MAX_PLACES = 1_000_000
 #: Words of the runtime's moduledata that are looked through for the code's address.
 MODULE_WORDS = 40
 RELA = 24
@@ -77,9 +84,9 @@ def read_code(binary: Binary, table: FunctionTable) -> Code | None:
     if sys.byteorder == "big":
         words.byteswap()
     entries, records = words[0::2], words[1::2]
-    if list(entries) != sorted(entries):
+    if not all(map(le, entries, islice(entries, 1, None))):
         return None
-    for base in _bases(binary, table, entries, records):
+    for base in dict.fromkeys(islice(_bases(binary, table, entries, records), MAX_BASES)):
         start = binary.offset_of(base)
         if start is None or start + entries[-1] > binary.info.size:
             continue
@@ -107,12 +114,14 @@ def name_of(binary: Binary, table: FunctionTable, code: Code, index: int) -> str
 def entries_of(binary: Binary, table: FunctionTable, code: Code, names: dict[bytes, int]) -> dict[bytes, int]:
     """The index of the function of each of `names`, which have the offsets of their texts; none of those inlined."""
     wanted = {struct.pack("<i", at): name for name, at in names.items()}
-    end = table.records + max(code.records[:-1], default=0) + 8
+    end = table.records + max(code.records, default=0) + 8
     found: dict[bytes, int] = {}
+    left = MAX_PLACES
     for at, buffer, size in binary.pieces([(table.records, end)], 16):
         for word, name in wanted.items():
             place = buffer.find(word, 4, size) if name not in found else -1
-            while place >= 0:
+            while place >= 0 and left > 0:
+                left -= 1
                 index = _record_at(code, at + place - 4 - table.records, buffer[place - 4 : place])
                 if index is not None:
                     found[name] = index
@@ -155,13 +164,13 @@ def _told_by_module(binary: Binary, table: FunctionTable) -> Iterator[int]:
     if address is None:
         return
     key = struct.pack("<Q", address)
-    for offset in binary.find(key, binary.segments(writable=True), align=8):
+    for offset in islice(binary.find(key, binary.segments(writable=True), align=8), MAX_MODULES):
         words = binary.window.peek(offset, 8 * MODULE_WORDS)
         yield from _lowest_twice(struct.unpack(f"<{len(words) // 8}Q", words[: len(words) // 8 * 8]))
     section = binary.section(".rela.dyn", ".rela")
     if section is None:
         return
-    for offset in binary.find(key, [(section.offset, section.end)], align=8):
+    for offset in islice(binary.find(key, [(section.offset, section.end)], align=8), MAX_MODULES):
         first = offset - 16
         if (first - section.offset) % RELA:
             continue
@@ -181,11 +190,10 @@ def _leads_to_entries(binary: Binary, code: Code) -> bool:
     """Whether calls in the middle of the code lead to entries of functions."""
     first = code.size // 2 & ~3
     sample = binary.window.peek(code.start + first, min(SAMPLE, code.size - first))
-    entries = set(code.entries)
     within = [
         target for _, target in calls_in(binary.header.machine, sample, len(sample), first) if 0 <= target < code.size
     ]
-    hits = sum(target in entries for target in within)
+    hits = sum(map(code.is_entry, within))
     return hits >= min(ENOUGH, code.size >> 10) and hits * 2 > len(within)
 
 

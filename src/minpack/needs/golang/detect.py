@@ -74,10 +74,15 @@ def _with_zones(binary: Binary, program: GoProgram) -> GoProgram:
     zones = constant_zones(binary, program.table, program.names[ZONES.encode()])
     if zones is None:
         return program
-    kept = tuple(sorted(set(zones) - set(_BUILT_IN)))
+    kept = tuple(sorted(zone for zone in set(zones) - set(_BUILT_IN) if not _is_refused(zone)))
     told = ", ".join(f'"{zone}"' for zone in sorted(set(zones)))
     verdict = Verdict.LIKELY if kept else Verdict.NOT_NEEDED
-    text = f"calls {ZONES} with {told} alone" + ("" if kept else ", which Go has built in")
+    text = f"calls {ZONES} with {told} alone" + ("" if kept else ", for which Go reads no file")
     signal = Signal(Need.TZ, verdict, Evidence(Seen.FUNCTION, ZONES, binary.path, text))
     others = tuple(one for one in program.signals if one.need is not Need.TZ)
     return program._replace(signals=(*others, signal), zones=kept)
+
+
+def _is_refused(zone: str) -> bool:
+    """Whether Go refuses the name, as it leads out of the directory of zones (`time.LoadLocation`)."""
+    return ".." in zone or zone.startswith(("/", "\\"))

@@ -7,6 +7,7 @@ It is there however the program was stripped. Format: Go's `internal/abi/symtab.
 from __future__ import annotations
 
 import struct
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ HEADER = 8
 #: The unit of addresses in code by machine, where it is not 4 (`cmd/internal/sys`, `MinLC`).
 _QUANTA = {3: 1, 62: 1, 22: 2, 243: 2}
 #: The largest programs seen have 300,000 functions, and names of 25 MB.
-MAX_FUNCTIONS = 5_000_000
+MAX_FUNCTIONS = 2_000_000
 MAX_NAMES = 256 << 20
 MAX_NAME = 1 << 16
+#: The most places of which each may be where a table begins.
+MAX_CANDIDATES = 1000
 PIECE = 1 << 18
 SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab")
 
@@ -49,7 +52,8 @@ def find_functions(binary: Binary) -> FunctionTable | None:
     # Linked by an external linker as PIE it lies within .data.rel.ro up to Go 1.25.
     relocated = binary.section(".data.rel.ro")
     ranges = ((relocated.offset, relocated.end),) if relocated is not None else ()
-    for offset in _candidates(binary, ranges or (*binary.segments(writable=False), *binary.segments(writable=True))):
+    everywhere = (*binary.segments(writable=False), *binary.segments(writable=True))
+    for offset in islice(_candidates(binary, ranges or everywhere), MAX_CANDIDATES):
         table = _table_at(binary, offset)
         if table is not None:
             return table

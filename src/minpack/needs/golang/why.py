@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from minpack.needs.golang.arguments import text_argument
+from minpack.needs.golang.arguments import Arguments
 from minpack.needs.golang.calls import Site, nearest_callers, read_graph
 from minpack.needs.golang.code import entries_of, name_of, read_code
 from minpack.needs.golang.functions import named_functions
@@ -58,7 +58,8 @@ class _Reader:
     """Tells who calls a function."""
 
     def __init__(self, binary: Binary, table: FunctionTable, code: Code, graph: CallGraph, main: str) -> None:
-        self._binary, self._code, self._graph, self._main = binary, code, graph, main
+        self._code, self._graph, self._main = code, graph, main
+        self._arguments_of = Arguments(binary, code)
         self._name = cache(lambda index: name_of(binary, table, code, index))
 
     def of(self, target: int) -> list[Caller]:
@@ -77,7 +78,7 @@ class _Reader:
             return ()
         entry = self._code.entries[way[-1]]
         sites = [at for at in self._graph.callers[way[-1]] if self._code.function_at(at) == way[-2]]
-        texts = (text_argument(self._binary, self._code, Site(at, entry)) for at in sites)
+        texts = (self._arguments_of.text(Site(at, entry)) for at in sites)
         return tuple(sorted({text for text in texts if text is not None}))
 
     def _is_own(self, name: str) -> bool:

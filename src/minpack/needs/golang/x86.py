@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _PREFIXES = frozenset(b"\x66\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65")
 _OPERAND_SIZE = 0x66
@@ -138,10 +138,9 @@ def _operand(body: bytes, at: int) -> int:
     return at + 4 if mode == 2 or base == 5 else at  # noqa: PLR2004 - no base, or the instruction pointer
 
 
-def jumps_into(body: bytes, places: Iterable[int]) -> bool:
-    """Whether a jump of a function leads to any of `places`; true too if that cannot be told."""
-    wanted = frozenset(places)
+def jump_targets(body: bytes) -> frozenset[int] | None:
+    """Where the jumps of a function lead, None if that cannot be told."""
     try:
-        return any(target in wanted for _, target in instructions(body))
+        return frozenset(target for _, target in instructions(body) if target != -1)
     except ValueError:
-        return True
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.needs.golang.arguments import text_argument
+from minpack.needs.golang.arguments import Arguments
 from minpack.needs.golang.calls import calls_of, is_referenced
 from minpack.needs.golang.code import entries_of, read_code
 
@@ -30,8 +30,9 @@ def constant_zones(binary: Binary, table: FunctionTable, name_at: int) -> tuple[
         return None
     entry = code.entries[index]
     zones: set[str] = set()
+    arguments = Arguments(binary, code)
     for site in calls_of(binary, code, frozenset((entry,))):
-        zone = text_argument(binary, code, site)
+        zone = arguments.text(site)
         if zone is None or len(zones) >= MAX_ZONES:
             return None
         zones.add(zone)
