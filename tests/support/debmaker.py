@@ -35,14 +35,15 @@ def ar(*members: tuple[str, bytes]) -> bytes:
 
 
 def tar(files: Mapping[str, bytes | str]) -> bytes:
-    """A tar of files (bytes), symlinks (text) and directories (a name that ends with a slash)."""
+    """A tar of files (bytes; executable if ELF), symlinks (text) and directories (a name that ends with a slash)."""
     out = b""
     for name, what in files.items():
         path = f"./{name}"
         if name.endswith("/"):
             out += tarmaker.directory(path)
         else:
-            out += tarmaker.symlink(path, what) if isinstance(what, str) else tarmaker.member(path, what)
+            mode = 0o755 if what[:4] == b"\x7fELF" else 0o644
+            out += tarmaker.symlink(path, what) if isinstance(what, str) else tarmaker.member(path, what, mode=mode)
     return out + tarmaker.END
 
 

@@ -353,7 +353,7 @@ def test_an_unsigned_release_is_refused(world: World) -> None:
 def test_a_release_signed_by_another_key_is_refused(world: World) -> None:
     """Only the keys given count."""
     world.main.key = OTHER
-    refused(world, UntrustedPackageError, "no valid signatures")
+    refused(world, UntrustedPackageError, "no trusted key has signed it")
 
 
 def test_a_tampered_release_is_refused(world: World) -> None:
@@ -416,6 +416,22 @@ def test_offline_without_anything_kept_says_so(world: World) -> None:
     with pytest.raises(OfflineError, match="InRelease"), world.archive(offline=True):
         pass
     assert world.mirror.requests == []
+
+
+def test_a_server_that_does_not_answer_is_told_of(world: World) -> None:
+    """What was kept is used; without anything kept there is nothing to use."""
+    world.serve()
+    with world.archive():
+        pass
+    for name in ("debian/dists/bookworm", "debian-security/dists/bookworm-security"):
+        world.mirror.add(f"/{name}/InRelease", b"", always(status(503)))
+    with world.archive(today="2026-11-26") as archive:
+        assert [note.partition(":")[0] for note in archive.notes] == [
+            "debian bookworm is as it was on 2026-11-25",
+            "debian bookworm-security is as it was on 2026-11-25",
+        ]
+    with pytest.raises(DownloadError, match="HTTP 503"), open_store(None) as nothing:
+        World.archive(World(world.mirror, nothing)).__enter__()
 
 
 def test_an_older_release_than_was_used_is_told_of(world: World) -> None:

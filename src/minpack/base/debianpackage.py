@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from minpack.base.debiansuite import GONE
@@ -12,7 +13,8 @@ from minpack.deb.package import read_control, read_deb
 from minpack.errors import ArchiveError, DownloadError, PackageError
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind
-from minpack.store.fetch import Wanted, fetch, find
+from minpack.store.blob import TAR
+from minpack.store.fetch import Wanted, fetch
 from minpack.tar.decompress import Packing, decompress_to, packing_of
 
 if TYPE_CHECKING:
@@ -115,12 +117,13 @@ def _unpacked(package: Package, data: RangeContent, packing: Packing, place: Pla
     """The package's data tar: the one kept, else unpacked now and kept."""
     name = f"deb-data-{package.sha256}"
     record = place.store.record(name, _DATA_SCHEMA) or {}
-    kept = find("sha256", str(record.get("sha256", "")), place.store).blob
+    sha256 = str(record.get("sha256", ""))
+    kept = place.store.find(sha256, TAR).blob if re.fullmatch("[0-9a-f]{64}", sha256) else None
     if kept is not None:
         return kept
     with place.store.draft() as part:
         decompress_to(data, _Filling(part), packing, str(package))
-        blob = part.keep(part.sum("sha256"))
+        blob = part.keep(part.sum("sha256"), TAR)
     place.store.keep_record(name, _DATA_SCHEMA, {"sha256": blob.sha256})
     return blob
 

@@ -86,7 +86,8 @@ def suites_of(codename: str, mirror: str) -> tuple[Suite, ...]:
 def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
     """The suite's release: the one kept if it was fetched the same day, or if the network may not be used; else anew.
 
-    None if the suite is optional, and not there.
+    If the server does not answer, the one kept is used, and a note says so. None if the suite is optional and not
+    there.
 
     :raises OfflineError: it is not kept, and the network may not be used.
     :raises DownloadError: the server did not give it.
@@ -101,32 +102,39 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
     if suite.optional and record.get("absent") == absent and not place.refresh:
         return None
     newest = str(record.get("newest", ""))
-    message = _kept(record, place)
-    if message is not None:
-        release = _read(suite, message, place, url)
-    elif place.network.offline:
+    kept = _kept(record, place)
+    fresh = record.get("day") == place.today and not place.refresh
+    if kept is not None and (fresh or place.network.offline):
+        return _fetched(suite, kept, place, newest)
+    if place.network.offline:
         if suite.optional:
             return None
         raise OfflineError(url)
-    else:
+    try:
         message = _download(url, place.network, optional=suite.optional)
-        if message is None:
-            place.store.keep_record(name, _RELEASE_SCHEMA, {**record, "absent": absent})
-            return None
-        release = _read(suite, message, place, url)
-        newest = max(release.date, newest)
-        with place.store.put(message) as blob:
-            values = {"day": place.today, "sha256": blob.sha256, "newest": newest}
-            place.store.keep_record(name, _RELEASE_SCHEMA, values)
-    notes = tuple(_age_notes(suite, release, newest, place.today))
+    except DownloadError as error:
+        if kept is None:
+            raise
+        note = f"{suite} is as it was on {record.get('day')}: {url} cannot be downloaded: {error.reason}"
+        return _fetched(suite, kept, place, newest, note)
+    if message is None:
+        place.store.keep_record(name, _RELEASE_SCHEMA, {**record, "absent": absent})
+        return None
+    newest = max(_read(suite, message, place, url).date, newest)
+    with place.store.put(message) as blob:
+        values = {"day": place.today, "sha256": blob.sha256, "newest": newest}
+        place.store.keep_record(name, _RELEASE_SCHEMA, values)
+    return _fetched(suite, message, place, newest)
+
+
+def _fetched(suite: Suite, message: bytes, place: Place, newest: str, *notes: str) -> FetchedRelease:
+    release = _read(suite, message, place, f"{suite.url}/InRelease")
+    notes += tuple(_age_notes(suite, release, newest, place.today))
     return FetchedRelease(release, Digest.of(message).hex, notes)
 
 
 def _kept(record: Mapping[str, object], place: Place) -> bytes | None:
-    """The message that a record leads to, if it is fresh enough."""
-    fresh = record.get("day") == place.today and not place.refresh
-    if not fresh and not place.network.offline:
-        return None
+    """The message that a record leads to."""
     blob = find("sha256", str(record.get("sha256", "")), place.store).blob
     if blob is None:
         return None

@@ -166,7 +166,7 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     from minpack.base.debiancatalog import MIRROR, RELEASES, find_debian, support_note  # noqa: PLC0415
     from minpack.base.debiansuite import Place  # noqa: PLC0415
     from minpack.base.named import mirror_address  # noqa: PLC0415
-    from minpack.deb.trust import debian_keys  # noqa: PLC0415
+    from minpack.deb.trust import debian_keys, keys_in  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
     from minpack.target import target_of  # noqa: PLC0415
 
@@ -184,7 +184,9 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
         raise UnknownBaseError(name, f"it has no {platform}", "minpack base list shows the architectures")
     mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
     with open_store(options.store) as store:
-        place = Place(store, network, options.today, debian_keys(), progress, options.refresh)
+        own = options.packages.keys if options.packages is not None else ""
+        keys = keys_in(own) if own else debian_keys()
+        place = Place(store, network, options.today, keys, progress, options.refresh)
         with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
             if options.refresh:
                 archive.libraries()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.errors import PackageError, UntrustedPackageError
+from minpack.content import reason_of
+from minpack.errors import InputError, PackageError, UntrustedPackageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,9 +30,12 @@ FINGERPRINTS: Mapping[str, str] = {
     "trixie-security-automatic": "5e04a1e3223a19a20706e20f9904613d4cce68c6",
     "trixie-stable": "41587f7db8c774bccf131416762f67a0b2c39de4",
 }
+#: More than all keys of an archive have together.
+MAX_KEYS = 1 << 20
 #: Many times what a signed release has (150 KB).
 MAX_SIGNED = 8 << 20
 _BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
+_UNTRUSTED = "no trusted key has signed it as it is"
 _HINT = "it was changed on its way, or minpack does not know the key yet: try another --mirror, or a newer minpack"
 
 
@@ -41,6 +46,30 @@ def debian_keys() -> dict[str, bytes]:
     for name, fingerprint in FINGERPRINTS.items():
         with open(os.path.join(folder, f"{name}.asc"), "rb") as file:
             keys[fingerprint] = file.read()
+    return keys
+
+
+def keys_in(directory: str) -> dict[str, bytes]:
+    """The keys in the files of a directory of this host, armoured or not, by fingerprint.
+
+    :raises InputError: it cannot be read, or holds none.
+    """
+    from pysequoia import Cert  # noqa: PLC0415
+
+    keys: dict[str, bytes] = {}
+    try:
+        for name in sorted(os.listdir(directory)):
+            path = os.path.join(directory, name)
+            if name.startswith(".") or not os.path.isfile(path) or os.path.getsize(path) > MAX_KEYS:
+                continue
+            with open(path, "rb") as file:
+                data = file.read(MAX_KEYS)
+            with suppress(Exception):  # the binding has no class of its own for what is no key
+                keys |= {one.fingerprint.lower(): bytes(one) for one in Cert.split_bytes(data)}
+    except OSError as error:
+        raise InputError(directory, reason_of(error), hint="--keys names a directory of OpenPGP keys") from error
+    if not keys:
+        raise InputError(directory, "it holds no OpenPGP key", hint="--keys names a directory of them")
     return keys
 
 
@@ -62,11 +91,11 @@ def signed_text(message: bytes, keys: Mapping[str, bytes], where: str) -> bytes:
     try:
         result = verify(message, store=lambda _: certificates)
     except Exception as error:  # the binding has no class of its own for what it raises
-        raise UntrustedPackageError(where, _first_line(error), _HINT) from error
+        raise UntrustedPackageError(where, _UNTRUSTED, _HINT) from error
     signers = {signature.certificate.lower() for signature in result.valid_sigs}
     text = result.bytes
     if not signers & keys.keys() or text is None:
-        raise UntrustedPackageError(where, "no trusted key has signed it", _HINT)
+        raise UntrustedPackageError(where, _UNTRUSTED, _HINT)
     return text
 
 

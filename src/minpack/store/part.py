@@ -68,7 +68,7 @@ class Part:
     def keep(self, sha256: str, kind: str = BLOB) -> Blob:
         """Make the file a blob with the sum `sha256`, which the caller has computed from it and closes.
 
-        :param kind: TAR for what a tarball holds; the sum is that of the tarball then.
+        :param kind: TAR for what a tarball holds; the sum is that of the tarball then, or its own where it is verified.
         :raises StoreError: it cannot be renamed.
         """
         import fcntl  # noqa: PLC0415
