@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from minpack.report.human import human
 from support.command import COMMAND, assert_refused, environment, minpack
 from support.elfmaker import static_program
 
@@ -51,7 +52,8 @@ def test_info_prune_and_clean(place: Path) -> None:
     """`cache info` counts what a pack kept, `prune` makes it fit, `clean` empties it; each in words and in JSON."""
     pack(place)
     shown = minpack("cache", "info", cwd=place)
-    assert "compressed layers  1.61 MB in 2 files" in shown.out.decode()
+    layers = sum(path.stat().st_size for path in stored() if path.suffix == ".layer")
+    assert f"compressed layers  {human(layers)} in 2 files\n" in shown.out.decode()
     document = minpack("cache", "info", "--json", cwd=place).document
     assert document["schema"] == "minpack.cache/1"
     assert document["size"] == sum(path.stat().st_size for path in stored())
