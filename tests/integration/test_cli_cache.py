@@ -58,9 +58,11 @@ def test_info_prune_and_clean(place: Path) -> None:
     assert document["schema"] == "minpack.cache/1"
     assert document["size"] == sum(path.stat().st_size for path in stored())
     assert [(row["kind"], row["files"]) for row in document["kinds"]] == [("compressed layers", 2), ("records", 2)]
+    largest = max(stored(), key=lambda path: path.stat().st_size)
+    os.utime(largest, (largest.stat().st_mtime - 60,) * 2)
     pruned = minpack("cache", "prune", "--max-size", "1MB", "--json", cwd=place).document
     assert pruned["left"]["size"] <= 1_000_000 < pruned["removed"]["size"]
-    assert pruned["left"]["files"] == len(stored()) > 0
+    assert pruned["left"]["files"] == len(stored()) == 3
     cleaned = minpack("cache", "clean", cwd=place)
     assert cleaned.code == 0
     assert cleaned.out.decode().endswith("left     0 B in 0 files\n")
