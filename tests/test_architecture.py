@@ -24,7 +24,7 @@ FLOORS = [
     {"packages"},
     {"ld"},
     {"needs", "oci", "engine"},
-    {"request", "layerstore"},
+    {"request", "layers"},
     {"placing"},
     {"provision", "resolving"},
     {"plan", "deliver"},

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from minpack.beside import as_output_error, new_directory, new_file
 from minpack.errors import StoreError
-from minpack.layerstore import How, write_kept_layer
+from minpack.layers.kept import How, write_kept_layer
 from minpack.oci.archive import ArchiveWriter
 from minpack.oci.image import build_image
 from minpack.oci.layer import write_tar
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from minpack.digest import Digest, Writable
+    from minpack.layers.ahead import Ahead
     from minpack.oci.compression import Compression
     from minpack.oci.documents import Descriptor, ImageConfig
     from minpack.oci.image import Image
@@ -52,6 +53,11 @@ class Format(StrEnum):
     OCI = "oci"
     ROOTFS = "rootfs"
     TAR = "tar"
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether it is an image, and no bare root file system."""
+        return self in (Format.ARCHIVE, Format.OCI)
 
 
 class Delivery(NamedTuple):
@@ -100,6 +106,8 @@ class Work(NamedTuple):
     progress: Progress
     #: The directory of the store that compressed layers are kept in and taken from, None for none.
     store: str | None = None
+    #: The layer that was begun already, if any was.
+    ahead: Ahead | None = None
 
 
 def deliver(work: Work, to: Delivery) -> Delivered:
@@ -132,7 +140,10 @@ def write_image(work: Work, references: tuple[Reference, ...], writer: BlobWrite
     layers = []
     how = How(work.config.created, work.compression, work.threads, work.progress)
     for comment, entries in work.layers:
-        layer = write_kept_layer(entries, writer.begin_blob(), store, how, comment)
+        out = writer.begin_blob()
+        layer = work.ahead.take(entries, out, how) if work.ahead is not None else None
+        if layer is None:
+            layer = write_kept_layer(entries, out, store, how, comment)
         writer.end_blob(layer.descriptor)
         layers.append(layer)
     image = build_image(layers, work.config, references)

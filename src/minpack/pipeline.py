@@ -10,6 +10,8 @@ from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
 from minpack.content import sum_of
 from minpack.deliver import Work, deliver
+from minpack.layers.ahead import Ahead
+from minpack.layers.kept import How
 from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
 from minpack.needs.decide import Wishes, decide
@@ -17,7 +19,7 @@ from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
 from minpack.packages.open import open_packages
 from minpack.packages.source import WholePackage
-from minpack.placing import added_paths, place
+from minpack.placing import added_paths, own_entries, place
 from minpack.plan import build_plan
 from minpack.private import refuse_private
 from minpack.progress import no_progress
@@ -56,6 +58,10 @@ if TYPE_CHECKING:
     from minpack.progress import Progress
     from minpack.request import Request
     from minpack.rootfs.entry import Entry
+
+
+#: What the layer of the user's own files is called.
+_PROGRAM = "program"
 
 
 class Input(NamedTuple):
@@ -108,6 +114,7 @@ def pack(
     platform = platform_of(programs, request.platform)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
     with (
+        Ahead(options.store) as ahead,
         open_base(name, platform, options, progress) as opened,
         open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
     ):
@@ -116,6 +123,8 @@ def pack(
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
+        if delivery is not None and delivery.format.has_layers and not request.single_layer:
+            ahead.begin(own_entries(placed), _how(request, progress), _PROGRAM)
         whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
         programs += programs_of(whole, Walker(packages.over(opened.base)))
         symbols = symbols_for(programs, shell=Need.SHELL in request.wanted)
@@ -137,7 +146,9 @@ def pack(
         variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
         proved, demanded = _checked(request, plan, opened.base.name, hint, symbols)
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
-        delivered = None if delivery is None else deliver(_work(plan, request, progress, options.store), delivery)
+        delivered = (
+            None if delivery is None else deliver(_work(plan, request, progress, options.store, ahead), delivery)
+        )
         kept = tuple(f"{p.path!r} is not stripped: {p.unstripped}" for p in programs if p.unstripped)
         notes = (
             *opened.notes,
@@ -196,13 +207,17 @@ def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:
     return (note,) if note is not None else ()
 
 
-def _work(plan: Plan, request: Request, progress: Progress, store: str | None) -> Work:
+def _how(request: Request, progress: Progress) -> How:
+    return How(request.created, request.compression, request.threads, progress)
+
+
+def _work(plan: Plan, request: Request, progress: Progress, store: str | None, ahead: Ahead) -> Work:
     if request.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
-        layers = (("libraries and data", plan.lower), ("program", plan.upper))
+        layers = (("libraries and data", plan.lower), (_PROGRAM, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    return Work(kept, plan.all, plan.config, request.compression, request.threads, progress, store)
+    return Work(kept, plan.all, plan.config, request.compression, request.threads, progress, store, ahead)
 
 
 def _sums(plan: Plan) -> dict[RootPath, str]:

@@ -14,6 +14,7 @@ from minpack.elf.strip import Weight, stripped, weigh, why_not
 from minpack.errors import InputError, NotProgramError, PathConflictError
 from minpack.paths import ROOT, RootPath, join, name, normal, parent
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
+from minpack.rootfs.tree import Tree, with_hard_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,6 +139,18 @@ def place(request: Request, programs: tuple[Program, ...], walker: Walker) -> tu
         entry = symlink(link.path, link.target)
         found += _at(walker, entry, PlaceKind.ADDED, f"--symlink {link.target}:{link.path}")
     return tuple(found)
+
+
+def own_entries(placed: tuple[Placed, ...]) -> tuple[Entry, ...]:
+    """The layer of the user's own files, as it is planned unless the base has something to say of their directories.
+
+    :raises PathConflictError: two different things would be at one path.
+    """
+    tree: Tree[None] = Tree(lambda _: None)
+    for item in placed:
+        if item.kind is not PlaceKind.LINK:
+            tree.add(item.entry, None)
+    return with_hard_links(entry for entry, _ in tree)
 
 
 def added_paths(placed: tuple[Placed, ...]) -> frozenset[RootPath]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.elf.abi import EM_MIPS
@@ -23,7 +24,7 @@ from minpack.elf.versions import INDEX, Versions, read_versions
 from minpack.elf.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from minpack.content import Content
 
@@ -177,7 +178,7 @@ def _symbols(tables: Tables) -> Symbols:
         _by_name(tables, table, names, hashed),
         table,
         indexes,
-        tuple(_references(table, names, _all_uses(table, uses, offsets), versions, indexes)),
+        _references(table, names, _all_uses(table, uses, offsets), versions, indexes),
         versions,
         DT_SYMBOLIC in last or bool(flags & DF_SYMBOLIC),
         DT_BIND_NOW in last or bool(flags & DF_BIND_NOW) or bool(flags_1 & DF_1_NOW),
@@ -251,9 +252,15 @@ def _references(
     uses: dict[tuple[int, str], bool],
     versions: Versions,
     indexes: array[int],
-) -> Iterator[Reference]:
+) -> tuple[Reference, ...]:
+    """What relocations name, made column by column: there are hundreds in a file, tens of thousands in a closure."""
+    if not uses:
+        return ()
+    symbols, kinds = zip(*uses, strict=True)
+    at, info, other, section, _ = zip(*table.rows(symbols), strict=True)
     named, none = versions.named, ("", False)
-    rows = table.rows([symbol for symbol, _ in uses])
-    for ((symbol, kind), lazy), (at, info, other, section, _) in zip(uses.items(), rows, strict=True):
-        version, hidden = named.get(indexes[symbol] & INDEX, none) if indexes else none
-        yield Reference(names[at], info, other, section, version, hidden, kind, lazy)
+    found = [named.get(indexes[symbol] & INDEX, none) for symbol in symbols] if indexes else [none] * len(symbols)
+    version, hidden = zip(*found, strict=True)
+    texts = map(names.__getitem__, at)
+    rows = zip(texts, info, other, section, version, hidden, kinds, uses.values(), strict=True)
+    return tuple(map(tuple.__new__, repeat(Reference), rows))

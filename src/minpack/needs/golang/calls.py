@@ -57,16 +57,18 @@ def _code_pieces(binary: Binary, code: Code) -> Iterator[tuple[int, bytearray, i
 def _x86_calls(binary: Binary, code: Code, targets: frozenset[int]) -> Iterator[Site]:
     """Calls of a few functions, many times faster than looking at all calls.
 
-    Within 64 KiB of code the upper half of the distance to one target has at most two values.
+    In every 64 KiB of code, counted from the target, the upper half of the distance to it is the same.
     """
     for first, data, size in _code_pieces(binary, code):
-        for start in range(0, size, 1 << 16):
-            end = min(size, start + (1 << 16))
-            for target in targets:
-                near = target - (first + start) - X86_CALL_SIZE
-                last = min(size, end + X86_CALL_SIZE)
-                for high in {near >> 16 & 0xFFFF, (near - (end - start)) >> 16 & 0xFFFF}:
-                    yield from _x86_calls_within(data, first, (start, last), struct.pack("<H", high), target)
+        for target in sorted(targets):
+            origin = target - first - X86_CALL_SIZE
+            start = 0
+            while start < size:
+                high = (origin - start) >> 16
+                end = min(size, origin - (high << 16) + 1)
+                last = min(size, end + X86_CALL_SIZE - 1)
+                yield from _x86_calls_within(data, first, (start, last), struct.pack("<H", high & 0xFFFF), target)
+                start = end
 
 
 def _x86_calls_within(data: bytearray, first: int, within: tuple[int, int], high: bytes, target: int) -> Iterator[Site]:

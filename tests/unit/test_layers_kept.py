@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack import layerstore
 from minpack.content import BytesContent, FileContent
 from minpack.errors import StoreError
-from minpack.layerstore import How, write_kept_layer
+from minpack.layers import kept
+from minpack.layers.kept import How, write_kept_layer
 from minpack.oci.compression import Compression
 from minpack.paths import RootPath
 from minpack.progress import no_progress
@@ -70,7 +70,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def compress(*_: object, **__: object) -> Layer:
             raise AssertionError("a layer is compressed")
 
-        monkeypatch.setattr(layerstore, "write_layer", compress)
+        monkeypatch.setattr(kept, "write_layer", compress)
 
     return forbid
 
@@ -120,7 +120,7 @@ def test_a_change_that_the_mark_does_not_see(store: Store) -> None:
     changed = bytearray(WORDS)
     changed[len(WORDS) // 3] ^= 1
     other = entries(bytes(changed))
-    assert layerstore._mark(other, BALANCED) == layerstore._mark(entries(), BALANCED)
+    assert kept._mark(other, BALANCED) == kept._mark(entries(), BALANCED)
     made(store)
     assert made(store, other) == fresh(other)
     assert made(store) == fresh()
@@ -174,7 +174,7 @@ def test_a_full_store_is_left_alone(store: Store, monkeypatch: pytest.MonkeyPatc
 
 def test_a_layer_that_is_too_large_is_not_kept(store: Store, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """One layer may not push out all others."""
-    monkeypatch.setattr(layerstore, "MOST_LAYER_BYTES", 1000)
+    monkeypatch.setattr(kept, "MOST_LAYER_BYTES", 1000)
     assert made(store) == fresh()
     assert os.listdir(place) == []
 

@@ -50,6 +50,20 @@ class How(NamedTuple):
     progress: Progress
 
 
+class StoredLayer(NamedTuple):
+    """A layer and its verified bytes, which whoever gets it closes."""
+
+    layer: Layer
+    blob: Blob
+
+    def copy_to(self, out: Writable) -> None:
+        """Write the layer to `out`."""
+        with self.blob.open() as reader:
+            buffer = memoryview(bytearray(min(_PIECE, max(1, self.blob.size))))
+            for at in range(0, self.blob.size, len(buffer)):
+                out.write(buffer[: reader.readinto_at(buffer, at)])
+
+
 class _Known(NamedTuple):
     """What a record says of a kept layer."""
 
@@ -69,10 +83,33 @@ def write_kept_layer(entries: Sequence[Entry], out: Writable, store: Store, how:
     if how.compression is Compression.NONE or not store.keeps:
         return _made(entries, out, how, comment)
     name = f"layer-{_mark(entries, how)}"
-    known = _known(store, name)
-    if known is not None and (layer := _copied(entries, out, store, known, how, comment)) is not None:
-        return layer
-    return _made_and_kept(entries, out, store, name, how, comment)
+    found = _verified(entries, store, name, how, comment)
+    if found is None:
+        return _made_and_kept(entries, out, store, name, how, comment)
+    with found.blob:
+        found.copy_to(out)
+    return found.layer
+
+
+def stored_layer(entries: Sequence[Entry], store: Store, how: How, comment: str) -> StoredLayer | None:
+    """The layer of `entries` in the store, made if it is not there yet; None where the store does not take it.
+
+    :raises ChangedInputError: a file is shorter than when it was planned.
+    :raises InputError: a file cannot be read.
+    """
+    name = f"layer-{_mark(entries, how)}"
+    found = _verified(entries, store, name, how, comment)
+    if found is not None:
+        return found
+    try:
+        part = store.begin()
+        if part is None:
+            return None
+        with part:
+            layer = _made(entries, _Part(part), how, comment)
+            return StoredLayer(layer, _keep(layer, part, store, name))
+    except StoreError:
+        return None
 
 
 def _made(entries: Sequence[Entry], out: Writable, how: How, comment: str) -> Layer:
@@ -108,10 +145,11 @@ def _known(store: Store, name: str) -> _Known | None:
         return None
 
 
-def _copied(
-    entries: Sequence[Entry], out: Writable, store: Store, known: _Known, how: How, comment: str
-) -> Layer | None:
-    """The kept layer, copied to `out`; None, and nothing written, if it is damaged or was made of something else."""
+def _verified(entries: Sequence[Entry], store: Store, name: str, how: How, comment: str) -> StoredLayer | None:
+    """The kept layer; None if there is none, or it is damaged, or was made of something else."""
+    known = _known(store, name)
+    if known is None:
+        return None
     finding = _Finding(store, known)
     try:
         same = tar_of(entries, mtime=how.mtime, progress=how.progress, comment=comment) == known.tarred
@@ -119,15 +157,11 @@ def _copied(
         blob = finding.result()
     if blob is None:
         return None
-    with blob:
-        if not same or blob.size != known.size:
-            return None
-        with blob.open() as reader:
-            buffer = memoryview(bytearray(min(_PIECE, max(1, blob.size))))
-            for at in range(0, blob.size, len(buffer)):
-                out.write(buffer[: reader.readinto_at(buffer, at)])
+    if not same or blob.size != known.size:
+        blob.close()
+        return None
     descriptor = Descriptor(how.compression.media_type, known.digest, known.size)
-    return Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment)
+    return StoredLayer(Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment), blob)
 
 
 class _Finding:
@@ -162,17 +196,40 @@ def _made_and_kept(entries: Sequence[Entry], out: Writable, store: Store, name: 
     with _Both(out, store) as both:
         layer = _made(entries, both, how, comment)
         if both.part is not None:
-            values = {
-                "diff_id": layer.diff_id.hex,
-                "unpacked_size": layer.unpacked_size,
-                "digest": layer.descriptor.digest.hex,
-                "size": layer.descriptor.size,
-            }
             with suppress(StoreError):
-                both.part.keep(layer.descriptor.digest.hex, LAYER).close()
-                store.keep_record(name, _SCHEMA, values)
-                prune(store)
+                _keep(layer, both.part, store, name).close()
     return layer
+
+
+def _keep(layer: Layer, part: Part, store: Store, name: str) -> Blob:
+    """Give the written layer its name and its record, and make room for it."""
+    values = {
+        "diff_id": layer.diff_id.hex,
+        "unpacked_size": layer.unpacked_size,
+        "digest": layer.descriptor.digest.hex,
+        "size": layer.descriptor.size,
+    }
+    blob = part.keep(layer.descriptor.digest.hex, LAYER)
+    with suppress(StoreError):
+        store.keep_record(name, _SCHEMA, values)
+        prune(store)
+    return blob
+
+
+class _Part:
+    """Writes into a new file of a store."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._at = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of `data`.
+
+        :raises StoreError: the disk is full or broken.
+        """
+        self._part.write(data, self._at)
+        self._at += len(data)
 
 
 class _Both:

@@ -1,0 +1,212 @@
+"""The layer that is made ahead: the same as in its turn, or none at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.content import BytesContent
+from minpack.errors import ChangedInputError, StoreError
+from minpack.layers import ahead
+from minpack.layers.ahead import Ahead
+from minpack.layers.kept import How, write_kept_layer
+from minpack.oci.compression import Compression
+from minpack.paths import RootPath
+from minpack.progress import no_progress
+from minpack.rootfs.entry import Entry, file
+from minpack.store.blob import LAYER
+from minpack.store.store import open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from minpack.content import Reader
+    from minpack.oci.layer import Layer
+
+HOW = How(0, Compression.BALANCED, 2, no_progress)
+DATA = b"".join(b"%07d\n" % (number * number) for number in range(300_000))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> str:
+    """The directory of a store."""
+    return str(tmp_path / "store")
+
+
+def entries(data: bytes = DATA) -> tuple[Entry, ...]:
+    """One file."""
+    return (file(RootPath("/app"), BytesContent(data), 0o755),)
+
+
+def taken(one: Ahead, what: tuple[Entry, ...], how: How = HOW) -> tuple[bytes, Layer] | None:
+    """What is written of the layer, and the layer; None for none."""
+    out = io.BytesIO()
+    layer = one.take(what, out, how)
+    assert layer is not None or out.getvalue() == b""
+    return None if layer is None else (out.getvalue(), layer)
+
+
+def fresh(what: tuple[Entry, ...], how: How = HOW) -> tuple[bytes, Layer]:
+    """The layer, made in its turn."""
+    out = io.BytesIO()
+    with open_store(None) as store:
+        layer = write_kept_layer(what, out, store, how, "test")
+    return out.getvalue(), layer
+
+
+@pytest.mark.parametrize("compression", [Compression.BALANCED, Compression.SMALL, Compression.ZSTD])
+def test_it_is_the_layer_made_in_its_turn(place: str, compression: Compression) -> None:
+    """First made, then found in the store: bytes and layer are the same, and it is had once."""
+    how = HOW._replace(compression=compression)
+    for _ in range(2):
+        with Ahead(place) as one:
+            one.begin(entries(), how, "test")
+            assert taken(one, entries(), how) == fresh(entries(), how)
+            assert taken(one, entries(), how) is None
+    assert not [name for name in os.listdir(place) if name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("what", ["content", "mode", "more", "time", "setting"])
+def test_another_layer_is_not_taken_for_it(place: str, what: str) -> None:
+    """What was planned in the end decides: if that is something else, nothing is written."""
+    wanted, how = entries(), HOW
+    if what == "content":
+        wanted = entries(DATA[:-1] + b"x")
+    elif what == "mode":
+        wanted = (entries()[0]._replace(mode=0o700),)
+    elif what == "more":
+        wanted = (*entries(), file(RootPath("/b"), BytesContent(b"")))
+    elif what == "time":
+        how = HOW._replace(mtime=1)
+    else:
+        how = HOW._replace(compression=Compression.SMALL)
+    with Ahead(place) as one:
+        one.begin(entries(), HOW, "test")
+        assert taken(one, wanted, how) is None
+
+
+@pytest.mark.parametrize("why", ["no store", "small", "large", "uncompressed"])
+def test_what_is_not_worth_it_is_not_begun(place: str, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """No thread is started without a store, for a small layer, for one the store would not keep, or for a bare tar."""
+    what, how, directory = entries(), HOW, None if why == "no store" else place
+    if why == "small":
+        what = entries(b"small")
+    elif why == "large":
+        monkeypatch.setattr(ahead, "MOST_LAYER_BYTES", 1 << 20)
+    elif why == "uncompressed":
+        how = HOW._replace(compression=Compression.NONE)
+    before = threading.active_count()
+    with Ahead(directory) as one:
+        one.begin(what, how, "test")
+        assert threading.active_count() == before
+        assert taken(one, what, how) is None
+    assert not os.path.exists(place)
+
+
+class Endless:
+    """A content of many bytes that takes long to read."""
+
+    where = "endless"
+    size = 500 << 20
+
+    def __init__(self) -> None:
+        self.started = threading.Event()
+
+    def open(self) -> Reader:
+        """A reader of zeros."""
+        return self
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Zeros."""
+        return bytes(size)
+
+    def readinto_at(self, buffer: memoryview, offset: int) -> int:
+        """Zeros."""
+        self.started.set()
+        return len(buffer)
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+def test_what_nobody_takes_is_given_up(place: str) -> None:
+    """Leaving the block ends the threads before the layer is done, and leaves nothing in the store."""
+    content = Endless()
+    before = threading.active_count()
+    with Ahead(place) as one:
+        one.begin((file(RootPath("/app"), content),), HOW, "test")
+        assert content.started.wait(20)
+    assert threading.active_count() == before
+    assert os.listdir(place) == []
+
+
+class Short(Endless):
+    """A content that has become shorter."""
+
+    size = 2 << 20
+
+    def readinto_at(self, buffer: memoryview, offset: int) -> int:
+        """Fewer bytes than there should be."""
+        return min(len(buffer), max(0, 1000 - offset))
+
+
+def test_an_error_comes_where_the_layer_is_wanted(place: str) -> None:
+    """A file that has become shorter is told when the layer is taken; if nobody takes it, nothing is."""
+    what = (file(RootPath("/app"), Short()),)
+    with Ahead(place) as one:
+        one.begin(what, HOW, "test")
+        with pytest.raises(ChangedInputError):
+            taken(one, what)
+    with Ahead(place) as one:
+        one.begin(what, HOW, "test")
+
+
+def test_a_store_that_fails_is_no_reason_to_fail(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full the layer is made in its turn, as without a store."""
+
+    def full(*_: object) -> None:
+        raise StoreError(place, "no space left on device")
+
+    monkeypatch.setattr("minpack.store.part.Part.write", full)
+    with Ahead(place) as one:
+        one.begin(entries(), HOW, "test")
+        assert taken(one, entries()) is None
+
+
+def test_progress_is_told_by_who_waits(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes the layer reports how far it is, in its own thread."""
+    monkeypatch.setattr(ahead, "_PAUSE", 0.001)
+    told: list[tuple[str, int, int | None, int]] = []
+
+    def progress(task: str, done: int, total: int | None) -> None:
+        told.append((task, done, total, threading.get_ident()))
+
+    how = HOW._replace(progress=progress, compression=Compression.ZSTD)
+    with Ahead(place) as one:
+        one.begin(entries(), how, "test")
+        assert taken(one, entries(), how) is not None
+    assert {thread for *_, thread in told} <= {threading.get_ident()}
+    assert told[-1][:3] == ("packing test", len(DATA), len(DATA))
+
+
+def test_a_damaged_layer_is_made_again(place: str) -> None:
+    """What became of the kept layer is not seen."""
+    with Ahead(place) as one:
+        one.begin(entries(), HOW, "test")
+        expected = taken(one, entries())
+    (layer,) = (name for name in os.listdir(place) if name.endswith(".layer"))
+    path = os.path.join(place, layer)
+    with open(path, "r+b") as out:
+        out.write(b"damaged")
+    with Ahead(place) as one:
+        one.begin(entries(), HOW, "test")
+        assert taken(one, entries()) == expected
+    with open_store(place) as store:
+        assert store.find(layer.partition(".")[0], LAYER).blob is not None
