@@ -64,7 +64,7 @@ fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute of CPU each
 oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs
 	MINPACK_ALL=1 MINPACK_GRAPHS=2000 $(BIN)/pytest -n $(WORKERS) tests/integration/test_bind.py \
 	  tests/integration/test_proof.py tests/integration/test_loader_machine.py tests/integration/test_loader_graphs.py \
-	  tests/unit/test_target.py
+	  tests/unit/test_target.py tests/truth
 
 clean: ## remove what was built, not the virtual environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache samples/*/build

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import needs
+
 DOCKERFILE = 'FROM scratch\nCOPY {0} /usr/local/bin/{0}\nUSER 65532:65532\nENTRYPOINT ["/usr/local/bin/{0}"]\n'
 
 
@@ -76,6 +78,8 @@ COMPARISONS = (
     ),
     *(Comparison(f"tree of ffmpeg, against {other}", TREE, other) for other in (LDD, LDDTREE, LIBTREE)),
     Comparison("tree of ffmpeg with the load proof, against ldd", PROOF, LDD),
+    Comparison("what a Go program of 95 MB needs, against its SHA-256", "verdict", "sha256"),
+    Comparison("the same with its callers, against its SHA-256", "why", "sha256"),
 )
 
 
@@ -94,6 +98,7 @@ def all_cases(setting: Setting) -> tuple[Case, ...]:
         _tar(setting, TAR + LARGE, setting.trees[1])._replace(slow=True),
         *_host_cases(setting),
         *_tree_cases(setting),
+        *(Case(name, command) for name, command in needs.commands().items()),
         *_docker_cases(setting, small, ""),
         *(case._replace(slow=True) for case in _docker_cases(setting, large, LARGE)),
     )

@@ -46,7 +46,8 @@ def main() -> int:
     if key not in known and not write:
         print(f"counts: counts.json has no numbers for {key}; --raise writes them", file=sys.stderr)
         return 1
-    return compare(known.get(key, counted), counted)
+    grown = compare(known.get(key, counted), counted)
+    return 0 if write else grown
 
 
 def compare(before: dict[str, int], now: dict[str, int]) -> int:

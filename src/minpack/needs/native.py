@@ -61,7 +61,6 @@ RULES = (
         "system popen wordexp",
         of_library=Verdict.OPTIONAL,
     ),
-    _rule(Need.SHELL, Verdict.OPTIONAL, "posix_spawn posix_spawnp execv execve execvp execvpe execl execle execlp"),
     _rule(Need.TMP, Verdict.LIKELY, "tmpfile tmpfile64 tmpnam tempnam"),
     _rule(Need.TMP, Verdict.MAYBE, "mkstemp mkstemp64 mkstemps mkostemp mkostemp64 mkdtemp"),
     _rule(
@@ -69,6 +68,10 @@ RULES = (
         Verdict.OPTIONAL,
         "localtime localtime_r mktime tzset __localtime64 __localtime64_r __mktime64",
     ),
+)
+#: What tells of programs alone: libraries have it for some one of many uses.
+PROGRAM_RULES = (
+    _rule(Need.SHELL, Verdict.OPTIONAL, "posix_spawn posix_spawnp execv execve execvp execvpe execl execle execlp"),
 )
 #: What only glibc reads files for: musl has it built in.
 GLIBC_RULES = (
@@ -118,7 +121,7 @@ _CXX_ZONES = ("_ZNSt6chrono11locate_zone", "_ZNSt6chrono8get_tzdb", "_ZNSt6chron
 #: All names that tell something.
 _TELLING = frozenset(
     name.encode()
-    for names in (_TERMINFO, _CLIENT, _SERVER, *(rule.names for rule in (*RULES, *GLIBC_RULES)))
+    for names in (_TERMINFO, _CLIENT, _SERVER, *(rule.names for rule in (*RULES, *GLIBC_RULES, *PROGRAM_RULES)))
     for name in names
 )
 _CXX_START = b"_ZNSt6chrono"
@@ -144,7 +147,7 @@ def import_signals(
     """
     if not is_program and soname.startswith(_SILENT):
         return
-    for rule in (*RULES, *GLIBC_RULES) if glibc else RULES:
+    for rule in (*RULES, *(GLIBC_RULES if glibc else ()), *(PROGRAM_RULES if is_program else ())):
         found = sorted(rule.names.intersection(imports))
         if found:
             verdict = rule.verdict if is_program else rule.of_library or rule.verdict
