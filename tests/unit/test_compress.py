@@ -274,6 +274,39 @@ def test_without_threads_the_caller_compresses() -> None:
     assert alone == packed(DATA, Compression.BALANCED, 2)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_signal_while_a_thread_starts(monkeypatch: pytest.MonkeyPatch, number: int, when: str) -> None:
+    """Whatever interrupts the start of a thread ends them all: none takes what another was to end with."""
+    started: list[threading.Thread] = []
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            started.append(self)
+            if len(started) < number or when == "after":
+                super().start()
+            if len(started) == number:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("minpack.oci.compress.Thread", Interrupted)
+    raised: list[bool] = []
+
+    def pack() -> None:
+        try:
+            packed(DATA * 4, Compression.BALANCED, 2)
+        except KeyboardInterrupt:
+            raised.append(True)
+
+    helper = threading.Thread(target=pack, daemon=True)
+    helper.start()
+    helper.join(20)
+    assert raised == [True], "it waits for a thread that nobody ends"
+    for thread in started:
+        if thread.ident is not None:
+            thread.join(20)
+            assert not thread.is_alive()
+
+
 def test_small_layers_start_one_thread() -> None:
     """No more threads are started than there are blocks, however many there could be."""
     before = threading.active_count()

@@ -7,7 +7,6 @@ that was planned.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -57,11 +56,12 @@ class Ahead:
         if how.compression is Compression.NONE:
             return
         self._entries, self._how = entries, how
-        thread = Thread(target=self._make, args=(how._replace(progress=self._progress), comment), daemon=True)
-        # Where the system gives no thread the layer is made in its turn.
-        with suppress(RuntimeError):
-            thread.start()
-            self._thread = thread
+        self._thread = Thread(target=self._make, args=(how._replace(progress=self._progress), comment), daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # The system gives no more: the layer is made in its turn.
+            self._thread = None
 
     def take(self, entries: Sequence[Entry], out: Writable, how: How) -> Layer | None:
         """Write the layer to `out` when it is ready; None, and nothing written, if it is none of `entries`.
@@ -104,7 +104,8 @@ class Ahead:
 
     def __exit__(self, *exc: object) -> None:
         self._unwanted = True
-        if self._thread is not None:
+        # A signal may have come before it was started.
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
         if self._made is not None:
             self._made.blob.close()

@@ -130,18 +130,20 @@ class GzipCompressor(Compressor):
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
         self._threads = []
 
     def _start_thread(self) -> None:
         thread = Thread(target=self._work, daemon=True)
+        # First: where a signal interrupts the start, `abandon` must know of the thread, which may run.
+        self._threads.append(thread)
         try:
             thread.start()
         except RuntimeError:
             # The system gives no more: those that there are do it, or the caller's own.
+            self._threads.remove(thread)
             self._wanted_threads = len(self._threads)
-        else:
-            self._threads.append(thread)
 
     def _write_first(self) -> None:
         job = self._pending.popleft()
