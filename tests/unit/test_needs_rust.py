@@ -15,7 +15,10 @@ PROBE_1 = b"/var/ssl/usr/share/ssl/usr/local/ssl/usr/local/openssl/usr/local/etc
 PROBE_2 = (
     b"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem/etc/ssl/ca-bundle.pem/etc/pki/tls/cacert.pem/etc/ssl/cert.pem"
 )
-ROOTS = b"ISRG Root X1, DigiCert Global Root G2, GlobalSign Root CA, Amazon Root CA 1, USERTrust RSA Certification Authority"
+ROOTS = (
+    b"ISRG Root X1, DigiCert Global Root G2, GlobalSign Root CA, Amazon Root CA 1,"
+    b" USERTrust RSA Certification Authority"
+)
 PANICS = b"/index.crates.io-1949cf8c6b5b557f/ureq-2.12.1/src/agent.rs/index/ring-0.17.8/src/lib.rs"
 
 
