@@ -1,8 +1,8 @@
 """What minpack's reading of needs costs, beside one SHA-256 of the same file: ``python benchmarks/needs.py [PROGRAM]``.
 
 Without a program it is Hugo, of the Python package index: 95 MB of Go. `verdict`, `why` and `sha256` before the program
-do one of them once, and are what `bench.py` starts; without, each is done in turn in one process, which prints the
-medians, and in processes of their own, for the peak of memory.
+do one of them once, and are what `bench.py` starts; else each is done in turn in one process, which prints the medians,
+and in processes of their own, for the peak of memory.
 """
 
 from __future__ import annotations

@@ -180,6 +180,30 @@ def build_native(name: str, compiler: str, truth: Iterable[Truth], *flags: str) 
     return built
 
 
+_CRATE = re.compile(r"^// crate: (.*)$", re.MULTILINE)
+
+
+def build_cargo(truth: Iterable[Truth]) -> dict[str, Path]:
+    """Programs of Rust with the crates that their sources name, stripped; skips where those cannot be had."""
+    from support.tools import need_tool
+
+    cargo, built = need_tool("cargo"), {}
+    settings = {**_ENVIRONMENT, "CARGO_TARGET_DIR": str(BUILD / "cargo-target"), "CARGO_PROFILE_RELEASE_STRIP": "true"}
+    with locked():
+        for one in truth:
+            text, where = one.source.read_text(encoding="utf-8"), BUILD / "cargo" / one.name
+            package = f'[package]\nname = "{one.name}"\nversion = "1.2.3"\nedition = "2021"\n\n[dependencies]\n'
+            _write(where / "Cargo.toml", package + "\n".join(_CRATE.findall(text)) + "\n")
+            _write(where / "src" / "main.rs", text)
+            command = [cargo, "build", "--release", "--quiet"]
+            done = subprocess.run(command, cwd=where, env=settings, capture_output=True, text=True, check=False)
+            if done.returncode != 0 and re.search(r"failed to (download|get)|Could not resolve", done.stderr):
+                pytest.skip(f"crates cannot be had: {done.stderr.strip().splitlines()[-1]}")
+            assert done.returncode == 0, f"{one.name}: {done.stderr[-3000:]}"
+            built[one.name] = BUILD / "cargo-target" / "release" / one.name
+    return built
+
+
 def _go_sources() -> Path:
     """A module with a directory for each program, which requires the module of the zones."""
     top = BUILD / "go" / "src"

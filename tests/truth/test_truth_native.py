@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,11 +12,12 @@ import pytest
 
 from minpack.needs.need import Need, Verdict
 from support.tools import need_tool
-from support.truth import Deviation, Truth, build_native, compare, look, table, truths
+from support.truth import Deviation, Truth, build_cargo, build_native, compare, look, table, truths
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+ALL = os.environ.get("MINPACK_ALL") == "1"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth-native")]
 
 #: musl has these within itself, for whoever asks.
@@ -159,6 +161,25 @@ def test_rust_is_known(name: str) -> None:
         findings = look(path).findings
         assert findings.language == "Rust"
         assert findings.toolchain.split()[1] == told.split()[1]
+
+
+#: What minpack does not tell truly of programs with crates.
+NOT_TRUE_OF_CRATES = {
+    Deviation("tempfilecrate", Need.TMP, NEGATIVE, OPTIONAL): _STATIC_TMP,
+    Deviation("platformverifier", Need.CERTS, NEGATIVE, MAYBE): "it has roots too; maybe is packed",
+}
+
+
+if ALL:
+    # Not skipped without: it takes minutes and the package index of Rust.
+
+    def test_what_is_told_of_crates_is_true() -> None:
+        """Of programs of Rust with other people's crates for TLS, zones, users and files."""
+        truth = truths("crates")
+        paths = build_cargo(truth.values())
+        found = compare(truth, paths)
+        print(table("Rust with crates", truth, paths, found))
+        assert found == NOT_TRUE_OF_CRATES.keys()
 
 
 def test_crates_of_cargo_auditable(tmp_path: Path) -> None:

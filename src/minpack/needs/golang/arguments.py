@@ -116,6 +116,8 @@ def _arm_text(before: bytes, end: int) -> _Found | None:
     """As `_x86_text`: ``adrp`` and ``add`` into x0, ``movz`` or ``orr`` of an immediate into x1 (Arm ARM, C6.2)."""
     pages: dict[int, tuple[int, int]] = {}
     set_up: dict[int, tuple[int, int]] = {}
+    # Only a table that lies has a function that begins within an instruction.
+    before = before[len(before) & 3 :]
     at = end - len(before)
     for (word,) in struct.iter_unpack("<I", before):
         page = pages.get(word >> 5 & 31)

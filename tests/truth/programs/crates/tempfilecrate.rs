@@ -1,0 +1,5 @@
+// needs: tmp
+// crate: tempfile = "3"
+fn main() {
+    println!("{:?}", tempfile::tempfile());
+}
