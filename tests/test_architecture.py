@@ -27,7 +27,7 @@ FLOORS = [
     {"request", "layers"},
     {"placing"},
     {"provision", "resolving"},
-    {"plan", "deliver"},
+    {"plan", "deliver", "closing"},
     {"private", "checking", "attributing"},
     {"pipeline", "base_facts", "inspecting"},
     {"base_image"},

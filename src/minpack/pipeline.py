@@ -8,6 +8,7 @@ from minpack.attributing import with_packages
 from minpack.base.open import file_sum, open_base
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
+from minpack.closing import close, programs_of, shell_closure, supply
 from minpack.content import sum_of
 from minpack.deliver import Work, deliver
 from minpack.layers.ahead import Ahead
@@ -28,15 +29,11 @@ from minpack.request import Check
 from minpack.resolving import (
     audit_notes,
     base_name,
-    close,
     default_base,
     environment_of,
     fitting_hint,
     platform_of,
-    programs_of,
     read_programs,
-    shell_closure,
-    supply,
     symbols_for,
     variants_of,
     with_placed,
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
+    from minpack.packages.source import Packages
     from minpack.paths import RootPath
     from minpack.placing import Program
     from minpack.plan import Plan
@@ -149,10 +147,9 @@ def pack(
         delivered = (
             None if delivery is None else deliver(_work(plan, request, progress, options.store, ahead), delivery)
         )
-        kept = tuple(f"{p.path!r} is not stripped: {p.unstripped}" for p in programs if p.unstripped)
         notes = (
             *opened.notes,
-            *kept,
+            *(f"{program.path!r} is not stripped: {program.unstripped}" for program in programs if program.unstripped),
             *packages.notes,
             *findings.warnings,
             *supplied,
@@ -161,14 +158,16 @@ def pack(
             *_variants_notes(variants),
             *(delivered.notes if delivered else ()),
         )
-        used = {planned.package for planned in plan.entries}
-        inputs = (
-            base_input(name, opened, sums=sums),
-            *(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched if p in used),
-            *(_data_inputs(default) if sums else ()),
-        )
+        inputs = (base_input(name, opened, sums=sums), *_package_inputs(plan, packages))
+        inputs += _data_inputs(default) if sums else ()
         made = _sums(plan) if sums else {}
         return Packed(plan, delivered, inputs, notes, made, late, variants, demanded, programs)
+
+
+def _package_inputs(plan: Plan, packages: Packages) -> tuple[Input, ...]:
+    """The packages that were fetched and that files of the plan are from."""
+    used = {planned.package for planned in plan.entries}
+    return tuple(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched if p in used)
 
 
 def wishes_of(request: Request) -> Wishes:

@@ -9,16 +9,10 @@ from minpack.base.entries import base_of
 from minpack.base.open import SCRATCH, open_base
 from minpack.base.overlay import OverlayBase
 from minpack.base.walk import Walker
-from minpack.elf.info import ElfKind
-from minpack.elf.read import read_elf
 from minpack.errors import (
     BaseNeededError,
     DownloadError,
-    ElfError,
-    MissingLibraryError,
-    NotInBaseError,
     OfflineError,
-    UsageError,
     WrongTargetError,
 )
 from minpack.ld.closure import Environment, LateName, Libc
@@ -27,16 +21,15 @@ from minpack.ld.resolve import libc_of, resolve_closure
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import PlaceKind, Program, place, program_destination, read_program
-from minpack.request import SHELL, Check
+from minpack.request import Check
 from minpack.rootfs.tree import Tree
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
-    from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.elf.symbols import Symbols
     from minpack.ld.bind import Proof
@@ -45,7 +38,7 @@ if TYPE_CHECKING:
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
-    from minpack.packages.source import Packages, WholePackage
+    from minpack.packages.source import Packages
     from minpack.placing import Placed
     from minpack.progress import Progress
     from minpack.request import Request
@@ -101,7 +94,7 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         while True:
             tree = Walker(with_placed(placed, packages.over(opened.base)), walker.known)
             closure = resolve_closure(tree, read.destination, environment_of(request))
-            if not _added(packages, [missing.name for missing in closure.missing], opened.base.name):
+            if not add_missing(packages, [missing.name for missing in closure.missing], opened.base.name):
                 break
         notes = (*opened.notes, *packages.notes)
         if request.check is Check.NONE:
@@ -247,94 +240,7 @@ def _unread(loaded: LoadedObject) -> Symbols:
     raise AssertionError(f"internal error: the symbols of {loaded.path} are wanted")
 
 
-def shell_closure(request: Request, tree: Walker) -> Closure:
-    """The closure of the shell that programs start, as system(3) does.
-
-    :raises NotInBaseError: there is none.
-    :raises MissingLibraryError: a library of it is missing.
-    """
-    if tree.find_file(SHELL) is None:
-        hint = "choose a base that has one, as alpine-3.22, or leave out --need shell"
-        raise NotInBaseError(tree.base.name, SHELL, "the shell", hint)
-    closure = resolve_closure(tree, SHELL, environment_of(request))
-    if closure.missing:
-        missing = tuple((m.name, m.needed_by, ()) for m in closure.missing)
-        raise MissingLibraryError(SHELL, tree.base.name, missing, "choose a base that has it")
-    return closure
-
-
-def programs_of(whole: Iterable[WholePackage], files: Walker) -> tuple[Program, ...]:
-    """The dynamic programs among the files of packages: what they need must be in the image too.
-
-    :param files: over the tree in which the packages' files are.
-    """
-    found = []
-    for package in whole:
-        for path in package.paths:
-            entry = files.lstat(path)
-            if entry is None or entry.content is None or not entry.mode & 0o111:
-                continue
-            try:
-                info = read_elf(entry.content, path)
-            except ElfError:
-                continue
-            if info.kind is ElfKind.DYNAMIC and info.interpreter is not None:
-                found.append(Program(f"{path} of package {package.name}", entry.content, info, path))
-    return tuple(found)
-
-
-def supply(needs: Iterable[str], packages: Packages) -> tuple[str, ...]:
-    """Fetch the packages that have what needs are about; notes of those that cannot be had."""
-    notes = []
-    for need in needs:
-        name = packages.for_need(need)
-        try:
-            if name:
-                packages.add(name)
-        except UsageError:
-            continue  # nothing may be fetched, or there is no such package
-        except DownloadError as error:
-            notes.append(f"{need} is minpack's own: the package {name} cannot be had: {error.reason}")
-    return tuple(notes)
-
-
-class Closed(NamedTuple):
-    """The closure of each program, and the tree they are in: the base with packages and the user's files."""
-
-    tree: Walker
-    found: tuple[Found, ...]
-
-
-def close(
-    request: Request,
-    programs: Sequence[Program],
-    placed: Sequence[Placed],
-    base: Base,
-    packages: Packages,
-    hint: str,
-    symbols: SymbolsOf,
-    known: dict[Content, ElfInfo | ElfError],
-) -> Closed:
-    """The closure of each program with what it opens later; what the base lacks is fetched from packages.
-
-    What is fetched may need more, so it is resolved again until nothing new comes.
-
-    :raises MissingLibraryError: something is missing.
-    :raises PackageError: a package that has it cannot be used.
-    :raises DownloadError: such a package, or an index, cannot be had.
-    """
-    while True:
-        tree = Walker(with_placed(placed, packages.over(base)), known)
-        found = tuple(closure_with_late(request, program.destination, tree, symbols) for program in programs)
-        if not _added(packages, [missing.name for one in found for missing in one.closure.missing], base.name):
-            break
-    for program, one in zip(programs, found, strict=True):
-        variants = variants_of(request, one.closure, tree)
-        _refuse_missing(program, one.closure, base.name, packages, variants, hint)
-    return Closed(tree, found)
-
-
-def _added(packages: Packages, missing: Sequence[str], base: str) -> bool:
+def add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
     """Whether packages came for what is missing; the error of a download says what it was for."""
     try:
         return packages.add_libraries(missing)
@@ -344,19 +250,6 @@ def _added(packages: Packages, missing: Sequence[str], base: str) -> bool:
         names = ", ".join(dict.fromkeys(missing))
         hint = f"it was to have {names}, which {base} lacks (--no-packages asks none); {error.hint}"
         raise DownloadError(error.url, error.reason, hint, status=error.status) from error
-
-
-def _refuse_missing(
-    program: Program, closure: Closure, base: str, packages: Packages, variants: tuple[Variant, ...], hint: str
-) -> None:
-    if not closure.missing:
-        return
-    missing = tuple(
-        (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
-    )
-    why = "; ".join(filter(None, dict.fromkeys(packages.why_missing(m.name) for m in closure.missing)))
-    hint = _missing_hint(closure, variants, hint)
-    raise MissingLibraryError(program.path, base, missing, f"{why}; {hint}" if why else hint)
 
 
 class Found(NamedTuple):
@@ -395,16 +288,6 @@ def with_placed(placed: Sequence[Placed], base: Base) -> Base:
         if item.kind is not PlaceKind.LINK:
             tree.add(item.entry, None)
     return OverlayBase(base_of("files", [entry for entry, _ in tree if entry.path not in tree.implied]), base)
-
-
-def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) -> str:
-    info = closure.program.info
-    lone = next((variant for variant in variants if not variant.instead_of), None)
-    if lone is not None:
-        return f"{lone.path} is for better CPUs alone: add one for every CPU with --add SRC:DST; {hint}"
-    if "$ORIGIN" in (info.runpath or info.rpath or ""):
-        return "the program looks beside itself ($ORIGIN): add the library with --add SRC:DST, or place it with --dest"
-    return f"add it with --add SRC:DST, or choose a base that has it; {hint}"
 
 
 def environment_of(request: Request) -> Environment:

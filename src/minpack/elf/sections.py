@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from minpack.elf.segments import Header
     from minpack.elf.window import Window
 
-SHT_PROGBITS, SHT_NOTE, SHT_NOBITS = 1, 7, 8
-SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR = 1, 2, 4
+SHT_PROGBITS, SHT_NOBITS = 1, 8
+SHF_ALLOC, SHF_EXECINSTR = 2, 4
 SHN_XINDEX = 0xFFFF
 #: Linked files have some thirty sections; object files, which have one for each function, are not looked at.
 MAX_SECTIONS = 4096

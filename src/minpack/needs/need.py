@@ -68,8 +68,6 @@ class Seen(StrEnum):
     STRING = "string"
     LIBRARY = "library"
     BUILD = "build information"
-    #: The user said so.
-    OPTION = "option"
     #: minpack's own default.
     DEFAULT = "default"
 

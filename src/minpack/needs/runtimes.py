@@ -20,10 +20,7 @@ TAIL = 1 << 16
 
 
 class Runtime(NamedTuple):
-    """A runtime is told by any of `sections`, or by all of `marks`, or by one of `tails` near the end of the file.
-
-    `carries` says that the program reads a payload from its own file.
-    """
+    """A runtime is told by any of `sections`, or by all of `marks`, or by one of `tails` near the end of the file."""
 
     name: str
     sections: tuple[str, ...] = ()
@@ -31,7 +28,6 @@ class Runtime(NamedTuple):
     tails: tuple[bytes, ...] = ()
     needs: tuple[tuple[Need, Verdict, str], ...] = ()
     warning: str = ""
-    carries: bool = False
 
 
 _TMP = (Need.TMP, Verdict.REQUIRED, "unpacks itself into /tmp, which must allow running programs")
@@ -42,14 +38,12 @@ RUNTIMES = (
         marks=(b"_PYI_APPLICATION_HOME_DIR",),
         tails=(b"MEI\x0c\x0b\x0a\x0b\x0e",),
         needs=(_TMP,),
-        carries=True,
         warning="what its archive loads is not seen: libraries that its Python modules need may be missing",
     ),
     Runtime(
         "Nuitka",
         marks=(b"NUITKA_ONEFILE",),
         needs=(_TMP,),
-        carries=True,
         warning="what its archive loads is not seen: libraries that its Python modules need may be missing",
     ),
     Runtime(
@@ -57,13 +51,12 @@ RUNTIMES = (
         sections=(".PyRuntime",),
         warning="it needs its standard library and modules beside it: add them with --add",
     ),
-    Runtime("Deno", tails=(b"d3n0l4nd",), needs=(_ROOTS_INSIDE,), carries=True),
-    Runtime("Bun", sections=(".bun",), tails=(b"\n---- Bun! ----\n",), needs=(_ROOTS_INSIDE,), carries=True),
-    Runtime("Node.js", marks=(b"NODE_SEA_FUSE",), needs=(_ROOTS_INSIDE,), carries=True),
+    Runtime("Deno", tails=(b"d3n0l4nd",), needs=(_ROOTS_INSIDE,)),
+    Runtime("Bun", sections=(".bun",), tails=(b"\n---- Bun! ----\n",), needs=(_ROOTS_INSIDE,)),
+    Runtime("Node.js", marks=(b"NODE_SEA_FUSE",), needs=(_ROOTS_INSIDE,)),
     Runtime(
         ".NET single file",
         marks=(_DOTNET_BUNDLE,),
-        carries=True,
         needs=((Need.CERTS, Verdict.MAYBE, "is a .NET bundle, whose code is not read"), _TMP),
         warning="it opens libssl and ICU by name: add them with --add-lib, or build it with InvariantGlobalization",
     ),
