@@ -26,6 +26,8 @@
     ├── DownloadError                  the network said no
     │   └── OfflineError
     ├── SumMismatchError               downloaded bytes are not the expected ones
+    ├── LockError                      a lock file that cannot be used
+    │   └── LockedError                what is built is not what the lock names      exit 3
     ├── RootfsError
     │   └── PathConflictError          two different things at one path
     ├── ImageError
@@ -311,6 +313,49 @@ class SumMismatchError(MinpackError):
         self.algorithm = algorithm
         self.expected = expected
         self.actual = actual
+
+
+class LockError(MinpackError):
+    """A lock file cannot be read or written, or is none."""
+
+    def __init__(self, lock: str, reason: str, hint: str | None = None, *, verb: str = "use lock") -> None:
+        super().__init__(f"cannot {verb} {lock!r}: {reason}", hint)
+        self.lock = lock
+        self.reason = reason
+
+
+class LockedError(LockError):
+    """What would be built is not what the lock names.
+
+    `differences` holds, for each, what kind of thing it is, its name, what the lock has of it, and what there is now;
+    either of the last two is empty where there is nothing.
+    """
+
+    exit_code = 3
+    #: More differences than these are counted.
+    most_lines = 20
+
+    def __init__(
+        self,
+        lock: str,
+        differences: tuple[tuple[str, str, str, str], ...],
+        hint: str = "minpack update renews the lock, and says what changes",
+    ) -> None:
+        lines = [
+            f"\n  {kind} {name}: "
+            + (
+                f"locked {locked}, now {now}"
+                if locked and now
+                else f"locked {locked}, and not there now"
+                if locked
+                else f"not in the lock, now {now}"
+            )
+            for kind, name, locked, now in differences
+        ]
+        more = len(lines) - self.most_lines
+        lines = lines[: self.most_lines] + ([f"\n  and {more} more"] if more > 0 else [])
+        super().__init__(lock, f"this build differs from it{''.join(lines)}", hint, verb="build from")
+        self.differences = differences
 
 
 class RootfsError(MinpackError):

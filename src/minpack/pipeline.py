@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
+    from minpack.locking import Locking
     from minpack.packages.source import Packages
     from minpack.paths import RootPath
     from minpack.placing import Program
@@ -100,16 +101,20 @@ def pack(
     progress: Progress = no_progress,
     *,
     sums: bool = False,
+    locking: Locking | None = None,
 ) -> Packed:
     """Make an image of the request's programs.
 
     :param base: what --base names; None for the default.
     :param delivery: where the image goes; None for a plan alone.
     :param sums: compute the sums of the files and of the inputs, which reads them once more.
+    :param locking: what a lock has to say of it.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
+    if locking is not None:
+        base, options = locking.begin(platform, base, options)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
     with (
         Ahead(options.store) as ahead,
@@ -143,6 +148,12 @@ def pack(
         plan = with_packages(plan, packages, whole, tree)
         variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
         proved, demanded = _checked(request, plan, opened.base.name, hint, symbols)
+        if locking is not None:
+            from minpack.locking import Made  # noqa: PLC0415 - where there is a lock
+
+            locking.end(
+                Made(request, name, opened, options, packages, default, programs[: len(request.programs)], plan)
+            )
         late = tuple(dict.fromkeys(library for one in found for library in one.late))
         delivered = (
             None if delivery is None else deliver(_work(plan, request, progress, options.store, ahead), delivery)

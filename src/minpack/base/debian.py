@@ -15,6 +15,7 @@ from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 
 if TYPE_CHECKING:
     from minpack.base.debianarchive import DebianArchive, Source
+    from minpack.base.debianlocked import LockedArchive
 
 CA_BUNDLE = normal("/etc/ssl/certs/ca-certificates.crt")
 _CERTIFICATES = "/usr/share/ca-certificates/"
@@ -48,7 +49,7 @@ class DebianBase:
     Leaving its ``with`` block closes the packages; the archive is its caller's.
     """
 
-    def __init__(self, archive: DebianArchive) -> None:
+    def __init__(self, archive: DebianArchive | LockedArchive) -> None:
         self.name = archive.name
         self._archive = archive
         self._packages: dict[str, OpenPackage] = {}
@@ -137,7 +138,7 @@ class DebianBase:
         known = self._packages.get(source.package.name)
         if known is not None:
             return known
-        opened = open_package(source, self._archive.place, len(self._packages), self.name)
+        opened = open_package(source, self._archive.fetch(source), self._archive.store, len(self._packages))
         self._packages[source.package.name] = opened
         for path, entry in opened.entries.items():
             for above in ancestors(path):

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.base.debiancatalog import layout_of
-from minpack.base.debiansuite import COMPONENT, Place, fetch_release, open_table, suites_of
+from minpack.base.debiansuite import COMPONENT, GONE, Place, fetch_release, open_table, suites_of
 from minpack.deb.choice import choose
 from minpack.deb.contents import libraries_table
 from minpack.deb.packages import package_of, packages_table
 from minpack.deb.version import version_key
-from minpack.errors import AmbiguousLibraryError, PackageError, UnknownBaseError
+from minpack.errors import AmbiguousLibraryError, DownloadError, PackageError, UnknownBaseError
 from minpack.paths import RootPath, name, parent
+from minpack.store.fetch import Wanted, fetch
 
 if TYPE_CHECKING:
     from minpack.base.debiancatalog import DebianRelease
     from minpack.base.debiansuite import FetchedRelease, OpenTable, Suite
     from minpack.deb.packages import Package
+    from minpack.store.blob import Blob
+    from minpack.store.store import Store
 
 #: The libraries of every program, which need no index to be found: those of glibc (its `Makefile`s' `extra-libs`),
 #: and what GCC links to by itself.
@@ -44,6 +47,8 @@ _FOR_CPUS = frozenset(
 )
 #: Debian has a package of musl, and no libraries for it: who needs musl is better served elsewhere.
 _MUSL = "ld-musl-"
+_GONE_HINT = "the archive may have a newer one: minpack base pull {} looks again; or name another --mirror"
+_CHANGED_HINT = "the mirror or a proxy changed the file; try another --mirror"
 
 
 class Source(NamedTuple):
@@ -51,6 +56,11 @@ class Source(NamedTuple):
 
     package: Package
     suite: Suite
+
+    @property
+    def url(self) -> str:
+        """The address of the package's file."""
+        return f"{self.suite.mirror}/{self.package.path}"
 
 
 class DebianArchive:
@@ -117,6 +127,27 @@ class DebianArchive:
         ]
         found = [source for source in found if source.package.architecture in (self.arch, "all")]
         return max(found, key=lambda source: version_key(source.package.version), default=None)
+
+    @property
+    def store(self) -> Store:
+        """Where what is fetched is kept."""
+        return self.place.store
+
+    def fetch(self, source: Source) -> Blob:
+        """The package's file, from the store or its suite's mirror, verified by the sum that the index has.
+
+        :raises OfflineError: it is not kept, and the network may not be used.
+        :raises DownloadError: the mirror did not give it.
+        :raises SumMismatchError: it is not the one that the index names.
+        """
+        package = source.package
+        wanted = Wanted(source.url, "sha256", package.sha256, _CHANGED_HINT, package.size)
+        try:
+            return fetch(wanted, self.place.store, self.place.network, self.place.progress).blob
+        except DownloadError as error:
+            if error.status not in GONE:
+                raise
+            raise DownloadError(source.url, error.reason, _GONE_HINT.format(self.name), status=error.status) from error
 
     def providers(self, path: RootPath) -> tuple[Source, ...]:
         """The packages that have the library at `path`, which is physical, by name; packages of its data are not known.

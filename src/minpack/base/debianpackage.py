@@ -5,30 +5,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from minpack.base.debiansuite import GONE
 from minpack.base.tarindex import index_of
 from minpack.content import RangeContent
 from minpack.deb.contents import MERGED
 from minpack.deb.package import read_control, read_deb
-from minpack.errors import ArchiveError, DownloadError, PackageError
+from minpack.errors import ArchiveError, PackageError
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind
-from minpack.store.blob import TAR
-from minpack.store.fetch import Wanted, fetch
+from minpack.store.blob import TAR, sum_of
 from minpack.tar.decompress import Packing, decompress_to, packing_of
 
 if TYPE_CHECKING:
     from minpack.base.debianarchive import Source
-    from minpack.base.debiansuite import Place
     from minpack.deb.package import Control, Deb
     from minpack.deb.packages import Package
     from minpack.store.blob import Blob
     from minpack.store.part import Part
+    from minpack.store.store import Store
 
 _DATA_SCHEMA = "minpack.deb-data/1"
 _MOVED = frozenset(part.decode() for part in MERGED)
-_GONE_HINT = "the archive may have a newer one: minpack base pull {} looks again; or name another --mirror"
-_CHANGED_HINT = "the mirror or a proxy changed the file; try another --mirror"
 
 
 class OpenPackage:
@@ -39,10 +35,10 @@ class OpenPackage:
     :param number: tells its hard links from those of other packages.
     """
 
-    def __init__(self, source: Source, url: str, deb: Blob, data: RangeContent, number: int) -> None:
+    def __init__(self, source: Source, deb: Blob, data: RangeContent, number: int) -> None:
         self.package: Package = source.package
         self.suite = source.suite
-        self.url = url
+        self.url = source.url
         self.entries = _merged_entries(data, str(self.package), number)
         self._deb = deb
         self.unpacked: Blob | None = None
@@ -61,6 +57,10 @@ class OpenPackage:
             )
         return control
 
+    def sum(self, algorithm: str) -> str:
+        """The sum of its file, in hexadecimal."""
+        return sum_of(self._deb.fileno(), algorithm)
+
     def close(self) -> None:
         """Close its files; once more does no harm."""
         self._deb.close()
@@ -68,36 +68,24 @@ class OpenPackage:
             self.unpacked.close()
 
 
-def open_package(source: Source, place: Place, number: int, release: str) -> OpenPackage:
-    """The package, from the store or its suite's mirror, verified by the sum that the index has.
+def open_package(source: Source, deb: Blob, store: Store, number: int) -> OpenPackage:
+    """The package whose verified file is `deb`, which it closes, and which is closed if it cannot be opened.
 
     Its data is kept uncompressed too: unpacking it is what takes long.
 
     :param number: see `OpenPackage`.
-    :param release: the base's name, for hints.
-    :raises OfflineError: it is not kept, and the network may not be used.
-    :raises DownloadError: the mirror did not give it.
-    :raises SumMismatchError: it is not the one that the index names.
     :raises PackageError: it is damaged, or holds what could leave the root.
     """
     package = source.package
-    url = f"{source.suite.mirror}/{package.path}"
-    wanted = Wanted(url, "sha256", package.sha256, _CHANGED_HINT, package.size)
-    try:
-        deb = fetch(wanted, place.store, place.network, place.progress).blob
-    except DownloadError as error:
-        if error.status not in GONE:
-            raise
-        raise DownloadError(url, error.reason, _GONE_HINT.format(release), status=error.status) from error
     unpacked: Blob | None = None
     try:
         data = _parts(deb, str(package)).data
         try:
             packing = packing_of(data, str(package))
             if packing is not Packing.NONE:
-                unpacked = _unpacked(package, data, packing, place)
+                unpacked = _unpacked(package, data, packing, store)
                 data = RangeContent(unpacked.fileno(), 0, unpacked.size, str(package))
-            opened = OpenPackage(source, url, deb, data, number)
+            opened = OpenPackage(source, deb, data, number)
         except ArchiveError as error:
             raise PackageError(f"package {package}", error.reason, error.hint) from error
     except BaseException:
@@ -113,18 +101,18 @@ def _parts(deb: Blob, name: str) -> Deb:
     return read_deb(RangeContent(deb.fileno(), 0, deb.size, f"package {name}"))
 
 
-def _unpacked(package: Package, data: RangeContent, packing: Packing, place: Place) -> Blob:
+def _unpacked(package: Package, data: RangeContent, packing: Packing, store: Store) -> Blob:
     """The package's data tar: the one kept, else unpacked now and kept."""
     name = f"deb-data-{package.sha256}"
-    record = place.store.record(name, _DATA_SCHEMA) or {}
+    record = store.record(name, _DATA_SCHEMA) or {}
     sha256 = str(record.get("sha256", ""))
-    kept = place.store.find(sha256, TAR).blob if re.fullmatch("[0-9a-f]{64}", sha256) else None
+    kept = store.find(sha256, TAR).blob if re.fullmatch("[0-9a-f]{64}", sha256) else None
     if kept is not None:
         return kept
-    with place.store.draft() as part:
+    with store.draft() as part:
         decompress_to(data, _Filling(part), packing, str(package))
         blob = part.keep(part.sum("sha256"), TAR)
-    place.store.keep_record(name, _DATA_SCHEMA, {"sha256": blob.sha256})
+    store.keep_record(name, _DATA_SCHEMA, {"sha256": blob.sha256})
     return blob
 
 

@@ -11,7 +11,14 @@ from minpack.deb.release import read_release
 from minpack.deb.table import Table
 from minpack.deb.trust import MAX_SIGNED
 from minpack.digest import Digest
-from minpack.errors import ArchiveError, DownloadError, OfflineError, PackageError, SumMismatchError
+from minpack.errors import (
+    ArchiveError,
+    DownloadError,
+    OfflineError,
+    PackageError,
+    SumMismatchError,
+    UntrustedPackageError,
+)
 from minpack.store.fetch import Wanted, fetch, find
 from minpack.store.store import open_store
 
@@ -51,7 +58,8 @@ class Suite(NamedTuple):
 class Place(NamedTuple):
     """What fetching takes: where things are kept, how servers are reached, the day, the keys, and what to tell.
 
-    With `refresh`, releases are fetched anew that were fetched the same day already.
+    With `refresh`, releases are fetched anew that were fetched the same day already. With `locked`, one is
+    refused that is older than one seen before.
     """
 
     store: Store
@@ -60,6 +68,7 @@ class Place(NamedTuple):
     keys: Mapping[str, bytes]
     progress: Progress
     refresh: bool = False
+    locked: bool = False
 
 
 class FetchedRelease(NamedTuple):
@@ -91,7 +100,8 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
 
     :raises OfflineError: it is not kept, and the network may not be used.
     :raises DownloadError: the server did not give it.
-    :raises UntrustedPackageError: no trusted key has signed it.
+    :raises UntrustedPackageError: no trusted key has signed it; or it is older than one seen before, where
+        that is refused.
     :raises PackageError: it is no release, or that of another suite.
     """
     url = f"{suite.url}/InRelease"
@@ -121,14 +131,23 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
         place.store.keep_record(name, _RELEASE_SCHEMA, {**record, "absent": absent})
         return None
     newest = max(_read(suite, message, place, url).date, newest)
+    fetched = _fetched(suite, message, place, newest)
     with place.store.put(message) as blob:
         values = {"day": place.today, "sha256": blob.sha256, "newest": newest}
         place.store.keep_record(name, _RELEASE_SCHEMA, values)
-    return _fetched(suite, message, place, newest)
+    return fetched
 
 
 def _fetched(suite: Suite, message: bytes, place: Place, newest: str, *notes: str) -> FetchedRelease:
-    release = _read(suite, message, place, f"{suite.url}/InRelease")
+    url = f"{suite.url}/InRelease"
+    release = _read(suite, message, place, url)
+    if place.locked and release.date < newest:
+        raise UntrustedPackageError(
+            f"release {url}",
+            f"it is of {release.date[:10]}, and one of {newest[:10]} was seen before: the mirror is behind, or someone"
+            " replays an old one",
+            "name another --mirror, or wait until it has caught up",
+        )
     notes += tuple(_age_notes(suite, release, newest, place.today))
     return FetchedRelease(release, Digest.of(message).hex, notes)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from minpack.base.tree import Base
+    from minpack.lock.values import LockedImage
     from minpack.progress import Progress
     from minpack.store.network import Network
     from minpack.store.store import Store
@@ -66,8 +67,12 @@ class BaseOptions(NamedTuple):
     packages: PackageOptions | None = None
     #: As `mirror`, for Debian's archive.
     debian_mirror: str = ""
-    #: Look anew for what may have changed since it was fetched today, and fetch all that tells what there is.
+    #: Look anew for what may have changed since it was fetched today.
     refresh: bool = False
+    #: Fetch all that tells what there is, whether it is asked for or not.
+    complete: bool = False
+    #: What the base and its packages are, and nothing else; None where they are looked for.
+    locked: LockedImage | None = None
 
 
 class OpenBase(NamedTuple):
@@ -82,6 +87,8 @@ class OpenBase(NamedTuple):
     sha256: str = ""
     size: int = 0
     notes: tuple[str, ...] = ()
+    #: The point release that a name meant; empty for what has none.
+    release: str = ""
 
 
 def is_name(text: str) -> bool:
@@ -100,19 +107,33 @@ def open_base(text: str, platform: Platform, options: BaseOptions, progress: Pro
     :raises SumMismatchError: a tarball is not the expected one.
     :raises UsageError: a sum is given, and the base is no tarball.
     """
-    if options.sha512 and (text == SCRATCH or (not is_name(text) and os.path.isdir(text))):
+    if options.locked is not None:
+        from minpack.base.locked import open_locked  # noqa: PLC0415 - for locked builds alone
+
+        opener = open_locked(text, platform, options, options.locked, progress)
+    elif is_name(text):
+        from minpack.base.debiancatalog import is_debian  # noqa: PLC0415
+
+        opener = (_open_debian if is_debian(text) else _open_release)(text, platform, options, progress)
+    else:
+        opener = open_local(text, options)
+    with opener as opened:
+        yield opened
+
+
+@contextmanager
+def open_local(text: str, options: BaseOptions) -> Generator[OpenBase]:
+    """The base that `text` names, which is no name of a catalogue.
+
+    :raises MinpackError: as `open_base`.
+    """
+    if options.sha512 and (text == SCRATCH or os.path.isdir(text)):
         raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {text!r} is none", "leave it out")
     if text == SCRATCH:
         from minpack.base.entries import base_of  # noqa: PLC0415
 
         # Nothing: what minpack brings itself fills in wherever a base has no file of its own.
         yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
-    elif is_name(text):
-        from minpack.base.debiancatalog import is_debian  # noqa: PLC0415
-
-        opener = _open_debian if is_debian(text) else _open_release
-        with opener(text, platform, options, progress) as opened:
-            yield opened
     elif os.path.isdir(text):
         from minpack.base.directory import DirectoryBase  # noqa: PLC0415
 
@@ -155,7 +176,7 @@ def _open_release(name: str, platform: Platform, options: BaseOptions, progress:
         ) as base,
     ):
         notes = (*fetched.notes, *((store.problem,) if store.problem else ()))
-        yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes)
+        yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes, fetched.release.name)
 
 
 @contextmanager
@@ -186,15 +207,16 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     with open_store(options.store) as store:
         own = options.packages.keys if options.packages is not None else ""
         keys = keys_in(own) if own else debian_keys()
-        place = Place(store, network, options.today, keys, progress, options.refresh)
+        refuses = options.packages is not None and options.packages.locked
+        place = Place(store, network, options.today, keys, progress, options.refresh, refuses)
         with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
-            if options.refresh:
+            if options.complete:
                 archive.libraries()
             notes = (*archive.notes, support_note(release, options.today), store.problem)
             url = archive.suite.url
             kept = tuple(note for note in notes if note)
             sha256 = archive.release.sha256
-            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept)
+            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, release=archive.release.release.version)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Each command's module and its line in the help.
 COMMANDS = {
     "pack": ("minpack.cli.pack", "Pack programs into an image (the default command)."),
+    "lock": ("minpack.cli.lock", "Write what an image is made of into a lock file."),
+    "update": ("minpack.cli.update", "Renew a lock file, and say what changes."),
     "inspect": ("minpack.cli.inspect", "Show what a program is and needs."),
     "tree": ("minpack.cli.tree", "Show what the dynamic loader would open."),
     "base": ("minpack.cli.base", "List, fetch and show bases; make an image of a whole one."),

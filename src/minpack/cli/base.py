@@ -65,7 +65,7 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as
     if store_directory(settings) is None:
         hint = "say where with --cache-dir DIR"
         raise UsageError("minpack base pull", "", "there is no home directory to keep it in", hint, verb="run")
-    _show(base, platform, _options(store)._replace(refresh=True), quiet=quiet, as_json=as_json)
+    _show(base, platform, _options(store)._replace(refresh=True, complete=True), quiet=quiet, as_json=as_json)
 
 
 @command.command("info")

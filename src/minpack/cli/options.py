@@ -138,6 +138,10 @@ def check_option(default: Check) -> Callable[[Function], Function]:
     )
 
 
+#: The lock file where none is named.
+LOCK = "minpack.lock"
+lock_option = click.option("--lock", callback=filled, metavar="FILE", help=f"The lock file [{LOCK}].")
+
 why_option = click.option(
     "--why", is_flag=True, help="Show which functions of a Go program lead to each need, read from its machine code."
 )

@@ -8,126 +8,35 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
-from minpack.cli.options import (
-    base_option,
-    check_option,
-    filled,
-    output_options,
-    package_options,
-    parsed,
-    platform_option,
-    store_options,
-    why_option,
-)
-from minpack.cli.settings import StoreSettings, base_options, created, threads
+from minpack.cli.options import LOCK, base_option, lock_option, output_options, parsed, platform_option, why_option
+from minpack.cli.requesting import file_options, files_request, pair, programs_argument, store_settings
+from minpack.cli.settings import base_options, check_packages, created, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.deliver import Format
 from minpack.errors import UsageError
-from minpack.needs.need import Need, parse_need
 from minpack.oci.reference import default_reference
-from minpack.paths import parse_root_path
 from minpack.pipeline import pack
-from minpack.request import (
-    PROGRAM_DIRECTORY,
-    Check,
-    Request,
-    RunConfig,
-    parse_addition,
-    parse_destination,
-    parse_directory,
-    parse_link,
-    parse_locale,
-    parse_pair,
-    parse_place,
-    parse_port,
-    parse_signal,
-    parse_zone,
-)
-from minpack.rootfs.etcfiles import DEFAULT_USER, parse_user
+from minpack.request import parse_place, parse_port, parse_signal
 
 if TYPE_CHECKING:
+    from minpack.deliver import Delivery
     from minpack.paths import RootPath
-
-NEEDS = ", ".join(need for need in Need if need is not Need.DNS)
-
-
-def _workdir(text: str) -> RootPath:
-    return parse_root_path(text, "--workdir")
+    from minpack.pipeline import Packed
+    from minpack.progress import Progress
+    from minpack.request import Request, RunConfig
 
 
 def _volume(text: str) -> RootPath:
     return parse_place(text, "--volume")
 
 
-def _pair(option: str) -> Any:  # noqa: ANN401 - click's callbacks are untyped
-    def parse(text: str) -> tuple[str, str]:
-        return parse_pair(text, option)
-
-    return parsed(parse)
-
-
-def _need(option: str) -> Any:  # noqa: ANN401
-    def parse(text: str) -> Need:
-        return parse_need(text, option)
-
-    return parsed(parse)
-
-
 @click.command("pack", short_help="Pack programs into an image.")
-@click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False))
+@programs_argument
 @base_option
 @platform_option
 @delivery_options
 @click.option("--single-layer", is_flag=True, help="One layer instead of two (what the base gave, what you gave).")
-@click.option("--strip", is_flag=True, help="Leave symbol tables and debug sections out of the programs.")
-@click.option(
-    "--dest",
-    callback=filled,
-    metavar="PATH",
-    help="Where the program lies [/usr/local/bin/NAME]; a PATH that ends with / is the directory for all programs.",
-)
-@click.option(
-    "--add",
-    "additions",
-    multiple=True,
-    callback=parsed(parse_addition),
-    metavar="SRC:DST",
-    help="Add a file or directory of this host; repeatable, as are --dir and --symlink.",
-)
-@click.option(
-    "--dir",
-    "directories",
-    multiple=True,
-    callback=parsed(parse_directory),
-    metavar="PATH[:MODE[:UID:GID]]",
-    help="Add an empty directory, the image's user's unless said otherwise.",
-)
-@click.option(
-    "--symlink",
-    "links",
-    multiple=True,
-    callback=parsed(parse_link),
-    metavar="TARGET:PATH",
-    help="Add a symbolic link, as ln -s TARGET PATH.",
-)
-@click.option(
-    "--add-lib",
-    "libraries",
-    multiple=True,
-    callback=filled,
-    metavar="SONAME",
-    help="Add a library that the program opens by name (dlopen), with what it needs; found as the loader would.",
-)
-@click.option("--need", "wanted", multiple=True, callback=_need("--need"), metavar="NAME", help=f"Pack it: {NEEDS}.")
-@click.option("--no-need", "unwanted", multiple=True, callback=_need("--no-need"), metavar="NAME", help="Leave it out.")
-@click.option("--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it.")
-@click.option(
-    "--locale",
-    callback=parsed(parse_locale),
-    metavar="NAME",
-    help="Set LANG to this locale, and pack it from the base if it is glibc's.",
-)
-@click.option("--ca-file", callback=filled, metavar="PEM", help="Add these certificates to the CA bundle.")
+@file_options
 @click.option(
     "--entrypoint",
     "entrypoint",
@@ -136,17 +45,6 @@ def _need(option: str) -> Any:  # noqa: ANN401
     help="The entrypoint, one argument at a time; '' for none. Default: the first program.",
 )
 @click.option("--cmd", "cmd", multiple=True, metavar="ARG", help="The default arguments, one at a time.")
-@click.option(
-    "-e",
-    "--env",
-    "env",
-    multiple=True,
-    callback=_pair("--env"),
-    metavar="KEY=VALUE",
-    help="Set a variable; repeatable.",
-)
-@click.option("-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="Whom to run as [65532:65532].")
-@click.option("-w", "--workdir", callback=parsed(_workdir), metavar="PATH", help="The working directory [/].")
 @click.option(
     "--expose",
     "exposed",
@@ -160,7 +58,7 @@ def _need(option: str) -> Any:  # noqa: ANN401
     "--label",
     "labels",
     multiple=True,
-    callback=_pair("--label"),
+    callback=pair("--label"),
     metavar="KEY=VALUE",
     help="A label, which becomes an annotation too; repeatable.",
 )
@@ -178,18 +76,9 @@ def _need(option: str) -> Any:  # noqa: ANN401
     metavar="SIGNAL",
     help="What asks the program to end [SIGTERM].",
 )
-@check_option(Check.LOAD)
 @why_option
-@click.option(
-    "--package",
-    "packages",
-    multiple=True,
-    callback=filled,
-    metavar="NAME",
-    help="Add all files of this package of the base's distribution; repeatable.",
-)
-@package_options
-@store_options
+@lock_option
+@click.option("--locked", is_flag=True, help="Build from the lock alone, and refuse whatever differs from it.")
 @click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
@@ -205,18 +94,8 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     name = os.path.basename(given["programs"][0].rstrip("/"))
     delivery = delivery_of(settings, name, default_reference(name))
     request = request_of(given)
-    store = StoreSettings(
-        given["offline"],
-        given["mirror"],
-        given["cache_dir"],
-        given["no_cache"],
-        given["sha512"],
-        not given["no_packages"],
-        given["keys"],
-    )
     with drawing(quiet=quiet) as progress:
-        made = None if given["dry_run"] else delivery
-        packed = pack(request, given["base"], base_options(store), made, progress, sums=as_json)
+        packed = _packed(given, request, None if given["dry_run"] else delivery, progress)
     if as_json:
         from minpack.report.documents import pack_document  # noqa: PLC0415
 
@@ -230,69 +109,56 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
         print_lines(lines, to_stderr=output == "-")
 
 
+def _packed(given: dict[str, Any], request: Request, delivery: Delivery | None, progress: Progress) -> Packed:
+    """What packing gives, from a lock if that is wanted."""
+    options, as_json = base_options(store_settings(given)), given["as_json"]
+    check_packages(given["base"], no_packages=given["no_packages"])
+    if not given["locked"]:
+        if given["lock"] is not None:
+            hint = "add --locked to build from it; minpack lock writes one"
+            raise UsageError("--lock", given["lock"], "no lock is read without --locked", hint)
+        return pack(request, given["base"], options, delivery, progress, sums=as_json)
+    from minpack.lock.file import read_lock  # noqa: PLC0415 - as the others here: for locked builds alone
+    from minpack.locking import Checked  # noqa: PLC0415
+    from minpack.renewing import keep  # noqa: PLC0415
+
+    path = given["lock"] or LOCK
+    lock = read_lock(path)
+    locking = Checked(lock, path)
+    with locking.refusing():
+        packed = pack(request, given["base"], options, delivery, progress, sums=as_json, locking=locking)
+    keep(lock, path, options.store)
+    return packed
+
+
 def request_of(given: dict[str, Any]) -> Request:
     """The request that the options mean.
 
     :raises UsageError: some contradict each other.
     """
-    wanted, unwanted = frozenset(given["wanted"]), frozenset(given["unwanted"])
-    _check_needs(wanted, unwanted, given)
-    destination, directory = None, PROGRAM_DIRECTORY
-    if given["dest"] is not None:
-        destination, directory = parse_destination(given["dest"], given["programs"])
     load_only = given["load"] and given["output"] is None
-    return Request(
-        given["programs"],
-        given["platform"],
-        destination,
-        directory,
-        given["additions"],
-        given["directories"],
-        given["links"],
-        given["libraries"],
-        wanted,
-        unwanted,
-        given["zone"],
-        given["ca_file"],
-        given["locale"],
-        _run_config(given),
-        created(given["created"]),
-        compression_of(given["compress"], zstd=given["zstd"], load_only=load_only),
-        given["single_layer"],
-        threads(),
-        Check(given["check"]),
-        given["why"],
-        given["strip"],
-        given["packages"],
+    request = files_request(given)
+    return request._replace(
+        run=_run_config(given, request.run),
+        created=created(given["created"]),
+        compression=compression_of(given["compress"], zstd=given["zstd"], load_only=load_only),
+        single_layer=given["single_layer"],
+        threads=threads(),
+        why=given["why"],
     )
 
 
-def _run_config(given: dict[str, Any]) -> RunConfig:
-    default = RunConfig()
+def _run_config(given: dict[str, Any], run: RunConfig) -> RunConfig:
     entrypoint: tuple[str, ...] | None = given["entrypoint"] or None
     if entrypoint == ("",):
         entrypoint = ()
         if not given["cmd"]:
             raise UsageError("--entrypoint", "", "without one nothing would be run", "say what with --cmd")
-    return RunConfig(
-        entrypoint,
-        given["cmd"],
-        given["env"],
-        given["user"] or DEFAULT_USER,
-        given["workdir"] or default.workdir,
-        given["exposed"],
-        given["volumes"],
-        given["labels"],
-        given["stop_signal"] or "",
+    return run._replace(
+        entrypoint=entrypoint,
+        cmd=given["cmd"],
+        exposed=given["exposed"],
+        volumes=given["volumes"],
+        labels=given["labels"],
+        stop_signal=given["stop_signal"] or "",
     )
-
-
-def _check_needs(wanted: frozenset[Need], unwanted: frozenset[Need], given: dict[str, Any]) -> None:
-    """Nothing, if no need is both wanted and not."""
-    options = [(need, f"--need {need}") for need in Need if need in wanted]
-    options += [(Need.TZ, "--tz")] if given["zone"] is not None else []
-    options += [(Need.CERTS, "--ca-file")] if given["ca_file"] is not None else []
-    options += [(Need.LOCALE, f"--locale {given['locale']}")] if given["locale"] is not None else []
-    for need, option in options:
-        if need in unwanted:
-            raise UsageError("--no-need", str(need), f"{option} wants it", "leave one out")

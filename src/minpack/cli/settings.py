@@ -7,7 +7,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from minpack.base.open import BaseOptions, PackageOptions
+from minpack.base.open import BaseOptions, PackageOptions, is_name
 from minpack.errors import UsageError
 from minpack.request import MAX_CREATED
 from minpack.store.network import Network
@@ -37,6 +37,20 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         PackageOptions(int(time.time()), settings.keys or "") if settings.packages else None,
         debian_mirror(settings),
     )
+
+
+def check_packages(base: str | None, *, no_packages: bool) -> None:
+    """Nothing, unless `base` is made of packages and none are to be fetched.
+
+    :raises UsageError: it is so.
+    """
+    if not no_packages or base is None or not is_name(base):
+        return
+    from minpack.base.debiancatalog import is_debian  # noqa: PLC0415 - where no packages are wanted alone
+
+    if is_debian(base):
+        hint = "leave it out, and MINPACK_NO_PACKAGES unset, or choose another --base"
+        raise UsageError("--no-packages", "", f"{base} is made of packages alone", hint)
 
 
 def debian_mirror(settings: StoreSettings) -> str:

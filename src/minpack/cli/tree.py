@@ -16,7 +16,7 @@ from minpack.cli.options import (
     platform_option,
     store_options,
 )
-from minpack.cli.settings import StoreSettings, base_options
+from minpack.cli.settings import StoreSettings, base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.errors import UsageError
 from minpack.request import PROGRAM_DIRECTORY, Check, Request, RunConfig, parse_destination, parse_pair
@@ -81,6 +81,7 @@ def command(
     if dest is not None:
         destination, directory = parse_destination(dest, (program,))
     request = Request((program,), platform, destination, directory, run=RunConfig(env=env), check=Check(check))
+    check_packages(base, no_packages=no_packages)
     options = base_options(StoreSettings(offline, mirror, cache_dir, no_cache, sha512, not no_packages, keys))
     with drawing(quiet=quiet) as progress:
         resolved = resolve(request, base, options, progress)

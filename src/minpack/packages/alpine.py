@@ -22,13 +22,14 @@ from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind, file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from minpack.apk.choose import Candidate
     from minpack.apk.package import PackageFile
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
     from minpack.base.walk import Walker
+    from minpack.packages.locked import LockedOffers
     from minpack.packages.offers import Offers
     from minpack.packages.source import Packages
     from minpack.progress import Progress
@@ -60,9 +61,13 @@ def open_alpine(base: Walker, arch: str, options: BaseOptions, progress: Progres
     """See `minpack.packages.open.open_packages`; the packages of a base that has apk's database or settings."""
     with ExitStack() as stack:
 
-        def offers() -> Offers | None:
+        def offers() -> Offers | LockedOffers | None:
             if options.packages is None:
                 return None
+            if options.locked is not None:
+                from minpack.packages.locked import open_locked_offers  # noqa: PLC0415 - for locked builds alone
+
+                return open_locked_offers(options, options.locked, progress, stack)
             from minpack.packages.offers import open_offers  # noqa: PLC0415 - where something is to be fetched alone
 
             return open_offers(base, arch, options, options.packages, progress, stack)
@@ -88,13 +93,13 @@ class AlpinePackages:
         self,
         base: Walker,
         installed: tuple[InstalledPackage, ...],
-        offers: Callable[[], Offers | None],
+        offers: Callable[[], Offers | LockedOffers | None],
         stack: ExitStack,
     ) -> None:
         self._base = base
         self._installed = installed
         self._open_offers = offers
-        self._offers: Offers | None = None
+        self._offers: Offers | LockedOffers | None = None
         self._stack = stack
         self._places = Places(base)
         self._shelf = Shelf(base, self._places)
@@ -112,6 +117,10 @@ class AlpinePackages:
     def fetched(self) -> tuple[PackageId, ...]:
         """See `Packages`."""
         return tuple(known.id for known in self._fetched.values())
+
+    def archived(self) -> Mapping[str, str]:
+        """See `Packages`."""
+        return {}
 
     def add_libraries(self, sonames: Iterable[str]) -> bool:
         """See `Packages`."""
@@ -185,13 +194,13 @@ class AlpinePackages:
         path = found.path if found is not None else self._places.of(DATABASE) or DATABASE
         return (file(path, BytesContent(write_installed(packages))),)
 
-    def _asked(self) -> Offers | None:
+    def _asked(self) -> Offers | LockedOffers | None:
         """What the repositories offer, opened the first time."""
         if self._offers is None:
             self._offers = self._open_offers()
         return self._offers
 
-    def _fetch(self, offers: Offers, name: str, chosen: Candidate) -> _Known:
+    def _fetch(self, offers: Offers | LockedOffers, name: str, chosen: Candidate) -> _Known:
         """The chosen package, fetched unless it is there."""
         known = self._fetched.get(chosen.provider.package)
         if known is not None:

@@ -18,7 +18,7 @@ from minpack.paths import RootPath, join, normal
 from minpack.rootfs.entry import Entry, Kind, file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from minpack.base.debian import DebianBase
     from minpack.base.debianpackage import OpenPackage
@@ -40,6 +40,10 @@ class DebianPackages:
     def fetched(self) -> tuple[PackageId, ...]:
         """See `Packages`."""
         return tuple(_id(opened) for opened in self._base.packages)
+
+    def archived(self) -> Mapping[str, str]:
+        """See `Packages`; snapshot.debian.org knows every file by its SHA-1."""
+        return {opened.package.name: opened.sum("sha1") for opened in self._base.packages}
 
     def add_libraries(self, sonames: Iterable[str]) -> bool:  # noqa: ARG002
         """See `Packages`; what the base did not find, no package has."""

@@ -62,7 +62,11 @@ def open_index(repository: Repository, access: Access, *, refresh: bool = False)
     :raises PackageError: it is damaged; or older than one seen before, and that is refused.
     """
     record = access.store.record(_name(repository), _SCHEMA) or {}
-    kept = _kept(record, repository, access)
+    # An older index than one seen before may have been kept where that was no more than a note.
+    replayed = access.locked and "own" in record and _number(record, "own") < _number(record, "built")
+    if replayed and access.network.offline:
+        raise _older(repository)
+    kept = _kept(record, repository, access) if not replayed else None
     age = access.now - _number(record, "fetched")
     if kept is not None and (access.network.offline or (0 <= age < MAX_AGE and not refresh)):
         return OpenIndex(repository, kept, fresh=False)
@@ -119,22 +123,21 @@ def _fetched(repository: Repository, access: Access, seen: int) -> OpenIndex:
     table, built = _verified(data, repository, access, access.now, seen)
     if built >= seen:
         return OpenIndex(repository, table, fresh=True)
-    if access.locked:
-        raise UntrustedPackageError(
-            f"index {url}",
-            "it is older than one seen before: the mirror is behind, or someone replays an old one",
-            "name another --mirror, or wait until it has caught up",
-        )
     note = f"the index of {repository.label} is older than one seen before: the mirror is behind, or not to be trusted"
     return OpenIndex(repository, table, fresh=True, notes=(note,))
 
 
 def _verified(data: bytes, repository: Repository, access: Access, fetched: int, seen: int) -> tuple[Table, int]:
-    """The table of the index in `data` and the build time of its newest package, both kept."""
+    """The table of the index in `data` and the build time of its newest package, both kept.
+
+    :raises UntrustedPackageError: no trusted key signed it; or that time is before `seen`, where that is refused.
+    """
     index = verify_index(data, access.keys, f"index {repository.index_url}")
     records = tuple(index.records())
     table = make_table(records)
     built = max((record.built for record in records), default=0)
+    if access.locked and built < seen:
+        raise _older(repository)
     with access.store.put(data) as raw, access.store.put(table.data) as kept:
         values = {
             "url": repository.index_url,
@@ -144,9 +147,18 @@ def _verified(data: bytes, repository: Repository, access: Access, fetched: int,
             "description": index.description[:200],
             "fetched": fetched,
             "built": max(built, seen),
+            "own": built,
         }
         access.store.keep_record(_name(repository), _SCHEMA, values)
     return table, built
+
+
+def _older(repository: Repository) -> UntrustedPackageError:
+    return UntrustedPackageError(
+        f"index {repository.index_url}",
+        "it is older than one seen before: the mirror is behind, or someone replays an old one",
+        "name another --mirror, or wait until it has caught up",
+    )
 
 
 def _name(repository: Repository) -> str:

@@ -28,12 +28,17 @@ _GONE = (404, 410)
 class Offers:
     """The packages of several repositories. Made by `open_offers`; their indexes are opened when they are asked first.
 
+    With `refresh` they are fetched anew for it.
+
     `notes` says what the user should know of them.
     """
 
-    def __init__(self, repositories: tuple[Repository, ...], access: Access, notes: tuple[str, ...]) -> None:
+    def __init__(
+        self, repositories: tuple[Repository, ...], access: Access, notes: tuple[str, ...], *, refresh: bool = False
+    ) -> None:
         self._repositories = repositories
         self._access = access
+        self._refresh = refresh
         self._indexes: tuple[OpenIndex, ...] | None = None
         self.notes = notes
 
@@ -49,7 +54,7 @@ class Offers:
         :raises MinpackError: as `open_index`.
         """
         if self._indexes is None:
-            self._indexes = self._opened(refresh=False)
+            self._indexes = self._opened(refresh=self._refresh)
         found = [
             Candidate(provider, place)
             for place, index in enumerate(self._indexes)
@@ -108,4 +113,4 @@ def open_offers(
     keys = keys_in(wanted.keys) if wanted.keys else keys_of(base, arch)
     store = stack.enter_context(open_store(options.store))
     access = Access(store, network, keys, wanted.now, wanted.locked, options.temporary, progress)
-    return Offers(listed.repositories, access, listed.notes)
+    return Offers(listed.repositories, access, listed.notes, refresh=options.refresh)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from minpack.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from minpack.base.tree import Base
     from minpack.paths import RootPath
@@ -49,6 +49,9 @@ class Packages(Protocol):
     def fetched(self) -> tuple[PackageId, ...]:
         """The packages that were fetched, in order."""
 
+    def archived(self) -> Mapping[str, str]:
+        """The SHA-1 of each fetched package's file by its name, if the distribution keeps old ones by that sum."""
+
     def add_libraries(self, sonames: Iterable[str]) -> bool:
         """Fetch the packages that have these libraries; whether any came that was not there before.
 
@@ -89,6 +92,10 @@ class NoPackages:
 
     notes: tuple[str, ...] = ()
     fetched: tuple[PackageId, ...] = ()
+
+    def archived(self) -> Mapping[str, str]:
+        """See `Packages`."""
+        return {}
 
     def add_libraries(self, sonames: Iterable[str]) -> bool:  # noqa: ARG002
         """See `Packages`."""

@@ -1,7 +1,7 @@
 """Keeping a store small: leftovers and what has not been used for long go first, then the oldest of the rest.
 
 What can be made again from a download (layers, unpacked tarballs, records) goes before downloads do. Whoever has a file
-open goes on reading it; whoever looks for it later makes or fetches it again.
+open goes on reading it; whoever looks for it later makes or fetches it again. What lock files name is never removed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.store.blob import BLOB
+from minpack.store.pins import pinned
 
 if TYPE_CHECKING:
     from minpack.store.directory import StoredFile
@@ -41,10 +42,13 @@ def prune(store: Store, most_bytes: int = MOST_BYTES, now: int | None = None, un
     :raises StoreError: the store cannot be read.
     """
     files = store.files()
+    kept = pinned(store, files)
     newest = max((file.used for file in files), default=0) if now is None else now
     total = sum(file.size for file in files)
     left, left_bytes = len(files), total
     for file in sorted(files, key=lambda file: (file.name.endswith(BLOB), file.used)):
+        if file.name in kept:
+            continue
         age = newest - file.used
         if _is_old(file, age) or left_bytes > most_bytes or (unused is not None and age > unused):
             store.remove(file.name)

@@ -1,0 +1,127 @@
+"""Opening the base that a lock names: the same bytes, from the store or from where the lock says, or a refusal."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from minpack.base.open import BaseKind, BaseOptions, OpenBase, file_sum, is_name, open_local
+from minpack.errors import InputError, LockedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from minpack.lock.values import LockedImage
+    from minpack.progress import Progress
+    from minpack.target import Platform
+
+
+@contextmanager
+def open_locked(
+    text: str, platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+) -> Generator[OpenBase]:
+    """The base that `locked` names, open until the block is left.
+
+    :param text: what --base names, which must be the same.
+    :raises LockedError: it is another, or its bytes are others.
+    :raises MinpackError: as `minpack.base.open.open_base`.
+    """
+    if options.sha512:
+        raise UsageError("--base-sha512", "", "the lock has the sum of its base", "leave it out, or leave out --locked")
+    if options.packages is None and locked.base.kind == BaseKind.PACKAGES:
+        raise UsageError("--no-packages", "", f"{locked.base.name} is made of packages alone", "leave it out")
+    kind = kind_of(text)
+    base = locked.base
+    if kind != base.kind or (is_name(text) and base_called(text) not in (base.name, base.release)):
+        raise LockedError(locked.lock, (("base", text, f"{base.name} ({base.kind})", f"{text} ({kind})"),), _OTHER_HINT)
+    if kind is BaseKind.RELEASE:
+        opener = _open_release(options, locked, progress)
+    elif kind is BaseKind.PACKAGES:
+        opener = _open_debian(platform, options, locked, progress)
+    else:
+        if kind is BaseKind.TARBALL:
+            _check_tarball(text, locked)
+        opener = open_local(text, options)
+    with opener as opened:
+        yield opened
+
+
+_OTHER_HINT = "leave out --base to take the lock's; minpack lock with this --base writes another lock"
+
+
+def kind_of(text: str) -> BaseKind:
+    """What kind of base `text` names, whether there is one or not."""
+    if text == BaseKind.SCRATCH:
+        return BaseKind.SCRATCH
+    if is_name(text):
+        from minpack.base.debiancatalog import is_debian  # noqa: PLC0415 - as the others here: for such bases alone
+
+        return BaseKind.PACKAGES if is_debian(text) else BaseKind.RELEASE
+    return BaseKind.DIRECTORY if os.path.isdir(text) else BaseKind.TARBALL
+
+
+def base_called(text: str) -> str:
+    """The name of the base that `text` names: of a release of Debian with its number."""
+    from minpack.base.debiancatalog import find_debian  # noqa: PLC0415
+
+    release = find_debian(text)
+    return release.name if release is not None else text
+
+
+def _check_tarball(path: str, locked: LockedImage) -> None:
+    base = locked.base
+    try:
+        actual = file_sum(path, "sha256")
+    except InputError as error:
+        raise InputError(path, error.reason, hint="it is the lock's base; name the file with --base") from error
+    if actual != base.sha256:
+        sums = (f"sha256:{base.sha256}", f"sha256:{actual}")
+        raise LockedError(locked.lock, (("base", path, *sums),))
+
+
+@contextmanager
+def _open_release(options: BaseOptions, locked: LockedImage, progress: Progress) -> Generator[OpenBase]:
+    from minpack.base.catalog import find_release, support_note  # noqa: PLC0415
+    from minpack.base.lockedfetch import Download, Source, fetch_locked  # noqa: PLC0415
+    from minpack.base.mirrors import mirrored  # noqa: PLC0415
+    from minpack.base.tarball import open_tarball  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    base = locked.base
+    with open_store(options.store) as store:
+        source = Source(locked.lock, options, store, progress)
+        fetched = fetch_locked(Download(("base", base.name), base.url, base.sha256, base.size), source)
+        with (
+            fetched.blob as blob,
+            open_tarball(blob, base.release, temporary=options.temporary, store=store, sha256=base.sha256) as opened,
+        ):
+            url, _ = mirrored(base.url, options, debian=False)
+            release = find_release(base.release, base.url.rpartition("-")[2].partition(".")[0])
+            note = support_note(release, options.today) if release is not None else None
+            notes = (*((note,) if note else ()), *fetched.notes, *((store.problem,) if store.problem else ()))
+            yield OpenBase(opened, BaseKind.RELEASE, url, base.sha256, base.size, notes, base.release)
+
+
+@contextmanager
+def _open_debian(
+    platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+) -> Generator[OpenBase]:
+    from minpack.base.debian import DebianBase  # noqa: PLC0415
+    from minpack.base.debiancatalog import find_debian, support_note  # noqa: PLC0415
+    from minpack.base.debianlocked import LockedArchive  # noqa: PLC0415
+    from minpack.base.lockedfetch import Source  # noqa: PLC0415
+    from minpack.base.mirrors import mirrored  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+    from minpack.target import target_of  # noqa: PLC0415
+
+    base = locked.base
+    release, arch = find_debian(base.name), target_of(platform).debian
+    if release is None or arch is None or arch not in release.arches:
+        raise LockedError(locked.lock, (("base", base.name, str(platform), "no release that is known"),))
+    with open_store(options.store) as store:
+        archive = LockedArchive(base.name, arch, locked, Source(locked.lock, options, store, progress, debian=True))
+        with DebianBase(archive) as opened:
+            url, _ = mirrored(base.url, options, debian=True)
+            notes = tuple(note for note in (support_note(release, options.today), store.problem) if note)
+            yield OpenBase(opened, BaseKind.PACKAGES, url, base.sha256, 0, notes, base.release)

@@ -1,0 +1,74 @@
+"""Fetching what a lock names: from the store, its address, or where a distribution keeps what it has replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.base.mirrors import mirrored
+from minpack.errors import DownloadError, LockedError, SumMismatchError
+from minpack.store.fetch import Wanted, fetch
+
+if TYPE_CHECKING:
+    from minpack.base.open import BaseOptions
+    from minpack.progress import Progress
+    from minpack.store.fetch import Fetched
+    from minpack.store.network import Network
+    from minpack.store.store import Store
+
+#: Not found, gone: what a mirror says of a package that was replaced.
+_GONE = (404, 410)
+#: So many bytes more than it should have are read of a file that was changed.
+_MORE = 64 << 20
+#: Every file that Debian's archive ever had, by its SHA-1 (snapshot.debian.org, API, "/file/<hash>").
+SNAPSHOT = "https://snapshot.debian.org/file"
+_GONE_HINT = "the server has replaced it: name another one with --mirror, or renew the lock with minpack update"
+_CHANGED_HINT = "the mirror or a proxy changed the file: try another --mirror; minpack update renews the lock"
+
+
+class Download(NamedTuple):
+    """A download that a lock names; `what` is its kind and name in messages. `sha1` is for Debian's packages."""
+
+    what: tuple[str, str]
+    url: str
+    sha256: str
+    size: int
+    sha1: str = ""
+
+
+class Source(NamedTuple):
+    """Where what a lock names comes from; `lock` is what to call the lock."""
+
+    lock: str
+    options: BaseOptions
+    store: Store
+    progress: Progress
+    debian: bool = False
+
+
+def fetch_locked(download: Download, source: Source) -> Fetched:
+    """The download, whose bytes are those that the lock means.
+
+    :raises LockedError: a server gave other bytes.
+    :raises OfflineError: it is not in the store, and the network may not be used.
+    :raises DownloadError: no server gives it.
+    """
+    address, network = mirrored(download.url, source.options, debian=source.debian)
+    try:
+        return _fetched(download, address, source, network)
+    except DownloadError as error:
+        if error.status not in _GONE:
+            raise
+        if not download.sha1:
+            raise DownloadError(address, error.reason, _GONE_HINT, status=error.status) from error
+        return _fetched(download, f"{SNAPSHOT}/{download.sha1}", source, source.options.network)
+
+
+def _fetched(download: Download, address: str, source: Source, network: Network) -> Fetched:
+    # A file of another size is a difference too, and no failed download.
+    wanted = Wanted(address, "sha256", download.sha256, _CHANGED_HINT, limit=download.size + _MORE)
+    try:
+        return fetch(wanted, source.store, network, source.progress)
+    except SumMismatchError as error:
+        kind, name = download.what
+        sums = (f"sha256:{download.sha256}", f"sha256:{error.actual} from {address}")
+        raise LockedError(source.lock, ((kind, name, *sums),), _CHANGED_HINT) from error

@@ -1,0 +1,59 @@
+"""`minpack lock`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from minpack.cli.options import LOCK, base_option, lock_option, output_options, platform_option
+from minpack.cli.requesting import file_options, files_request, programs_argument, store_settings
+from minpack.cli.settings import base_options, check_packages
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.renewing import Renewed, renew
+
+
+@click.command("lock", short_help="Write what an image is made of into a lock file.")
+@programs_argument
+@base_option
+@platform_option
+@file_options
+@lock_option
+@output_options
+def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
+    """Write down what an image of APP is made of: the base, the packages, and each file that is taken of them.
+
+    \b
+    minpack lock ./myapp --base alpine-3.22       writes minpack.lock
+    minpack ./myapp --locked                      builds from it, today and in a year
+
+    Give it the options that decide which files the image has, as for minpack pack. What the lock has of other
+    platforms stays: lock the program for each platform in turn.
+    """  # noqa: D301 - click's mark for a block
+    done = renewed(given, refresh=False)
+    if given["as_json"]:
+        from minpack.report.locks import lock_document  # noqa: PLC0415
+
+        print_json(lock_document(done))
+        return
+    print_notes(done.notes, quiet=given["quiet"])
+    if not given["quiet"]:
+        from minpack.report.locks import lock_lines  # noqa: PLC0415
+
+        print_lines(lock_lines(done, verbose=given["verbose"]))
+
+
+def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Renewed:
+    """The lock, renewed as the options say.
+
+    :param refresh: the lock is there already, and all that tells what is newest is fetched anew.
+    """
+    request = files_request(given)
+    check_packages(given["base"], no_packages=given["no_packages"])
+    options = base_options(store_settings(given))
+    # An older index or release than one seen before is no more than a note else.
+    packages = options.packages._replace(locked=True) if options.packages is not None else None
+    options = options._replace(refresh=refresh, packages=packages)
+    with drawing(quiet=given["quiet"]) as progress:
+        path = given["lock"] or LOCK
+        return renew(request, given["base"], options, path, progress, known=refresh, write=write)

@@ -1,0 +1,42 @@
+"""`minpack update`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from minpack.cli.lock import renewed
+from minpack.cli.options import base_option, lock_option, output_options, platform_option
+from minpack.cli.requesting import file_options, programs_argument
+from minpack.cli.terminal import print_json, print_lines, print_notes
+
+
+@click.command("update", short_help="Renew a lock file, and say what changes.")
+@programs_argument
+@base_option
+@platform_option
+@file_options
+@lock_option
+@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+@output_options
+def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
+    """Renew the lock: the newest release of its base and the newest packages; say what changes in the image of APP.
+
+    \b
+    minpack update ./myapp               old and new of each package, and of each file in this image
+    minpack update ./myapp --dry-run     the same, and nothing is written
+
+    Give it the options that the lock was written with; the base is the lock's.
+    """  # noqa: D301 - click's mark for a block
+    done = renewed(given, refresh=True, write=not given["dry_run"])
+    if given["as_json"]:
+        from minpack.report.locks import update_document  # noqa: PLC0415
+
+        print_json(update_document(done))
+        return
+    print_notes(done.notes, quiet=given["quiet"])
+    if not given["quiet"]:
+        from minpack.report.locks import update_lines  # noqa: PLC0415
+
+        print_lines(update_lines(done, verbose=given["verbose"]))

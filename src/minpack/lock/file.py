@@ -1,0 +1,238 @@
+"""Reading and writing lock files: TOML, sorted, the same bytes for the same lock.
+
+Of version 1, keys that are not known are passed over: a newer minpack may write more. Names of files are bytes, and
+TOML is UTF-8: in paths and targets of links a byte that is no UTF-8 is written ``%FF``, and ``%`` itself ``%25``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from minpack.content import reason_of
+from minpack.errors import LockError, OutputError
+from minpack.lock.values import Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
+from minpack.paths import RootPath, normal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+#: Far more bytes than any lock has: all time zones and their packages have some 100,000.
+MAX_LOCK = 64 << 20
+_HEAD = "# What the image was made of. Written by minpack lock and minpack update; minpack --locked builds from it.\n"
+_KINDS = ("scratch", "directory", "tarball", "release", "packages")
+_SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
+_FILE = re.compile(
+    r"(?P<origin>base|(?:package|data) [^ ]+) (?:(?P<mode>[0-7]{4}) sha256:(?P<sha256>[0-9a-f]{64})|link:(?P<link>.+))",
+    re.ASCII | re.DOTALL,
+)
+_DAMAGED = "take it from version control again, or remove it and write a new one with minpack lock"
+
+
+def read_lock(path: str) -> Lock:
+    """The lock in the file `path`.
+
+    :raises LockError: it cannot be read, is damaged, or is of a version that is not known.
+    """
+    import tomllib  # noqa: PLC0415 - for locks alone
+
+    try:
+        with open(path, "rb", opener=_opener) as file:
+            data = file.read(MAX_LOCK + 1)
+    except FileNotFoundError as error:
+        raise LockError(path, "there is no such file", "minpack lock APP writes one; --lock names another") from error
+    except OSError as error:
+        raise LockError(path, reason_of(error), "--lock FILE names another") from error
+    if len(data) > MAX_LOCK:
+        raise LockError(path, f"it has more than {MAX_LOCK} bytes", _DAMAGED)
+    try:
+        document = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is no text in UTF-8"
+        raise LockError(path, f"it is no TOML: {reason}", _DAMAGED) from error
+    return _Reading(path).lock(document)
+
+
+def _opener(path: str, flags: int) -> int:
+    # Should it be a named pipe, opening it must not wait for a writer.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def lock_bytes(lock: Lock) -> bytes:
+    """The file that `lock` is written as."""
+    import tomli_w  # noqa: PLC0415 - for locks alone
+
+    document = {
+        "version": VERSION,
+        "platforms": {platform: _image(image) for platform, image in sorted(lock.images.items())},
+    }
+    return f"{_HEAD}{tomli_w.dumps(document)}".encode()
+
+
+def write_lock(lock: Lock, path: str) -> bool:
+    """Write `lock` to the file `path`, whole or not at all; False if it is there already, byte for byte.
+
+    :raises OutputError: it cannot be written; what was there before is untouched.
+    """
+    from minpack.beside import new_file  # noqa: PLC0415 - for locks that are written
+
+    data = lock_bytes(lock)
+    try:
+        with open(path, "rb", opener=_opener) as file:
+            if file.read(len(data) + 1) == data:
+                return False
+    except OSError:
+        pass  # it is new, or writing will say what is wrong
+    try:
+        with new_file(path) as out:
+            out.write(data)
+    except OutputError as error:
+        raise OutputError(path, error.reason, "name a file that you may write with --lock FILE") from error
+    return True
+
+
+def _image(image: LockedImage) -> dict[str, Any]:
+    return {
+        "base": _filled(image.base._asdict()),
+        "packages": {package.name: _filled(package._asdict(), "name") for package in sorted(image.packages)},
+        "files": {_quoted(file.path): _quoted(str(file)) for file in sorted(image.files)},
+        "data": {data.name: _filled(data._asdict(), "name") for data in sorted(image.data)},
+        "notes": {_quoted(key): _quoted(value) for key, value in sorted(image.notes)},
+    }
+
+
+def _filled(values: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    """The values that are not empty; text as `_quoted`."""
+    return {
+        key: _quoted(value) if isinstance(value, str) else value
+        for key, value in values.items()
+        if value and key not in without
+    }
+
+
+def _quoted(text: str) -> str:
+    return re.sub("[%\udc80-\udcff]", lambda match: f"%{ord(match[0]) & 0xFF:02X}", text)
+
+
+def _plain(text: str) -> str:
+    """What `_quoted` made of, or any other text."""
+
+    def byte(match: re.Match[str]) -> str:
+        value = int(match[1], 16)
+        return chr(value) if value < 0x80 else chr(0xDC00 + value)  # noqa: PLR2004 - ASCII's end
+
+    return re.sub("%([0-9A-F]{2})", byte, text)
+
+
+class _Reading:
+    """Takes a document apart; every error names the key that is wrong."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def lock(self, document: dict[str, Any]) -> Lock:
+        version = document.get("version")
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise self._error("version", "is no version of a lock")
+        if version != VERSION:
+            reason = f"it is of version {version}, and this minpack knows version {VERSION}"
+            raise LockError(self._path, reason, "use a newer minpack, or write it anew with this one: minpack lock")
+        platforms = self._table(document, "platforms", "")
+        return Lock({name: self._image(self._table(platforms, name, "platforms"), name) for name in platforms})
+
+    def _image(self, table: dict[str, Any], platform: str) -> LockedImage:
+        where = f'platforms."{platform}"'
+        return LockedImage(
+            self._base(self._table(table, "base", where), f"{where}.base"),
+            tuple(
+                self._package(name, self._table(found, name, f"{where}.packages"), f"{where}.packages.{name}")
+                for found in (self._table(table, "packages", where),)
+                for name in sorted(found)
+            ),
+            self._files(self._table(table, "files", where), f"{where}.files"),
+            tuple(
+                self._data(name, self._table(found, name, f"{where}.data"), f"{where}.data.{name}")
+                for found in (self._table(table, "data", where),)
+                for name in sorted(found)
+            ),
+            self._notes(self._table(table, "notes", where), f"{where}.notes"),
+            self._path,
+        )
+
+    def _base(self, table: dict[str, Any], where: str) -> LockedBase:
+        base = LockedBase(
+            self._text(table, "name", where),
+            self._text(table, "kind", where),
+            self._text(table, "release", where, optional=True),
+            self._text(table, "url", where, optional=True),
+            self._sum(table, "sha256", where, optional=True),
+            self._size(table, where, optional=True),
+        )
+        if base.kind not in _KINDS:
+            raise self._error(f"{where}.kind", f"is none of {', '.join(_KINDS)}")
+        if base.kind == "release" and not (base.release and base.url and base.sha256 and base.size):
+            raise self._error(where, "lacks release, url, sha256 or size")
+        if base.kind == "tarball" and not base.sha256:
+            raise self._error(where, "lacks sha256")
+        return base
+
+    def _package(self, name: str, table: dict[str, Any], where: str) -> LockedPackage:
+        return LockedPackage(
+            name,
+            self._text(table, "version", where),
+            self._text(table, "arch", where),
+            self._text(table, "repository", where),
+            self._text(table, "url", where),
+            self._sum(table, "sha256", where),
+            self._size(table, where),
+            self._sum(table, "sha1", where, optional=True),
+            self._text(table, "signed_by", where, optional=True),
+        )
+
+    def _files(self, table: dict[str, Any], where: str) -> tuple[LockedFile, ...]:
+        found = []
+        for key in table:
+            path = RootPath(_plain(key))
+            match = _FILE.fullmatch(_plain(self._text(table, key, where, quoted=True)))
+            if match is None or normal(path) != path or "\0" in path:
+                raise self._error(f'{where}."{key}"', "is no path with origin and sum")
+            mode = int(match["mode"], 8) if match["mode"] else 0o777
+            found.append(LockedFile(path, match["origin"], mode, match["sha256"] or "", match["link"] or ""))
+        return tuple(sorted(found))
+
+    def _data(self, name: str, table: dict[str, Any], where: str) -> LockedData:
+        return LockedData(name, self._text(table, "version", where), self._sum(table, "sha256", where))
+
+    def _notes(self, table: dict[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted((_plain(key), self._text(table, key, where, optional=True)) for key in table))
+
+    def _table(self, table: dict[str, Any], key: str, where: str) -> dict[str, Any]:
+        value = table.get(key, {} if where and key != "base" else None)
+        if not isinstance(value, dict):
+            raise self._error(f"{where}.{key}".lstrip("."), "is no table" if key in table else "is missing")
+        return value
+
+    def _text(
+        self, table: dict[str, Any], key: str, where: str, *, optional: bool = False, quoted: bool = False
+    ) -> str:
+        value = table.get(key, "" if optional else None)
+        if not isinstance(value, str) or not (value or optional):
+            raise self._error(f"{where}.{key}", "is no text" if key in table else "is missing")
+        return value if quoted else _plain(value)
+
+    def _sum(self, table: dict[str, Any], key: str, where: str, *, optional: bool = False) -> str:
+        value = self._text(table, key, where, optional=optional)
+        if not re.fullmatch(_SUMS[key], value, re.ASCII) and not (optional and key not in table):
+            raise self._error(f"{where}.{key}", "is no sum in hexadecimal")
+        return value
+
+    def _size(self, table: dict[str, Any], where: str, *, optional: bool = False) -> int:
+        value = table.get("size", 0 if optional else None)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self._error(f"{where}.size", "is no number of bytes" if "size" in table else "is missing")
+        return value
+
+    def _error(self, key: str, reason: str) -> LockError:
+        return LockError(self._path, f"{key} {reason}", _DAMAGED)

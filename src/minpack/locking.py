@@ -1,0 +1,200 @@
+"""Locks and pipelines: what an image was made of as a lock has it, and refusing to make one of anything else."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from minpack._version import __version__
+from minpack.base.mirrors import official
+from minpack.base.open import BaseKind, file_sum
+from minpack.content import sum_of
+from minpack.errors import LockedError, LockError, MissingLibraryError
+from minpack.lock.values import (
+    BASE,
+    DATA,
+    PACKAGE,
+    Lock,
+    LockedBase,
+    LockedData,
+    LockedFile,
+    LockedImage,
+    LockedPackage,
+    differences,
+)
+from minpack.needs.need import Need
+from minpack.plan import From
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from minpack.base.open import BaseOptions, OpenBase
+    from minpack.base.scratch import ScratchBase
+    from minpack.packages.source import Packages
+    from minpack.placing import Program
+    from minpack.plan import Plan, PlannedEntry
+    from minpack.request import Request
+    from minpack.target import Platform
+
+#: The embedded package that has the files of a need.
+_DATA = {str(Need.CERTS): "certifi", str(Need.TZ): "tzdata"}
+
+
+class Made(NamedTuple):
+    """All that a plan was made of, open; `name` is what --base names."""
+
+    request: Request
+    name: str
+    base: OpenBase
+    options: BaseOptions
+    packages: Packages
+    data: ScratchBase
+    programs: Sequence[Program]
+    plan: Plan
+
+
+class Locking(Protocol):
+    """What the pipeline asks of a lock."""
+
+    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+        """What --base names, and the options to open it with.
+
+        :raises LockError: the lock has nothing for it.
+        """
+
+    def end(self, made: Made) -> None:
+        """Take what was made, before anything of it is written.
+
+        :raises LockedError: it is not to be written.
+        """
+
+
+class Checked:
+    """Lets an image be made of what `lock`, read from the file `path`, names, and of nothing else."""
+
+    def __init__(self, lock: Lock, path: str) -> None:
+        self._lock = lock
+        self._path = path
+        self._image = LockedImage(LockedBase("", ""))
+
+    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+        """See `Locking`."""
+        image = self._lock.images.get(str(platform))
+        if image is None:
+            has = f"it has {', '.join(sorted(self._lock.images)) or 'no platform'}"
+            hint = f"{has}; minpack lock with this program adds its platform"
+            raise LockedError(self._path, (("platform", str(platform), "", "wanted"),), hint)
+        self._image = image
+        return base if base is not None else image.base.name, options._replace(locked=image)
+
+    def end(self, made: Made) -> None:
+        """See `Locking`."""
+        now = locked_image(made)
+        # Of the packages that the lock names not all are looked into again; the base was opened as the lock says.
+        found = differences(self._image, now._replace(base=self._image.base, packages=self._image.packages))
+        if found:
+            raise LockedError(self._path, found)
+
+    @contextmanager
+    def refusing(self) -> Generator[None]:
+        """Let a library that is missing in the block be a difference: the lock may lack what a base has by now.
+
+        :raises LockedError: one is missing.
+        """
+        try:
+            yield
+        except MissingLibraryError as error:
+            found = dict.fromkeys(("library", name, "", f"needed by {by}") for name, by, _ in error.missing)
+            raise LockedError(self._path, tuple(found)) from error
+
+
+class Taking:
+    """Takes what an image is made of, for a lock; `before` is what the lock has of each platform.
+
+    :param known: whether the lock must know the platform already.
+    """
+
+    def __init__(self, before: Lock, path: str, *, known: bool) -> None:
+        self._before = before
+        self._path = path
+        self._known = known
+        self.platform = ""
+        self.image = LockedImage(LockedBase("", ""))
+
+    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+        """See `Locking`."""
+        self.platform = str(platform)
+        image = self._before.images.get(self.platform)
+        if image is None and self._known:
+            has = f"it has {', '.join(sorted(self._before.images)) or 'none'}"
+            raise LockError(self._path, f"it has no platform {platform}", f"{has}; minpack lock adds one")
+        return base if base is not None or image is None else image.base.name, options
+
+    def end(self, made: Made) -> None:
+        """See `Locking`."""
+        self.image = locked_image(made)
+
+
+def locked_image(made: Made) -> LockedImage:
+    """What the plan is made of, as a lock has it: of the base, packages and embedded data, not of the user's files.
+
+    :raises MinpackError: a file cannot be read.
+    """
+    archived = made.packages.archived()
+    named = ((one.name.partition(" "), one.sha256) for one in made.data.versions())
+    data = (LockedData(name, version, sha256) for (name, _, version), sha256 in named)
+    programs = ((program.destination, f"sha256:{sum_of(program.content)}") for program in made.programs)
+    debian = made.base.kind is BaseKind.PACKAGES
+    return LockedImage(
+        _locked_base(made),
+        tuple(
+            sorted(
+                LockedPackage(
+                    *(one.name, one.version, one.arch, one.repository, official(one.url, made.options, debian=debian)),
+                    *(one.sha256, one.size, archived.get(one.name, ""), one.signed_by),
+                )
+                for one in made.packages.fetched
+            )
+        ),
+        tuple(sorted(found for planned in made.plan.entries if (found := _locked_file(planned, made.request)))),
+        tuple(sorted(data)),
+        tuple(sorted((("minpack", __version__), *programs))),
+    )
+
+
+def _locked_base(made: Made) -> LockedBase:
+    opened = made.base
+    name, sha256 = made.name, opened.sha256
+    if opened.kind is BaseKind.PACKAGES:
+        from minpack.base.locked import base_called  # noqa: PLC0415 - for such bases alone
+
+        name = base_called(name)
+    elif opened.kind is BaseKind.TARBALL and not sha256:
+        sha256 = file_sum(name, "sha256")
+    url = official(opened.url, made.options, debian=opened.kind is BaseKind.PACKAGES) if opened.url else ""
+    return LockedBase(name, opened.kind, opened.release, url, sha256, opened.size)
+
+
+def _locked_file(planned: PlannedEntry, request: Request) -> LockedFile | None:
+    """The entry as a lock has it; None for directories, and for what minpack or the user made."""
+    entry = planned.entry
+    origin = _origin(planned)
+    # With certificates of the user's own the bundle is the user's too.
+    own = request.ca_file is not None and planned.reason.need == Need.CERTS and entry.kind is Kind.FILE
+    if not origin or own:
+        return None
+    if entry.kind is Kind.SYMLINK:
+        return LockedFile(entry.path, origin, link=entry.link)
+    if entry.content is None:
+        return None
+    return LockedFile(entry.path, origin, entry.mode, sum_of(entry.content))
+
+
+def _origin(planned: PlannedEntry) -> str:
+    if planned.source is From.PACKAGE and planned.package is not None:
+        return f"{PACKAGE} {planned.package.name}"
+    if planned.source in (From.BASE, From.PACKAGE):
+        return BASE
+    data = _DATA.get(planned.reason.need, "")
+    return f"{DATA} {data}" if planned.source is From.DEFAULT and data and planned.entry.kind is Kind.FILE else ""

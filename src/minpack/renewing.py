@@ -1,0 +1,89 @@
+"""Writing a lock, and renewing one: an image is planned of what is newest, and what it was made of is written down."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from minpack.lock.file import lock_bytes, read_lock, write_lock
+from minpack.lock.values import Lock, differences
+from minpack.locking import Taking
+from minpack.pipeline import pack
+from minpack.store.pins import pin
+from minpack.store.store import open_store
+
+if TYPE_CHECKING:
+    from minpack.base.open import BaseOptions
+    from minpack.lock.values import Difference, LockedImage
+    from minpack.progress import Progress
+    from minpack.request import Request
+
+
+class Renewed(NamedTuple):
+    """What a lock has of one platform now, and what it had `before`, which is None if it is new there.
+
+    `changed` says whether the file's bytes are others now, or would be; `written` whether they were written.
+    """
+
+    path: str
+    platform: str
+    image: LockedImage
+    before: LockedImage | None
+    changed: bool
+    written: bool
+    notes: tuple[str, ...]
+
+    @property
+    def changes(self) -> tuple[Difference, ...]:
+        """What is not as it was; nothing where the platform is new."""
+        return differences(self.before, self.image) if self.before is not None else ()
+
+
+def renew(
+    request: Request,
+    base: str | None,
+    options: BaseOptions,
+    path: str,
+    progress: Progress,
+    *,
+    known: bool = False,
+    write: bool = True,
+) -> Renewed:
+    """Write into the lock file `path` what an image of the request is made of now.
+
+    What the lock has of other platforms stays. Nothing is written if the file has these bytes already. What it names is
+    kept in the store as long as the file is there.
+
+    :param base: what --base names; None for the lock's, or the default.
+    :param known: the lock must be there, and know the platform.
+    :param write: whether to write.
+    :raises LockError: the lock that is there cannot be used.
+    :raises OutputError: it cannot be written.
+    :raises MinpackError: as `minpack.pipeline.pack`.
+    """
+    before = read_lock(path) if known or os.path.lexists(path) else Lock()
+    taking = Taking(before, path, known=known)
+    packed = pack(request, base, options, None, progress, locking=taking)
+    lock = before.with_image(taking.platform, taking.image)
+    changed = write_lock(lock, path) if write else not _has(path, lock_bytes(lock))
+    if write:
+        keep(lock, path, options.store)
+    old = before.images.get(taking.platform)
+    return Renewed(path, taking.platform, taking.image, old, changed, changed and write, packed.notes)
+
+
+def keep(lock: Lock, path: str, directory: str | None) -> None:
+    """Let the store in `directory` keep what `lock` names as long as the file `path` is there; None for no store.
+
+    :raises StoreError: the store cannot be used.
+    """
+    with open_store(directory) as store:
+        pin(store, os.path.realpath(path), lock.sums)
+
+
+def _has(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(data) + 1) == data
+    except OSError:
+        return False

@@ -1,0 +1,141 @@
+"""What `lock` and `update` have to tell, as text and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from minpack.lock.values import Difference, LockedImage
+    from minpack.renewing import Renewed
+
+#: More files than these are counted, unless more is asked for.
+MOST_FILES = 12
+#: So many digits of a sum tell two apart.
+_SHORT = 12
+
+
+def lock_lines(done: Renewed, *, verbose: bool) -> list[str]:
+    """What a lock has of a platform now, and what changed if it was there before."""
+    image = done.image
+    lines = [f"{done.path}  {done.platform}", _row("base", _base(image))]
+    if image.packages:
+        lines.append(_row("packages", _count(len(image.packages), "package")))
+        if verbose:
+            lines += [f"    {package.name} {package.version}" for package in image.packages]
+    lines.append(_row("files", _count(len(image.files), "file")))
+    if verbose:
+        lines += [f"    {file.path}  {file}" for file in image.files]
+    lines += [_row("data", f"{data.name} {data.version}") for data in image.data]
+    changes = change_lines(done, verbose=verbose)
+    return [*lines, *(["", *changes] if changes else []), "", _written(done)]
+
+
+def update_lines(done: Renewed, *, verbose: bool) -> list[str]:
+    """What changed, old → new."""
+    changes = change_lines(done, verbose=verbose)
+    head = f"{done.path}  {done.platform}  {_base(done.image)}"
+    return [head, *(changes or ["  nothing in this image changes"]), "", _written(done)]
+
+
+def change_lines(done: Renewed, *, verbose: bool) -> list[str]:
+    """A line for all that is not as it was: packages with their versions, then files."""
+    files = [change for change in done.changes if change.kind == "file"]
+    lines = list(_aligned(change for change in done.changes if change.kind != "file"))
+    if not files:
+        return lines
+    shown = files if verbose or len(files) <= MOST_FILES else files[:MOST_FILES]
+    lines.append(f"  {_count(len(files), 'file')} in this image {'differs' if len(files) == 1 else 'differ'}:")
+    lines += [f"    {_sign(change)} {change.name}" for change in shown]
+    left = len(files) - len(shown)
+    return [*lines, *([f"    and {left} more (-v shows them)"] if left else [])]
+
+
+def lock_document(done: Renewed) -> dict[str, Any]:
+    """``minpack.lock/1``: what the lock has of the platform."""
+    image = done.image
+    return {
+        "schema": "minpack.lock/1",
+        **_common(done),
+        "packages": [{key: value or None for key, value in one._asdict().items()} for one in image.packages],
+        "files": [
+            {
+                "path": one.path,
+                "origin": one.origin,
+                "mode": f"{one.mode:04o}",
+                "sha256": one.sha256 or None,
+                "link": one.link or None,
+            }
+            for one in image.files
+        ],
+        "data": [one._asdict() for one in image.data],
+        "changes": _changes(done),
+        "notes": list(done.notes),
+    }
+
+
+def update_document(done: Renewed) -> dict[str, Any]:
+    """``minpack.update/1``: what changed, of files those of this image."""
+    return {"schema": "minpack.update/1", **_common(done), "changes": _changes(done), "notes": list(done.notes)}
+
+
+def _common(done: Renewed) -> dict[str, Any]:
+    return {
+        "lock": done.path,
+        "platform": done.platform,
+        "changed": done.changed,
+        "written": done.written,
+        "base": {key: value or None for key, value in done.image.base._asdict().items()},
+    }
+
+
+def _changes(done: Renewed) -> list[dict[str, Any]]:
+    return [
+        {"kind": one.kind, "name": one.name, "old": one.locked or None, "new": one.now or None} for one in done.changes
+    ]
+
+
+def _row(label: str, value: str) -> str:
+    return f"  {label:<10} {value}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _base(image: LockedImage) -> str:
+    base = image.base
+    release = base.release.removeprefix(base.name.partition("-")[0] + "-")
+    return f"{base.name} ({release})" if release and release not in base.name else base.name
+
+
+def _written(done: Renewed) -> str:
+    if done.written:
+        return f"wrote {done.path}"
+    return f"{done.path} is as it was" if not done.changed else f"{done.path} would change; nothing was written"
+
+
+def _sign(change: Difference) -> str:
+    return "+" if not change.locked else "-" if not change.now else "~"
+
+
+def _aligned(changes: Iterable[Difference]) -> Iterable[str]:
+    """Lines of what is named and versioned, the names and old versions in columns."""
+    rows = [(f"{change.kind} {change.name}", *_short(change)) for change in changes]
+    first = max((len(row[0]) for row in rows), default=0)
+    second = max((len(row[1]) for row in rows), default=0)
+    return (f"  {name:<{first}}  {old:<{second}} → {new}" for name, old, new in rows)
+
+
+def _short(change: Difference) -> tuple[str, str]:
+    """The old and the new version, and of the same version the first digits of its sums."""
+    (old, old_sum), (new, new_sum) = _parts(change.locked), _parts(change.now)
+    if old and old == new:
+        return f"{old} sha256:{old_sum[:_SHORT]}", f"sha256:{new_sum[:_SHORT]}"
+    return old or "none", new or "none"
+
+
+def _parts(text: str) -> tuple[str, str]:
+    version, _, sha256 = text.rpartition("sha256:")
+    return (version.rstrip() or sha256[:_SHORT], sha256) if "sha256:" in text else (text, "")
