@@ -9,7 +9,7 @@ from minpack._version import __version__
 from minpack.base.mirrors import official
 from minpack.base.open import BaseKind, file_sum
 from minpack.content import sum_of
-from minpack.errors import LockedError, LockError, MissingLibraryError
+from minpack.errors import LockedError, LockError, MissingLibraryError, NotInBaseError, UsageError
 from minpack.lock.values import (
     BASE,
     DATA,
@@ -98,15 +98,21 @@ class Checked:
 
     @contextmanager
     def refusing(self) -> Generator[None]:
-        """Let a library that is missing in the block be a difference: the lock may lack what a base has by now.
+        """Let what is missing in the block be a difference: the lock lacks it, and the distribution may well have it.
 
-        :raises LockedError: one is missing.
+        :raises LockedError: a library, a file that is needed, or a package that is wanted is missing.
         """
         try:
             yield
         except MissingLibraryError as error:
             found = dict.fromkeys(("library", name, "", f"needed by {by}") for name, by, _ in error.missing)
             raise LockedError(self._path, tuple(found)) from error
+        except NotInBaseError as error:
+            raise LockedError(self._path, (("file", error.path, "", "needed"),)) from error
+        except UsageError as error:
+            if error.option != "--package":
+                raise
+            raise LockedError(self._path, (("package", error.value, "", "wanted by --package"),)) from error
 
 
 class Taking:

@@ -80,6 +80,7 @@ class Packed(NamedTuple):
     `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
     `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
     file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
+    `locked` says that it was made of what a lock names alone.
     """
 
     plan: Plan
@@ -91,6 +92,7 @@ class Packed(NamedTuple):
     variants: tuple[Variant, ...] = ()
     demands: tuple[tuple[str, Demands], ...] = ()
     programs: tuple[Program, ...] = ()
+    locked: bool = False
 
 
 def pack(
@@ -172,7 +174,8 @@ def pack(
         inputs = (base_input(name, opened, sums=sums), *_package_inputs(plan, packages))
         inputs += _data_inputs(default) if sums else ()
         made = _sums(plan) if sums else {}
-        return Packed(plan, delivered, inputs, notes, made, late, variants, demanded, programs)
+        locked = options.locked is not None
+        return Packed(plan, delivered, inputs, notes, made, late, variants, demanded, programs, locked)
 
 
 def _package_inputs(plan: Plan, packages: Packages) -> tuple[Input, ...]:

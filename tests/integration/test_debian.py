@@ -44,7 +44,9 @@ class Machine:
     def pack(self, *arguments: str) -> Any:
         """What packing with these arguments says."""
         done = minpack(
-            *(*arguments, "--json", "--cache-dir", "cache"), cwd=self.place, env={"MINPACK_MIRROR_DEBIAN": self.mirror}
+            *(*arguments, "--json", "--cache-dir", "cache"),
+            cwd=self.place,
+            env={"MINPACK_MIRROR_DEBIAN": self.mirror, "MINPACK_NO_PACKAGES": None},
         )
         assert done.code == 0, done.err
         return done.document

@@ -25,6 +25,8 @@ from minpack.errors import (
     InputError,
     InvalidImageError,
     LibcMismatchError,
+    LockedError,
+    LockError,
     MalformedElfError,
     MinpackError,
     MissingLibraryError,
@@ -56,6 +58,12 @@ CLASSES = {
     if inspect.isclass(value) and issubclass(value, MinpackError) and value.__module__ == errors.__name__
 }
 MISSING = (("liba.so", "/app", (("/lib", "default"),)), ("libb.so", "/lib/libc.so", ()))
+
+DIFFERENCES = (
+    ("file", "/a", "base 0644 sha256:1", "base 0644 sha256:2"),
+    ("package", "b", "1.0", ""),
+    ("library", "c", "", "needed by /app"),
+)
 
 
 class Row(NamedTuple):
@@ -112,6 +120,26 @@ ROWS = (
         UnboundSymbolError("app", "b", ("no library defines f, which /app needs",), "try another"),
         "cannot pack 'app' on b: it would not start\n  no library defines f, which /app needs",
         {"program": "app", "base": "b", "reasons": ("no library defines f, which /app needs",)},
+    ),
+    Row(
+        LockError("a.lock", "version is missing", "write it"),
+        "cannot use lock 'a.lock': version is missing",
+        {"lock": "a.lock", "reason": "version is missing"},
+    ),
+    Row(
+        LockedError("a.lock", DIFFERENCES),
+        "cannot build from 'a.lock': this build differs from it\n"
+        "  file /a: locked base 0644 sha256:1, now base 0644 sha256:2\n"
+        "  package b: locked 1.0, and not there now\n"
+        "  library c: not in the lock, now needed by /app",
+        {
+            "lock": "a.lock",
+            "reason": "this build differs from it\n"
+            "  file /a: locked base 0644 sha256:1, now base 0644 sha256:2\n"
+            "  package b: locked 1.0, and not there now\n"
+            "  library c: not in the lock, now needed by /app",
+            "differences": DIFFERENCES,
+        },
     ),
     Row(
         UnreadableFileError("/lib", "1:1", "it may not enter", "change it"),

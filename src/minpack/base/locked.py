@@ -12,7 +12,7 @@ from minpack.errors import InputError, LockedError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from minpack.lock.values import LockedImage
+    from minpack.lock.values import LockedBase, LockedImage
     from minpack.progress import Progress
     from minpack.target import Platform
 
@@ -34,7 +34,7 @@ def open_locked(
     kind = kind_of(text)
     base = locked.base
     if kind != base.kind or (is_name(text) and base_called(text) not in (base.name, base.release)):
-        raise LockedError(locked.lock, (("base", text, f"{base.name} ({base.kind})", f"{text} ({kind})"),), _OTHER_HINT)
+        raise LockedError(locked.lock, (("base", text, *_told(base, text, kind)),), _OTHER_HINT)
     if kind is BaseKind.RELEASE:
         opener = _open_release(options, locked, progress)
     elif kind is BaseKind.PACKAGES:
@@ -45,6 +45,11 @@ def open_locked(
         opener = open_local(text, options)
     with opener as opened:
         yield opened
+
+
+def _told(base: LockedBase, text: str, kind: str) -> tuple[str, str]:
+    """The locked base and the one that was named, told apart."""
+    return (base.name, text) if base.name != text else (f"a {base.kind}", f"a {kind}")
 
 
 _OTHER_HINT = "leave out --base to take the lock's; minpack lock with this --base writes another lock"

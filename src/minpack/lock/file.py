@@ -94,13 +94,14 @@ def write_lock(lock: Lock, path: str) -> bool:
 
 
 def _image(image: LockedImage) -> dict[str, Any]:
-    return {
+    tables = {
         "base": _filled(image.base._asdict()),
         "packages": {package.name: _filled(package._asdict(), "name") for package in sorted(image.packages)},
         "files": {_quoted(file.path): _quoted(str(file)) for file in sorted(image.files)},
         "data": {data.name: _filled(data._asdict(), "name") for data in sorted(image.data)},
         "notes": {_quoted(key): _quoted(value) for key, value in sorted(image.notes)},
     }
+    return {key: table for key, table in tables.items() if table}
 
 
 def _filled(values: Mapping[str, Any], *without: str) -> dict[str, Any]:

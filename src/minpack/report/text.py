@@ -44,7 +44,7 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     if packed.delivered is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
     lines += ["", *_groups(packed.plan, verbose=verbose), *_symbol_lines(packed.programs)]
-    lines += _from_packages(packed.plan)
+    lines += _from_packages(packed.plan, "as locked" if packed.locked else "signature verified")
     lines += [
         _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
     ]
@@ -191,8 +191,8 @@ def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
 
-def _from_packages(plan: Plan) -> list[str]:
-    """A line for each file that was fetched, with its package; one for all where they are many."""
+def _from_packages(plan: Plan, trusted: str) -> list[str]:
+    """A line for each fetched file, with its package and why that is trusted; one for all where they are many."""
     names = {loaded.entry.path: loaded.name for closure in plan.closures for loaded in closure.objects}
     files: dict[PackageId, list[RootPath]] = {}
     for planned in plan.entries:
@@ -201,7 +201,7 @@ def _from_packages(plan: Plan) -> list[str]:
             files.setdefault(planned.package, []).append(planned.entry.path)
     rows = []
     for package, paths in files.items():
-        said = f"{package.name} {package.version} ({package.repository}, signature verified)"
+        said = f"{package.name} {package.version} ({package.repository}, {trusted})"
         if len(paths) > MOST_NAMES:
             rows.append((package.name, f"{os.path.commonpath(paths)} ({len(paths)} files)", said))
         else:
