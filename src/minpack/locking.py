@@ -135,7 +135,11 @@ class Taking:
         if image is None and self._known:
             has = f"it has {', '.join(sorted(self._before.images)) or 'none'}"
             raise LockError(self._path, f"it has no platform {platform}", f"{has}; minpack lock adds one")
-        return base if base is not None or image is None else image.base.name, options
+        if base is not None or image is None:
+            return base, options
+        if options.packages is None and image.base.kind == BaseKind.PACKAGES:
+            raise UsageError("--no-packages", "", f"{image.base.name} is made of packages alone", "leave it out")
+        return image.base.name, options
 
     def end(self, made: Made) -> None:
         """See `Locking`."""

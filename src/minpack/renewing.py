@@ -61,7 +61,7 @@ def renew(
     :raises OutputError: it cannot be written.
     :raises MinpackError: as `minpack.pipeline.pack`.
     """
-    before = read_lock(path) if known or os.path.lexists(path) else Lock()
+    before = read_lock(path) if known or os.path.exists(path) else Lock()
     taking = Taking(before, path, known=known)
     packed = pack(request, base, options, None, progress, locking=taking)
     lock = before.with_image(taking.platform, taking.image)

@@ -111,12 +111,12 @@ class AlpineWorld(World):
         self.base.base()
         self.publish()
 
-    def publish(self, version: str = "1.0-r0", *, size: int = 0, both: bool = False, built: int = 1_700_000_000) -> None:
+    def publish(self, version: str = "1.0-r0", *, both: bool = False, built: int = 1_700_000_000) -> None:
         """Serve libfoo in that version in place of any other."""
         self.mirror.remove("/alpine/")
         needed = ("libbar.so.2",) if both else ()
-        foo = library_package("libfoo.so.1", needed, version=version, built=built, scripts=("post-install",) * size)
-        self.base.publish(foo, library_package("libbar.so.2"))
+        foo = library_package("libfoo.so.1", needed, version=version, built=built)
+        self.base.publish(foo, library_package("libbar.so.2", built=built))
 
 
 class DebianWorld(World):

@@ -156,6 +156,11 @@ class Mirror:
         self._files[path] = (content, list(behaviours))
         return self.url + path
 
+    def remove(self, start: str) -> None:
+        """Serve nothing any more whose path begins with `start`."""
+        with self._lock:
+            self._files = {path: files for path, files in self._files.items() if not path.startswith(start)}
+
     def add_tree(self, path: str, directory: Path) -> None:
         """Serve every file in `directory` below `path`."""
         for file in sorted(directory.iterdir()):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from minpack.content import reason_of
 from minpack.errors import InputError, StoreError, SumMismatchError, UnknownBaseError, UsageError
 from minpack.target import alpine_arch
 
@@ -262,4 +263,4 @@ def file_sum(path: str, algorithm: str) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, algorithm).hexdigest()
     except OSError as error:
-        raise InputError(path, error.strerror or str(error)) from error
+        raise InputError(path, reason_of(error)) from error

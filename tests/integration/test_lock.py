@@ -1,0 +1,591 @@
+"""`minpack lock`, `update` and `--locked`: the same image from the lock alone, and every difference refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.base import lockedfetch
+from minpack.base.open import BaseOptions, PackageOptions
+from minpack.lock.file import read_lock
+from minpack.locking import Checked
+from minpack.pipeline import pack
+from minpack.request import Check, Request
+from minpack.store.network import Network
+from support.command import COMMAND, Ran, assert_error_document, assert_refused, environment, matches, minpack
+from support.elfmaker import MUSL, program, static_program
+from support.locks import BAR, COMMON, FOO, KEY, LIBC, AlpineWorld, DebianWorld, World
+from support.mirror import Mirror, always, status
+from support.repository import MAIN, library_package
+from support.tarmaker import member
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+BASE = "--base=base.tar"
+DEBIAN = "--base=debian-12"
+UPDATE = "minpack update renews the lock, and says what changes"
+DIFFERS = "cannot build from 'minpack.lock': this build differs from it\n  "
+
+
+@pytest.fixture
+def alpine(tmp_path: Path) -> Generator[AlpineWorld]:
+    """A world with a base that apk manages."""
+    with Mirror() as mirror:
+        (tmp_path / "alpine").mkdir()
+        yield AlpineWorld(mirror, tmp_path / "alpine")
+
+
+@pytest.fixture
+def debian(tmp_path: Path) -> Generator[DebianWorld]:
+    """A world with an archive of Debian's form."""
+    with Mirror() as mirror:
+        (tmp_path / "debian").mkdir()
+        yield DebianWorld(mirror, tmp_path / "debian")
+
+
+def refuse(world: World, difference: str, *arguments: str, hint: str = UPDATE) -> None:
+    """Building from the lock is refused with exit code 3 for just these differences, an ellipsis for anything."""
+    before = world.text
+    ran = world.run("./app", "--locked", "--json", "-o", "refused.tar", *arguments)
+    assert_refused(ran, 3, f"{DIFFERS}{difference}", hint)
+    assert_error_document(ran, "locked")
+    assert ran.document["data"]["differences"]
+    assert world.text == before, "building never writes a lock"
+    assert not (world.place / "refused.tar").exists(), "nothing is written"
+
+
+# --- the same image
+
+
+def test_a_debian_image_from_its_lock(debian: DebianWorld) -> None:
+    """The bytes of the image as it was locked: with the store, offline, and where no index is left anywhere."""
+    lock, free = debian.lock(DEBIAN), debian.image(DEBIAN)
+    asked = len(debian.mirror.requests)
+    assert debian.image("--locked") == free
+    assert debian.image("--locked", "--offline") == free
+    assert len(debian.mirror.requests) == asked, "what is locked comes from the store, and indexes are not read"
+    debian.mirror.remove("/debian/dists")
+    debian.cache = "another machine's"
+    assert debian.image("--locked") == free
+    assert debian.image("--locked", "--no-cache") == free
+    assert not [path for path in debian.mirror.paths[asked:] if "/dists/" in path]
+    assert debian.text == lock
+
+
+def test_an_alpine_image_from_its_lock_when_the_package_was_replaced(alpine: AlpineWorld) -> None:
+    """Of a repository that has another version now the locked one is in the store, and nowhere else."""
+    alpine.lock(BASE)
+    free = alpine.image(BASE)
+    alpine.publish("1.1-r0", both=True)
+    assert alpine.image("--locked") == free
+    assert alpine.image("--locked", BASE, "--offline") == free
+    assert b"V:1.0-r0" in alpine.image("--locked", "--compress=none")
+    alpine.cache = "another machine's"
+    ran = alpine.run("./app", "--locked", "-o", "out.tar")
+    url = f"{alpine.mirror.url}{MAIN}/x86_64/libfoo-1.0-r0.apk"
+    assert_refused(
+        *(ran, 1, f"cannot download {url}: HTTP 404 Not Found"),
+        "it was to have libfoo.so.1, …; the server has replaced it: name another one with --mirror, or renew the lock"
+        " with minpack update",
+    )
+
+
+@pytest.mark.data
+def test_a_real_minirootfs_from_its_lock(alpine: AlpineWorld, alpine_x86_64: Path) -> None:
+    """The same on Alpine's own base, with the tests' key in place of Alpine's."""
+    (alpine.place / "keys").mkdir()
+    (alpine.place / "keys" / KEY.name).write_bytes(KEY.public.pem)
+    options = (f"--base={alpine_x86_64}", "--keys=keys")
+    alpine.lock(*options)
+    free = alpine.image(*options)
+    alpine.publish("1.1-r0")
+    assert alpine.image("--locked", "--offline") == free, "the lock has the base's name, and needs no keys"
+    assert {"base", "package libfoo"} == {text.partition(" 0")[0] for text in alpine.locked["files"].values()} - {
+        text for text in alpine.locked["files"].values() if " link:" in text
+    }
+
+
+def test_what_debian_replaced_is_asked_of_its_snapshots(debian: DebianWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is gone from the archive, and from the store, is fetched by its SHA-1."""
+    debian.lock(DEBIAN)
+    debian.serve(FOO, COMMON)
+    debian.mirror.add(f"/file/{debian.locked['packages']['libc6']['sha1']}", LIBC.data)
+    monkeypatch.setattr(lockedfetch, "SNAPSHOT", f"{debian.mirror.url}/file")
+    options = BaseOptions(
+        None, Network(), "2026-11-25", packages=PackageOptions(0), debian_mirror=f"{debian.mirror.url}/debian"
+    )
+    path = str(debian.place / "minpack.lock")
+    request = Request((str(debian.place / "app"),), check=Check.NONE)
+    packed = pack(request, None, options, None, locking=Checked(read_lock(path), path))
+    assert {planned.package.name for planned in packed.plan.entries if planned.package} == {"libc6", "libfoo1"}
+    assert [one for one in debian.mirror.paths if one.startswith("/file/")]
+
+
+def test_a_changed_program_that_needs_the_same_files(alpine: AlpineWorld) -> None:
+    """The lock says nothing of the program but a note."""
+    lock = alpine.lock(BASE)
+    alpine.program(overlay=b"another build")
+    assert b"another build" in alpine.image("--locked", "--compress=none")
+    assert alpine.text == lock
+    assert alpine.lock(BASE) != lock, "its sum is noted anew"
+    assert re.sub(rb'app" = .*', b"", alpine.text) == re.sub(rb'app" = .*', b"", lock)
+
+
+def test_a_static_program_locks_embedded_data(tmp_path: Path) -> None:
+    """The version and the sum of what was taken of certifi and tzdata, and each file."""
+    with Mirror() as mirror:
+        world = World(mirror, tmp_path)
+        (tmp_path / "app").write_bytes(static_program())
+        options = ("--need=certs", "--tz=Europe/Berlin")
+        world.lock(*options)
+        assert set(world.locked["data"]) == {"certifi", "tzdata"}
+        assert [text.partition(" 0")[0] for text in world.locked["files"].values()] == ["data certifi", "data tzdata"]
+        assert world.image("--locked", *options) == world.image(*options)
+        version = world.locked["data"]["certifi"]["version"]
+        world.change(f'version = "{version}"', 'version = "2001.1.1"')
+        refuse(world, f"data certifi: locked 2001.1.1 sha256:…, now {version} sha256:…", *options)
+
+
+def test_certificates_of_the_users_own_are_not_locked(tmp_path: Path) -> None:
+    """--ca-file may have others tomorrow; what they are added to is locked by its version."""
+    with Mirror() as mirror:
+        world = World(mirror, tmp_path)
+        (tmp_path / "app").write_bytes(static_program())
+        corporate = tmp_path / "corp.pem"
+        corporate.write_text("-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n")
+        world.lock("--need=certs", "--ca-file=corp.pem")
+        assert "files" not in world.locked
+        assert set(world.locked["data"]) == {"certifi"}
+        corporate.write_text("-----BEGIN CERTIFICATE-----\nQg==\n-----END CERTIFICATE-----\n")
+        world.image("--locked", "--need=certs", "--ca-file=corp.pem")
+
+
+def test_two_programs_and_a_whole_package_in_one_lock(alpine: AlpineWorld) -> None:
+    """The lock has what all of them take, and no file of the user's."""
+    alpine.program("libbar.so.2", name="other")
+    (alpine.place / "note.txt").write_text("mine")
+    options = ("./other", "--add=note.txt:/note.txt", "--package=libfoo")
+    alpine.lock(*options, BASE)
+    assert set(alpine.locked["packages"]) == {"libbar", "libfoo"}
+    assert not [path for path in alpine.locked["files"] if path.startswith(("/usr/local", "/note"))]
+    free = alpine.image(*options, BASE)
+    alpine.mirror.remove("/")
+    assert alpine.image(*options, "--locked") == free
+
+
+def test_two_platforms_in_one_lock(alpine: AlpineWorld) -> None:
+    """Each is locked by itself; the other stays as it was."""
+    alpine.lock(BASE)
+    amd64 = alpine.locked
+    (alpine.place / "app").write_bytes(static_program(machine="aarch64"))
+    refuse(
+        *(alpine, "platform linux/arm64: not in the lock, now wanted"),
+        hint="it has linux/amd64; minpack lock with this program adds its platform",
+    )
+    alpine.lock("--need=certs")
+    assert alpine.locked == amd64
+    alpine.image("--locked", "--need=certs")
+    alpine.program()
+    alpine.image("--locked")
+
+
+# --- every difference
+
+
+def test_a_library_that_the_lock_lacks(debian: DebianWorld, alpine: AlpineWorld) -> None:
+    """A new soname is refused although the distribution has it."""
+    for world, base in ((debian, DEBIAN), (alpine, BASE)):
+        world.program()
+        world.lock(base)
+        world.program("libfoo.so.1", "libbar.so.2")
+        refuse(world, "library libbar.so.2: not in the lock, now needed by /usr/local/bin/app")
+
+
+def test_a_library_that_the_base_has_and_the_lock_lacks(alpine: AlpineWorld) -> None:
+    """A file is taken that was not."""
+    library = member("usr/lib/libnew.so.1", program(), mode=0o755)
+    base = alpine.base.base(library)
+    alpine.lock(f"--base={base}")
+    alpine.program("libfoo.so.1", "libnew.so.1")
+    refuse(alpine, "file /usr/lib/libnew.so.1: not in the lock, now base 0755 sha256:…")
+
+
+def test_a_file_that_is_needed_no_more(alpine: AlpineWorld) -> None:
+    """A lock that has more than the image is old too."""
+    alpine.program("libfoo.so.1", "libbar.so.2")
+    alpine.lock(BASE)
+    alpine.program()
+    refuse(alpine, "file /usr/lib/libbar.so.2: locked package libbar 0755 sha256:…, and not there now")
+
+
+def test_a_file_whose_sum_differs(debian: DebianWorld) -> None:
+    """As a lock has it that was put together by hand, or a directory that was changed."""
+    debian.lock(DEBIAN)
+    text = debian.locked["files"]["/usr/lib/libfoo.so.1.0"]
+    debian.change(text, f"package libfoo1 0755 sha256:{'0' * 64}")
+    refuse(debian, f"file /usr/lib/libfoo.so.1.0: locked package libfoo1 0755 sha256:{'0' * 64}, now {text}")
+    debian.lock(DEBIAN)
+    debian.change("link:libfoo.so.1.0", "link:libfoo.so.1.2")
+    refuse(
+        debian,
+        "file /usr/lib/libfoo.so.1: locked package libfoo1 link:libfoo.so.1.2, now package libfoo1 link:libfoo.so.1.0",
+    )
+
+
+def test_a_package_whose_bytes_differ(debian: DebianWorld, alpine: AlpineWorld) -> None:
+    """A download that was tampered with is refused by its name, with both sums, whatever size it has."""
+    debian.lock(DEBIAN)
+    for data in (LIBC.data[:-1] + b"x", LIBC.data + b"more", LIBC.data[:100]):
+        debian.mirror.add(f"/debian/{LIBC.path}", data)
+        debian.cache = f"cache {len(data)} {data[-1]}"
+        url = f"{debian.mirror.url}/debian/{LIBC.path}"
+        refuse(
+            *(debian, f"package libc6: locked sha256:…, now sha256:… from {url}"),
+            hint="the mirror or a proxy changed the file: try another --mirror; minpack update renews the lock",
+        )
+    alpine.program()
+    alpine.lock(BASE)
+    other = library_package("libfoo.so.1", keys=(), built=1)
+    alpine.mirror.add(f"{MAIN}/x86_64/libfoo-1.0-r0.apk", other.data)
+    alpine.cache = "another"
+    refuse(
+        *(alpine, "package libfoo: locked sha256:…, now sha256:… from …"),
+        hint="the mirror or a proxy changed the file: try another --mirror; minpack update renews the lock",
+    )
+
+
+def test_another_package_under_a_locked_sum(alpine: AlpineWorld) -> None:
+    """A lock that was changed by hand names a package that says it is another."""
+    alpine.lock(BASE)
+    alpine.change('version = "1.0-r0"', 'version = "9.0-r0"')
+    refuse(alpine, "package libfoo: locked 9.0-r0 for x86_64, now libfoo 1.0-r0 for x86_64")
+
+
+def test_a_package_or_a_file_that_is_wanted_and_not_locked(debian: DebianWorld) -> None:
+    """--package and --need name what the lock lacks."""
+    debian.lock(DEBIAN)
+    refuse(debian, "package libbar2: not in the lock, now wanted by --package", "--package=libbar2")
+    refuse(debian, "file /etc/mime.types: not in the lock, now needed", "--need=mime")
+
+
+def test_another_base(debian: DebianWorld, alpine: AlpineWorld) -> None:
+    """Of another name, of another kind, and with other bytes."""
+    hint = "leave out --base to take the lock's; minpack lock with this --base writes another lock"
+    debian.lock(DEBIAN)
+    refuse(debian, "base debian-13: locked debian-12, now debian-13", "--base=debian-13", hint=hint)
+    refuse(debian, "base base.tar: locked debian-12, now base.tar", BASE, hint=hint)
+    debian.image("--locked", "--base=debian-bookworm")
+    alpine.program()
+    alpine.lock(BASE)
+    alpine.base.base(member("etc/os-release", b"ID=other\n"))
+    refuse(alpine, "base base.tar: locked sha256:…, now sha256:…")
+    (alpine.place / "base.tar").unlink()
+    ran = alpine.run("./app", "--locked")
+    assert_refused(
+        *(ran, 1, "cannot read 'base.tar': no such file or directory"),
+        "it is the lock's base; name the file with --base",
+    )
+
+
+def test_a_directory_as_base_is_compared_file_by_file(alpine: AlpineWorld) -> None:
+    """It has no sum of its own."""
+    root = alpine.place / "root"
+    subprocess.run(["tar", "-xf", "base.tar", "--one-top-level=root"], cwd=alpine.place, check=True)
+    alpine.lock("--base=./root")
+    free = alpine.image("--base=./root")
+    (root / "unused").write_text("nobody takes it")
+    assert alpine.image("--locked") == free
+    shutil.copytree(root, alpine.place / "copy", symlinks=True)
+    assert alpine.image("--locked", "--base=./copy") == free
+    with (root / "lib/ld-musl-x86_64.so.1").open("ab") as loader:
+        loader.write(b"changed")
+    refuse(alpine, "file /lib/ld-musl-x86_64.so.1: locked base 0755 sha256:…, now base 0755 sha256:…")
+
+
+def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
+    """The rest is counted; programs get all of them."""
+    with Mirror() as mirror:
+        world = World(mirror, tmp_path)
+        (tmp_path / "app").write_bytes(static_program())
+        world.lock("--need=tz")
+        ran = world.run("./app", "--locked", "--json")
+        assert matches(ran.err.partition("\nhint")[0], f"minpack: {DIFFERS}data tzdata: …\n  and … more"), ran.err
+        assert len(ran.document["data"]["differences"]) > 500
+        assert len(ran.err.splitlines()) == 23
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("version = 1\n", "version = 2\n", "it is of version 2, and this minpack knows version 1"),
+        ("version = 1\n", "", "version is no version of a lock"),
+        ("version = 1\n", "version = true\n", "version is no version of a lock"),
+        ("version = 1\n", "version = 1\n<<<<<<< HEAD\n", "it is no TOML: …"),
+        ("size = ", "size = -", 'platforms."linux/amd64".base.size is no number of bytes'),
+        ('kind = "tarball"', 'kind = "image"', 'platforms."linux/amd64".base.kind is none of …'),
+        ('name = "base.tar"\n', "", 'platforms."linux/amd64".base.name is missing'),
+        ("package libfoo 0755", "package libfoo 0999", 'platforms."linux/amd64".files."/usr/lib/libfoo.so.1" is no …'),
+        (
+            '"/usr/lib/libfoo.so.1"',
+            '"/usr/../libfoo.so.1"',
+            'platforms."linux/amd64".files."/usr/../libfoo.so.1" is no …',
+        ),
+        ('arch = "x86_64"', "arch = 1", 'platforms."linux/amd64".packages.libfoo.arch is no text'),
+    ],
+)
+def test_a_lock_that_cannot_be_used(alpine: AlpineWorld, old: str, new: str, reason: str) -> None:
+    """One clear error, from each command, and the file stays as it is."""
+    alpine.lock(BASE)
+    alpine.change(old, new)
+    before = alpine.text
+    for arguments in (("./app", "--locked"), ("lock", "./app", BASE), ("update", "./app")):
+        ran = alpine.run(*arguments, "--json")
+        assert_refused(ran, 1, f"cannot use lock 'minpack.lock': {reason}", "…")
+        assert_error_document(ran, "lock")
+    assert alpine.text == before
+
+
+def test_a_lock_of_a_newer_minpack_that_knows_more(alpine: AlpineWorld) -> None:
+    """Keys that are not known are passed over."""
+    alpine.lock(BASE)
+    free = alpine.image("--locked")
+    alpine.change("version = 1\n", 'version = 1\nsigned-by = "me"\n')
+    alpine.change('arch = "x86_64"\n', 'arch = "x86_64"\norigin = "gcc"\n')
+    assert alpine.image("--locked") == free
+
+
+# --- writing
+
+
+def test_locking_again_changes_nothing(debian: DebianWorld, alpine: AlpineWorld) -> None:
+    """Not the file, not its time; and the same bytes on another machine, by way of another mirror's address."""
+    for world, base in ((debian, DEBIAN), (alpine, BASE)):
+        world.program()
+        first = world.lock(base)
+        os.utime(world.place / "minpack.lock", (1, 1))
+        assert "is as it was" in world.done("lock", "./app").out.decode()
+        assert (world.place / "minpack.lock").stat().st_mtime == 1
+        world.cache = "another machine's"
+        world.done("lock", "./app", "-q", base, "--lock=other.lock")
+        assert (world.place / "other.lock").read_bytes() == first
+        assert world.mirror.url.encode() not in first
+        assert str(world.place).encode() not in first
+
+
+def test_an_update_says_what_changes(alpine: AlpineWorld) -> None:
+    """Old and new of packages, the files of this image; a dry run writes nothing."""
+    lock = alpine.lock(BASE)
+    assert "nothing in this image changes" in alpine.done("update", "./app").out.decode()
+    alpine.publish("1.1-r0", both=True, built=1_700_000_001)
+    assert alpine.lock(BASE) == lock, "locking reads the index that is kept"
+    said = alpine.done("update", "./app", "--dry-run").out.decode()
+    assert alpine.text == lock
+    changes = [
+        "minpack.lock  linux/amd64  base.tar",
+        "  package libbar  none   → 1.0-r0",
+        "  package libfoo  1.0-r0 → 1.1-r0",
+        "  2 files in this image differ:",
+        "    + /usr/lib/libbar.so.2",
+        "    ~ /usr/lib/libfoo.so.1",
+        "",
+    ]
+    assert said.splitlines() == [*changes, "minpack.lock would change; nothing was written"]
+    ran = alpine.done("update", "./app", "--json")
+    assert alpine.text != lock
+    document = ran.document
+    assert document["schema"] == "minpack.update/1"
+    assert (document["changed"], document["written"]) == (True, True)
+    assert [(one["kind"], one["name"]) for one in document["changes"]] == [
+        ("package", "libbar"),
+        ("package", "libfoo"),
+        ("file", "/usr/lib/libbar.so.2"),
+        ("file", "/usr/lib/libfoo.so.1"),
+    ]
+    alpine.image("--locked")
+
+
+def test_an_update_looks_anew_at_debian(debian: DebianWorld) -> None:
+    """A security update that came after the lock."""
+    debian.lock(DEBIAN)
+    debian.serve(LIBC, FOO._replace(version="1.0-2"), COMMON, date="Sun, 22 Nov 2026 09:15:44 UTC")
+    out = debian.done("update", "./app").out.decode()
+    assert re.search(r"package libfoo1 +1\.0-1 +→ 1\.0-2\n", out)
+    assert re.search(r"base debian-12 +12\.1 sha256:[0-9a-f]{12} → sha256:[0-9a-f]{12}\n", out)
+    assert debian.locked["packages"]["libfoo1"]["version"] == "1.0-2"
+
+
+def test_an_older_index_is_refused(debian: DebianWorld, alpine: AlpineWorld) -> None:
+    """No lock is written of what a mirror replays, once and again."""
+    lock = debian.lock(DEBIAN)
+    debian.serve(LIBC, FOO, COMMON, date="Fri, 20 Nov 2026 09:15:44 UTC")
+    for _ in range(2):
+        ran = debian.run("update", "./app")
+        assert_refused(ran, 1, "cannot use release …/dists/bookworm/InRelease: it is of 2026-11-20, and …", "name …")
+    assert debian.text == lock
+    alpine.program()
+    lock = alpine.lock(BASE)
+    alpine.publish(built=1_600_000_000)
+    for command in ("update", "update", "lock"):
+        ran = alpine.run(command, "./app")
+        if command == "update":
+            assert_refused(ran, 1, "cannot use index …: it is older than one seen before: …", "name …")
+        else:
+            assert ran.code == 0, "the one that is kept is newer"
+    alpine.done("./app", BASE, "--no-cache", "-q", "-o", "free.tar")
+    assert alpine.text == lock
+
+
+def test_an_update_needs_a_lock(alpine: AlpineWorld) -> None:
+    """It renews one, of a platform that it has."""
+    ran = alpine.run("update", "./app", "--json")
+    assert_refused(
+        *(ran, 1, "cannot use lock 'minpack.lock': there is no such file"),
+        "minpack lock APP writes one; --lock names another",
+    )
+    alpine.lock(BASE)
+    (alpine.place / "app").write_bytes(static_program(machine="aarch64"))
+    ran = alpine.run("update", "./app")
+    assert_refused(
+        *(ran, 1, "cannot use lock 'minpack.lock': it has no platform linux/arm64"),
+        "it has linux/amd64; minpack lock adds one",
+    )
+
+
+def test_the_lock_as_json(alpine: AlpineWorld) -> None:
+    """What the file has, for programs."""
+    document = alpine.done("lock", "./app", BASE, "--json").document
+    assert document["schema"] == "minpack.lock/1"
+    assert document["lock"] == "minpack.lock"
+    assert (document["platform"], document["changed"], document["written"]) == ("linux/amd64", True, True)
+    assert [(one["name"], one["version"]) for one in document["packages"]] == [("libfoo", "1.0-r0")]
+    assert document["packages"][0]["signed_by"] == KEY.name
+    files = {one["path"]: one for one in document["files"]}
+    assert files["/usr/lib/libfoo.so.1"]["origin"] == "package libfoo"
+    assert files["/usr/lib/libfoo.so.1"]["sha256"] in alpine.locked["files"]["/usr/lib/libfoo.so.1"]
+
+
+def test_where_a_lock_lies(alpine: AlpineWorld) -> None:
+    """Behind a link the file is replaced and the link stays; what cannot be written is said so."""
+    (alpine.place / "locks").mkdir()
+    (alpine.place / "minpack.lock").symlink_to("locks/real.lock")
+    alpine.lock(BASE)
+    assert (alpine.place / "minpack.lock").is_symlink()
+    assert (alpine.place / "locks/real.lock").is_file()
+    assert [path.name for path in (alpine.place / "locks").iterdir()] == ["real.lock"]
+    alpine.image("--locked")
+    for name, reason in (
+        ("/sys/minpack.lock", "permission denied"),
+        ("none/minpack.lock", "no such file or directory"),
+    ):
+        ran = alpine.run("lock", "./app", BASE, f"--lock={name}")
+        assert_refused(
+            *(ran, 1, f"cannot write {name!r}: …" if name.startswith("/sys") else f"cannot write {name!r}: {reason}"),
+            "name a file that you may write with --lock FILE",
+        )
+    ran = alpine.run("./app", "--locked", "--lock=locks")
+    assert_refused(ran, 1, "cannot use lock 'locks': is a directory", "--lock FILE names another")
+    os.mkfifo(alpine.place / "pipe")
+    ran = alpine.run("./app", "--locked", "--lock=pipe")
+    assert_refused(ran, 1, "cannot use lock 'pipe': version is no version of a lock", "…")
+
+
+def test_names_that_are_no_utf8(alpine: AlpineWorld) -> None:
+    """Any bytes but the slash and NUL may be in the name of a file that is taken."""
+    library = program()
+    base = alpine.base.base(
+        member(b"usr/lib/lib\xff%41\n.so.1".decode("utf-8", "surrogateescape"), library, mode=0o755),
+    )
+    alpine.lock(f"--base={base}")
+    name = b"lib\xff%41\n.so.1"
+    (alpine.place / "app").write_bytes(
+        program(("libfoo.so.1", name.decode("utf-8", "surrogateescape")), interpreter=MUSL)
+    )
+    alpine.lock(f"--base={base}")
+    assert "/usr/lib/lib%FF%2541\n.so.1" in alpine.locked["files"]
+    first = alpine.text
+    alpine.image("--locked")
+    assert alpine.lock(f"--base={base}") == first
+
+
+def test_an_interrupted_lock_leaves_nothing(alpine: AlpineWorld) -> None:
+    """The old one stays, whole, and nothing beside it."""
+    lock = alpine.lock(BASE)
+    alpine.publish("1.1-r0", built=1_700_000_001)
+    alpine.mirror.add(f"{MAIN}/x86_64/APKINDEX.tar.gz", b"", always(status(503, {"Retry-After": "30"})))
+    before = sorted(path.name for path in alpine.place.iterdir())
+    process = subprocess.Popen(
+        [*COMMAND, "update", "./app", "--check=none", "--cache-dir", "cache"],
+        cwd=alpine.place,
+        env=environment({"MINPACK_NO_PACKAGES": None, "MINPACK_MIRROR": f"{alpine.mirror.url}/alpine"}),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    asked = len(alpine.mirror.requests)
+    while len(alpine.mirror.requests) == asked and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "minpack: interrupted\n")
+    assert alpine.text == lock
+    assert sorted(path.name for path in alpine.place.iterdir()) == before
+
+
+# --- what is kept, and options
+
+
+def cache(world: World, *arguments: str) -> Ran:
+    """A command about the store."""
+    ran = minpack("cache", *arguments, "--cache-dir", world.cache, cwd=world.place)
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def test_pruning_keeps_what_locks_name(debian: DebianWorld) -> None:
+    """Whatever the size and the age, as long as the lock file is there."""
+    debian.lock(DEBIAN)
+    free = debian.image("--locked")
+    for options in (("--max-size=0MB",), ("--older-than=0",)):
+        cache(debian, "prune", *options)
+        assert debian.image("--locked", "--offline") == free
+    (debian.place / "minpack.lock").rename(debian.place / "moved.lock")
+    assert debian.image("--locked", "--offline", "--lock=moved.lock") == free
+    cache(debian, "prune", "--max-size=0MB")
+    assert debian.image("--locked", "--offline", "--lock=moved.lock") == free, "building from it is remembered too"
+    (debian.place / "moved.lock").rename(debian.place / "gone.lock")
+    cache(debian, "prune", "--max-size=0MB")
+    assert cache(debian, "info", "--json").document["kinds"] == []
+    assert debian.run("./app", "--locked", "--offline", "--lock=gone.lock").code == 1
+
+
+def test_options_that_contradict_each_other(debian: DebianWorld) -> None:
+    """Each is told what to leave out."""
+    ran = debian.run("./app", DEBIAN, "--lock=other.lock")
+    assert_refused(
+        *(ran, 2, "cannot use --lock 'other.lock': no lock is read without --locked"),
+        "add --locked to build from it; minpack lock writes one",
+    )
+    debian.lock(DEBIAN)
+    ran = debian.run("./app", "--locked", f"--base-sha512={'0' * 128}")
+    assert_refused(
+        *(ran, 2, "cannot use --base-sha512: the lock has the sum of its base"),
+        "leave it out, or leave out --locked",
+    )
+
+
+@pytest.mark.parametrize("command", [("pack",), ("tree",), ("lock",), ("pack", "--locked"), ("update",)])
+def test_a_base_of_packages_alone_without_packages(debian: DebianWorld, command: tuple[str, ...]) -> None:
+    """--no-packages would leave nothing of it, so it is refused and not passed over."""
+    debian.lock(DEBIAN)
+    base = () if command in (("pack", "--locked"), ("update",)) else (DEBIAN,)
+    ran = debian.run(*command, "./app", "--no-packages", *base)
+    assert_refused(ran, 2, "cannot use --no-packages: debian-12 is made of packages alone", "leave it out…")
+    assert BAR.name not in ran.err

@@ -1,0 +1,179 @@
+"""The lock file: read as it was written, the same bytes for the same lock, and every damage one clear error."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minpack.errors import LockError
+from minpack.lock import file as lock_file
+from minpack.lock.file import lock_bytes, read_lock, write_lock
+from minpack.lock.values import (
+    Difference,
+    Lock,
+    LockedBase,
+    LockedData,
+    LockedFile,
+    LockedImage,
+    LockedPackage,
+    differences,
+)
+from minpack.paths import RootPath, normal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+A, B = "a" * 64, "b" * 64
+BASE = LockedBase("alpine-3.22", "release", "alpine-3.22.1", "https://a.example/x.tar.gz", A, 100)
+GCC = LockedPackage("libgcc", "14.2.0-r6", "x86_64", "alpine v3.22 main", "https://a.example/l.apk", B, 7, "", "key")
+ZLIB = LockedPackage("zlib1g", "1:1.2", "amd64", "debian bookworm", "https://a.example/z.deb", A, 9, "c" * 40)
+FILE = LockedFile(normal("/lib/libz.so.1"), "package zlib1g", 0o755, A)
+LINK = LockedFile(normal("/lib/libz.so"), "base", link="libz.so.1")
+DATA = LockedData("tzdata", "2025.2", B)
+IMAGE = LockedImage(BASE, (GCC, ZLIB), (LINK, FILE), (DATA,), (("minpack", "1"),))
+
+
+def written(lock: Lock, path: Path) -> Lock:
+    """The lock as it is read again, without the file's name."""
+    write_lock(lock, str(path))
+    read = read_lock(str(path))
+    assert all(image.lock == str(path) for image in read.images.values())
+    return Lock({platform: image._replace(lock="") for platform, image in read.images.items()})
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    """Two platforms, with everything that there can be, and with as little as possible."""
+    lock = Lock({"linux/amd64": IMAGE, "linux/arm/v7": LockedImage(LockedBase("scratch", "scratch"))})
+    assert written(lock, tmp_path / "x.lock") == lock
+
+
+def test_the_order_does_not_matter() -> None:
+    """The same bytes, whatever order things were found in; another TOML reader sees the tables."""
+    other = IMAGE._replace(packages=IMAGE.packages[::-1], files=IMAGE.files[::-1])
+    small = LockedImage(LockedBase("scratch", "scratch"))
+    data = lock_bytes(Lock({"b": small, "a": IMAGE}))
+    assert data == lock_bytes(Lock({"a": other, "b": small}))
+    document = tomllib.loads(data.decode())
+    assert document["version"] == 1
+    assert list(document["platforms"]) == ["a", "b"]
+    assert document["platforms"]["a"]["files"]["/lib/libz.so.1"] == f"package zlib1g 0755 sha256:{A}"
+    assert document["platforms"]["a"]["files"]["/lib/libz.so"] == "base link:libz.so.1"
+    assert document["platforms"]["b"] == {"base": {"name": "scratch", "kind": "scratch"}}
+
+
+PART = st.binary(min_size=1, max_size=20).filter(lambda name: not set(b"/\0") & set(name) and name not in (b".", b".."))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(PART, min_size=1, max_size=3), st.binary(min_size=1, max_size=20).filter(lambda text: b"\0" not in text)
+)
+def test_any_path_and_any_target(tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], target: bytes) -> None:
+    """Names are bytes: no UTF-8, line ends, quotes and percent signs come back as they were."""
+    path = RootPath("/" + b"/".join(parts).decode("utf-8", "surrogateescape"))
+    link = LockedFile(path, "base", link=target.decode("utf-8", "surrogateescape"))
+    lock = Lock({"linux/amd64": IMAGE._replace(files=(link,))})
+    assert written(lock, tmp_path_factory.mktemp("lock") / "x.lock") == lock
+
+
+def test_a_file_with_these_bytes_is_left_alone(tmp_path: Path) -> None:
+    """It is written when something changed, and else not touched."""
+    path = tmp_path / "x.lock"
+    assert write_lock(Lock({"a": IMAGE}), str(path))
+    before = path.stat().st_ino
+    assert not write_lock(Lock({"a": IMAGE}), str(path))
+    assert path.stat().st_ino == before
+    assert write_lock(Lock({"b": IMAGE}), str(path))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.lock"]
+
+
+def test_all_that_differs_is_told() -> None:
+    """By kind, then by name; what is in one of the two alone too; notes never."""
+    now = IMAGE._replace(
+        base=BASE._replace(release="alpine-3.22.2", sha256=B),
+        packages=(GCC._replace(version="15"),),
+        files=(FILE._replace(mode=0o644), LINK._replace(path=normal("/lib/new"))),
+        data=(DATA._replace(version="2026.1"),),
+        notes=(("minpack", "2"),),
+    )
+    assert differences(IMAGE, now) == (
+        Difference("base", "alpine-3.22", f"alpine-3.22.1 sha256:{A}", f"alpine-3.22.2 sha256:{B}"),
+        Difference("package", "libgcc", f"14.2.0-r6 sha256:{B}", f"15 sha256:{B}"),
+        Difference("package", "zlib1g", f"1:1.2 sha256:{A}", ""),
+        Difference("data", "tzdata", f"2025.2 sha256:{B}", f"2026.1 sha256:{B}"),
+        Difference("file", "/lib/libz.so", "base link:libz.so.1", ""),
+        Difference("file", "/lib/libz.so.1", f"package zlib1g 0755 sha256:{A}", f"package zlib1g 0644 sha256:{A}"),
+        Difference("file", "/lib/new", "", "base link:libz.so.1"),
+    )
+    assert not differences(IMAGE, IMAGE._replace(notes=(), lock="x"))
+
+
+def test_the_sums_of_all_downloads() -> None:
+    """Of all platforms, each once; a directory has none."""
+    lock = Lock({"a": IMAGE, "b": LockedImage(LockedBase("/", "directory"))})
+    assert lock.sums == (A, B)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "version is no version of a lock"),
+        (b"\xff", "it is no TOML: it is no text in UTF-8"),
+        (b"version = 1", "platforms is missing"),
+        (b"version = 1\nplatforms = 2", "platforms is no table"),
+        (b'version = "1"', "version is no version of a lock"),
+        (b"version = 0", "version is no version of a lock"),
+        (b"version = 1\n[platforms]\na = 1", "platforms.a is no table"),
+        (b"version = 1\n[platforms.a]", 'platforms."a".base is missing'),
+        (b"version = 1\n[platforms.a.base]\nname = ''\nkind = 'scratch'", 'platforms."a".base.name is no text'),
+        (
+            b"version = 1\n[platforms.a.base]\nname = 'alpine-3.22'\nkind = 'release'",
+            'platforms."a".base lacks release, url, sha256 or size',
+        ),
+        (b"version = 1\n[platforms.a.base]\nname = 'x.tar'\nkind = 'tarball'", 'platforms."a".base lacks sha256'),
+        (b"x = " + b"[" * 100_000, "it is no TOML: …"),
+    ],
+)
+def test_what_is_no_lock(tmp_path: Path, data: bytes, reason: str) -> None:
+    """The key that is wrong is named."""
+    path = tmp_path / "x.lock"
+    path.write_bytes(data)
+    with pytest.raises(LockError) as caught:
+        read_lock(str(path))
+    said = caught.value.reason
+    assert said == reason or (reason.endswith("…") and said.startswith(reason[:-1]))
+    assert caught.value.hint
+
+
+def test_cut_short_anywhere(tmp_path: Path) -> None:
+    """A lock that was cut short is refused, or is one: no other error comes of it."""
+    whole = lock_bytes(Lock({"linux/amd64": IMAGE}))
+    path = tmp_path / "x.lock"
+    refused = 0
+    for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        try:
+            read_lock(str(path))
+        except LockError:
+            refused += 1
+    assert refused > len(whole) * 3 // 4
+
+
+def test_a_lock_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more is read than any lock has."""
+    monkeypatch.setattr(lock_file, "MAX_LOCK", 1000)
+    path = tmp_path / "x.lock"
+    path.write_bytes(b"#" * 1001)
+    with pytest.raises(LockError, match="more than 1000 bytes"):
+        read_lock(str(path))
+
+
+def test_a_large_lock_is_read(tmp_path: Path) -> None:
+    """With many times the files of any image."""
+    files = tuple(sorted(FILE._replace(path=normal(f"/usr/share/{number}")) for number in range(20_000)))
+    lock = Lock({"linux/amd64": IMAGE._replace(files=files)})
+    assert written(lock, tmp_path / "x.lock") == lock
