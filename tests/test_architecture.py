@@ -241,6 +241,15 @@ def test_a_base_that_lacks_nothing_costs_no_packages(tmp_path: Path) -> None:
     new = modules_of("./app", "-q", "--base", "./base.tar", "--check=none", cwd=tmp_path) - baseline(tmp_path)
     assert not new & {"cryptography", "ssl", "urllib3"}
     assert not new & {"minpack.packages.offers", "minpack.apk.package", "minpack.apk.index"}
+    assert not new & {"tomllib", "tomli_w"}
+    locks = (
+        "minpack.lock",
+        "minpack.renewing",
+        "minpack.base.locked",
+        "minpack.base.mirrors",
+        "minpack.packages.locked",
+    )
+    assert not {module for module in new if module.startswith(locks)}, "it was asked for no lock"
 
 
 #: click itself, and the standard modules that it imports.

@@ -23,6 +23,7 @@ from minpack.lock.values import (
     differences,
 )
 from minpack.needs.need import Need
+from minpack.paths import ancestors
 from minpack.plan import From
 from minpack.rootfs.entry import Kind
 
@@ -167,7 +168,7 @@ def locked_image(made: Made) -> LockedImage:
                 for one in made.packages.fetched
             )
         ),
-        tuple(sorted(found for planned in made.plan.entries if (found := _locked_file(planned, made.request)))),
+        tuple(sorted(_locked_files(made))),
         tuple(sorted(data)),
         tuple(sorted((("minpack", __version__), *programs))),
     )
@@ -186,8 +187,15 @@ def _locked_base(made: Made) -> LockedBase:
     return LockedBase(name, opened.kind, opened.release, url, sha256, opened.size)
 
 
+def _locked_files(made: Made) -> list[LockedFile]:
+    """What was taken; of directories those alone that nothing that was taken is in: paths may lead through them."""
+    found = [one for planned in made.plan.entries if (one := _locked_file(planned, made.request)) is not None]
+    above = {directory for one in found if not one.is_directory for directory in ancestors(one.path)}
+    return [one for one in found if not one.is_directory or one.path not in above]
+
+
 def _locked_file(planned: PlannedEntry, request: Request) -> LockedFile | None:
-    """The entry as a lock has it; None for directories, and for what minpack or the user made."""
+    """The entry as a lock has it; None for what minpack or the user made."""
     entry = planned.entry
     origin = _origin(planned)
     # With certificates of the user's own the bundle is the user's too.
@@ -197,7 +205,7 @@ def _locked_file(planned: PlannedEntry, request: Request) -> LockedFile | None:
     if entry.kind is Kind.SYMLINK:
         return LockedFile(entry.path, origin, link=entry.link)
     if entry.content is None:
-        return None
+        return LockedFile(entry.path, origin, entry.mode)
     return LockedFile(entry.path, origin, entry.mode, sum_of(entry.content))
 
 

@@ -24,6 +24,7 @@ from minpack.store.network import Network
 from minpack.store.store import open_store
 from support.apt import debian_mirror
 from support.command import minpack
+from support.mirror import Mirror
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -37,14 +38,22 @@ CURL = "minpack-test/debian-curl:1"
 class Machine:
     """A directory with a store of its own, and Debian's mirror."""
 
-    def __init__(self, place: Path, mirror: str) -> None:
+    def __init__(self, place: Path, mirror: str, cache: str = "cache") -> None:
         self.place = place
         self.mirror = mirror
+        self.cache = cache
 
     def pack(self, *arguments: str) -> Any:
         """What packing with these arguments says."""
+        return self._run(*arguments)
+
+    def lock(self, *arguments: str) -> Any:
+        """What locking with these arguments says."""
+        return self._run("lock", *arguments)
+
+    def _run(self, *arguments: str) -> Any:
         done = minpack(
-            *(*arguments, "--json", "--cache-dir", "cache"),
+            *(*arguments, "--json", "--cache-dir", self.cache),
             cwd=self.place,
             env={"MINPACK_MIRROR_DEBIAN": self.mirror, "MINPACK_NO_PACKAGES": None},
         )
@@ -121,6 +130,27 @@ def test_the_same_bytes_twice(machine: Machine, curl: Any) -> None:
     )
     assert (machine.place / "again.tar").read_bytes() == (machine.place / "curl.tar").read_bytes()
     assert again["images"][0]["digest"] == curl["images"][0]["digest"]
+
+
+def test_the_same_bytes_from_the_lock(machine: Machine, curl: Any) -> None:
+    """Twice, the second time offline; and on a machine that has no index and a mirror that has none either."""
+    image = curl["images"][0]["digest"]
+    made = ("./curl", "--locked", "--compress", "small", "-o", "locked.tar", "-t", CURL)
+    lock = machine.lock("./curl", "--base", "debian-12")
+    assert machine.pack(*made)["images"][0]["digest"] == image
+    assert (machine.place / "locked.tar").read_bytes() == (machine.place / "curl.tar").read_bytes()
+    assert machine.pack(*made, "--offline")["images"][0]["digest"] == image
+    with Mirror() as mirror:
+        bare = Machine(machine.place, f"{mirror.url}/debian", "bare")
+        for package in lock["packages"]:
+            path = package["url"].partition("/pool/")[2]
+            root = "debian-security" if "debian-security/" in package["url"] else "debian"
+            mirror.add(f"/{root}/pool/{path}", machine.place / f"cache/minpack/v1/{package['sha256']}.blob")
+        again = bare.pack(*made)
+        assert not [path for path in mirror.paths if "/dists/" in path]
+        assert len(mirror.paths) == len({item["name"] for item in again["inputs"] if item["kind"] == "package"}) + 1
+    assert (machine.place / "locked.tar").read_bytes() == (machine.place / "curl.tar").read_bytes()
+    assert machine.lock("./curl")["changed"] is False
 
 
 def test_a_scanner_sees_the_packages_that_gave_a_file(machine: Machine, curl: Any) -> None:

@@ -20,7 +20,8 @@ from minpack.pipeline import pack
 from minpack.request import Check, Request
 from minpack.store.network import Network
 from support.command import COMMAND, Ran, assert_error_document, assert_refused, environment, matches, minpack
-from support.elfmaker import MUSL, program, static_program
+from support.debmaker import Deb
+from support.elfmaker import GLIBC, MUSL, program, static_program
 from support.locks import BAR, COMMON, FOO, KEY, LIBC, AlpineWorld, DebianWorld, World
 from support.mirror import Mirror, always, status
 from support.repository import MAIN, library_package
@@ -114,6 +115,31 @@ def test_a_real_minirootfs_from_its_lock(alpine: AlpineWorld, alpine_x86_64: Pat
     }
 
 
+@pytest.mark.data
+def test_a_named_release_from_its_lock(alpine: AlpineWorld, alpine_x86_64: Path) -> None:
+    """Its tarball is known by the lock alone: from another machine's mirror, and refused if that has other bytes."""
+    path = f"/alpine/v3.20/releases/x86_64/{alpine_x86_64.name}"
+    name = "--base=alpine-3.20.3"
+    (alpine.place / "app").write_bytes(program(("libz.so.1",), interpreter=MUSL))
+    alpine.mirror.add(path, alpine_x86_64)
+    alpine.lock(name)
+    base = alpine.locked["base"]
+    assert (base["name"], base["release"]) == ("alpine-3.20.3", "alpine-3.20.3")
+    assert base["url"] == f"https://dl-cdn.alpinelinux.org{path}"
+    free = alpine.image(name)
+    alpine.cache = "another machine's"
+    assert alpine.image("--locked") == free
+    assert alpine.image("--locked", "--offline", name) == free
+    cache(alpine, "prune", "--max-size=0MB")
+    assert alpine.image("--locked", "--offline") == free
+    alpine.mirror.add(path, alpine_x86_64.read_bytes()[:-1] + b"x")
+    alpine.cache = "a third"
+    refuse(
+        *(alpine, f"base alpine-3.20.3: locked sha256:{base['sha256']}, now sha256:… from {alpine.mirror.url}{path}"),
+        hint="the mirror or a proxy changed the file: try another --mirror; minpack update renews the lock",
+    )
+
+
 def test_what_debian_replaced_is_asked_of_its_snapshots(debian: DebianWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that is gone from the archive, and from the store, is fetched by its SHA-1."""
     debian.lock(DEBIAN)
@@ -128,6 +154,17 @@ def test_what_debian_replaced_is_asked_of_its_snapshots(debian: DebianWorld, mon
     packed = pack(request, None, options, None, locking=Checked(read_lock(path), path))
     assert {planned.package.name for planned in packed.plan.entries if planned.package} == {"libc6", "libfoo1"}
     assert [one for one in debian.mirror.paths if one.startswith("/file/")]
+
+
+def test_a_directory_that_a_path_leads_through(debian: DebianWorld) -> None:
+    """A runpath may go through a directory of which nothing is taken: it must be there in a locked build too."""
+    debian.serve(LIBC, FOO, COMMON, Deb("libqux", {"usr/lib/qux/libqux.so.1": b"qux"}))
+    data = program(("libfoo.so.1",), interpreter=GLIBC, runpath="/usr/lib/qux/..")
+    (debian.place / "app").write_bytes(data)
+    debian.lock(DEBIAN)
+    assert debian.locked["files"]["/usr/lib/qux"] == "base 0755 directory"
+    free = debian.image(DEBIAN)
+    assert debian.image("--locked", "--offline") == free
 
 
 def test_a_changed_program_that_needs_the_same_files(alpine: AlpineWorld) -> None:

@@ -34,7 +34,8 @@ ZLIB = LockedPackage("zlib1g", "1:1.2", "amd64", "debian bookworm", "https://a.e
 FILE = LockedFile(normal("/lib/libz.so.1"), "package zlib1g", 0o755, A)
 LINK = LockedFile(normal("/lib/libz.so"), "base", link="libz.so.1")
 DATA = LockedData("tzdata", "2025.2", B)
-IMAGE = LockedImage(BASE, (GCC, ZLIB), (LINK, FILE), (DATA,), (("minpack", "1"),))
+DIRECTORY = LockedFile(normal("/usr/lib/x"), "base", 0o755)
+IMAGE = LockedImage(BASE, (GCC, ZLIB), (LINK, FILE, DIRECTORY), (DATA,), (("minpack", "1"),))
 
 
 def written(lock: Lock, path: Path) -> Lock:
@@ -96,7 +97,7 @@ def test_all_that_differs_is_told() -> None:
     now = IMAGE._replace(
         base=BASE._replace(release="alpine-3.22.2", sha256=B),
         packages=(GCC._replace(version="15"),),
-        files=(FILE._replace(mode=0o644), LINK._replace(path=normal("/lib/new"))),
+        files=(DIRECTORY, FILE._replace(mode=0o644), LINK._replace(path=normal("/lib/new"))),
         data=(DATA._replace(version="2026.1"),),
         notes=(("minpack", "2"),),
     )

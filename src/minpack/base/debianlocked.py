@@ -33,7 +33,8 @@ class LockedArchive:
         self._source = source
         self._packages = {package.name: package for package in locked.packages}
         self._owners = {file.path: file.package for file in locked.files if file.package in self._packages}
-        self._directories = {above for path in self._owners for above in ancestors(path)}
+        directories = (file.path for file in locked.files if file.is_directory)
+        self._directories = {above for path in self._owners for above in ancestors(path)}.union(directories)
 
     def find_package(self, name: str) -> Source | None:
         """The package called `name`, if the lock has it."""

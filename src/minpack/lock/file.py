@@ -25,7 +25,8 @@ _HEAD = "# What the image was made of. Written by minpack lock and minpack updat
 _KINDS = ("scratch", "directory", "tarball", "release", "packages")
 _SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
 _FILE = re.compile(
-    r"(?P<origin>base|(?:package|data) [^ ]+) (?:(?P<mode>[0-7]{4}) sha256:(?P<sha256>[0-9a-f]{64})|link:(?P<link>.+))",
+    r"(?P<origin>base|(?:package|data) [^ ]+) "
+    r"(?:(?P<mode>[0-7]{4}) (?:sha256:(?P<sha256>[0-9a-f]{64})|directory)|link:(?P<link>.+))",
     re.ASCII | re.DOTALL,
 )
 _DAMAGED = "take it from version control again, or remove it and write a new one with minpack lock"

@@ -47,9 +47,9 @@ class LockedPackage(NamedTuple):
 
 
 class LockedFile(NamedTuple):
-    """A file or symlink that was taken; `origin` as ``base``, ``package libgcc`` or ``data tzdata``.
+    """A file, symlink or directory that was taken; `origin` as ``base``, ``package libgcc`` or ``data tzdata``.
 
-    Of a symlink `link` is its target, and `sha256` (hexadecimal) is empty.
+    Of a symlink `link` is its target. `sha256` (hexadecimal) is empty but of a file.
     """
 
     path: RootPath
@@ -64,7 +64,14 @@ class LockedFile(NamedTuple):
         kind, _, name = self.origin.partition(" ")
         return name if kind == PACKAGE else ""
 
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory: one that is passed on the way to a file and has none that was taken."""
+        return not self.link and not self.sha256
+
     def __str__(self) -> str:
+        if self.is_directory:
+            return f"{self.origin} {self.mode:04o} directory"
         return f"{self.origin} " + (f"link:{self.link}" if self.link else f"{self.mode:04o} sha256:{self.sha256}")
 
 
