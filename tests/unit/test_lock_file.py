@@ -122,7 +122,7 @@ def test_the_sums_of_all_downloads() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "version is no version of a lock"),
+        (b"", "version is missing"),
         (b"\xff", "it is no TOML: it is no text in UTF-8"),
         (b"version = 1", "platforms is missing"),
         (b"version = 1\nplatforms = 2", "platforms is no table"),

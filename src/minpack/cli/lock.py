@@ -49,8 +49,9 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Rene
     :param refresh: the lock is there already, and all that tells what is newest is fetched anew.
     """
     request = files_request(given)
-    check_packages(given["base"], no_packages=given["no_packages"])
-    options = base_options(store_settings(given))
+    store = store_settings(given)
+    check_packages(given["base"], store)
+    options = base_options(store)
     # An older index or release than one seen before is no more than a note else.
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)

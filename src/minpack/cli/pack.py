@@ -111,8 +111,9 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
 
 def _packed(given: dict[str, Any], request: Request, delivery: Delivery | None, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
-    options, as_json = base_options(store_settings(given)), given["as_json"]
-    check_packages(given["base"], no_packages=given["no_packages"])
+    store, as_json = store_settings(given), given["as_json"]
+    options = base_options(store)
+    check_packages(given["base"], store)
     if not given["locked"]:
         if given["lock"] is not None:
             hint = "add --locked to build from it; minpack lock writes one"

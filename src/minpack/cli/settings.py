@@ -39,16 +39,17 @@ def base_options(settings: StoreSettings) -> BaseOptions:
     )
 
 
-def check_packages(base: str | None, *, no_packages: bool) -> None:
+def check_packages(base: str | None, settings: StoreSettings) -> None:
     """Nothing, unless `base` is made of packages and none are to be fetched.
 
     :raises UsageError: it is so.
     """
-    if not no_packages or base is None or not is_name(base):
+    # With a sum for what is no tarball, that is told.
+    if settings.packages or settings.sha512 or base is None or not is_name(base):
         return
-    from minpack.base.debiancatalog import is_debian  # noqa: PLC0415 - where no packages are wanted alone
+    from minpack.base.debiancatalog import find_debian  # noqa: PLC0415 - where no packages are wanted alone
 
-    if is_debian(base):
+    if find_debian(base) is not None:
         hint = "leave it out, and MINPACK_NO_PACKAGES unset, or choose another --base"
         raise UsageError("--no-packages", "", f"{base} is made of packages alone", hint)
 

@@ -81,8 +81,9 @@ def command(
     if dest is not None:
         destination, directory = parse_destination(dest, (program,))
     request = Request((program,), platform, destination, directory, run=RunConfig(env=env), check=Check(check))
-    check_packages(base, no_packages=no_packages)
-    options = base_options(StoreSettings(offline, mirror, cache_dir, no_cache, sha512, not no_packages, keys))
+    store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, not no_packages, keys)
+    check_packages(base, store)
+    options = base_options(store)
     with drawing(quiet=quiet) as progress:
         resolved = resolve(request, base, options, progress)
     chain = chain_to(resolved.closure, why) if why is not None else ()

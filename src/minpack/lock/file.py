@@ -137,7 +137,7 @@ class _Reading:
     def lock(self, document: dict[str, Any]) -> Lock:
         version = document.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise self._error("version", "is no version of a lock")
+            raise self._error("version", "is no version of a lock" if "version" in document else "is missing")
         if version != VERSION:
             reason = f"it is of version {version}, and this minpack knows version {VERSION}"
             raise LockError(self._path, reason, "use a newer minpack, or write it anew with this one: minpack lock")
