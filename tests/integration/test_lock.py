@@ -317,8 +317,11 @@ def test_a_package_whose_bytes_differ(debian: DebianWorld, alpine: AlpineWorld) 
     refuse(alpine, "a package that differs", "package libfoo: locked sha256:…, now sha256:… from …")
 
 
-def test_another_package_under_a_locked_sum(alpine: AlpineWorld) -> None:
+def test_another_package_under_a_locked_sum(alpine: AlpineWorld, debian: DebianWorld) -> None:
     """A lock that was changed by hand names a package that says it is another."""
+    debian.lock(DEBIAN)
+    debian.change('version = "2.36-9"', 'version = "9.0-1"')
+    refuse(debian, "another package than the lock says", "package libc6: locked 9.0-1, now libc6 2.36-9")
     alpine.lock(BASE)
     alpine.change('version = "1.0-r0"', 'version = "9.0-r0"')
     refuse(

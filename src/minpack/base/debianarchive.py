@@ -52,10 +52,11 @@ _CHANGED_HINT = "the mirror or a proxy changed the file; try another --mirror"
 
 
 class Source(NamedTuple):
-    """A package and the suite it is in."""
+    """A package and the suite it is in; `lock` is the lock file that says so, empty where an index does."""
 
     package: Package
     suite: Suite
+    lock: str = ""
 
     @property
     def url(self) -> str:

@@ -39,7 +39,7 @@ class LockedArchive:
     def find_package(self, name: str) -> Source | None:
         """The package called `name`, if the lock has it."""
         package = self._packages.get(name)
-        return _source_of(package) if package is not None else None
+        return _source_of(package, self._source.lock) if package is not None else None
 
     def provider(self, path: RootPath) -> Source | None:
         """The package to take the file at `path` from, which is the one that the lock says."""
@@ -62,8 +62,8 @@ class LockedArchive:
         return fetch_locked(wanted, self._source).blob
 
 
-def _source_of(package: LockedPackage) -> Source:
+def _source_of(package: LockedPackage, lock: str) -> Source:
     """The package as an index would have it; its suite is the one whose name its repository's label has."""
     directory, _, name = package.url.rpartition("/")
     found = Package(package.name, package.version, package.arch, name, package.size, package.sha256, "")
-    return Source(found, Suite(directory, package.repository.removeprefix(_LABEL)))
+    return Source(found, Suite(directory, package.repository.removeprefix(_LABEL)), lock)

@@ -9,7 +9,7 @@ from minpack.base.tarindex import index_of
 from minpack.content import RangeContent
 from minpack.deb.contents import MERGED
 from minpack.deb.package import read_control, read_deb
-from minpack.errors import ArchiveError, PackageError
+from minpack.errors import ArchiveError, LockedError, PackageError
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind
 from minpack.store.blob import TAR, sum_of
@@ -39,6 +39,7 @@ class OpenPackage:
         self.package: Package = source.package
         self.suite = source.suite
         self.url = source.url
+        self._lock = source.lock
         self.entries = _merged_entries(data, str(self.package), number)
         self._deb = deb
         self.unpacked: Blob | None = None
@@ -47,10 +48,14 @@ class OpenPackage:
         """What the package says of itself.
 
         :raises PackageError: it is damaged, or another package than the index says.
+        :raises LockedError: it is another package than the lock says.
         """
         control = read_control(_parts(self._deb, str(self.package)))
         said = (control.fields.get("Package"), control.fields.get("Version"))
         if said != (self.package.name, self.package.version):
+            if self._lock:
+                now = f"{said[0]} {said[1]}"
+                raise LockedError(self._lock, (("package", self.package.name, self.package.version, now),))
             reason = f"it says that it is {said[0]} {said[1]}"
             raise PackageError(
                 f"package {self.package}", reason, "the archive contradicts itself; try another --mirror"

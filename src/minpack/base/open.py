@@ -42,7 +42,7 @@ class PackageOptions(NamedTuple):
     """How packages are fetched from the repositories that a base names.
 
     `keys` is a directory of the public keys to trust instead of the base's, empty for those; `now` is in seconds since
-    1970; `locked` refuses an index that is older than one seen before, which is else a note.
+    1970; `locked` refuses an index or release that is older than one seen before, which is else a note.
     """
 
     now: int

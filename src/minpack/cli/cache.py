@@ -73,7 +73,10 @@ def prune(
     verbose: bool,  # noqa: ARG001
     as_json: bool,
 ) -> None:
-    """Remove leftovers and what is old; downloads go last. It is done by itself whenever something new is kept."""
+    """Remove leftovers and what is old; downloads go last, and what lock files name stays.
+
+    It is done by itself whenever something new is kept.
+    """
     from minpack.store.prune import MOST_BYTES  # noqa: PLC0415
     from minpack.store.prune import prune as prune_store  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from minpack.cli.options import LOCK, base_option, lock_option, output_options, platform_option
+from minpack.cli.options import LOCK, base_option, lock_option, output_options, platform_option, store_options
 from minpack.cli.requesting import file_options, files_request, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
@@ -19,6 +19,7 @@ from minpack.renewing import Renewed, renew
 @platform_option
 @file_options
 @lock_option
+@store_options
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
     """Write down what an image of APP is made of: the base, the packages, and each file that is taken of them.

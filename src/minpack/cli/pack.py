@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
-from minpack.cli.options import LOCK, base_option, lock_option, output_options, parsed, platform_option, why_option
+from minpack.cli.options import (
+    LOCK,
+    base_option,
+    lock_option,
+    output_options,
+    parsed,
+    platform_option,
+    store_options,
+    why_option,
+)
 from minpack.cli.requesting import file_options, files_request, pair, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages, created, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
@@ -79,6 +88,7 @@ def _volume(text: str) -> RootPath:
 @why_option
 @lock_option
 @click.option("--locked", is_flag=True, help="Build from the lock alone, and refuse whatever differs from it.")
+@store_options
 @click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature

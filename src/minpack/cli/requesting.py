@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import applied, check_option, filled, package_options, parsed, store_options
+from minpack.cli.options import applied, check_option, filled, package_options, parsed
 from minpack.cli.settings import StoreSettings
 from minpack.errors import UsageError
 from minpack.needs.need import Need, parse_need
@@ -135,7 +135,6 @@ file_options = applied(
         help="Add all files of this package of the base's distribution; repeatable.",
     ),
     package_options,
-    store_options,
 )
 
 

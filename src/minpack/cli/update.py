@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from minpack.cli.lock import renewed
-from minpack.cli.options import base_option, lock_option, output_options, platform_option
+from minpack.cli.options import base_option, lock_option, output_options, platform_option, store_options
 from minpack.cli.requesting import file_options, programs_argument
 from minpack.cli.terminal import print_json, print_lines, print_notes
 
@@ -19,6 +19,7 @@ from minpack.cli.terminal import print_json, print_lines, print_notes
 @file_options
 @lock_option
 @click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+@store_options
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
     """Renew the lock: the newest release of its base and the newest packages; say what changes in the image of APP.
