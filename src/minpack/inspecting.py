@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.info import ElfKind
 from minpack.elf.notes import read_notes
 from minpack.elf.read import read_elf
 from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
+from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import read_program
 from minpack.needs.findings import Findings

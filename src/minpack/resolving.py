@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.entries import base_of
 from minpack.base.open import SCRATCH, open_base
@@ -18,6 +18,7 @@ from minpack.errors import (
 from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
+from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import PlaceKind, Program, place, program_destination, read_program

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.debiancatalog import MIRROR, SECURITY_MIRROR
 from minpack.content import FileReader
@@ -12,6 +12,7 @@ from minpack.deb.table import Table
 from minpack.deb.trust import MAX_SIGNED
 from minpack.digest import Digest
 from minpack.errors import ArchiveError, DownloadError, OfflineError, PackageError, SumMismatchError
+from minpack.namedtuple import NamedTuple
 from minpack.store.fetch import Wanted, fetch, find
 from minpack.store.store import open_store
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.abi import EM_MIPS
 from minpack.elf.hashes import DT_MIPS_SYMTABNO, MAX_SYMBOLS
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.abi import EM_MIPS
 from minpack.elf.format import DT_FLAGS, DT_FLAGS_1, DT_STRTAB
@@ -22,6 +22,7 @@ from minpack.elf.relocations import Uses, offset_table_symbols, read_uses, reloc
 from minpack.elf.tables import Tables
 from minpack.elf.versions import INDEX, Versions, read_versions
 from minpack.elf.window import Window
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.golang.code import EM_X86_64
 from minpack.needs.golang.x86 import jump_targets
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import struct
 from array import array
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.binary import LIMIT
 from minpack.needs.golang.code import EM_X86_64, X86_CALL_SIZE, calls_in
 
