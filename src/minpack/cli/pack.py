@@ -9,6 +9,7 @@ import click
 
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
 from minpack.cli.options import (
+    Command,
     base_option,
     check_option,
     filled,
@@ -73,7 +74,7 @@ def _need(option: str) -> Any:  # noqa: ANN401
     return parsed(parse)
 
 
-@click.command("pack", short_help="Pack programs into an image.")
+@click.command("pack", cls=Command, short_help="Pack programs into an image.")
 @click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False))
 @base_option
 @platform_option
