@@ -83,7 +83,7 @@ def _findings(content: Content, info: ElfInfo, path: str, libc: Libc | None, *, 
         from minpack.elf.symbols import read_symbols  # noqa: PLC0415 - not for static programs
         from minpack.needs.native import telling_imports  # noqa: PLC0415
 
-        imports = telling_imports(read_symbols(content))
+        imports = telling_imports(read_symbols(content, imports_alone=True))
     return read_program(content, info, path, imports, glibc=libc is Libc.GLIBC, why=why)
 
 

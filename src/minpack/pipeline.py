@@ -126,7 +126,7 @@ def pack(
             ahead.begin(own_entries(placed), _how(request, progress), _PROGRAM)
         whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
         programs += programs_of(whole, Walker(packages.over(opened.base)))
-        symbols = symbols_for(programs, shell=Need.SHELL in request.wanted)
+        symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted)
         tree, found = close(request, programs, placed, opened.base, packages, hint, symbols, lower.known)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)

@@ -131,9 +131,9 @@ _CXX_START = b"_ZNSt6chrono"
 def telling_imports(symbols: Symbols) -> frozenset[str]:
     """The names that a file refers to and does not define, as far as they tell of needs."""
     return frozenset(
-        reference.name.decode("utf-8", "surrogateescape")
-        for reference in symbols.references
-        if reference.section == 0 and (reference.name in _TELLING or reference.name.startswith(_CXX_START))
+        name.decode("utf-8", "surrogateescape")
+        for name in symbols.imports
+        if name in _TELLING or name.startswith(_CXX_START)
     )
 
 
