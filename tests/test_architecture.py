@@ -15,7 +15,7 @@ ROOT = Path(minpack.__file__).parent
 
 #: The rooms from the ground up; a room may import from the floors below its own, never from beside it.
 FLOORS = [
-    {"errors", "_version"},
+    {"errors", "_version", "namedtuple"},
     {"digest", "target", "paths", "progress", "content"},
     {"rootfs", "elf", "beside"},
     {"tar", "lock"},

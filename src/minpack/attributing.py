@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from minpack.plan import Plan
     from minpack.rootfs.entry import Entry
 
+#: Where files are from that may be a package's.
+_PACKAGED = (From.BASE, From.PACKAGE)
+
 
 def with_packages(plan: Plan, packages: Packages, whole: Sequence[WholePackage], files: Walker) -> Plan:
     """The plan with all files of the packages `whole`, each file with the package it is from, and their database.
@@ -27,6 +30,8 @@ def with_packages(plan: Plan, packages: Packages, whole: Sequence[WholePackage],
     :param files: over the tree in which the packages' files are.
     :raises PathConflictError: a file of a package would lie below something that is no directory.
     """
+    if not whole and not any(planned.source in _PACKAGED for planned in plan.entries):
+        return plan
     tree: Tree[PlannedEntry] = Tree(_implied)
     for planned in plan.entries:
         tree.add(planned.entry, planned)
@@ -58,7 +63,7 @@ def _add_whole(tree: Tree[PlannedEntry], package: WholePackage, files: Walker) -
 
 
 def _attributed(entry: Entry, planned: PlannedEntry, packages: Packages, fetched: frozenset[PackageId]) -> PlannedEntry:
-    if planned.source not in (From.BASE, From.PACKAGE) or entry.kind is Kind.DIRECTORY:
+    if planned.source not in _PACKAGED or entry.kind is Kind.DIRECTORY:
         return planned._replace(entry=entry)
     owner = packages.owner(entry)
     source = From.PACKAGE if owner in fetched else From.BASE

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.walk import Walker
 from minpack.content import read_all
 from minpack.ld.fit import BaseLoader, find_loaders
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from minpack.base.tree import Base

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.debiancatalog import is_debian
 from minpack.base.open import open_base
@@ -11,6 +11,7 @@ from minpack.deliver import Work, deliver
 from minpack.elf.read import read_elf
 from minpack.errors import BaseError, UsageError
 from minpack.ld.fit import find_loaders
+from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, join, sort_key
 from minpack.pipeline import Input, base_input

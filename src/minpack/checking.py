@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
@@ -13,6 +13,7 @@ from minpack.ld.closure import LateName
 from minpack.ld.demands import LEVELS, demands
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.verdict import latent_note, reasons
+from minpack.namedtuple import NamedTuple
 from minpack.paths import ancestors
 from minpack.rootfs.entry import Entry, Kind, directory
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.walk import Walker
 from minpack.elf.info import ElfKind
 from minpack.elf.read import read_elf
 from minpack.errors import DownloadError, ElfError, MissingLibraryError, NotInBaseError, UsageError
 from minpack.ld.resolve import resolve_closure
+from minpack.namedtuple import NamedTuple
 from minpack.placing import Program
 from minpack.request import SHELL
 from minpack.resolving import add_missing, closure_with_late, environment_of, variants_of, with_placed

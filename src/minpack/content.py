@@ -7,9 +7,10 @@ the process with SIGBUS, a read just comes back short (mmap(2), "SIGBUS").
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from minpack.errors import ChangedInputError, InputError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from types import TracebackType

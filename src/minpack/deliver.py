@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from minpack.beside import as_output_error, new_directory, new_file
 from minpack.errors import StoreError
 from minpack.layers.kept import How, write_kept_layer
+from minpack.namedtuple import NamedTuple
 from minpack.oci.archive import ArchiveWriter
 from minpack.oci.image import build_image
 from minpack.oci.layer import write_tar

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.info import ElfKind
 from minpack.elf.notes import read_notes
 from minpack.elf.read import read_elf
 from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
+from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import read_program
 from minpack.needs.findings import Findings
@@ -82,7 +83,7 @@ def _findings(content: Content, info: ElfInfo, path: str, libc: Libc | None, *, 
         from minpack.elf.symbols import read_symbols  # noqa: PLC0415 - not for static programs
         from minpack.needs.native import telling_imports  # noqa: PLC0415
 
-        imports = telling_imports(read_symbols(content))
+        imports = telling_imports(read_symbols(content, imports_alone=True))
     return read_program(content, info, path, imports, glibc=libc is Libc.GLIBC, why=why)
 
 

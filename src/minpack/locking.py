@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from minpack._version import __version__
 from minpack.base.mirrors import official
@@ -22,6 +22,7 @@ from minpack.lock.values import (
     LockedPackage,
     differences,
 )
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.paths import ancestors
 from minpack.plan import From

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.attributing import with_packages
 from minpack.base.open import file_sum, open_base
@@ -15,6 +15,7 @@ from minpack.layers.ahead import Ahead
 from minpack.layers.kept import How
 from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
+from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
@@ -132,7 +133,7 @@ def pack(
             ahead.begin(own_entries(placed), _how(request, progress), _PROGRAM)
         whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
         programs += programs_of(whole, Walker(packages.over(opened.base)))
-        symbols = symbols_for(programs, shell=Need.SHELL in request.wanted)
+        symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted)
         tree, found = close(request, programs, placed, opened.base, packages, hint, symbols, lower.known)
         closures = tuple(one.closure for one in found)
         glibc = any(closure.libc is Libc.GLIBC for closure in closures)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import FileContent, reason_of
 from minpack.elf.info import ElfInfo, ElfKind
 from minpack.elf.read import read_elf
 from minpack.elf.strip import Weight, stripped, weigh, why_not
 from minpack.errors import InputError, NotProgramError, PathConflictError
+from minpack.namedtuple import NamedTuple
 from minpack.paths import ROOT, RootPath, join, name, normal, parent
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.rootfs.tree import Tree, with_hard_links

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import BytesContent
 from minpack.errors import PathConflictError
 from minpack.ld.closure import FoundBy
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, ancestors, normal

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.lock.file import lock_bytes, read_lock, write_lock
 from minpack.lock.values import Lock, differences
 from minpack.locking import Taking
+from minpack.namedtuple import NamedTuple
 from minpack.pipeline import pack
 from minpack.store.pins import pin
 from minpack.store.store import open_store

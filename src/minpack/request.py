@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.paths import ROOT, RootPath, normal, parse_root_path
 from minpack.rootfs.etcfiles import DEFAULT_USER, User

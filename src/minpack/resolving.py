@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.entries import base_of
 from minpack.base.open import SCRATCH, open_base
@@ -18,6 +18,7 @@ from minpack.errors import (
 from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
 from minpack.ld.resolve import libc_of, resolve_closure
+from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import PlaceKind, Program, place, program_destination, read_program
@@ -108,7 +109,7 @@ def _proved(request: Request, program: Program, tree: Walker, base: str, notes: 
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
     from minpack.ld.demands import demands  # noqa: PLC0415
 
-    symbols = symbols_for((program,))
+    symbols = symbols_for((program,), request.check)
     closure, late = closure_with_late(request, program.destination, tree, symbols)
     variants = variants_of(request, closure, tree)
     if closure.missing:
@@ -224,16 +225,17 @@ def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
     return f"it needs musl: --base {names[0]}" + (f" (also {', '.join(names[1:])})" if names[1:] else "")
 
 
-def symbols_for(programs: Sequence[Program], *, shell: bool = False) -> SymbolsOf:
+def symbols_for(programs: Sequence[Program], check: Check, *, shell: bool = False) -> SymbolsOf:
     """What reads the symbols of the programs' objects, each file's once; static programs have none to be read.
 
+    :param check: what will be proved by them.
     :param shell: a shell of the base comes with the programs.
     """
     if all(program.info.interpreter is None for program in programs) and not shell:
         return _unread
     from minpack.ld.symbolcache import SymbolCache  # noqa: PLC0415 - for dynamic programs alone
 
-    return SymbolCache()
+    return SymbolCache(imports_alone=check is Check.NONE)
 
 
 def _unread(loaded: LoadedObject) -> Symbols:
@@ -270,14 +272,14 @@ def closure_with_late(request: Request, program: str, tree: Walker, symbols: Sym
         closure = resolve_closure(tree, program, environment, names)
         if closure.libc is None or closure.missing:
             return Found(closure, ())
-        from minpack.ld.dlopen import find_late  # noqa: PLC0415 - for dynamic programs alone
+        from minpack.ld.dlopen import find_sure, with_hints  # noqa: PLC0415 - for dynamic programs alone
         from minpack.ld.late import Level  # noqa: PLC0415
 
-        late = find_late(closure, symbols)
+        late = find_sure(closure, symbols)
         sure = (library for library in late if library.sonames and library.level in SURE)
         new = tuple(LateName(one.sonames, one.needed_by, one.level is Level.REQUIRED) for one in sure)
         if set(new) <= set(names):
-            return Found(closure, late)
+            return Found(closure, with_hints(closure, late, symbols))
         names += tuple(name for name in new if name not in names)
 
 

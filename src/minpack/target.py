@@ -7,9 +7,8 @@ list of architectures for the OCI names (image-spec, config.md,
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
 
 
 class Target(NamedTuple):

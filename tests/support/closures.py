@@ -51,7 +51,8 @@ def symbols(
     )
     versions = Versions((), frozenset(defines), {}, bool(defines))
     nothing = read_symbols(BytesContent(library()))
-    return nothing._replace(references=references, versions=versions, has_relr=relr)
+    found = {reference.name: reference for reference in references}
+    return nothing._replace(references=references, imports=found, versions=versions, has_relr=relr)
 
 
 def symbols_by(known: Mapping[str, Symbols]) -> Callable[[LoadedObject], Symbols]:

@@ -7,6 +7,7 @@ or reads only if its environment says so, ``zones`` the time zones that it names
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import subprocess
@@ -146,18 +147,28 @@ def go_settings(**more: str) -> dict[str, str]:
 
 
 def build_go(build: GoBuild, names: Iterable[str]) -> dict[str, Path]:
-    """The programs of these names, built in one run of ``go build``, by name."""
-    names = sorted(names)
+    """The programs of these names, built in one run of ``go build``, by name.
+
+    What is built from the same already is let alone: ``go build`` would touch it while another worker reads it.
+    """
     go = go_command(build.release)
+    settings = go_settings(**dict(build.settings))
+    out = BUILD / "go" / build.name
+    built = {name: out / name for name in sorted(names)}
     with locked():
         source = _go_sources()
-        out = BUILD / "go" / build.name
-        out.mkdir(parents=True, exist_ok=True)
-        command = [go, "build", "-o", f"{out}/", *build.arguments, *(f"./{name}" for name in names)]
-        settings = go_settings(**dict(build.settings))
-        done = subprocess.run(command, cwd=source, env=settings, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{build.name}: {done.stderr[-3000:]}"
-    return {name: out / name for name in names}
+        texts = sorted(file.read_text(encoding="utf-8") for file in source.parent.glob("**/*.[gm]o*") if file.is_file())
+        made_of = hashlib.sha256(repr((go, build.arguments, settings, texts)).encode()).hexdigest()
+        stamps = {name: out / "made-of" / name for name in built}
+        old = [name for name, stamp in stamps.items() if not stamp.exists() or stamp.read_text() != made_of]
+        if old:
+            out.mkdir(parents=True, exist_ok=True)
+            command = [go, "build", "-o", f"{out}/", *build.arguments, *(f"./{name}" for name in old)]
+            done = subprocess.run(command, cwd=source, env=settings, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{build.name}: {done.stderr[-3000:]}"
+        for name in old:
+            _write(stamps[name], made_of)
+    return built
 
 
 def build_native(name: str, compiler: str, truth: Iterable[Truth], *flags: str) -> dict[str, Path]:

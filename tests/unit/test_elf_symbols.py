@@ -46,8 +46,14 @@ MIB = 1 << 20
 
 
 def symbols(linked: Linked | bytes) -> Symbols:
-    """What is read of a file."""
-    return read_symbols(BytesContent(linked if isinstance(linked, bytes) else linked.data))
+    """What is read of a file; of its imports it is the same where nothing else is read."""
+    content = BytesContent(linked if isinstance(linked, bytes) else linked.data)
+    found, alone = read_symbols(content), read_symbols(content, imports_alone=True)
+    assert alone.references == tuple(reference for reference in found.references if reference.section == 0)
+    assert alone.imports == found.imports == {reference.name: reference for reference in alone.references}
+    assert alone.versions == found.versions
+    assert not alone.names
+    return found
 
 
 def uses(found: Symbols) -> list[tuple[bytes, str, bool]]:

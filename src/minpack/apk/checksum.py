@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from minpack.namedtuple import NamedTuple
 
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _ALGORITHMS = {"1": ("sha1", 20), "2": ("sha256", 32)}

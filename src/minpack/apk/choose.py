@@ -7,10 +7,11 @@ first, then the highest provided version. A virtual name, without a version, can
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.version import compare_versions
 from minpack.errors import AmbiguousLibraryError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.names import is_package_name, parse_dependencies, parse_provides
 from minpack.apk.version import is_version
 from minpack.errors import PackageError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from minpack.apk.names import Dependency, Provided

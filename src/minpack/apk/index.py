@@ -7,7 +7,7 @@ cannot be installed, and an unknown one in lower case means nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.checksum import parse_checksum
 from minpack.apk.control import is_arch, number_in
@@ -17,6 +17,7 @@ from minpack.apk.streams import DAMAGED
 from minpack.apk.version import is_version
 from minpack.content import BytesContent
 from minpack.errors import ArchiveError, PackageError
+from minpack.namedtuple import NamedTuple
 from minpack.tar.read import read_members
 
 if TYPE_CHECKING:

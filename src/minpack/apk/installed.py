@@ -8,8 +8,9 @@ taken, as other tools write them.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, normal
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple
 
 from minpack.apk.version import compare_versions, is_version, matches_fuzzily
+from minpack.namedtuple import NamedTuple
 
 #: What comes before the soname of a library that a package provides.
 SONAME = "so:"

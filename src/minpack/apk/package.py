@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.checksum import Checksum
 from minpack.apk.control import parse_control
@@ -17,6 +17,7 @@ from minpack.apk.signature import signed_stream, verify
 from minpack.apk.streams import DAMAGED, inflate
 from minpack.content import BytesContent, RangeContent, reason_of
 from minpack.errors import ArchiveError, PackageError
+from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX, RootPath
 from minpack.rootfs.entry import Entry, Kind
 from minpack.tar.read import read_members

@@ -7,11 +7,12 @@ is over the compressed bytes of the stream behind it. One by a trusted key is en
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.streams import DAMAGED, read_stream
 from minpack.content import BytesContent
 from minpack.errors import ArchiveError, PackageError, UntrustedPackageError
+from minpack.namedtuple import NamedTuple
 from minpack.tar.read import read_members
 
 if TYPE_CHECKING:

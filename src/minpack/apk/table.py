@@ -8,10 +8,11 @@ about a millisecond, where reading the index takes 300.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.checksum import parse_checksum
 from minpack.apk.names import SONAME, parse_provides
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import NamedTuple
+
+from minpack.namedtuple import NamedTuple
 
 #: More characters than any version has.
 MAX_VERSION = 256

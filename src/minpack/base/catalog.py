@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

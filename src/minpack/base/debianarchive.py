@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.debiancatalog import layout_of
 from minpack.base.debiansuite import COMPONENT, GONE, Place, fetch_release, open_table, suites_of
@@ -11,6 +11,7 @@ from minpack.deb.contents import libraries_table
 from minpack.deb.packages import package_of, packages_table
 from minpack.deb.version import version_key
 from minpack.errors import AmbiguousLibraryError, DownloadError, PackageError, UnknownBaseError
+from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, name, parent
 from minpack.store.fetch import Wanted, fetch
 

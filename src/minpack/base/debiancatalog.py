@@ -9,9 +9,9 @@ multiarch tuples (dpkg, `data/tupletable`).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from minpack.base.catalog import Offer
+from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, normal
 
 #: Debian's mirror, and that of its security updates.

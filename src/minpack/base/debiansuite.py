@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.debiancatalog import MIRROR, SECURITY_MIRROR
 from minpack.content import FileReader
@@ -19,6 +19,7 @@ from minpack.errors import (
     SumMismatchError,
     UntrustedPackageError,
 )
+from minpack.namedtuple import NamedTuple
 from minpack.store.fetch import Wanted, fetch, find
 from minpack.store.store import open_store
 

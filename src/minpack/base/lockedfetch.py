@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.mirrors import mirrored
 from minpack.errors import DownloadError, LockedError, SumMismatchError
+from minpack.namedtuple import NamedTuple
 from minpack.store.fetch import Wanted, fetch
 
 if TYPE_CHECKING:

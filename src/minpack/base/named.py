@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.catalog import (
     Release,
@@ -18,6 +18,7 @@ from minpack.base.catalog import (
 from minpack.base.debiancatalog import RELEASES, fitting_releases
 from minpack.base.latest import is_sha512, listed_minirootfs, sum_for
 from minpack.errors import DownloadError, OfflineError, UnknownBaseError, UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.progress import no_progress
 from minpack.store.fetch import Wanted, fetch
 from minpack.target import target_named

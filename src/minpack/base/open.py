@@ -6,10 +6,11 @@ import os
 import re
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import reason_of
 from minpack.errors import InputError, StoreError, SumMismatchError, UnknownBaseError, UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ their code: importing certifi takes 20 ms, most of it `importlib.resources`.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import BytesContent, read_all, reason_of
 from minpack.digest import Digest
 from minpack.errors import BaseError
+from minpack.namedtuple import NamedTuple
 from minpack.paths import ROOT, RootPath
 from minpack.rootfs.entry import Entry, Kind, directory, file
 

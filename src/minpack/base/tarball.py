@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from minpack.base.entries import EntriesBase
 from minpack.content import RangeContent, reason_of, sum_of
 from minpack.errors import BaseError, InputError
+from minpack.namedtuple import NamedTuple
 from minpack.tar.decompress import Packing, decompress_to, packing_of
 from minpack.tar.spool import nameless_file, write_all
 

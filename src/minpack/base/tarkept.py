@@ -10,10 +10,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import FileReader, RangeContent
 from minpack.errors import StoreError
+from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind
 from minpack.store.blob import TAR

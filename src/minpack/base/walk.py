@@ -8,8 +8,9 @@ physical, and above the root is the root; at most 40 links (ELOOP).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX, ROOT, RootPath, join, parent
 from minpack.rootfs.entry import Kind
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 import click
 
@@ -13,6 +12,7 @@ from minpack.cli.settings import engine_environment, temporary_directory
 from minpack.cli.terminal import binary_stdout, stdout_is_closed
 from minpack.deliver import Delivery, Format
 from minpack.errors import OutputError, UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.oci.reference import Reference, parse_reference
 

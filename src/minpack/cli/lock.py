@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from minpack.cli.options import LOCK, base_option, lock_option, output_options, platform_option, store_options
+from minpack.cli.options import LOCK, Command, base_option, lock_option, output_options, platform_option, store_options
 from minpack.cli.requesting import file_options, files_request, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.renewing import Renewed, renew
 
 
-@click.command("lock", short_help="Write what an image is made of into a lock file.")
+@click.command("lock", cls=Command, short_help="Write what an image is made of into a lock file.")
 @programs_argument
 @base_option
 @platform_option

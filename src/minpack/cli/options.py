@@ -37,6 +37,20 @@ def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parame
 filled = parsed(str)
 
 
+class Command(click.Command):
+    """A command that finds short options at once.
+
+    Click looks for ``-o`` among the long ones first, and where it is not, computes what it may be a misspelling of.
+    """
+
+    def make_parser(self, ctx: click.Context) -> Any:  # noqa: ANN401 - its type has no public name
+        """As click's."""
+        parser = super().make_parser(ctx)
+        known = vars(parser)
+        known.get("_long_opt", {}).update(known.get("_short_opt", {}))
+        return parser
+
+
 class Choice(click.Choice):  # type: ignore[type-arg] # generic from click 8.2 on
     """One of a few words."""
 

@@ -10,6 +10,7 @@ import click
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
 from minpack.cli.options import (
     LOCK,
+    Command,
     base_option,
     lock_option,
     output_options,
@@ -39,7 +40,7 @@ def _volume(text: str) -> RootPath:
     return parse_place(text, "--volume")
 
 
-@click.command("pack", short_help="Pack programs into an image.")
+@click.command("pack", cls=Command, short_help="Pack programs into an image.")
 @programs_argument
 @base_option
 @platform_option

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+import minpack.cli.lean  # noqa: F401 - before all that import click
+
+# isort: split
 import click
 
 from minpack.cli.app import COMPLETE, app, with_command

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import NamedTuple
 
 from minpack.base.open import BaseOptions, PackageOptions, is_name
 from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.request import MAX_CREATED
 from minpack.store.network import Network
 

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from minpack.cli.lock import renewed
-from minpack.cli.options import base_option, lock_option, output_options, platform_option, store_options
+from minpack.cli.options import Command, base_option, lock_option, output_options, platform_option, store_options
 from minpack.cli.requesting import file_options, programs_argument
 from minpack.cli.terminal import print_json, print_lines, print_notes
 
 
-@click.command("update", short_help="Renew a lock file, and say what changes.")
+@click.command("update", cls=Command, short_help="Renew a lock file, and say what changes.")
 @programs_argument
 @base_option
 @platform_option

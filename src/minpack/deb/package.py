@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import BytesContent, RangeContent
 from minpack.deb.control import DAMAGED, parse_paragraph
 from minpack.errors import ArchiveError, PackageError
+from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
 from minpack.tar.decompress import decompress_to, packing_of
 from minpack.tar.read import read_members

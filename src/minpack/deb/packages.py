@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.deb.control import DAMAGED, field_of, split_paragraphs
 from minpack.deb.release import is_plain_path
 from minpack.deb.table import build_table
 from minpack.deb.version import version_key
 from minpack.errors import PackageError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

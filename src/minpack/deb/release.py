@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.deb.control import DAMAGED, parse_paragraph
 from minpack.deb.trust import signed_text
 from minpack.errors import PackageError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from functools import cache
-from typing import NamedTuple
+
+from minpack.namedtuple import NamedTuple
 
 MAGIC = b"\x7fELF"
 #: Offsets in the header that are the same in both classes: class, byte order, system, type.

@@ -6,9 +6,10 @@ It takes milliseconds to seconds, and is imported only when it is asked for.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from minpack.errors import MalformedElfError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,10 +7,11 @@ without the file being bad, as no loader reads them all: such notes are passed o
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.format import PT_NOTE
 from minpack.elf.window import Window
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.abi import EM_MIPS
 from minpack.elf.hashes import DT_MIPS_SYMTABNO, MAX_SYMBOLS
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,16 +86,26 @@ def read_uses(tables: Tables) -> Uses:
 
     :raises MalformedElfError: a table is not whole, or names more symbols than a file has.
     """
-    types = relocation_types(tables.machine)
+    kinds = _Kinds(relocation_types(tables.machine))
     lazy: dict[tuple[int, str], bool] = {}
-    kinds: dict[int, str] = {}
     for tag, size, rela, is_lazy in _extents(tables):
-        pairs = _pairs(tables, sorted(_infos(tables, tag, size, rela=rela)))
-        kinds |= {type_: types.kind(type_) for type_ in {type_ for _, type_ in pairs}}
+        keys = _keys(tables, sorted(_infos(tables, tag, size, rela=rela)), kinds)
+        named = dict.fromkeys([key for key in keys if key[0]], is_lazy)
         # The lazy table comes last: what another names too is not lazy.
-        for key in [(symbol, kinds[type_]) for symbol, type_ in pairs if symbol]:
-            lazy.setdefault(key, is_lazy)
+        lazy = {**lazy, **named, **lazy} if lazy else named
     return Uses(lazy, frozenset(kinds))
+
+
+class _Kinds(dict[int, str]):
+    """The kind of each type that was asked for."""
+
+    def __init__(self, types: RelocationTypes) -> None:
+        super().__init__()
+        self._types = types
+
+    def __missing__(self, type_: int) -> str:
+        self[type_] = kind = self._types.kind(type_)
+        return kind
 
 
 def offset_table_symbols(tables: Tables) -> range:
@@ -143,15 +154,15 @@ def _infos(tables: Tables, tag: int, size: int, *, rela: bool) -> set[int]:
     return found
 
 
-def _pairs(tables: Tables, infos: list[int]) -> list[tuple[int, int]]:
-    """Symbol and type of each."""
+def _keys(tables: Tables, infos: list[int], kinds: _Kinds) -> list[tuple[int, str]]:
+    """Symbol and kind of each."""
     if not tables.wide:
-        return [(info >> 8, info & 0xFF) for info in infos]
+        return [(info >> 8, kinds[info & 0xFF]) for info in infos]
     if tables.machine == EM_MIPS:
         # A 32-bit symbol, then one byte each of special symbol and three types, the first last (elf/elf.h).
         if tables.big_endian:
-            return [(info >> 32, info & 0xFF) for info in infos]
-        return [(info & 0xFFFFFFFF, info >> 56) for info in infos]
+            return [(info >> 32, kinds[info & 0xFF]) for info in infos]
+        return [(info & 0xFFFFFFFF, kinds[info >> 56]) for info in infos]
     # SPARC has data of the type's own in the other bits (ELF64_R_TYPE_DATA).
     mask = 0xFF if tables.machine == EM_SPARCV9 else 0xFFFFFFFF
-    return [(info >> 32, info & mask) for info in infos]
+    return [(info >> 32, kinds[info & mask]) for info in infos]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.format import EI_CLASS, EI_DATA, PN_XNUM, PT_LOAD, Layout, layout_of
 from minpack.elf.info import Segment
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from minpack.elf.window import Window

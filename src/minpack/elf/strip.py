@@ -9,12 +9,13 @@ Formats: System V gABI, chapter 4, "Sections".
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import JoinedContent, Piece
 from minpack.elf.sections import MAX_NAMES, MAX_SECTIONS, SHF_ALLOC, SHT_NOBITS
 from minpack.elf.segments import read_header
 from minpack.elf.window import Window
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.abi import EM_MIPS
 from minpack.elf.format import DT_FLAGS, DT_FLAGS_1, DT_STRTAB
@@ -22,6 +22,7 @@ from minpack.elf.relocations import Uses, offset_table_symbols, read_uses, reloc
 from minpack.elf.tables import Tables
 from minpack.elf.versions import INDEX, Versions, read_versions
 from minpack.elf.window import Window
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +74,7 @@ class SymbolTable(Sequence[tuple[int, int, int, int, int]]):
 
     def __init__(self, tables: Tables, count: int) -> None:
         self._form = struct.Struct(tables.order + _FORMS[tables.wide])
+        self._tables = tables
         self._wide = tables.wide
         self._count = count
         self._data = tables.region(DT_SYMTAB).read(0, count * self._form.size) if count else b""
@@ -90,6 +92,10 @@ class SymbolTable(Sequence[tuple[int, int, int, int, int]]):
         name, value, info, other, section = row
         return name, info, other, section, value
 
+    def sections(self) -> array[int]:
+        """The section of each, 0 where it is not defined."""
+        return self._tables.words(self._data, "H")[3 if self._wide else 7 :: self._form.size // 2]
+
     def rows(self, indexes: Iterable[int]) -> list[tuple[int, int, int, int, int]]:
         """Those with these indexes."""
         unpack, data, size = self._form.unpack_from, self._data, self._form.size
@@ -103,7 +109,8 @@ class Symbols(NamedTuple):
     `names` leads from the name of each definition, bytes as in the file, to its
     index, or to several where it has several versions; `definitions` has the
     rest. `has_relr` says that it has DT_RELR relocations, `calls_resolvers` that
-    it has relocations that call one (IRELATIVE).
+    it has relocations that call one (IRELATIVE). `imports` are, by name, those of
+    the `references` that the file does not define.
     """
 
     names: dict[bytes, int | tuple[int, ...]]
@@ -115,6 +122,7 @@ class Symbols(NamedTuple):
     bind_now: bool
     has_relr: bool
     calls_resolvers: bool
+    imports: Mapping[bytes, Reference]
 
     @property
     def has_versions(self) -> bool:
@@ -133,15 +141,16 @@ class Symbols(NamedTuple):
         return Definition(info, other, section, value, self.version_indexes[index] if self.version_indexes else 1)
 
 
-def read_symbols(content: Content, name: str | None = None) -> Symbols:
+def read_symbols(content: Content, name: str | None = None, *, imports_alone: bool = False) -> Symbols:
     """The symbols of a dynamically linked file.
 
     :param name: what to call it in errors; by default where its bytes come from.
+    :param imports_alone: leave out what it defines, `names` and references to them, which takes half as long.
     :raises MalformedElfError: a table is not where the file says, or longer than can be.
     :raises InputError: the system could not read it.
     """
     with content.open() as reader:
-        return _symbols(Tables(Window(reader, content.size, name or content.where)))
+        return _symbols(Tables(Window(reader, content.size, name or content.where)), imports_alone=imports_alone)
 
 
 def has_strings(content: Content, names: Iterable[bytes]) -> bool:
@@ -160,10 +169,10 @@ def has_strings(content: Content, names: Iterable[bytes]) -> bool:
     return all(name + b"\0" in data for name in names)
 
 
-def _symbols(tables: Tables) -> Symbols:
+def _symbols(tables: Tables, *, imports_alone: bool) -> Symbols:
     uses = read_uses(tables)
     offsets = offset_table_symbols(tables)
-    hashed = hashed_symbols(tables)
+    hashed = () if imports_alone else hashed_symbols(tables)
     table = SymbolTable(tables, _count(tables, uses, offsets, hashed))
     names = Names(tables, len(table))
     versions = read_versions(tables, names)
@@ -174,16 +183,19 @@ def _symbols(tables: Tables) -> Symbols:
         hashed = [index for index in hashed if _is_defined_on_mips(table, index)]
     last = tables.last
     flags, flags_1 = last.get(DT_FLAGS, 0), last.get(DT_FLAGS_1, 0)
+    all_uses = _all_uses(table, uses, offsets)
+    references = _references(table, names, all_uses, versions, indexes, imports_alone=imports_alone)
     return Symbols(
         _by_name(tables, table, names, hashed),
         table,
         indexes,
-        _references(table, names, _all_uses(table, uses, offsets), versions, indexes),
+        references,
         versions,
         DT_SYMBOLIC in last or bool(flags & DF_SYMBOLIC),
         DT_BIND_NOW in last or bool(flags & DF_BIND_NOW) or bool(flags_1 & DF_1_NOW),
         DT_RELR in last,
         bool(uses.types & relocation_types(tables.machine).ifunc),
+        {reference.name: reference for reference in references if reference.section == 0},
     )
 
 
@@ -252,8 +264,13 @@ def _references(
     uses: dict[tuple[int, str], bool],
     versions: Versions,
     indexes: array[int],
+    *,
+    imports_alone: bool,
 ) -> tuple[Reference, ...]:
     """What relocations name, made column by column: there are hundreds in a file, tens of thousands in a closure."""
+    if imports_alone:
+        sections = table.sections()
+        uses = {use: lazy for use, lazy in uses.items() if not sections[use[0]]}
     if not uses:
         return ()
     symbols, kinds = zip(*uses, strict=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.dynamic import Dynamic
 from minpack.elf.segments import extent_at, read_header, read_segments
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

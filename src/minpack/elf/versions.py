@@ -6,7 +6,9 @@ As in glibc (`elf/dl-version.c`), a chain ends where it says so; the counts that
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

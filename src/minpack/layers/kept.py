@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.digest import Digest
 from minpack.errors import StoreError
+from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
 from minpack.oci.layer import Layer, Tarred, tar_of, write_layer

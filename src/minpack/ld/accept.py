@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.abi import EM_ARM, EM_MIPS, EM_PPC64, EM_RISCV, abi_of
 from minpack.elf.format import (
@@ -17,6 +17,7 @@ from minpack.elf.format import (
     PT_LOAD,
     layout_of,
 )
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from minpack.elf.info import ElfInfo

@@ -7,10 +7,11 @@ of musl (`ldso/dynlink.c`, find_sym2 and do_relocs).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.ld.closure import Libc
 from minpack.ld.symbolcache import SymbolsOf, symbols_of
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

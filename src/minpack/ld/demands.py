@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import read_all
 from minpack.elf.notes import read_notes
 from minpack.ld.closure import Libc
 from minpack.ld.constants import MAX_LOADER
 from minpack.ld.symbolcache import SymbolsOf, symbols_of
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from minpack.content import Content

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from minpack.elf.notes import read_notes
 from minpack.elf.strings import find_strings
 from minpack.ld.closure import Libc
-from minpack.ld.glibclate import glibc_late
-from minpack.ld.late import Importer, LateLibrary, Level, importer
+from minpack.ld.glibclate import glibc_data, glibc_late
+from minpack.ld.late import Importer, LateLibrary, Level
 from minpack.ld.plugins import known_late
 from minpack.ld.symbolcache import SymbolsOf, symbols_of
 
@@ -45,13 +45,43 @@ def find_late(closure: Closure, symbols: SymbolsOf = symbols_of) -> tuple[LateLi
     :raises MalformedElfError: a table of an object cannot be true.
     :raises InputError: the system could not read one.
     """
+    return with_hints(closure, find_sure(closure, symbols), symbols)
+
+
+def find_sure(closure: Closure, symbols: SymbolsOf = symbols_of) -> tuple[LateLibrary, ...]:
+    """As `find_late`, without what strings alone tell: nothing of that is more than a hint, and looking takes longer.
+
+    :raises MalformedElfError: as `find_late`.
+    :raises InputError: as `find_late`.
+    """
     found = list(_noted(closure))
-    if closure.libc is not None:
-        importers = [importer(loaded, symbols(loaded)) for loaded in closure.objects]
-        if closure.libc is Libc.GLIBC:
-            found += glibc_late(importers)
-        found += known_late(closure)
-        found += _named(closure, importers, {name for late in found for name in late.sonames})
+    if closure.libc is Libc.GLIBC:
+        found += glibc_late(_importers(closure, symbols))
+    return _absent(closure, found)
+
+
+def with_hints(closure: Closure, sure: Sequence[LateLibrary], symbols: SymbolsOf) -> tuple[LateLibrary, ...]:
+    """What `find_sure` found of the closure, and all the rest.
+
+    :raises MalformedElfError: as `find_late`.
+    :raises InputError: as `find_late`.
+    """
+    if closure.libc is None:
+        return tuple(sure)
+    importers, found = _importers(closure, symbols), list(sure)
+    if closure.libc is Libc.GLIBC:
+        found += glibc_data(importers)
+    found += known_late(closure)
+    found += _named(closure, importers, {name for late in found for name in late.sonames})
+    return _absent(closure, found)
+
+
+def _importers(closure: Closure, symbols: SymbolsOf) -> list[Importer]:
+    return [Importer(loaded, symbols(loaded)) for loaded in closure.objects]
+
+
+def _absent(closure: Closure, found: Sequence[LateLibrary]) -> tuple[LateLibrary, ...]:
+    """Those that are not loaded from the start, each once, the highest level first."""
     loaded = _names(closure.objects)
     absent = [late for late in found if not late.sonames or late.sonames[0] not in loaded]
     return tuple(dict.fromkeys(sorted(absent, key=lambda late: late.level.rank)))

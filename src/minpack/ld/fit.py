@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.read import read_elf
 from minpack.errors import ElfError, LibcMismatchError, NotInBaseError, WrongTargetError
 from minpack.ld.resolve import libc_of
+from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:

@@ -25,18 +25,27 @@ _NSS = (
 
 
 def glibc_late(importers: Sequence[Importer]) -> Iterator[LateLibrary]:
-    """What the C library among the objects opens for the functions that the others import.
-
-    :raises InputError: the C library cannot be read.
-    """
-    libc = next((i for i in importers if (i.loaded.info.soname or "").startswith("libc.so.")), None)
-    version = _version(libc)
-    if libc is None or version is None:
+    """The libraries that the C library among the objects opens for the functions that the others import."""
+    version = _version(_libc(importers))
+    if version is None:
         return
     yield from _unwinder(importers)
     if version < NSS_IN_LIBC:
         yield from _name_services(importers, "{}.{}".format(*version))
-    yield from _data(libc, importers)
+
+
+def glibc_data(importers: Sequence[Importer]) -> Iterator[LateLibrary]:
+    """What else the C library opens for such functions: hints alone.
+
+    :raises InputError: the C library cannot be read.
+    """
+    libc = _libc(importers)
+    if libc is not None and _version(libc) is not None:
+        yield from _data(libc, importers)
+
+
+def _libc(importers: Sequence[Importer]) -> Importer | None:
+    return next((i for i in importers if (i.loaded.info.soname or "").startswith("libc.so.")), None)
 
 
 def _version(libc: Importer | None) -> tuple[int, int] | None:

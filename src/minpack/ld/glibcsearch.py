@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.base.walk import Failure
 from minpack.content import read_all
@@ -11,6 +11,7 @@ from minpack.ld.cache import MAX_CACHE, NO_CACHE, Cache, parse_cache
 from minpack.ld.closure import Considered, FoundBy
 from minpack.ld.opening import size_of
 from minpack.ld.tokens import expand_glibc
+from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX
 from minpack.rootfs.entry import Kind
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,18 +45,17 @@ class LateLibrary(NamedTuple):
 
 
 class Importer(NamedTuple):
-    """An object of the closure, its symbols, and what it imports by name."""
+    """An object of the closure, and its symbols."""
 
     loaded: LoadedObject
     symbols: Symbols
-    imports: Mapping[bytes, Reference]
 
     @property
     def path(self) -> str:
         """What it is loaded as."""
         return self.loaded.path
 
-
-def importer(loaded: LoadedObject, symbols: Symbols) -> Importer:
-    """The object with what it refers to and does not define."""
-    return Importer(loaded, symbols, {r.name: r for r in symbols.references if r.section == 0})
+    @property
+    def imports(self) -> Mapping[bytes, Reference]:
+        """What it refers to and does not define, by name."""
+        return self.symbols.imports

@@ -7,11 +7,12 @@ glibc looks for them below ``glibc-hwcaps`` of each directory that it searches (
 from __future__ import annotations
 
 from itertools import count, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import read_all
 from minpack.ld.closure import FoundBy, Libc
 from minpack.ld.constants import MAX_LOADER, glibc_constants
+from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:

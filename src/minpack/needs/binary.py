@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.elf.format import PT_LOAD
 from minpack.elf.sections import SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, Section, Sections, read_sections
 from minpack.elf.segments import Header, extent_at, read_header
 from minpack.elf.window import Window
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     import re

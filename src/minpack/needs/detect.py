@@ -167,11 +167,13 @@ def _openssl_inside(path: str, directory: str, *, has_libssl: bool) -> Signal:
 
 def _with_libraries(findings: Findings, closure: Closure, symbols: SymbolsOf) -> Findings:
     """The findings with what the libraries of the closure need."""
-    signals = list(findings.signals)
-    openssl, bundles = list(findings.openssl), list(findings.bundles)
+    if closure.libc is None:
+        return findings
     from minpack.needs.native import import_signals  # noqa: PLC0415 - not for static programs
 
-    for loaded in closure.objects[1:] if closure.libc is not None else ():
+    signals = list(findings.signals)
+    openssl, bundles = list(findings.openssl), list(findings.bundles)
+    for loaded in closure.objects[1:]:
         soname = loaded.info.soname or ""
         imports = _imports_of(loaded, symbols)
         signals += import_signals(imports, loaded.path, soname=soname, is_program=False, glibc=closure.libc == "glibc")

@@ -6,8 +6,9 @@ and musl 1.2.5.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
 if TYPE_CHECKING:
@@ -130,9 +131,9 @@ _CXX_START = b"_ZNSt6chrono"
 def telling_imports(symbols: Symbols) -> frozenset[str]:
     """The names that a file refers to and does not define, as far as they tell of needs."""
     return frozenset(
-        reference.name.decode("utf-8", "surrogateescape")
-        for reference in symbols.references
-        if reference.section == 0 and (reference.name in _TELLING or reference.name.startswith(_CXX_START))
+        name.decode("utf-8", "surrogateescape")
+        for name in symbols.imports
+        if name in _TELLING or name.startswith(_CXX_START)
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
 
 
 class Need(StrEnum):

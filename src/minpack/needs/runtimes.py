@@ -6,8 +6,9 @@ projects' sources.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.findings import Module
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 from minpack.needs.roots import embedded_roots

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from minpack.digest import Digest
 from minpack.errors import NotTextError
+from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 
 if TYPE_CHECKING:

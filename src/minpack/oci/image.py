@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.oci.documents import Blob, Descriptor, blob, config_document, manifest_document
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.digest import Digest, HashingWriter
+from minpack.namedtuple import NamedTuple
 from minpack.oci.compress import BLOCK_SIZE, compressor
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.digest import Digest
 from minpack.errors import ArchiveError, InputError
+from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.paths import ROOT, RootPath, parent, sort_key
 from minpack.rootfs.entry import Kind

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.digest import Digest
 from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.oci.documents import Descriptor
 from minpack.oci.reference import Reference, parse_reference

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import read_all
 from minpack.errors import ChangedInputError, InputError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     import re

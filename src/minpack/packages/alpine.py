@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.installed import (
     MAX_INSTALLED,
@@ -16,6 +16,7 @@ from minpack.apk.installed import (
 from minpack.base.overlay import OverlayBase
 from minpack.content import BytesContent, read_all
 from minpack.errors import OfflineError, UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.packages.shelf import Places, Shelf
 from minpack.packages.source import PackageId
 from minpack.paths import RootPath

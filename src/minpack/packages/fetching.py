@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.package import open_package
 from minpack.content import RangeContent
 from minpack.errors import OfflineError, PackageError, UntrustedPackageError
+from minpack.namedtuple import NamedTuple
 from minpack.packages.source import PackageId
 
 if TYPE_CHECKING:

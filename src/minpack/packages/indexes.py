@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.index import MAX_INDEX, verify_index
 from minpack.apk.table import Table, make_table, read_table
 from minpack.content import RangeContent, read_all
 from minpack.errors import DownloadError, OfflineError, PackageError, UntrustedPackageError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

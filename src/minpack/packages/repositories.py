@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.apk.control import is_arch
 from minpack.apk.signature import MAX_KEY, Key
 from minpack.content import read_all, reason_of
 from minpack.errors import InputError
+from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 
 #: Where distributions keep the CA bundle, in the order Go looks for it (crypto/x509/root_linux.go).

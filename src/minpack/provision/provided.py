@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, ancestors, join, name, parent
 from minpack.placing import plain
 from minpack.rootfs.entry import Entry, Kind, symlink

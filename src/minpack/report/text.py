@@ -129,7 +129,9 @@ def _next(delivered: Delivered) -> str:
 
 
 def _quoted(path: str) -> str:
-    import shlex  # noqa: PLC0415
+    if path and all(letter.isalnum() or letter in "/._-" for letter in path) and path.isascii():
+        return path
+    import shlex  # noqa: PLC0415 - for hardly any
 
     return shlex.quote(path)
 

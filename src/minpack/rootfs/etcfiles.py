@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
 
 #: The uid that distroless, ko and apko use for "some user that is not root".
 NONROOT = 65532

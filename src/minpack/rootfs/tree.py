@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from minpack.errors import PathConflictError
-from minpack.paths import ROOT, RootPath, ancestors, sort_key
+from minpack.paths import ROOT, RootPath, ancestors, parent, sort_key
 from minpack.rootfs.entry import Entry, Kind, directory
 
 if TYPE_CHECKING:
@@ -47,13 +47,16 @@ class Tree(Generic[Tag]):
             raise PathConflictError(path, _what(known[0]), _what(entry))
 
     def _add_parents(self, path: RootPath) -> None:
-        for parent in ancestors(path):
-            known = self._entries.get(parent)
+        nearest = self._entries.get(parent(path))
+        if nearest is not None and nearest[0].kind is Kind.DIRECTORY:
+            return
+        for above in ancestors(path):
+            known = self._entries.get(above)
             if known is None:
-                self._entries[parent] = (directory(parent), self._imply(path))
-                self.implied.add(parent)
+                self._entries[above] = (directory(above), self._imply(path))
+                self.implied.add(above)
             elif known[0].kind is not Kind.DIRECTORY:
-                raise PathConflictError(path, f"{_what(known[0])} at {parent!r}", "it would lie below it")
+                raise PathConflictError(path, f"{_what(known[0])} at {above!r}", "it would lie below it")
 
     def __contains__(self, path: RootPath) -> bool:
         return path in self._entries

@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from typing import NamedTuple
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
+from minpack.namedtuple import NamedTuple
 
 #: What opening a file says where nothing may be written.
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.errors import OfflineError, SumMismatchError
+from minpack.namedtuple import NamedTuple
 from minpack.progress import no_progress
 from minpack.store.store import Found
 

@@ -6,8 +6,9 @@ open goes on reading it; whoever looks for it later makes or fetches it again. W
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.store.blob import BLOB
 from minpack.store.pins import pinned
 

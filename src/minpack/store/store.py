@@ -21,10 +21,11 @@ import os
 import re
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
+from minpack.namedtuple import NamedTuple
 from minpack.store.blob import BLOB, TAR, Blob, sum_of
 from minpack.store.directory import Directory, StoredFile, open_directory
 from minpack.store.part import Part

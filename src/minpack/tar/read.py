@@ -7,9 +7,10 @@ to disagree on is refused: no tar is one tree here and another elsewhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from minpack.errors import ArchiveError
+from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
 from minpack.tar.header import BLOCK, is_header, link_of, name_of, number, padded
 from minpack.tar.window import Window

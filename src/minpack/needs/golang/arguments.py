@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.golang.code import EM_X86_64
 from minpack.needs.golang.x86 import jump_targets
 
@@ -92,22 +94,29 @@ _OTHER = rb"|".join(
         rb"[\x44\x48\x4c]?\x89[%s]|[\x41\x45\x49\x4d]\x89[\xc0-\xff]" % _MOVED,
     )
 )
-_X86_BEFORE = tuple(
-    re.compile(rb"(?s:%s(?:%s)*%s(?:%s)*\Z)" % (first, _OTHER, second, _OTHER))
-    for first, second in ((_ADDRESS, _LENGTH), (_LENGTH, _ADDRESS))
-)
-_ONE = re.compile(rb"(?s:%s|%s|%s)" % (_ADDRESS, _LENGTH, _OTHER))
+
+
+@cache
+def _x86_patterns() -> tuple[tuple[re.Pattern[bytes], ...], re.Pattern[bytes]]:
+    """What there is before a call with a text, in either order, and one instruction of it."""
+    orders = ((_ADDRESS, _LENGTH), (_LENGTH, _ADDRESS))
+    wholes = (rb"(?s:%s(?:%s)*%s(?:%s)*\Z)" % (first, _OTHER, second, _OTHER) for first, second in orders)
+    return tuple(map(re.compile, wholes)), re.compile(rb"(?s:%s|%s|%s)" % (_ADDRESS, _LENGTH, _OTHER))
 
 
 def _x86_text(before: bytes, end: int) -> _Found | None:
     """The text, by the code before the address `end`, that of the call."""
-    for pattern in _X86_BEFORE:
+    if b"\x48\x8d\x05" not in before or b"\xbb" not in before:
+        # Patterns take longer to compile than most searches do.
+        return None
+    wholes, one = _x86_patterns()
+    for pattern in wholes:
         match = pattern.search(before)
         if match is not None:
             (distance,) = struct.unpack("<i", match["address"])
             (length,) = struct.unpack("<I", match["length"])
             after = end - len(before) + match.end("address")
-            between = tuple(len(before) - one.end() for one in _ONE.finditer(before, match.start()))
+            between = tuple(len(before) - step.end() for step in one.finditer(before, match.start()))
             return _Found(after + distance, length, between)
     return None
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import struct
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.findings import Module
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import struct
 from array import array
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from minpack.needs.binary import LIMIT
+from minpack.namedtuple import NamedTuple
+from minpack.needs.binary import LIMIT, PIECE
 from minpack.needs.golang.code import EM_X86_64, X86_CALL_SIZE, calls_in
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Site(NamedTuple):
 def calls_of(binary: Binary, code: Code, targets: frozenset[int]) -> Iterator[Site]:
     """All direct calls of `targets`, which are entries' distances, but those of a function to itself.
 
+    Those of the program's own packages come early, as they lie last: who asks for one that is special soon has it.
     One on the border of two pieces may come twice. Jumps count, as compilers end a function with one; a function's
     jump to its own start grows its stack.
     """
@@ -42,7 +44,7 @@ def calls_of(binary: Binary, code: Code, targets: frozenset[int]) -> Iterator[Si
     else:
         found = (
             Site(at, target)
-            for first, data, size in _code_pieces(binary, code)
+            for first, data, size in _last_code_first(binary, code)
             for at, target in calls_in(binary.header.machine, data, size, first)
             if target in targets
         )
@@ -54,12 +56,19 @@ def _code_pieces(binary: Binary, code: Code) -> Iterator[tuple[int, bytearray, i
         yield offset - code.start, data, size
 
 
+def _last_code_first(binary: Binary, code: Code) -> Iterator[tuple[int, bytearray, int]]:
+    end = code.start + code.size
+    starts = range(code.start, end, PIECE - X86_CALL_SIZE)
+    for offset, data, size in binary.pieces((at, min(end, at + PIECE)) for at in reversed(starts)):
+        yield offset - code.start, data, size
+
+
 def _x86_calls(binary: Binary, code: Code, targets: frozenset[int]) -> Iterator[Site]:
     """Calls of a few functions, many times faster than looking at all calls.
 
     In every 64 KiB of code, counted from the target, the upper half of the distance to it is the same.
     """
-    for first, data, size in _code_pieces(binary, code):
+    for first, data, size in _last_code_first(binary, code):
         for target in sorted(targets):
             origin = target - first - X86_CALL_SIZE
             start = 0

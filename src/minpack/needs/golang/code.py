@@ -14,8 +14,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from itertools import islice
 from operator import le
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.golang.functions import MAX_NAME
 
 if TYPE_CHECKING:

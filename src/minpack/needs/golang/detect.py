@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.golang.buildinfo import BuildInfo, read_build_info
 from minpack.needs.golang.functions import SECTIONS, FunctionTable, find_functions, named_functions
 from minpack.needs.golang.rules import FALLBACK_ROOTS, NAMES, ROOTS_MODULES, ZONES, clients, signals

@@ -7,8 +7,9 @@ do not, was measured on programs built by Go 1.21 to 1.27.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
 if TYPE_CHECKING:
