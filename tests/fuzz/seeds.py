@@ -9,6 +9,9 @@ import zlib
 from pathlib import Path
 
 from minpack.ld.cache import CacheEntry, build_cache
+from minpack.lock.file import lock_bytes
+from minpack.lock.values import Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
+from minpack.paths import normal
 from minpack.target import Target
 from support import debmaker, tarmaker
 from support.elfmaker import GLIBC, MACHINES, MUSL, library, make_elf, program, static_program, upx_program
@@ -186,6 +189,30 @@ def debindex_seeds() -> list[bytes]:
     return [release, release.replace(b"main", b"updates/main"), release + b"X: y\n z\n", packages, contents]
 
 
+def lock_seeds() -> list[bytes]:
+    """Locks of one and of two platforms, with names that are no UTF-8, links and directories."""
+    base = LockedBase("debian-12", "packages", "12.1", "https://a.example/dists/bookworm", "a" * 64)
+    package = LockedPackage(
+        "liba1", "1:1.0", "amd64", "debian bookworm", "https://a.example/a.deb", "b" * 64, 7, "c" * 40
+    )
+    files = (
+        LockedFile(normal("/lib"), "base", link="usr/lib"),
+        LockedFile(normal("/usr/lib/%\udcff.so.1"), "package liba1", 0o755, "d" * 64),
+        LockedFile(normal("/usr/lib/x"), "base", 0o755),
+    )
+    image = LockedImage(base, (package,), files, (LockedData("tzdata", "2025.2", "e" * 64),), (("minpack", "1"),))
+    small = LockedImage(LockedBase("scratch", "scratch"))
+    return [
+        lock_bytes(Lock(images))
+        for images in (
+            {"linux/amd64": image},
+            {"linux/amd64": small},
+            {"linux/arm/v7": image, "linux/amd64": small},
+            {},
+        )
+    ]
+
+
 #: cargo-auditable's list, and paths that programs of Rust and C have within them.
 CRATES = b'{"packages":[{"name":"app","version":"0.1.0","root":true},{"name":"cc","version":"1.0.0","kind":"build"}]}'
 STRINGS = (
@@ -228,5 +255,6 @@ def seeds_of(target: str) -> list[bytes]:
         "bind": bind_seeds,
         "deb": deb_seeds,
         "debindex": debindex_seeds,
+        "lock": lock_seeds,
     }
     return makers.get(target, elf_seeds)()

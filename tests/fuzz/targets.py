@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from gzip import compress
 from hashlib import sha256
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.apk.control import parse_control
@@ -42,6 +43,8 @@ from minpack.ld.resolve import resolve_closure
 from minpack.ld.symbolcache import SymbolCache
 from minpack.ld.variants import find_variants, variants_note
 from minpack.ld.verdict import latent_note, reasons
+from minpack.lock.file import lock_bytes, read_lock
+from minpack.lock.values import differences
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import read_program
 from minpack.needs.need import Need
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 
     from minpack.content import Content
     from minpack.ld.closure import Closure
+    from minpack.lock.values import Difference, Lock
     from minpack.rootfs.entry import Entry
 
 TARGETS_OF_CACHES = (Target(62, 64, False, ""), Target(22, 64, True, ""), Target(40, 32, False, "hard"))
@@ -242,6 +246,25 @@ def apk_tars(data: bytes) -> None:
                 read(one.entry.content)
 
 
+def lock(data: bytes) -> None:
+    """A lock file; one that is read is written as one that reads the same."""
+    with NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        first = read_lock(file.name)
+        assert not differences_in(first, first)
+        file.seek(0)
+        file.truncate()
+        file.write(lock_bytes(first))
+        file.flush()
+        assert read_lock(file.name) == first
+
+
+def differences_in(one: Lock, other: Lock) -> list[Difference]:
+    """All that differs, platform by platform."""
+    return [found for name, image in one.images.items() for found in differences(image, other.images[name])]
+
+
 class Fuzzed(NamedTuple):
     """A target by its name, and how many bytes it is given at most."""
 
@@ -263,6 +286,7 @@ FUZZED = {
     "bind": Fuzzed(bind, 16384),
     "deb": Fuzzed(deb, 16384),
     "debindex": Fuzzed(debindex, 4096),
+    "lock": Fuzzed(lock, 4096),
 }
 
 

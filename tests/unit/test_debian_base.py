@@ -32,6 +32,7 @@ from minpack.rootfs.entry import file
 from minpack.store.network import Network
 from minpack.store.store import Store, open_store
 from minpack.target import target_named
+from support import debmaker
 from support.debmaker import Archive, Deb, Key
 from support.mirror import Mirror, always, status
 
@@ -456,6 +457,34 @@ def test_a_release_past_its_date_is_told_of(world: World) -> None:
             assert len(archive.notes) == notes
     assert "debian bookworm-security" in archive.notes[0]
     assert "good until 2026-11-28" in archive.notes[0]
+
+
+def test_no_lock_is_written_of_what_was_newer_before(world: World) -> None:
+    """Neither of an older release nor without a suite that was there; what is kept stays the newer one."""
+    world.security.add(FOO)
+    world.serve()
+    with world.archive():
+        pass
+    world.main.date = "Fri, 13 Nov 2026 09:15:44 UTC"
+    world.serve()
+    for _ in range(2):
+        with (
+            pytest.raises(UntrustedPackageError, match="one of 2026-11-21 was seen before"),
+            world.archive(refresh=True, locked=True),
+        ):
+            pass
+    with world.archive() as archive:
+        assert archive.release.release.date.startswith("2026-11-21")
+    world.main.date = debmaker.DATE
+    world.serve()
+    world.mirror.remove("/debian-security/")
+    with world.archive(refresh=True) as archive:
+        assert "without its security updates" in archive.notes[0]
+    with (
+        pytest.raises(UntrustedPackageError, match="it is not there, and one of 2026-11-21"),
+        world.archive(today="2026-11-26", locked=True),
+    ):
+        pass
 
 
 def test_a_pull_looks_anew(world: World) -> None:

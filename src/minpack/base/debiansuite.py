@@ -97,7 +97,7 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
     """The suite's release: the one kept if it was fetched the same day, or if the network may not be used; else anew.
 
     If the server does not answer, the one kept is used, and a note says so. None if the suite is optional and not
-    there.
+    there; a lock is not written without one that was there before.
 
     :raises OfflineError: it is not kept, and the network may not be used.
     :raises DownloadError: the server did not give it.
@@ -110,15 +110,16 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
     name = f"debian-release-{suite.codename}"
     record = place.store.record(name, _RELEASE_SCHEMA) or {}
     absent = f"{place.today} {suite.url}"
-    if suite.optional and record.get("absent") == absent and not place.refresh:
-        return None
     newest = str(record.get("newest", ""))
+    must = not suite.optional or (place.locked and bool(newest))
+    if not must and record.get("absent") == absent and not place.refresh:
+        return None
     kept = _kept(record, place)
     fresh = record.get("day") == place.today and not place.refresh
     if kept is not None and (fresh or place.network.offline):
         return _fetched(suite, kept, place, newest)
     if place.network.offline:
-        if suite.optional:
+        if not must:
             return None
         raise OfflineError(url)
     try:
@@ -128,6 +129,9 @@ def fetch_release(suite: Suite, place: Place) -> FetchedRelease | None:
             raise
         note = f"{suite} is as it was on {record.get('day')}: {url} cannot be downloaded: {error.reason}"
         return _fetched(suite, kept, place, newest, note)
+    if message is None and must:
+        reason = f"it is not there, and one of {newest[:10]} was seen before: without it updates are lost"
+        raise UntrustedPackageError(f"release {url}", reason, "name another --mirror, or wait until it has caught up")
     if message is None:
         place.store.keep_record(name, _RELEASE_SCHEMA, {**record, "absent": absent})
         return None

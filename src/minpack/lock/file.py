@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 #: Far more bytes than any lock has: all time zones and their packages have some 100,000.
-MAX_LOCK = 64 << 20
+MAX_LOCK = 16 << 20
 _HEAD = "# What the image was made of. Written by minpack lock and minpack update; minpack --locked builds from it.\n"
 _KINDS = ("scratch", "directory", "tarball", "release", "packages")
 _SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
@@ -51,7 +51,7 @@ def read_lock(path: str) -> Lock:
     try:
         document = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is no text in UTF-8"
+        reason = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise LockError(path, f"it is no TOML: {reason}", _DAMAGED) from error
     return _Reading(path).lock(document)
 
