@@ -242,7 +242,7 @@ def test_a_file_that_shrank_ends_the_work() -> None:
     stopped_by(ChangedInputError, lambda: write(file(RootPath("/data"), Short()), io.BytesIO()))
 
 
-@pytest.mark.parametrize("compression", [Compression.BALANCED, Compression.ZSTD])
+@pytest.mark.parametrize("compression", [Compression.NONE, Compression.BALANCED, Compression.ZSTD])
 def test_an_interrupt_ends_the_work(compression: Compression) -> None:
     """Ctrl-C while blocks are compressed is raised, and all threads have ended."""
 
@@ -262,16 +262,17 @@ def test_an_interrupt_ends_the_work(compression: Compression) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_without_threads_the_caller_compresses() -> None:
+@pytest.mark.parametrize("compression", [Compression.NONE, Compression.BALANCED])
+def test_without_threads_the_caller_does_all(compression: Compression) -> None:
     """Where the system gives no threads, the layer is the same."""
     before = threading.stack_size()
     # No address space has room for such a stack, so starting a thread fails.
     threading.stack_size(1 << 47)
     try:
-        alone = packed(DATA, Compression.BALANCED, 2)
+        alone = packed(DATA, compression, 2)
     finally:
         threading.stack_size(before)
-    assert alone == packed(DATA, Compression.BALANCED, 2)
+    assert alone == packed(DATA, compression, 2) == packed(DATA, compression, 1)
 
 
 @pytest.mark.parametrize("number", [1, 2])

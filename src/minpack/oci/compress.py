@@ -36,16 +36,17 @@ class Compressor:
 
     def __init__(self, out: Writable) -> None:
         self._out = out
+        self._other: memoryview | None = None
 
     def buffer(self) -> memoryview:
         """The first buffer to fill."""
         return memoryview(bytearray(self.block_size))
 
     def take(self, block: memoryview) -> memoryview:
-        """Take a block; the buffer to fill next."""
+        """Take a block; the buffer to fill next, which is another one: this one may still be hashed."""
         self._out.write(block)
-        whole = block.obj
-        return memoryview(whole)
+        free, self._other = self._other, memoryview(block.obj)
+        return free if free is not None else self.buffer()
 
     def close(self) -> None:
         """Everything taken has been written when this returns."""

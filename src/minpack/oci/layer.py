@@ -14,11 +14,16 @@ from minpack.tar.write import TarStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from threading import Thread
 
     from minpack.digest import Writable
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
     from minpack.tar.write import BlockConsumer
+
+
+#: Smaller layers are hashed in the time that starting a thread takes.
+HASHED_ASIDE = 2 << 20
 
 
 class Layer(NamedTuple):
@@ -30,19 +35,89 @@ class Layer(NamedTuple):
     comment: str
 
 
-class _Tee:
-    """Hashes each block, then hands it on, and reports progress."""
+class _Hash:
+    """SHA-256 of blocks."""
 
-    def __init__(self, consumer: BlockConsumer, progress: Progress, task: str, total: int) -> None:
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, block: memoryview) -> None:
+        """Hash `block`, which must stay as it is until another one is added."""
+        self._hash.update(block)
+
+    def finish(self) -> Digest:
+        """The digest of all blocks."""
+        return Digest(self._hash.hexdigest())
+
+    def abandon(self) -> None:
+        """Nobody wants the digest any more."""
+
+
+class _HashAside(_Hash):
+    """The same on a thread of its own, while its caller writes the block and reads the next one."""
+
+    def __init__(self) -> None:
+        from queue import SimpleQueue  # noqa: PLC0415 - for layers that are stored as they are
+
+        super().__init__()
+        self._blocks: SimpleQueue[memoryview | None] = SimpleQueue()
+        self._hashed: SimpleQueue[None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._alone = False
+
+    def add(self, block: memoryview) -> None:
+        """See `_Hash.add`."""
+        if self._thread is not None:
+            self._hashed.get()
+        elif not self._alone:
+            self._start()
+        if self._alone:
+            super().add(block)
+        else:
+            self._blocks.put(block)
+
+    def _start(self) -> None:
+        from threading import Thread  # noqa: PLC0415 - as above
+
+        # Before it is started: where a signal interrupts the start, `abandon` must know of it.
+        self._thread = Thread(target=self._work, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # The system gives no more threads.
+            self._thread, self._alone = None, True
+
+    def finish(self) -> Digest:
+        """See `_Hash.finish`."""
+        self.abandon()
+        return super().finish()
+
+    def abandon(self) -> None:
+        """See `_Hash.abandon`; the thread has ended when this returns."""
+        if self._thread is not None:
+            self._blocks.put(None)
+            if self._thread.is_alive():
+                self._thread.join()
+
+    def _work(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            self._hash.update(block)
+            self._hashed.put(None)
+
+
+class _Tee:
+    """Hashes each block and hands it on, and reports progress."""
+
+    def __init__(self, consumer: BlockConsumer, progress: Progress, task: str, total: int, hashing: _Hash) -> None:
         self._consumer = consumer
         self._progress = progress
         self._task = task
         self._total = total
         self._done = 0
-        self.hash = hashlib.sha256()
+        self._hashing = hashing
 
     def take(self, block: memoryview) -> memoryview:
-        self.hash.update(block)
+        self._hashing.add(block)
         self._done += len(block)
         self._progress(self._task, min(self._done, self._total), self._total)
         return self._consumer.take(block)
@@ -68,11 +143,12 @@ def tar_of(entries: Sequence[Entry], *, mtime: int, progress: Progress, comment:
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
-    tee = _Tee(_Nowhere(), progress, _task(comment), sum(entry.size for entry in entries))
+    hashing = _Hash()
+    tee = _Tee(_Nowhere(), progress, _task(comment), sum(entry.size for entry in entries), hashing)
     stream = TarStream(tee, memoryview(bytearray(BLOCK_SIZE)))
     stream.add(entries, mtime)
     stream.finish()
-    return Tarred(Digest(tee.hash.hexdigest()), stream.size)
+    return Tarred(hashing.finish(), stream.size)
 
 
 def _task(comment: str) -> str:
@@ -100,16 +176,18 @@ def write_layer(
     writer = HashingWriter(out)
     # A tar that is stored as it is has one digest, computed once.
     squeeze = compressor(compression, out if plain else writer, threads)
-    tee = _Tee(squeeze, progress, _task(comment), sum(entry.size for entry in entries))
+    size = sum(entry.size for entry in entries)
+    hashing = _HashAside() if plain and threads > 1 and size > HASHED_ASIDE else _Hash()
     try:
-        stream = TarStream(tee, squeeze.buffer())
+        stream = TarStream(_Tee(squeeze, progress, _task(comment), size, hashing), squeeze.buffer())
         stream.add(entries, mtime)
         stream.finish()
         squeeze.close()
     except BaseException:
         squeeze.abandon()
+        hashing.abandon()
         raise
-    diff_id = Digest(tee.hash.hexdigest())
+    diff_id = hashing.finish()
     digest, size = (diff_id, stream.size) if plain else (writer.digest, writer.size)
     return Layer(Descriptor(compression.media_type, digest, size), diff_id, stream.size, comment)
 
