@@ -63,6 +63,7 @@ class Locking(Protocol):
         """What --base names, and the options to open it with.
 
         :raises LockError: the lock has nothing for it.
+        :raises UsageError: packages are not to be fetched, and there are some.
         """
 
     def end(self, made: Made) -> None:
@@ -87,14 +88,17 @@ class Checked:
             has = f"it has {', '.join(sorted(self._lock.images)) or 'no platform'}"
             hint = f"{has}; minpack lock with this program adds its platform"
             raise LockedError(self._path, (("platform", str(platform), "", "wanted"),), hint)
+        if options.packages is None and image.packages:
+            hint = "leave it out, and MINPACK_NO_PACKAGES unset"
+            raise UsageError("--no-packages", "", "the lock names packages", hint)
         self._image = image
         return base if base is not None else image.base.name, options._replace(locked=image)
 
     def end(self, made: Made) -> None:
         """See `Locking`."""
-        now = locked_image(made)
-        # Of the packages that the lock names not all are looked into again; the base was opened as the lock says.
-        found = differences(self._image, now._replace(base=self._image.base, packages=self._image.packages))
+        # Base and packages were opened as the lock says, and not all packages are looked into again.
+        now = self._image._replace(files=_locked_files(made), data=_locked_data(made))
+        found = differences(self._image, now)
         if found:
             raise LockedError(self._path, found)
 
@@ -153,24 +157,12 @@ def locked_image(made: Made) -> LockedImage:
 
     :raises MinpackError: a file cannot be read.
     """
-    archived = made.packages.archived()
-    named = ((one.name.partition(" "), one.sha256) for one in made.data.versions())
-    data = (LockedData(name, version, sha256) for (name, _, version), sha256 in named)
     programs = ((program.destination, f"sha256:{sum_of(program.content)}") for program in made.programs)
-    debian = made.base.kind is BaseKind.PACKAGES
     return LockedImage(
         _locked_base(made),
-        tuple(
-            sorted(
-                LockedPackage(
-                    *(one.name, one.version, one.arch, one.repository, official(one.url, made.options, debian=debian)),
-                    *(one.sha256, one.size, archived.get(one.name, ""), one.signed_by),
-                )
-                for one in made.packages.fetched
-            )
-        ),
-        tuple(sorted(_locked_files(made))),
-        tuple(sorted(data)),
+        _locked_packages(made),
+        _locked_files(made),
+        _locked_data(made),
         tuple(sorted((("minpack", __version__), *programs))),
     )
 
@@ -188,11 +180,30 @@ def _locked_base(made: Made) -> LockedBase:
     return LockedBase(name, opened.kind, opened.release, url, sha256, opened.size)
 
 
-def _locked_files(made: Made) -> list[LockedFile]:
+def _locked_packages(made: Made) -> tuple[LockedPackage, ...]:
+    """All that were fetched: one that gave no file may have given the licence of another."""
+    archived, debian = made.packages.archived(), made.base.kind is BaseKind.PACKAGES
+    return tuple(
+        sorted(
+            LockedPackage(
+                *(one.name, one.version, one.arch, one.repository, official(one.url, made.options, debian=debian)),
+                *(one.sha256, one.size, archived.get(one.name, ""), one.signed_by),
+            )
+            for one in made.packages.fetched
+        )
+    )
+
+
+def _locked_data(made: Made) -> tuple[LockedData, ...]:
+    named = ((one.name.partition(" "), one.sha256) for one in made.data.versions())
+    return tuple(sorted(LockedData(name, version, sha256) for (name, _, version), sha256 in named))
+
+
+def _locked_files(made: Made) -> tuple[LockedFile, ...]:
     """What was taken; of directories those alone that nothing that was taken is in: paths may lead through them."""
     found = [one for planned in made.plan.entries if (one := _locked_file(planned, made.request)) is not None]
     above = {directory for one in found if not one.is_directory for directory in ancestors(one.path)}
-    return [one for one in found if not one.is_directory or one.path not in above]
+    return tuple(sorted(one for one in found if not one.is_directory or one.path not in above))
 
 
 def _locked_file(planned: PlannedEntry, request: Request) -> LockedFile | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.lock.file import lock_bytes, read_lock, write_lock
+from minpack.lock.file import holds, read_lock, write_lock
 from minpack.lock.values import Lock, differences
 from minpack.locking import Taking
 from minpack.namedtuple import NamedTuple
@@ -66,7 +66,9 @@ def renew(
     taking = Taking(before, path, known=known)
     packed = pack(request, base, options, None, progress, locking=taking)
     lock = before.with_image(taking.platform, taking.image)
-    changed = write_lock(lock, path) if write else not _has(path, lock_bytes(lock))
+    changed = not holds(path, lock)
+    if changed and write:
+        write_lock(lock, path)
     if write:
         keep(lock, path, options.store)
     old = before.images.get(taking.platform)
@@ -80,11 +82,3 @@ def keep(lock: Lock, path: str, directory: str | None) -> None:
     """
     with open_store(directory) as store:
         pin(store, os.path.realpath(path), lock.sums)
-
-
-def _has(path: str, data: bytes) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(data) + 1) == data
-    except OSError:
-        return False

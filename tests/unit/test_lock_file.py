@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minpack.errors import LockError
 from minpack.lock import file as lock_file
-from minpack.lock.file import lock_bytes, read_lock, write_lock
+from minpack.lock.file import holds, lock_bytes, read_lock, write_lock
 from minpack.lock.values import (
     Difference,
     Lock,
@@ -81,14 +81,16 @@ def test_any_path_and_any_target(tmp_path_factory: pytest.TempPathFactory, parts
     assert written(lock, tmp_path_factory.mktemp("lock") / "x.lock") == lock
 
 
-def test_a_file_with_these_bytes_is_left_alone(tmp_path: Path) -> None:
-    """It is written when something changed, and else not touched."""
-    path = tmp_path / "x.lock"
-    assert write_lock(Lock({"a": IMAGE}), str(path))
-    before = path.stat().st_ino
-    assert not write_lock(Lock({"a": IMAGE}), str(path))
-    assert path.stat().st_ino == before
-    assert write_lock(Lock({"b": IMAGE}), str(path))
+def test_a_file_that_holds_a_lock_already(tmp_path: Path) -> None:
+    """Byte for byte; no more and no less."""
+    path, lock = tmp_path / "x.lock", Lock({"a": IMAGE})
+    assert not holds(str(path), lock)
+    write_lock(lock, str(path))
+    assert holds(str(path), lock)
+    assert not holds(str(path), Lock({"b": IMAGE}))
+    for data in (path.read_bytes() + b"\n", path.read_bytes()[:-1]):
+        path.write_bytes(data)
+        assert not holds(str(path), lock)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.lock"]
 
 
@@ -136,7 +138,10 @@ def test_the_sums_of_all_downloads() -> None:
             'platforms."a".base lacks release, url, sha256 or size',
         ),
         (b"version = 1\n[platforms.a.base]\nname = 'x.tar'\nkind = 'tarball'", 'platforms."a".base lacks sha256'),
-        (b"x = " + b"[" * 100_000, "it is no TOML: …"),
+        (b"x = " + b"[" * 100_000, "it is no TOML: it is nested too deeply"),
+        (b"version = " + b"9" * 5000, "it is no TOML: a number or date in it is out of range"),
+        (b"version = 1\nx = 2026-13-01", "it is no TOML: …"),
+        (b"version = 1\n\xef\xbb\xbf", "it is no TOML: Invalid statement (at line 2, column 1)"),
     ],
 )
 def test_what_is_no_lock(tmp_path: Path, data: bytes, reason: str) -> None:

@@ -29,8 +29,6 @@ def open_locked(
     """
     if options.sha512:
         raise UsageError("--base-sha512", "", "the lock has the sum of its base", "leave it out, or leave out --locked")
-    if options.packages is None and locked.base.kind == BaseKind.PACKAGES:
-        raise UsageError("--no-packages", "", f"{locked.base.name} is made of packages alone", "leave it out")
     kind = kind_of(text)
     base = locked.base
     if kind != base.kind or (is_name(text) and base_called(text) not in (base.name, base.release)):

@@ -136,11 +136,10 @@ def _packed(given: dict[str, Any], request: Request, delivery: Delivery | None, 
 
     path = given["lock"] or LOCK
     lock = read_lock(path)
+    keep(lock, path, options.store)
     locking = Checked(lock, path)
     with locking.refusing():
-        packed = pack(request, given["base"], options, delivery, progress, sums=as_json, locking=locking)
-    keep(lock, path, options.store)
-    return packed
+        return pack(request, given["base"], options, delivery, progress, sums=as_json, locking=locking)
 
 
 def request_of(given: dict[str, Any]) -> Request:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any
 
 from minpack.content import reason_of
@@ -41,19 +42,31 @@ def read_lock(path: str) -> Lock:
 
     try:
         with open(path, "rb", opener=_opener) as file:
-            data = file.read(MAX_LOCK + 1)
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(MAX_LOCK + 1) if regular else b""
     except FileNotFoundError as error:
         raise LockError(path, "there is no such file", "minpack lock APP writes one; --lock names another") from error
     except OSError as error:
         raise LockError(path, reason_of(error), "--lock FILE names another") from error
+    if not regular:
+        raise LockError(path, "it is no regular file", "--lock FILE names another")
     if len(data) > MAX_LOCK:
         raise LockError(path, f"it has more than {MAX_LOCK} bytes", _DAMAGED)
     try:
         document = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
-        reason = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise LockError(path, f"it is no TOML: {reason}", _DAMAGED) from error
+        raise LockError(path, f"it is no TOML: {_objection(error)}", _DAMAGED) from error
     return _Reading(path).lock(document)
+
+
+def _objection(error: Exception) -> str:
+    """What is wrong with a text that is no TOML."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    # Numbers and dates that Python cannot hold come with Python's own words.
+    return str(error) if "(at " in str(error) else "a number or date in it is out of range"
 
 
 def _opener(path: str, flags: int) -> int:
@@ -72,26 +85,28 @@ def lock_bytes(lock: Lock) -> bytes:
     return f"{_HEAD}{tomli_w.dumps(document)}".encode()
 
 
-def write_lock(lock: Lock, path: str) -> bool:
-    """Write `lock` to the file `path`, whole or not at all; False if it is there already, byte for byte.
+def holds(path: str, lock: Lock) -> bool:
+    """Whether the file `path` is `lock` already, byte for byte."""
+    data = lock_bytes(lock)
+    try:
+        with open(path, "rb", opener=_opener) as file:
+            return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(len(data) + 1) == data
+    except OSError:
+        return False
+
+
+def write_lock(lock: Lock, path: str) -> None:
+    """Write `lock` to the file `path`, whole or not at all.
 
     :raises OutputError: it cannot be written; what was there before is untouched.
     """
     from minpack.beside import new_file  # noqa: PLC0415 - for locks that are written
 
-    data = lock_bytes(lock)
-    try:
-        with open(path, "rb", opener=_opener) as file:
-            if file.read(len(data) + 1) == data:
-                return False
-    except OSError:
-        pass  # it is new, or writing will say what is wrong
     try:
         with new_file(path) as out:
-            out.write(data)
+            out.write(lock_bytes(lock))
     except OutputError as error:
         raise OutputError(path, error.reason, "name a file that you may write with --lock FILE") from error
-    return True
 
 
 def _image(image: LockedImage) -> dict[str, Any]:

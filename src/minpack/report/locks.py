@@ -21,10 +21,10 @@ def lock_lines(done: Renewed, *, verbose: bool) -> list[str]:
     image = done.image
     lines = [f"{done.path}  {done.platform}", _row("base", _base(image))]
     if image.packages:
-        lines.append(_row("packages", _count(len(image.packages), "package")))
+        lines.append(_row("packages", str(len(image.packages))))
         if verbose:
             lines += [f"    {package.name} {package.version}" for package in image.packages]
-    lines.append(_row("files", _count(len(image.files), "file")))
+    lines.append(_row("files", str(len(image.files))))
     if verbose:
         lines += [f"    {file.path}  {file}" for file in image.files]
     lines += [_row("data", f"{data.name} {data.version}") for data in image.data]
