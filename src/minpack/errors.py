@@ -341,21 +341,21 @@ class LockedError(LockError):
         differences: tuple[tuple[str, str, str, str], ...],
         hint: str = "minpack update renews the lock, and says what changes",
     ) -> None:
-        lines = [
-            f"\n  {kind} {name}: "
-            + (
-                f"locked {locked}, now {now}"
-                if locked and now
-                else f"locked {locked}, and not there now"
-                if locked
-                else f"not in the lock, now {now}"
-            )
-            for kind, name, locked, now in differences
-        ]
+        lines = [_difference(*difference) for difference in differences]
         more = len(lines) - self.most_lines
         lines = lines[: self.most_lines] + ([f"\n  and {more} more"] if more > 0 else [])
         super().__init__(lock, f"this build differs from it{''.join(lines)}", hint, verb="build from")
         self.differences = differences
+
+
+def _difference(kind: str, name: str, locked: str, now: str) -> str:
+    """A line for a difference; of sums the first digits, which tell them apart."""
+    name, locked, now = (
+        re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1…", text).replace("\n", "\\n") for text in (name, locked, now)
+    )
+    if not locked:
+        return f"\n  {kind} {name}: not in the lock, now {now}"
+    return f"\n  {kind} {name}: locked {locked}, {f'now {now}' if now else 'and not there now'}"
 
 
 class RootfsError(MinpackError):

@@ -144,7 +144,9 @@ def test_a_named_release_from_its_lock(alpine: AlpineWorld, alpine_x86_64: Path)
     assert alpine.image("--locked", "--offline") == free
     alpine.mirror.add(path, alpine_x86_64.read_bytes()[:-1] + b"x")
     alpine.cache = "a third"
-    difference = f"base alpine-3.20.3: locked sha256:{base['sha256']}, now sha256:… from {alpine.mirror.url}{path}"
+    difference = (
+        f"base alpine-3.20.3: locked sha256:{base['sha256'][:12]}…, now sha256:… from {alpine.mirror.url}{path}"
+    )
     refuse(alpine, "a base that is fetched and differs", difference)
 
 
@@ -290,7 +292,7 @@ def test_a_file_whose_sum_differs(debian: DebianWorld) -> None:
     refuse(
         debian,
         "a file that differs",
-        f"file /usr/lib/libfoo.so.1.0: locked package libfoo1 0755 sha256:{'0' * 64}, now {text}",
+        f"file /usr/lib/libfoo.so.1.0: locked package libfoo1 0755 sha256:{'0' * 12}…, now {text[:-52]}…",
     )
     debian.lock(DEBIAN)
     debian.change("link:libfoo.so.1.0", "link:libfoo.so.1.2")
@@ -570,6 +572,10 @@ def test_names_that_are_no_utf8(alpine: AlpineWorld) -> None:
     first = alpine.text
     alpine.image("--locked")
     assert alpine.lock(f"--base={base}") == first
+    alpine.program()
+    ran = alpine.run("./app", "--locked")
+    refuse_as(ran, "a file that is needed no more")
+    assert r"  file /usr/lib/lib\xff%41\n.so.1: locked base 0755" in ran.err
 
 
 def test_an_interrupted_lock_leaves_nothing(alpine: AlpineWorld) -> None:
