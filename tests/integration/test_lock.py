@@ -356,7 +356,7 @@ def test_another_base(debian: DebianWorld, alpine: AlpineWorld) -> None:
     ran = alpine.run("./app", "--locked")
     assert_refused(
         *(ran, 1, "cannot read 'base.tar': no such file or directory"),
-        "it is the lock's base; name the file with --base",
+        "it is the lock's base; say with --base where it is",
     )
 
 
@@ -370,6 +370,13 @@ def test_a_directory_as_base_is_compared_file_by_file(alpine: AlpineWorld) -> No
     assert alpine.image("--locked") == free
     shutil.copytree(root, alpine.place / "copy", symlinks=True)
     assert alpine.image("--locked", "--base=./copy") == free
+    root.rename(alpine.place / "moved")
+    ran = alpine.run("./app", "--locked")
+    assert_refused(
+        *(ran, 1, "cannot read './root': no such file or directory"),
+        "it is the lock's base; say with --base where it is",
+    )
+    (alpine.place / "moved").rename(root)
     with (root / "lib/ld-musl-x86_64.so.1").open("ab") as loader:
         loader.write(b"changed")
     refuse(

@@ -31,6 +31,8 @@ def open_locked(
         raise UsageError("--base-sha512", "", "the lock has the sum of its base", "leave it out, or leave out --locked")
     kind = kind_of(text)
     base = locked.base
+    if text == base.name and kind is BaseKind.TARBALL and not os.path.exists(text):
+        raise InputError(text, "no such file or directory", hint="it is the lock's base; say with --base where it is")
     if kind != base.kind or (is_name(text) and base_called(text) not in (base.name, base.release)):
         raise LockedError(locked.lock, (("base", text, *_told(base, text, kind)),), _OTHER_HINT)
     if kind is BaseKind.RELEASE:
@@ -74,10 +76,7 @@ def base_called(text: str) -> str:
 
 def _check_tarball(path: str, locked: LockedImage) -> None:
     base = locked.base
-    try:
-        actual = file_sum(path, "sha256")
-    except InputError as error:
-        raise InputError(path, error.reason, hint="it is the lock's base; name the file with --base") from error
+    actual = file_sum(path, "sha256")
     if actual != base.sha256:
         sums = (f"sha256:{base.sha256}", f"sha256:{actual}")
         raise LockedError(locked.lock, (("base", path, *sums),))
