@@ -88,6 +88,7 @@ def _open_packed(
 ) -> TarballBase:
     """The compressed `tarball` as a base, which closes its descriptor."""
     keeps = store is not None and store.keeps
+    written = os.fstat(tarball.descriptor).st_mtime_ns
     if store is not None and keeps:
         from minpack.base.tarkept import find_kept  # noqa: PLC0415 - only where something is kept
 
@@ -101,7 +102,8 @@ def _open_packed(
 
         tar = RangeContent(unpacked, 0, size, name)
         entries, implied = index_of(tar, name)
-        if store is not None and keeps:
+        # What was written to since it was summed is not what the sum is of.
+        if store is not None and keeps and os.fstat(tarball.descriptor).st_mtime_ns == written:
             from minpack.base.tarkept import keep_tar  # noqa: PLC0415
 
             keep_tar(store, sha256, tar, entries, implied)
