@@ -12,7 +12,7 @@ import pytest
 
 from minpack.base import tarball, tarkept
 from minpack.base.tarball import open_tarball
-from minpack.content import key_of, read_all
+from minpack.content import key_of, read_all, sum_of
 from minpack.errors import BaseError, InputError
 from minpack.paths import RootPath
 from minpack.store.store import Store, open_store
@@ -197,10 +197,10 @@ def test_a_tarball_that_changes_before_it_is_unpacked(
     packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is unpacked is not kept under the sum of what was there before."""
-    other, summed = other_tarball(packed), tarball.sum_of
+    other = other_tarball(packed)
 
     def sum_and_change(content: Content) -> str:
-        found = summed(content)
+        found = sum_of(content)
         overwrite(packed, other)
         return found
 

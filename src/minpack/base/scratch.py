@@ -3,18 +3,21 @@
 Neither package is imported or looked for before something of it is asked for.
 Their files are found through the import system's own search, which runs none of
 their code: importing certifi takes 20 ms, most of it `importlib.resources`.
+What is taken is as it was installed, by the package's RECORD: an image has no
+certificate that somebody added to a file of certifi. Zones are those that RECORD
+has, known without a look at any file.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from minpack.content import BytesContent, read_all, reason_of
+from minpack.base.installed import Package, find_package, read_file
+from minpack.content import BytesContent, read_all
 from minpack.digest import Digest
 from minpack.errors import BaseError
 from minpack.namedtuple import NamedTuple
-from minpack.paths import ROOT, RootPath
+from minpack.paths import ROOT, RootPath, name, parent
 from minpack.rootfs.entry import Entry, Kind, directory, file
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ _ABOVE = {
     RootPath("/usr"): ("share",),
     RootPath("/usr/share"): ("zoneinfo",),
 }
+_BUNDLE_FILE = "cacert.pem"
+_ZONES = "zoneinfo"
 #: No file of either package is larger.
 _MAX_FILE = 16 * 1024 * 1024
 _CODE = (".py", ".pyc", "__pycache__")
@@ -48,19 +53,25 @@ class Embedded(NamedTuple):
 
 
 class ScratchBase:
-    """See `minpack.base.tree.Base`. All is root's, directories are 0755 and files 0644."""
+    """See `minpack.base.tree.Base`. All is root's, directories are 0755 and files 0644.
+
+    :param checked: False to have the CA bundle as it is, where no more than its size is told.
+    """
 
     name = "scratch"
 
-    def __init__(self) -> None:
+    def __init__(self, *, checked: bool = True) -> None:
+        self._checked = checked
+        self._packages: dict[str, Package] = {}
         self._bundle: BytesContent | None = None
-        self._zones: DirectoryBase | None = None
+        self._zones: DirectoryBase | _RecordedZones | None = None
         self._taken: dict[RootPath, Content] = {}
 
     def lstat(self, path: RootPath) -> Entry | None:
         """See `Base.lstat`.
 
-        :raises BaseError: the package that `path` comes from is not installed as files.
+        :raises BaseError: the package that `path` comes from is not installed as files, or its CA bundle is not as
+            it was installed.
         """
         if path in _ABOVE:
             return directory(path)
@@ -95,7 +106,7 @@ class ScratchBase:
 
     def _embedded(self, package: str, paths: list[RootPath]) -> Embedded:
         data = b"".join(read_all(self._taken[path], _MAX_FILE) for path in paths)
-        return Embedded(f"{package} {_version(package)}", Digest.of(data).hex, len(data))
+        return Embedded(f"{package} {self._package(package).version}", Digest.of(data).hex, len(data))
 
     def _file(self, path: RootPath, content: Content) -> Entry:
         self._taken[path] = content
@@ -103,22 +114,67 @@ class ScratchBase:
 
     def _ca_bundle(self) -> BytesContent:
         if self._bundle is None:
-            data = _read(os.path.join(_package("certifi"), "cacert.pem"))
+            package = self._package("certifi")
+            where = f"{package.directory}/{_BUNDLE_FILE}"
+            own = f"--ca-file adds a certificate of your own, --add {where}:{CA_BUNDLE} takes the file as it is"
+            data = package.read(_BUNDLE_FILE, own) if self._checked else read_file(where)
             self._bundle = BytesContent(without_comments(data), "certifi")
         return self._bundle
 
-    def _zoneinfo(self) -> DirectoryBase:
+    def _zoneinfo(self) -> DirectoryBase | _RecordedZones:
         if self._zones is None:
-            from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for time zones alone
+            package = self._package("tzdata")
+            if package.record is not None:
+                self._zones = _RecordedZones(package)
+            else:
+                from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - where there is no RECORD
 
-            self._zones = DirectoryBase(os.path.join(_package("tzdata"), "zoneinfo"))
+                self._zones = DirectoryBase(f"{package.directory}/{_ZONES}")
         return self._zones
+
+    def _package(self, package: str) -> Package:
+        if package not in self._packages:
+            self._packages[package] = find_package(package)
+        return self._packages[package]
 
     def _zone(self, path: RootPath) -> Entry | None:
         entry = None if _is_code(path) else self._zoneinfo().lstat(_within(path))
         if entry is None or entry.kind not in (Kind.FILE, Kind.DIRECTORY):
             return None
         return directory(path) if entry.content is None else self._file(path, entry.content)
+
+
+class _RecordedZones:
+    """A tree of the files below ``zoneinfo`` that the package's RECORD has, each made when it is asked for."""
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        self._names: dict[RootPath, list[str]] = {ROOT: []}
+        for path in sorted(package.record or ()):
+            # No name begins with a dot, which could lead elsewhere.
+            if path.startswith(f"{_ZONES}/") and "/." not in path and "//" not in path:
+                self._add(RootPath(path[len(_ZONES) :]))
+        if not self._names[ROOT]:
+            raise BaseError("scratch", "the RECORD of tzdata has no time zones", "pip install --force-reinstall tzdata")
+
+    def _add(self, path: RootPath) -> None:
+        above = parent(path)
+        if above in self._names:
+            self._names[above].append(name(path))
+            return
+        self._names[above] = [name(path)]
+        self._add(above)
+
+    def lstat(self, path: RootPath) -> Entry | None:
+        """See `Base.lstat`."""
+        if path in self._names:
+            return directory(path)
+        content = self._package.content(_ZONES + path)
+        return file(path, content) if content is not None else None
+
+    def listdir(self, path: RootPath) -> tuple[str, ...]:
+        """See `Base.listdir`."""
+        return tuple(sorted(self._names.get(path, ())))
 
 
 def without_comments(bundle: bytes) -> bytes:
@@ -138,29 +194,3 @@ def _is_code(path: str) -> bool:
 
 def _within(path: RootPath) -> RootPath:
     return RootPath(path[len(ZONEINFO) :] or "/")
-
-
-def _package(name: str) -> str:
-    """The directory of an installed package, which is not imported."""
-    from importlib.machinery import PathFinder  # noqa: PLC0415
-
-    spec = PathFinder.find_spec(name)
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    if not places or not os.path.isdir(places[0]):
-        raise BaseError("scratch", f"the package {name} is not installed as files", f"pip install {name}")
-    return places[0]
-
-
-def _version(package: str) -> str:
-    """What the package calls `__version__`, read and not run."""
-    text = _read(os.path.join(_package(package), "__init__.py")).decode("utf-8", "replace")
-    line = next((line for line in text.splitlines() if line.startswith("__version__")), "")
-    return line.partition("=")[2].strip().strip("\"'") or "unknown"
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(_MAX_FILE)
-    except OSError as error:
-        raise BaseError("scratch", f"{os.path.basename(path)}: {reason_of(error)}", "install minpack again") from error
