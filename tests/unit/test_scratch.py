@@ -15,8 +15,9 @@ import pytest
 import tzdata
 
 from minpack.base import scratch
-from minpack.base.scratch import CA_BUNDLE, ZONEINFO, ScratchBase, without_comments
+from minpack.base.scratch import CA_BUNDLE, ScratchBase, without_comments
 from minpack.base.walk import Walker
+from minpack.base.zoneinfo import ZONEINFO
 from minpack.content import read_all
 from minpack.errors import BaseError
 from minpack.paths import ROOT, RootPath, join
@@ -160,7 +161,7 @@ def test_a_package_without_its_data_is_named(tmp_path: Path, monkeypatch: pytest
 def test_the_bytes_are_always_the_same() -> None:
     """Two processes with other hash seeds and locales give the same bundle and the same listing."""
     code = (
-        "import hashlib; from minpack.base.scratch import *\n"
+        "import hashlib; from minpack.base.scratch import *; from minpack.base.zoneinfo import ZONEINFO\n"
         "b = ScratchBase(); h = hashlib.sha256(b.lstat(CA_BUNDLE).content.data)\n"
         "h.update(repr(b.listdir(ZONEINFO)).encode()); print(h.hexdigest(), b.versions())"
     )

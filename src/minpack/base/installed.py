@@ -60,10 +60,11 @@ class Package(NamedTuple):
     directory: str
     record: Mapping[str, tuple[str, int]] | None
 
-    def content(self, path: str) -> InstalledContent | None:
-        """The file at `path` as RECORD has it; None if it does not."""
-        recorded = self.record.get(path) if self.record is not None else None
-        return InstalledContent(f"{self.directory}/{path}", recorded[1], recorded[0], self.name) if recorded else None
+    def content(self, path: str) -> InstalledContent:
+        """The file at `path`, which RECORD has."""
+        assert self.record is not None, "internal error: there is no RECORD"
+        total, size = self.record[path]
+        return InstalledContent(f"{self.directory}/{path}", size, total, self.name)
 
     def read(self, path: str, hint: str = "") -> bytes:
         """The bytes of the file at `path`, which are as they were installed where there is a RECORD.

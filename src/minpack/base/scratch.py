@@ -13,21 +13,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.base.installed import Package, find_package, read_file
+from minpack.base.zoneinfo import ZONEINFO, zones_of
 from minpack.content import BytesContent, read_all
 from minpack.digest import Digest
-from minpack.errors import BaseError
 from minpack.namedtuple import NamedTuple
-from minpack.paths import ROOT, RootPath, name, parent
-from minpack.rootfs.entry import Entry, Kind, directory, file
+from minpack.paths import ROOT, RootPath
+from minpack.rootfs.entry import directory, file
 
 if TYPE_CHECKING:
-    from minpack.base.directory import DirectoryBase
+    from minpack.base.zoneinfo import Zones
     from minpack.content import Content
+    from minpack.rootfs.entry import Entry
 
 #: Where Go, OpenSSL on Alpine and Debian, and most others look for certificates.
 CA_BUNDLE = RootPath("/etc/ssl/certs/ca-certificates.crt")
-#: Where musl, glibc and Go look for time zones.
-ZONEINFO = RootPath("/usr/share/zoneinfo")
 
 _ABOVE = {
     ROOT: ("etc", "usr"),
@@ -38,10 +37,8 @@ _ABOVE = {
     RootPath("/usr/share"): ("zoneinfo",),
 }
 _BUNDLE_FILE = "cacert.pem"
-_ZONES = "zoneinfo"
 #: No file of either package is larger.
 _MAX_FILE = 16 * 1024 * 1024
-_CODE = (".py", ".pyc", "__pycache__")
 
 
 class Embedded(NamedTuple):
@@ -64,7 +61,7 @@ class ScratchBase:
         self._checked = checked
         self._packages: dict[str, Package] = {}
         self._bundle: BytesContent | None = None
-        self._zones: DirectoryBase | _RecordedZones | None = None
+        self._zones: Zones | None = None
         self._taken: dict[RootPath, Content] = {}
 
     def lstat(self, path: RootPath) -> Entry | None:
@@ -76,8 +73,14 @@ class ScratchBase:
         if path in _ABOVE:
             return directory(path)
         if path == CA_BUNDLE:
-            return self._file(path, self._ca_bundle())
-        return self._zone(path) if _is_zone(path) else None
+            bundle = self._taken[path] = self._ca_bundle()
+            return file(path, bundle)
+        if not _is_zone(path):
+            return None
+        entry = self._zoneinfo().lstat(path)
+        if entry is not None and entry.content is not None:
+            self._taken[path] = entry.content
+        return entry
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
         """See `Base.listdir`.
@@ -86,9 +89,7 @@ class ScratchBase:
         """
         if path in _ABOVE:
             return _ABOVE[path]
-        if not _is_zone(path):
-            return ()
-        return tuple(name for name in self._zoneinfo().listdir(_within(path)) if not _is_code(name))
+        return self._zoneinfo().listdir(path) if _is_zone(path) else ()
 
     def versions(self) -> tuple[Embedded, ...]:
         """The packages that the files looked up so far are from, by name.
@@ -108,10 +109,6 @@ class ScratchBase:
         data = b"".join(read_all(self._taken[path], _MAX_FILE) for path in paths)
         return Embedded(f"{package} {self._package(package).version}", Digest.of(data).hex, len(data))
 
-    def _file(self, path: RootPath, content: Content) -> Entry:
-        self._taken[path] = content
-        return file(path, content)
-
     def _ca_bundle(self) -> BytesContent:
         if self._bundle is None:
             package = self._package("certifi")
@@ -121,60 +118,15 @@ class ScratchBase:
             self._bundle = BytesContent(without_comments(data), "certifi")
         return self._bundle
 
-    def _zoneinfo(self) -> DirectoryBase | _RecordedZones:
+    def _zoneinfo(self) -> Zones:
         if self._zones is None:
-            package = self._package("tzdata")
-            if package.record is not None:
-                self._zones = _RecordedZones(package)
-            else:
-                from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - where there is no RECORD
-
-                self._zones = DirectoryBase(f"{package.directory}/{_ZONES}")
+            self._zones = zones_of(self._package("tzdata"))
         return self._zones
 
     def _package(self, package: str) -> Package:
         if package not in self._packages:
             self._packages[package] = find_package(package)
         return self._packages[package]
-
-    def _zone(self, path: RootPath) -> Entry | None:
-        entry = None if _is_code(path) else self._zoneinfo().lstat(_within(path))
-        if entry is None or entry.kind not in (Kind.FILE, Kind.DIRECTORY):
-            return None
-        return directory(path) if entry.content is None else self._file(path, entry.content)
-
-
-class _RecordedZones:
-    """A tree of the files below ``zoneinfo`` that the package's RECORD has, each made when it is asked for."""
-
-    def __init__(self, package: Package) -> None:
-        self._package = package
-        self._names: dict[RootPath, list[str]] = {ROOT: []}
-        for path in sorted(package.record or ()):
-            # No name begins with a dot, which could lead elsewhere.
-            if path.startswith(f"{_ZONES}/") and "/." not in path and "//" not in path:
-                self._add(RootPath(path[len(_ZONES) :]))
-        if not self._names[ROOT]:
-            raise BaseError("scratch", "the RECORD of tzdata has no time zones", "pip install --force-reinstall tzdata")
-
-    def _add(self, path: RootPath) -> None:
-        above = parent(path)
-        if above in self._names:
-            self._names[above].append(name(path))
-            return
-        self._names[above] = [name(path)]
-        self._add(above)
-
-    def lstat(self, path: RootPath) -> Entry | None:
-        """See `Base.lstat`."""
-        if path in self._names:
-            return directory(path)
-        content = self._package.content(_ZONES + path)
-        return file(path, content) if content is not None else None
-
-    def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Base.listdir`."""
-        return tuple(sorted(self._names.get(path, ())))
 
 
 def without_comments(bundle: bytes) -> bytes:
@@ -185,12 +137,3 @@ def without_comments(bundle: bytes) -> bytes:
 
 def _is_zone(path: RootPath) -> bool:
     return path == ZONEINFO or path.startswith(ZONEINFO + "/")
-
-
-def _is_code(path: str) -> bool:
-    """Whether a part of `path` is there for Python and is no time zone."""
-    return any(part.endswith(_CODE) for part in path.split("/"))
-
-
-def _within(path: RootPath) -> RootPath:
-    return RootPath(path[len(ZONEINFO) :] or "/")
