@@ -131,7 +131,7 @@ def _sought(entries: Sequence[Entry], store: Store, how: How, comment: str) -> t
     found = _verified(entries, store, mark, how, comment)
     if found is not None and key:
         with suppress(StoreError):
-            store.keep_record(key, SCHEMA, _values(found.layer))
+            store.keep_record(key, SCHEMA, _values(found.layer, key))
     return found, key or mark
 
 
@@ -170,7 +170,8 @@ def _mark(entries: Sequence[Entry], how: How) -> str:
 def _known(store: Store, name: str) -> _Known | None:
     record = store.record(name, SCHEMA)
     try:
-        if record is None:
+        # Nothing else ties what a record says to the layer that is looked for.
+        if record is None or record["name"] != name:
             return None
         tarred = Tarred(Digest(str(record["diff_id"])), int(str(record["unpacked_size"])))
         return _Known(tarred, Digest(str(record["digest"])), int(str(record["size"])))
@@ -256,9 +257,10 @@ def _made_and_kept(entries: Sequence[Entry], out: Writable, store: Store, name: 
     return layer
 
 
-def _values(layer: Layer) -> dict[str, object]:
-    """What a record says of the layer."""
+def _values(layer: Layer, name: str) -> dict[str, object]:
+    """What the record of that name says of the layer."""
     return {
+        "name": name,
         "diff_id": layer.diff_id.hex,
         "unpacked_size": layer.unpacked_size,
         "digest": layer.descriptor.digest.hex,
@@ -270,7 +272,7 @@ def _keep(layer: Layer, part: Part, store: Store, name: str) -> Blob:
     """Give the written layer its name and its record, and make room for it."""
     blob = part.keep(layer.descriptor.digest.hex, LAYER)
     with suppress(StoreError):
-        store.keep_record(name, SCHEMA, _values(layer))
+        store.keep_record(name, SCHEMA, _values(layer, name))
         prune(store)
     return blob
 
