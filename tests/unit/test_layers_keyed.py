@@ -170,6 +170,12 @@ def test_keys_of_layers_differ_where_anything_does(one: list[Entry], other: list
         assert (kept._key(what, BALANCED) == key) == (what == one)
 
 
+@pytest.mark.parametrize(("one", "other"), [("\ud83d\ude00", "\U0001f600"), ("\udcc3\udca9", "\u00e9")])
+def test_halves_are_not_taken_for_a_whole(one: str, other: str) -> None:
+    """Half characters beside each other, and bytes that stand for themselves, are not the character they would make."""
+    assert kept._key([directory(RootPath(one))], BALANCED) != kept._key([directory(RootPath(other))], BALANCED)
+
+
 @pytest.mark.parametrize("how", [BALANCED._replace(mtime=1), BALANCED._replace(compression=Compression.SMALL)])
 def test_keys_of_layers_differ_by_how_they_are_made(how: How) -> None:
     """Time and setting are in the key."""
