@@ -217,6 +217,11 @@ def test_a_base_is_remembered(place: Path, alpine_x86_64: Path) -> None:
     bare = pack(place, "--no-cache", *base)
     assert pack(place, *base) == bare
     assert {path.suffix for path in stored()} == {".tar", ".json", ".layer"}
+    assert not [path for path in stored() if path.name.startswith("layer-key-")]
+    assert pack(place, *base) == bare
+    assert [path for path in stored() if path.name.startswith("layer-key-")], (
+        "files of a kept tar are known by their keys"
+    )
     assert pack(place, *base) == bare
     (tar,) = (path for path in stored() if path.suffix == ".tar")
     tar.write_bytes(bytes(tar.stat().st_size))

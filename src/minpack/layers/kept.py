@@ -137,11 +137,11 @@ def _sought(entries: Sequence[Entry], store: Store, how: How, comment: str) -> t
 
 def _key(entries: Sequence[Entry], how: How) -> str:
     """The name of the record of the one layer that can be made so; empty where only reading tells which that is."""
-    keys = [key_of(entry.content) if entry.content is not None else "none" for entry in entries]
-    return f"layer-key-{hashlib.sha256(_described(entries, how, keys)).hexdigest()}" if all(keys) else ""
+    keys = [key_of(entry.content) if entry.content is not None else None for entry in entries]
+    return "" if "" in keys else f"layer-key-{hashlib.sha256(_described(entries, how, keys)).hexdigest()}"
 
 
-def _described(entries: Sequence[Entry], how: How, keys: Sequence[str]) -> bytes:
+def _described(entries: Sequence[Entry], how: How, keys: Sequence[str | None]) -> bytes:
     """All that the layer's bytes depend on but for the contents, of which there are the `keys`: no two alike."""
     import json  # noqa: PLC0415 - where nothing is kept there is nothing to look for
 
@@ -158,7 +158,7 @@ def _described(entries: Sequence[Entry], how: How, keys: Sequence[str]) -> bytes
 
 def _mark(entries: Sequence[Entry], how: How) -> str:
     """The name of the record of layers that are most likely the same."""
-    mark = hashlib.sha256(_described(entries, how, [""] * len(entries)))
+    mark = hashlib.sha256(_described(entries, how, [None] * len(entries)))
     files = (entry.content for entry in entries if entry.kind is Kind.FILE and entry.content is not None)
     for content in sorted(files, key=lambda content: -content.size)[:_MARKED_FILES]:
         with content.open() as reader:
