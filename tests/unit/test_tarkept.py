@@ -6,7 +6,7 @@ import gzip
 import io
 import os
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -208,6 +208,22 @@ def test_a_tarball_that_changes_before_it_is_unpacked(
     monkeypatch.setattr(tarball, "sum_of", sum_and_change)
     seen(packed, store)
     assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 64])
+def test_a_tarball_that_is_used_meanwhile(
+    packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, sha256: str
+) -> None:
+    """A blob gets a new time whenever somebody finds it: its sum is known, so that is no reason not to keep its tar."""
+    unpack = tarball._unpack
+
+    def touch_and_unpack(*arguments: Any) -> tuple[int, int]:
+        os.utime(packed, (0, 0))
+        return unpack(*arguments)
+
+    monkeypatch.setattr(tarball, "_unpack", touch_and_unpack)
+    with open_tarball(str(packed), "base", store=store, sha256=sha256):
+        assert bool(os.listdir(place)) == bool(sha256)
 
 
 def test_a_tarball_that_changes_before_it_is_unpacked_anew(packed: Path, store: Store, place: Path) -> None:
