@@ -131,8 +131,8 @@ class ScratchBase:
 
 def without_comments(bundle: bytes) -> bytes:
     """The certificates of a PEM bundle alone: without comments and blank lines, each line ending with a new line."""
-    lines = (line.strip() for line in bundle.splitlines())
-    return b"".join(line + b"\n" for line in lines if line and not line.startswith(b"#"))
+    lines = [line for line in map(bytes.strip, bundle.splitlines()) if line and not line.startswith(b"#")]
+    return b"\n".join([*lines, b""])
 
 
 def _is_zone(path: RootPath) -> bool:
