@@ -189,16 +189,34 @@ def test_embedded_data_that_was_changed(place: Path, tmp_path_factory: pytest.Te
 
 
 def test_a_ca_that_was_added_to_certifi(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It is in no image unless the user says so, as a note has it."""
+    site = copy_packages(tmp_path_factory.mktemp("site"))
+    env = {"PYTHONPATH": str(site)}
+    expected = pack(place, *ZONES, env=env)
+    bundle = site / "certifi" / "cacert.pem"
+    whole = bundle.read_bytes()
+    bundle.write_bytes(whole + whole[whole.rindex(b"-----BEGIN") :])
+    for cache in ((), ("--no-cache",)):
+        ran = minpack("./app", "-o", "app.tar", *ZONES, *cache, cwd=place, env=env)
+        assert ran.code == 0
+        assert (
+            f"note: what was added to {str(bundle)!r} since it was installed is not packed: --ca-file adds" in ran.err
+        )
+        assert (place / "app.tar").read_bytes() == expected
+    assert "what was added" not in minpack("./app", "-o", "app.tar", "--no-need", "certs", cwd=place, env=env).err
+
+
+def test_a_bundle_of_certifi_that_was_changed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """It is in no image unless the user says so, as the hint has it; what needs no certificates is packed."""
     site = copy_packages(tmp_path_factory.mktemp("site"))
     env = {"PYTHONPATH": str(site)}
     pack(place, *ZONES, env=env)
     bundle = site / "certifi" / "cacert.pem"
     whole = bundle.read_bytes()
-    bundle.write_bytes(whole + whole[whole.rindex(b"-----BEGIN") :])
+    bundle.write_bytes(whole[whole.rindex(b"-----BEGIN") :] + whole)
+    case = row("a CA bundle of certifi that was changed")
     for cache in ((), ("--no-cache",)):
         ran = minpack("./app", "-o", "other.tar", *ZONES, *cache, cwd=place, env=env)
-        case = row("a CA that was added to certifi's bundle")
         assert_refused(ran, case.code, case.message, case.hint)
         assert f"--add {bundle}:{BUNDLE} takes" in ran.err
     assert not (place / "other.tar").exists()

@@ -51,6 +51,14 @@ def content_at(path: RootPath) -> Content:
     return entry.content
 
 
+def notes_of(path: RootPath) -> tuple[str, ...]:
+    """The notes of a new base that was asked for `path`, twice."""
+    base = ScratchBase()
+    assert base.notes == ()
+    assert base.lstat(path) == base.lstat(path)
+    return base.notes
+
+
 def row(path: str, data: bytes) -> str:
     """A row of a RECORD."""
     total = urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
@@ -106,11 +114,34 @@ def test_looking_opens_no_zone(site: Path) -> None:
     assert sorted(found) == expected
 
 
-def test_a_certificate_more_is_refused(site: Path) -> None:
-    """A bundle that somebody added to is not taken, and the hint says what to do instead."""
+def test_a_certificate_more_is_left_out(site: Path) -> None:
+    """What somebody added to the bundle is not taken, and a note says what to do instead."""
     bundle = site / "certifi" / "cacert.pem"
     whole = bundle.read_bytes()
-    more = whole + whole[whole.index(b"-----BEGIN") :][:2000]
+    expected = content_at(CA_BUNDLE)
+    more = whole + whole[whole.rindex(b"-----BEGIN") :]
+    bundle.write_bytes(more)
+    assert content_at(CA_BUNDLE) == expected
+    note = f"what was added to {str(bundle)!r} since it was installed is not packed: --ca-file adds"
+    assert [text[: len(note)] for text in notes_of(CA_BUNDLE)] == [note]
+    assert notes_of(BERLIN) == ()
+    bundle.write_bytes(whole + b"\n")
+    assert content_at(CA_BUNDLE) == expected
+    assert notes_of(CA_BUNDLE) == (), "a line's end is no certificate"
+    bundle.write_bytes(more)
+    record_anew(site, "certifi", "certifi/cacert.pem")
+    assert read_all(content_at(CA_BUNDLE), 1 << 20) == without_comments(more)
+
+
+@pytest.mark.parametrize("change", ["before", "within", "less", "other"])
+def test_a_changed_bundle_is_refused(site: Path, change: str) -> None:
+    """A bundle that begins otherwise is not taken, and the hint says what to do instead."""
+    bundle = site / "certifi" / "cacert.pem"
+    whole = bundle.read_bytes()
+    last = whole[whole.rindex(b"-----BEGIN") :]
+    more = {"before": last + whole, "within": whole.replace(b"\n\n", b"\n" + last, 1), "less": whole[: -len(last)]}.get(
+        change, last
+    )
     bundle.write_bytes(more)
     with pytest.raises(BaseError, match=r"certifi/cacert\.pem' is not as it was installed") as caught:
         content_at(CA_BUNDLE)
@@ -120,8 +151,6 @@ def test_a_certificate_more_is_refused(site: Path) -> None:
     entry = ScratchBase(checked=False).lstat(CA_BUNDLE)
     assert entry is not None
     assert entry.size == len(without_comments(more))
-    record_anew(site, "certifi", "certifi/cacert.pem")
-    assert read_all(content_at(CA_BUNDLE), 1 << 20) == without_comments(more)
 
 
 @pytest.mark.parametrize("change", ["byte", "longer", "shorter", "empty", "other", "missing", "fifo", "directory"])

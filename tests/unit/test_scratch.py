@@ -22,6 +22,7 @@ from minpack.content import read_all
 from minpack.errors import BaseError
 from minpack.paths import ROOT, RootPath, join
 from minpack.rootfs.entry import Kind
+from support.site import installed_bundle
 from support.trees import entries_in
 
 ZONES = Path(tzdata.__file__).parent / "zoneinfo"
@@ -36,12 +37,12 @@ def data_at(base: ScratchBase, path: str) -> bytes:
 
 
 def test_the_bundle_has_every_certificate_of_certifi_and_nothing_else() -> None:
-    """The same certificates in the same order, without a comment or a blank line."""
+    """The same certificates in the same order, without a comment or a blank line, and without any added since."""
     bundle = data_at(ScratchBase(), CA_BUNDLE)
     lines = bundle.splitlines()
     assert all(line and not line.startswith(b"#") for line in lines)
     assert bundle.endswith(b"-----END CERTIFICATE-----\n")
-    original = Path(certifi.where()).read_text("ascii")
+    original = installed_bundle().decode("ascii")
     count = original.count("BEGIN CERTIFICATE")
     assert count > 100
     assert len(lines) == sum(1 for line in original.splitlines() if line and not line.startswith("#"))

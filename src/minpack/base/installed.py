@@ -66,16 +66,19 @@ class Package(NamedTuple):
         total, size = self.record[path]
         return InstalledContent(f"{self.directory}/{path}", size, total, self.name)
 
-    def read(self, path: str, hint: str = "") -> bytes:
-        """The bytes of the file at `path`, which are as they were installed where there is a RECORD.
+    def read(self, path: str, hint: str = "") -> tuple[bytes, bytes]:
+        """The file at `path` as it was installed, where there is a RECORD, and what was added at its end since.
 
-        :param hint: what else to do if they are not.
-        :raises BaseError: they cannot be read, or are not as they were installed.
+        :param hint: what else to do if it was changed in another way.
+        :raises BaseError: it cannot be read, or is not as it was installed.
         """
         data = read_file(f"{self.directory}/{path}")
-        if self.record is not None and self.record.get(path) != (_sum_of(data), len(data)):
+        if self.record is None:
+            return data, b""
+        total, size = self.record.get(path, ("", 0))
+        if _sum_of(data[:size]) != total:
             raise _changed(self.name, f"{self.directory}/{path}", hint)
-        return data
+        return data[:size], data[size:]
 
     @property
     def version(self) -> str:

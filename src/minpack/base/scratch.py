@@ -4,8 +4,8 @@ Neither package is imported or looked for before something of it is asked for.
 Their files are found through the import system's own search, which runs none of
 their code: importing certifi takes 20 ms, most of it `importlib.resources`.
 What is taken is as it was installed, by the package's RECORD: an image has no
-certificate that somebody added to a file of certifi. Zones are those that RECORD
-has, known without a look at any file.
+certificate that somebody added to the bundle of certifi. Zones are those that
+RECORD has, known without a look at any file.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class Embedded(NamedTuple):
 class ScratchBase:
     """See `minpack.base.tree.Base`. All is root's, directories are 0755 and files 0644.
 
+    `notes` has what the user should know of the files looked up so far.
+
     :param checked: False to have the CA bundle as it is, where no more than its size is told.
     """
 
@@ -61,6 +63,7 @@ class ScratchBase:
         self._checked = checked
         self._packages: dict[str, Package] = {}
         self._bundle: BytesContent | None = None
+        self.notes: tuple[str, ...] = ()
         self._zones: Zones | None = None
         self._taken: dict[RootPath, Content] = {}
 
@@ -114,7 +117,9 @@ class ScratchBase:
             package = self._package("certifi")
             where = f"{package.directory}/{_BUNDLE_FILE}"
             own = f"--ca-file adds a certificate of your own, --add {where}:{CA_BUNDLE} takes the file as it is"
-            data = package.read(_BUNDLE_FILE, own) if self._checked else read_file(where)
+            data, added = package.read(_BUNDLE_FILE, own) if self._checked else (read_file(where), b"")
+            if added.strip():
+                self.notes = (f"what was added to {where!r} since it was installed is not packed: {own}",)
             self._bundle = BytesContent(without_comments(data), "certifi")
         return self._bundle
 
