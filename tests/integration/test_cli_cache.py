@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -17,7 +18,7 @@ from minpack.report.human import human
 from support.command import COMMAND, assert_refused, environment, minpack
 from support.elfmaker import static_program
 from support.refusals import row
-from support.site import copy_packages, record_of
+from support.site import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,12 @@ def place(tmp_path: Path) -> Path:
     noise = random.Random(1).randbytes(SIZE // 2)  # noqa: S311
     (tmp_path / "app").write_bytes(static_program(overlay=noise + bytes(SIZE // 2)))
     return tmp_path
+
+
+@pytest.fixture
+def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Embedded data to change."""
+    return shutil.copytree(packages, tmp_path_factory.mktemp("packages") / "site")
 
 
 def stored() -> list[Path]:
@@ -162,9 +169,8 @@ def test_embedded_data_is_remembered(place: Path) -> None:
     assert pack(place, *ZONES) == expected
 
 
-def test_embedded_data_that_was_changed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_embedded_data_that_was_changed(place: Path, site: Path) -> None:
     """A zone that is not as it was installed is in no image: neither in a new one nor by way of the store."""
-    site = copy_packages(tmp_path_factory.mktemp("site"))
     env = {"PYTHONPATH": str(site)}
     zone = site / "tzdata" / "zoneinfo" / "Europe" / "Berlin"
     expected = pack(place, *ZONES, env=env)
@@ -188,9 +194,8 @@ def test_embedded_data_that_was_changed(place: Path, tmp_path_factory: pytest.Te
     assert pack(place, *ZONES, env=env) == expected, "without RECORD as it lies there"
 
 
-def test_a_ca_that_was_added_to_certifi(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_ca_that_was_added_to_certifi(place: Path, site: Path) -> None:
     """It is in no image unless the user says so, as a note has it."""
-    site = copy_packages(tmp_path_factory.mktemp("site"))
     env = {"PYTHONPATH": str(site)}
     expected = pack(place, *ZONES, env=env)
     bundle = site / "certifi" / "cacert.pem"
@@ -206,9 +211,8 @@ def test_a_ca_that_was_added_to_certifi(place: Path, tmp_path_factory: pytest.Te
     assert "what was added" not in minpack("./app", "-o", "app.tar", "--no-need", "certs", cwd=place, env=env).err
 
 
-def test_a_bundle_of_certifi_that_was_changed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_bundle_of_certifi_that_was_changed(place: Path, site: Path) -> None:
     """It is in no image unless the user says so, as the hint has it; what needs no certificates is packed."""
-    site = copy_packages(tmp_path_factory.mktemp("site"))
     env = {"PYTHONPATH": str(site)}
     pack(place, *ZONES, env=env)
     bundle = site / "certifi" / "cacert.pem"

@@ -18,7 +18,7 @@ from minpack.base.zoneinfo import ZONEINFO
 from minpack.content import key_of, read_all
 from minpack.errors import BaseError
 from minpack.paths import RootPath, join
-from support.site import copy_packages, record_of
+from support.site import record_of
 from support.trees import described
 
 if TYPE_CHECKING:
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
     from minpack.content import Content
 
 BERLIN = RootPath(f"{ZONEINFO}/Europe/Berlin")
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the packages, which nobody changes."""
-    return copy_packages(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture
