@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from support.site import copy_packages
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,8 +32,16 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Embedded data as it was installed: a machine may add a certificate of its own to certifi at any time."""
+    site = copy_packages(tmp_path_factory.mktemp("packages"))
+    sys.path.insert(0, str(site))
+    return site
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, packages: Path) -> None:
     """Keep the user's settings, proxies and store out of the tests."""
     for name in list(os.environ):
         if name.startswith(("MINPACK_", "SSL_CERT")) and name not in ("MINPACK_TESTS", "MINPACK_TEST_DATA"):
@@ -39,6 +50,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
             monkeypatch.delenv(name)
     # Tests of packages have servers of their own; all others must not ask any.
     monkeypatch.setenv("MINPACK_NO_PACKAGES", "1")
+    monkeypatch.setenv("PYTHONPATH", str(packages), prepend=os.pathsep)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 

@@ -68,6 +68,13 @@ class BytesContent(NamedTuple):
         """The number of bytes."""
         return len(self.data)
 
+    @property
+    def key(self) -> str:
+        """See `key_of`."""
+        import hashlib  # noqa: PLC0415
+
+        return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
+
     def open(self) -> Reader:
         """A reader of the bytes."""
         return BytesReader(self.data)
@@ -296,6 +303,15 @@ def read_all(content: Content, limit: int) -> bytes:
     if count != content.size:
         raise ChangedInputError(content.where, content.size, count)
     return bytes(data)
+
+
+def key_of(content: Content) -> str:
+    """What fixes the bytes of `content` without reading them from anywhere; empty where only reading tells.
+
+    Contents of one key have the same bytes, or fail when they are read. A kind of content has one by its attribute
+    `key`; those of files that may change have none.
+    """
+    return getattr(content, "key", "")
 
 
 def sum_of(content: Content) -> str:

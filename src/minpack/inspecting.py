@@ -95,7 +95,7 @@ def _costs(needs: tuple[Decision, ...], findings: Findings) -> dict[Need, int]:
     from minpack.base.walk import Walker  # noqa: PLC0415
     from minpack.provision.zones import all_zones, named_zones  # noqa: PLC0415
 
-    default = Walker(ScratchBase())
+    default = Walker(ScratchBase(checked=False))
     bundle = default.find_file(CA_BUNDLE)
     zones = (
         named_zones(findings.zones, None, default, default, "") if findings.zones else all_zones(default, default, "")

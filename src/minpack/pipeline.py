@@ -168,6 +168,7 @@ def pack(
             *findings.warnings,
             *supplied,
             *provision.notes,
+            *default.notes,
             *proved,
             *_variants_notes(variants),
             *(delivered.notes if delivered else ()),

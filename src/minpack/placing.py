@@ -225,4 +225,4 @@ def plain(entry: Entry) -> Entry:
     """
     executable = entry.kind is Kind.DIRECTORY or entry.mode & 0o100
     mode = 0o777 if entry.kind is Kind.SYMLINK else 0o755 if executable else 0o644
-    return entry._replace(mode=mode, uid=0, gid=0)
+    return entry if entry[2:5] == (mode, 0, 0) else entry._replace(mode=mode, uid=0, gid=0)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
+import tarfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from minpack.report.human import human
 from support.command import COMMAND, assert_refused, environment, minpack
 from support.elfmaker import static_program
+from support.refusals import row
+from support.site import record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SIZE = 3_000_000
 
@@ -26,14 +34,20 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Embedded data to change."""
+    return shutil.copytree(packages, tmp_path_factory.mktemp("packages") / "site")
+
+
 def stored() -> list[Path]:
     """What is in the store."""
     return sorted((Path(os.environ["XDG_CACHE_HOME"]) / "minpack" / "v1").glob("*"))
 
 
-def pack(place: Path, *arguments: str) -> bytes:
+def pack(place: Path, *arguments: str, env: Mapping[str, str | None] | None = None) -> bytes:
     """The archive of the program."""
-    ran = minpack("./app", "-o", "app.tar", *arguments, cwd=place)
+    ran = minpack("./app", "-o", "app.tar", *arguments, cwd=place, env=env)
     assert ran.code == 0, ran.err
     return (place / "app.tar").read_bytes()
 
@@ -136,6 +150,90 @@ def test_processes_at_once(place: Path) -> None:
         assert all((place / f"{number}.tar").read_bytes() == expected for number in range(4))
 
 
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+ZONES = ("--need", "tz", "--need", "certs")
+
+
+def test_embedded_data_is_remembered(place: Path) -> None:
+    """An image with certificates and time zones is the same with and without a store, and by processes at once."""
+    expected = pack(place, "--no-cache", *ZONES)
+    for _ in range(2):
+        assert pack(place, *ZONES) == expected
+    assert [path.name.split("-")[1] for path in stored() if path.suffix == ".json"] == ["key", "mark"]
+    for path in stored():
+        path.unlink()
+    command = [*COMMAND, "./app", *ZONES, "-q", "-o"]
+    runs = [subprocess.Popen([*command, f"{number}.tar"], cwd=place, env=environment({})) for number in range(3)]
+    assert [run.wait() for run in runs] == [0] * 3
+    assert all((place / f"{number}.tar").read_bytes() == expected for number in range(3))
+    assert pack(place, *ZONES) == expected
+
+
+def test_embedded_data_that_was_changed(place: Path, site: Path) -> None:
+    """A zone that is not as it was installed is in no image: neither in a new one nor by way of the store."""
+    env = {"PYTHONPATH": str(site)}
+    zone = site / "tzdata" / "zoneinfo" / "Europe" / "Berlin"
+    expected = pack(place, *ZONES, env=env)
+    data = zone.read_bytes()
+    zone.write_bytes(data[:-1] + b"\t")
+    assert pack(place, *ZONES, env=env) == expected, "what is kept is what was installed"
+    (place / "app.tar").unlink()
+    ran = minpack("./app", "-o", "app.tar", "--no-cache", *ZONES, cwd=place, env=env)
+    case = row("a time zone of tzdata that was changed")
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert not (place / "app.tar").exists()
+    record = record_of(site, "tzdata")
+    record.write_bytes(
+        b"".join(line for line in record.read_bytes().splitlines(keepends=True) if b"/Berlin," not in line)
+    )
+    other = pack(place, *ZONES, env=env)
+    assert other != expected
+    assert other == pack(place, *ZONES, "--no-cache", env=env)
+    record.unlink()
+    zone.write_bytes(data)
+    assert pack(place, *ZONES, env=env) == expected, "without RECORD as it lies there"
+
+
+def test_a_ca_that_was_added_to_certifi(place: Path, site: Path) -> None:
+    """It is in no image unless the user says so, as a note has it."""
+    env = {"PYTHONPATH": str(site)}
+    expected = pack(place, *ZONES, env=env)
+    bundle = site / "certifi" / "cacert.pem"
+    whole = bundle.read_bytes()
+    bundle.write_bytes(whole + whole[whole.rindex(b"-----BEGIN") :])
+    for cache in ((), ("--no-cache",)):
+        ran = minpack("./app", "-o", "app.tar", *ZONES, *cache, cwd=place, env=env)
+        assert ran.code == 0
+        assert (
+            f"note: what was added to {str(bundle)!r} since it was installed is not packed: --ca-file adds" in ran.err
+        )
+        assert (place / "app.tar").read_bytes() == expected
+    assert "what was added" not in minpack("./app", "-o", "app.tar", "--no-need", "certs", cwd=place, env=env).err
+
+
+def test_a_bundle_of_certifi_that_was_changed(place: Path, site: Path) -> None:
+    """It is in no image unless the user says so, as the hint has it; what needs no certificates is packed."""
+    env = {"PYTHONPATH": str(site)}
+    pack(place, *ZONES, env=env)
+    bundle = site / "certifi" / "cacert.pem"
+    whole = bundle.read_bytes()
+    bundle.write_bytes(whole[whole.rindex(b"-----BEGIN") :] + whole)
+    case = row("a CA bundle of certifi that was changed")
+    for cache in ((), ("--no-cache",)):
+        ran = minpack("./app", "-o", "other.tar", *ZONES, *cache, cwd=place, env=env)
+        assert_refused(ran, case.code, case.message, case.hint)
+        assert f"--add {bundle}:{BUNDLE} takes" in ran.err
+    assert not (place / "other.tar").exists()
+    assert pack(place, "--no-need", "certs", env=env) == pack(place, "--no-need", "certs", "--no-cache")
+    added = ("--add", f"{bundle}:{BUNDLE}", "--format", "tar", "-o", "root.tar")
+    assert minpack("./app", *ZONES, *added, cwd=place, env=env).code == 0
+    with tarfile.open(place / "root.tar") as tar:
+        packed = tar.extractfile(BUNDLE[1:])
+        assert packed is not None
+        assert packed.read() == bundle.read_bytes()
+    assert minpack("inspect", "./app", cwd=place, env=env).code == 0
+
+
 @pytest.mark.data
 def test_a_base_is_remembered(place: Path, alpine_x86_64: Path) -> None:
     """With a local tarball as base, images are the same from the tarball, from its index, and without a store."""
@@ -143,6 +241,11 @@ def test_a_base_is_remembered(place: Path, alpine_x86_64: Path) -> None:
     bare = pack(place, "--no-cache", *base)
     assert pack(place, *base) == bare
     assert {path.suffix for path in stored()} == {".tar", ".json", ".layer"}
+    assert not [path for path in stored() if path.name.startswith("layer-key-")]
+    assert pack(place, *base) == bare
+    assert [path for path in stored() if path.name.startswith("layer-key-")], (
+        "files of a kept tar are known by their keys"
+    )
     assert pack(place, *base) == bare
     (tar,) = (path for path in stored() if path.suffix == ".tar")
     tar.write_bytes(bytes(tar.stat().st_size))

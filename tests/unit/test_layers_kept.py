@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.content import BytesContent, FileContent
+from minpack.content import BytesContent, FileContent, key_of
 from minpack.errors import StoreError
 from minpack.layers import kept
 from minpack.layers.kept import How, write_kept_layer
@@ -19,6 +19,7 @@ from minpack.paths import RootPath
 from minpack.progress import no_progress
 from minpack.rootfs.entry import Entry, directory, file
 from minpack.store.store import Store, open_store
+from support.contents import Unkeyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -44,8 +45,8 @@ def store(place: Path) -> Generator[Store]:
 
 
 def entries(data: bytes = WORDS) -> tuple[Entry, ...]:
-    """A directory with a file of some megabytes and a small one."""
-    big = file(RootPath("/bin/app"), BytesContent(data), 0o755)
+    """A directory with a file of some megabytes that has no key, as those of a host have none, and a small one."""
+    big = file(RootPath("/bin/app"), Unkeyed(data), 0o755)
     return (directory(RootPath("/bin")), big, file(RootPath("/bin/small"), BytesContent(b"small")))
 
 
@@ -120,6 +121,7 @@ def test_a_change_that_the_mark_does_not_see(store: Store) -> None:
     changed = bytearray(WORDS)
     changed[len(WORDS) // 3] ^= 1
     other = entries(bytes(changed))
+    assert key_of(other[1].content or BytesContent(b"")) == kept._key(other, BALANCED) == ""
     assert kept._mark(other, BALANCED) == kept._mark(entries(), BALANCED)
     made(store)
     assert made(store, other) == fresh(other)

@@ -6,14 +6,14 @@ import gzip
 import io
 import os
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from minpack.base import tarball, tarkept
 from minpack.base.tarball import open_tarball
-from minpack.content import read_all
-from minpack.errors import BaseError
+from minpack.content import key_of, read_all, sum_of
+from minpack.errors import BaseError, InputError
 from minpack.paths import RootPath
 from minpack.store.store import Store, open_store
 from support.trees import described
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from minpack.base.tree import Base
+    from minpack.content import Content
 
 BIG = b"".join(b"%08d" % number for number in range(40_000))
 
@@ -58,7 +59,7 @@ def packed(tmp_path: Path) -> Path:
             info.type, info.linkname, info.size, info.mode, info.uid = kind, link, len(data), 0o750, 7
             tar.addfile(info, io.BytesIO(data))
     path = tmp_path / "base.tar.gz"
-    path.write_bytes(gzip.compress(out.getvalue()))
+    path.write_bytes(gzip.compress(out.getvalue(), 1))
     return path
 
 
@@ -178,6 +179,89 @@ def test_no_room_to_unpack_anew(packed: Path, store: Store, place: Path, monkeyp
     monkeypatch.setattr(tarball, "_unpack", unpack)
     with pytest.raises(BaseError, match="cannot be unpacked"):
         seen(packed, store)
+
+
+def other_tarball(packed: Path) -> bytes:
+    """A tarball as long as `packed`, which differs in one byte of its first file."""
+    data = packed.read_bytes()
+    return gzip.compress(gzip.decompress(data).replace(b"00012345", b"90012345")).ljust(len(data), b"\0")
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Write into the file that is there."""
+    with path.open("r+b") as file:
+        file.write(data)
+
+
+def test_a_tarball_that_changes_before_it_is_unpacked(
+    packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unpacked is not kept under the sum of what was there before."""
+    other = other_tarball(packed)
+
+    def sum_and_change(content: Content) -> str:
+        found = sum_of(content)
+        overwrite(packed, other)
+        return found
+
+    os.utime(packed, (0, 0))
+    monkeypatch.setattr(tarball, "sum_of", sum_and_change)
+    seen(packed, store)
+    assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 64])
+def test_a_tarball_that_is_used_meanwhile(
+    packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, sha256: str
+) -> None:
+    """A blob gets a new time whenever somebody finds it: its sum is known, so that is no reason not to keep its tar."""
+    unpack = tarball._unpack
+
+    def touch_and_unpack(*arguments: Any) -> tuple[int, int]:
+        os.utime(packed, (0, 0))
+        return unpack(*arguments)
+
+    monkeypatch.setattr(tarball, "_unpack", touch_and_unpack)
+    with open_tarball(str(packed), "base", store=store, sha256=sha256):
+        assert bool(os.listdir(place)) == bool(sha256)
+
+
+def test_a_tarball_that_changes_before_it_is_unpacked_anew(packed: Path, store: Store, place: Path) -> None:
+    """A damaged tar is not replaced by another tarball's."""
+    seen(packed, store)
+    (victim,) = place.glob("*.tar")
+    with open_tarball(str(packed), "base", store=store) as base:
+        victim.write_bytes(bytes(victim.stat().st_size))
+        overwrite(packed, other_tarball(packed))
+        entry = base.lstat(RootPath("/bin/big"))
+        assert entry is not None
+        assert entry.content is not None
+        with pytest.raises(InputError, match="it changed while it was read"):
+            read_all(entry.content, 1 << 20)
+
+
+def test_a_key_fixes_the_bytes(packed: Path, store: Store, tmp_path: Path) -> None:
+    """Files have a key once their tar is kept: that of the tarball's bytes, wherever it lies, and of their place."""
+    seen(packed, store)
+    copy = tmp_path / "copy.tar.gz"
+    copy.write_bytes(packed.read_bytes())
+    other = tmp_path / "other.tar.gz"
+    other.write_bytes(other_tarball(packed))
+    seen(other, store)
+    keys = []
+    for path in (packed, copy, other):
+        with open_tarball(str(path), path.name, store=store) as base:
+            found = [base.lstat(RootPath(name)) for name in ("/bin/big", "/bin/again", "/empty")]
+            keys.append([key_of(entry.content) for entry in found if entry is not None and entry.content is not None])
+    assert keys[0] == keys[1]
+    assert keys[0][0] == keys[0][1], "a hard link is the same file"
+    assert len({*keys[0], *keys[2]}) == 4
+    assert "" not in keys[0]
+    with open_tarball(str(packed), "base", store=None) as base:
+        entry = base.lstat(RootPath("/bin/big"))
+        assert entry is not None
+        assert entry.content is not None
+        assert key_of(entry.content) == ""
 
 
 def test_files_are_closed(packed: Path, store: Store) -> None:

@@ -3,28 +3,30 @@
 Neither package is imported or looked for before something of it is asked for.
 Their files are found through the import system's own search, which runs none of
 their code: importing certifi takes 20 ms, most of it `importlib.resources`.
+What is taken is as it was installed, by the package's RECORD: an image has no
+certificate that somebody added to the bundle of certifi. Zones are those that
+RECORD has, known without a look at any file.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from minpack.content import BytesContent, read_all, reason_of
+from minpack.base.installed import Package, find_package, read_file
+from minpack.base.zoneinfo import ZONEINFO, zones_of
+from minpack.content import BytesContent, read_all
 from minpack.digest import Digest
-from minpack.errors import BaseError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import ROOT, RootPath
-from minpack.rootfs.entry import Entry, Kind, directory, file
+from minpack.rootfs.entry import directory, file
 
 if TYPE_CHECKING:
-    from minpack.base.directory import DirectoryBase
+    from minpack.base.zoneinfo import Zones
     from minpack.content import Content
+    from minpack.rootfs.entry import Entry
 
 #: Where Go, OpenSSL on Alpine and Debian, and most others look for certificates.
 CA_BUNDLE = RootPath("/etc/ssl/certs/ca-certificates.crt")
-#: Where musl, glibc and Go look for time zones.
-ZONEINFO = RootPath("/usr/share/zoneinfo")
 
 _ABOVE = {
     ROOT: ("etc", "usr"),
@@ -34,9 +36,9 @@ _ABOVE = {
     RootPath("/usr"): ("share",),
     RootPath("/usr/share"): ("zoneinfo",),
 }
+_BUNDLE_FILE = "cacert.pem"
 #: No file of either package is larger.
 _MAX_FILE = 16 * 1024 * 1024
-_CODE = (".py", ".pyc", "__pycache__")
 
 
 class Embedded(NamedTuple):
@@ -48,25 +50,40 @@ class Embedded(NamedTuple):
 
 
 class ScratchBase:
-    """See `minpack.base.tree.Base`. All is root's, directories are 0755 and files 0644."""
+    """See `minpack.base.tree.Base`. All is root's, directories are 0755 and files 0644.
+
+    `notes` has what the user should know of the files looked up so far.
+
+    :param checked: False to have the CA bundle as it is, where no more than its size is told.
+    """
 
     name = "scratch"
 
-    def __init__(self) -> None:
+    def __init__(self, *, checked: bool = True) -> None:
+        self._checked = checked
+        self._packages: dict[str, Package] = {}
         self._bundle: BytesContent | None = None
-        self._zones: DirectoryBase | None = None
+        self.notes: tuple[str, ...] = ()
+        self._zones: Zones | None = None
         self._taken: dict[RootPath, Content] = {}
 
     def lstat(self, path: RootPath) -> Entry | None:
         """See `Base.lstat`.
 
-        :raises BaseError: the package that `path` comes from is not installed as files.
+        :raises BaseError: the package that `path` comes from is not installed as files, or its CA bundle is not as
+            it was installed.
         """
         if path in _ABOVE:
             return directory(path)
         if path == CA_BUNDLE:
-            return self._file(path, self._ca_bundle())
-        return self._zone(path) if _is_zone(path) else None
+            bundle = self._taken[path] = self._ca_bundle()
+            return file(path, bundle)
+        if not _is_zone(path):
+            return None
+        entry = self._zoneinfo().lstat(path)
+        if entry is not None and entry.content is not None:
+            self._taken[path] = entry.content
+        return entry
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
         """See `Base.listdir`.
@@ -75,9 +92,7 @@ class ScratchBase:
         """
         if path in _ABOVE:
             return _ABOVE[path]
-        if not _is_zone(path):
-            return ()
-        return tuple(name for name in self._zoneinfo().listdir(_within(path)) if not _is_code(name))
+        return self._zoneinfo().listdir(path) if _is_zone(path) else ()
 
     def versions(self) -> tuple[Embedded, ...]:
         """The packages that the files looked up so far are from, by name.
@@ -95,72 +110,35 @@ class ScratchBase:
 
     def _embedded(self, package: str, paths: list[RootPath]) -> Embedded:
         data = b"".join(read_all(self._taken[path], _MAX_FILE) for path in paths)
-        return Embedded(f"{package} {_version(package)}", Digest.of(data).hex, len(data))
-
-    def _file(self, path: RootPath, content: Content) -> Entry:
-        self._taken[path] = content
-        return file(path, content)
+        return Embedded(f"{package} {self._package(package).version}", Digest.of(data).hex, len(data))
 
     def _ca_bundle(self) -> BytesContent:
         if self._bundle is None:
-            data = _read(os.path.join(_package("certifi"), "cacert.pem"))
+            package = self._package("certifi")
+            where = f"{package.directory}/{_BUNDLE_FILE}"
+            own = f"--ca-file adds a certificate of your own, --add {where}:{CA_BUNDLE} takes the file as it is"
+            data, added = package.read(_BUNDLE_FILE, own) if self._checked else (read_file(where), b"")
+            if added.strip():
+                self.notes = (f"what was added to {where!r} since it was installed is not packed: {own}",)
             self._bundle = BytesContent(without_comments(data), "certifi")
         return self._bundle
 
-    def _zoneinfo(self) -> DirectoryBase:
+    def _zoneinfo(self) -> Zones:
         if self._zones is None:
-            from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for time zones alone
-
-            self._zones = DirectoryBase(os.path.join(_package("tzdata"), "zoneinfo"))
+            self._zones = zones_of(self._package("tzdata"))
         return self._zones
 
-    def _zone(self, path: RootPath) -> Entry | None:
-        entry = None if _is_code(path) else self._zoneinfo().lstat(_within(path))
-        if entry is None or entry.kind not in (Kind.FILE, Kind.DIRECTORY):
-            return None
-        return directory(path) if entry.content is None else self._file(path, entry.content)
+    def _package(self, package: str) -> Package:
+        if package not in self._packages:
+            self._packages[package] = find_package(package)
+        return self._packages[package]
 
 
 def without_comments(bundle: bytes) -> bytes:
     """The certificates of a PEM bundle alone: without comments and blank lines, each line ending with a new line."""
-    lines = (line.strip() for line in bundle.splitlines())
-    return b"".join(line + b"\n" for line in lines if line and not line.startswith(b"#"))
+    lines = [line for line in map(bytes.strip, bundle.splitlines()) if line and not line.startswith(b"#")]
+    return b"\n".join([*lines, b""])
 
 
 def _is_zone(path: RootPath) -> bool:
     return path == ZONEINFO or path.startswith(ZONEINFO + "/")
-
-
-def _is_code(path: str) -> bool:
-    """Whether a part of `path` is there for Python and is no time zone."""
-    return any(part.endswith(_CODE) for part in path.split("/"))
-
-
-def _within(path: RootPath) -> RootPath:
-    return RootPath(path[len(ZONEINFO) :] or "/")
-
-
-def _package(name: str) -> str:
-    """The directory of an installed package, which is not imported."""
-    from importlib.machinery import PathFinder  # noqa: PLC0415
-
-    spec = PathFinder.find_spec(name)
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    if not places or not os.path.isdir(places[0]):
-        raise BaseError("scratch", f"the package {name} is not installed as files", f"pip install {name}")
-    return places[0]
-
-
-def _version(package: str) -> str:
-    """What the package calls `__version__`, read and not run."""
-    text = _read(os.path.join(_package(package), "__init__.py")).decode("utf-8", "replace")
-    line = next((line for line in text.splitlines() if line.startswith("__version__")), "")
-    return line.partition("=")[2].strip().strip("\"'") or "unknown"
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(_MAX_FILE)
-    except OSError as error:
-        raise BaseError("scratch", f"{os.path.basename(path)}: {reason_of(error)}", "install minpack again") from error

@@ -88,6 +88,8 @@ def _open_packed(
 ) -> TarballBase:
     """The compressed `tarball` as a base, which closes its descriptor."""
     keeps = store is not None and store.keeps
+    # What was verified before is nobody's to write to; its time tells when it was used.
+    written = _written(tarball) if not sha256 else None
     if store is not None and keeps:
         from minpack.base.tarkept import find_kept  # noqa: PLC0415 - only where something is kept
 
@@ -101,7 +103,8 @@ def _open_packed(
 
         tar = RangeContent(unpacked, 0, size, name)
         entries, implied = index_of(tar, name)
-        if store is not None and keeps:
+        # What was written to since it was summed is not what the sum is of.
+        if store is not None and keeps and written in (None, _written(tarball)):
             from minpack.base.tarkept import keep_tar  # noqa: PLC0415
 
             keep_tar(store, sha256, tar, entries, implied)
@@ -110,6 +113,11 @@ def _open_packed(
         raise
     os.close(tarball.descriptor)
     return TarballBase(name, entries, implied, unpacked)
+
+
+def _written(tarball: RangeContent) -> int:
+    """When something was written to it last."""
+    return os.fstat(tarball.descriptor).st_mtime_ns
 
 
 def _open(source: str | OpenFile, name: str) -> int:

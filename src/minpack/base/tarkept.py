@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from minpack.content import FileReader, RangeContent
-from minpack.errors import StoreError
+from minpack.errors import InputError, StoreError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind
@@ -42,12 +42,16 @@ _Row = tuple[str, str, int, int, int, int, int, str, int | None]
 class KeptTar:
     """An open kept tar; the base that it is of closes it.
 
+    :param name: what to call it in messages.
+    :param sha256: the sum of the tarball.
     :param sums: the SHA-256 of each piece, one after another.
     :param unpack: what to do where it is damaged.
     """
 
-    def __init__(self, descriptor: int, sums: bytes, unpack: Unpack) -> None:
+    def __init__(self, descriptor: int, name: str, sha256: str, sums: bytes, unpack: Unpack) -> None:
         self.descriptor = descriptor
+        self.sha256 = sha256
+        self._name = name
         self._sums = sums
         self._unpack = unpack
         self._good = bytearray(len(sums) // _SUM)
@@ -55,24 +59,28 @@ class KeptTar:
     def check(self, start: int, size: int) -> None:
         """Let the bytes be those of the tarball: whatever else lies there is replaced.
 
-        :raises MinpackError: it had to be unpacked anew, and could not be.
+        :raises MinpackError: it had to be unpacked anew, and could not be, or the tarball is another one by then.
         """
         for number in range(start // PIECE, (start + size + PIECE - 1) // PIECE):
             if number < len(self._good) and not self._good[number]:
                 self._check_piece(number)
 
     def _check_piece(self, number: int) -> None:
-        piece = b""
-        with suppress(OSError):
-            piece = os.pread(self.descriptor, PIECE, number * PIECE)
-        if hashlib.sha256(piece).digest() != self._sums[number * _SUM : (number + 1) * _SUM]:
+        if not self._is_good(number):
             unpacked = self._unpack()
             try:
                 os.dup2(unpacked, self.descriptor, inheritable=False)
             finally:
                 os.close(unpacked)
-            self._good = bytearray(b"\1") * len(self._good)
+            if not self._is_good(number):
+                raise InputError(self._name, "it changed while it was read")
         self._good[number] = 1
+
+    def _is_good(self, number: int) -> bool:
+        piece = b""
+        with suppress(OSError):
+            piece = os.pread(self.descriptor, PIECE, number * PIECE)
+        return hashlib.sha256(piece).digest() == self._sums[number * _SUM : (number + 1) * _SUM]
 
 
 class KeptContent(NamedTuple):
@@ -82,6 +90,11 @@ class KeptContent(NamedTuple):
     start: int
     size: int
     where: str
+
+    @property
+    def key(self) -> str:
+        """See `content.key_of`: the tarball's sum, and where in the tar."""
+        return f"tar:{self.tar.sha256}:{self.start}:{self.size}"
 
     def open(self) -> Reader:
         """A reader that checks what it reads."""
@@ -136,7 +149,7 @@ def find_kept(store: Store, sha256: str, name: str, unpack: Callable[[], int]) -
         store.drop_tar(sha256)
         return unpack()
 
-    tar = KeptTar(descriptor, sums, unpack_again)
+    tar = KeptTar(descriptor, name, sha256, sums, unpack_again)
     rows: list[_Row] = record["entries"]  # type: ignore[assignment]
     implied: list[RootPath] = record["implied"]  # type: ignore[assignment]
     return Kept(tar, _Entries(rows, tar, name), frozenset(implied))

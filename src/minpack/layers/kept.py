@@ -1,8 +1,9 @@
 """Layers that were compressed before, kept by what is in them: a second pack of the same compresses nothing.
 
-A layer is looked for by its mark, which costs little: the SHA-256 of the setting, the compressor's version, the tar's
-headers and a few bytes of its largest files. What is found counts only if the layer's tar has the diff ID that the kept
-one was made of, and the kept bytes have their digest. So what is kept never changes a result.
+Where every content has a key, which fixes its bytes, the layer has one too: the SHA-256 of all that its bytes depend
+on. What is found by that is the layer. Any other is looked for by its mark, which costs little: what is known of the
+entries, and a few bytes of the largest files. What is found counts only if the layer's tar has the diff ID that the
+kept one was made of. Either way the kept bytes must have their digest. So what is kept never changes a result.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from minpack._version import __version__
+from minpack.content import key_of
 from minpack.digest import Digest
 from minpack.errors import StoreError
 from minpack.namedtuple import NamedTuple
@@ -21,7 +24,6 @@ from minpack.oci.layer import Layer, Tarred, tar_of, write_layer
 from minpack.rootfs.entry import Kind
 from minpack.store.blob import LAYER
 from minpack.store.prune import MOST_BYTES, prune
-from minpack.tar.write import headers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     from minpack.store.part import Part
     from minpack.store.store import Store
 
-_SCHEMA = "minpack.layer/1"
+#: Another one when the same entries and setting give other bytes than before, in tar/write.py or oci/compress.py.
+SCHEMA = "minpack.layer/2"
 #: No layer that takes more of the store than this is kept: it would push out all others.
 MOST_LAYER_BYTES = MOST_BYTES // 4
 #: Of how many files bytes go into the mark, the largest first, and how many from the start, the middle and the end.
@@ -83,8 +86,7 @@ def write_kept_layer(entries: Sequence[Entry], out: Writable, store: Store, how:
     """
     if how.compression is Compression.NONE or not store.keeps:
         return _made(entries, out, how, comment)
-    name = f"layer-{_mark(entries, how)}"
-    found = _verified(entries, store, name, how, comment)
+    found, name = _sought(entries, store, how, comment)
     if found is None:
         return _made_and_kept(entries, out, store, name, how, comment)
     with found.blob:
@@ -98,8 +100,7 @@ def stored_layer(entries: Sequence[Entry], store: Store, how: How, comment: str)
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
-    name = f"layer-{_mark(entries, how)}"
-    found = _verified(entries, store, name, how, comment)
+    found, name = _sought(entries, store, how, comment)
     if found is not None:
         return found
     try:
@@ -120,30 +121,88 @@ def _made(entries: Sequence[Entry], out: Writable, how: How, comment: str) -> La
     )
 
 
-def _mark(entries: Sequence[Entry], how: How) -> str:
-    """What the layer is looked for by; layers with one mark are most likely the same."""
-    from minpack.oci.compress import made_by  # noqa: PLC0415 - where nothing is kept there is nothing to look for
+def _sought(entries: Sequence[Entry], store: Store, how: How, comment: str) -> tuple[StoredLayer | None, str]:
+    """The kept layer, None if there is none that counts; and the name of the record to keep it by."""
+    key = _key(entries, how)
+    found = _named(store, key, how, comment) if key else None
+    if found is not None:
+        return found, key
+    mark = _mark(entries, how)
+    found = _verified(entries, store, mark, how, comment)
+    if found is not None and key:
+        with suppress(StoreError):
+            store.keep_record(key, SCHEMA, _values(found.layer, key))
+    return found, key or mark
 
-    mark = hashlib.sha256(f"{_SCHEMA} {made_by(how.compression)}\n".encode())
-    for entry in entries:
-        mark.update(headers(entry, how.mtime))
+
+def _key(entries: Sequence[Entry], how: How) -> str:
+    """The name of the record of the one layer that can be made so; empty where only reading tells which that is."""
+    keys = [key_of(entry.content) if entry.content is not None else None for entry in entries]
+    return "" if "" in keys else f"layer-key-{hashlib.sha256(_described(entries, how, keys)).hexdigest()}"
+
+
+def _described(entries: Sequence[Entry], how: How, keys: Sequence[str | None]) -> bytes:
+    """All that the layer's bytes depend on but for the contents, of which there are the `keys`: no two alike."""
+    import json  # noqa: PLC0415 - where nothing is kept there is nothing to look for
+
+    from minpack.oci.compress import made_by  # noqa: PLC0415
+
+    rows = [
+        (entry.path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.link, key)
+        for entry, key in zip(entries, keys, strict=True)
+    ]
+    values = (SCHEMA, __version__, made_by(how.compression), how.mtime, rows)
+    # Half characters stand for bytes that are no UTF-8. As they are, two of them are not taken for one whole.
+    return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _mark(entries: Sequence[Entry], how: How) -> str:
+    """The name of the record of layers that are most likely the same."""
+    mark = hashlib.sha256(_described(entries, how, [None] * len(entries)))
     files = (entry.content for entry in entries if entry.kind is Kind.FILE and entry.content is not None)
     for content in sorted(files, key=lambda content: -content.size)[:_MARKED_FILES]:
         with content.open() as reader:
             for at in (0, content.size // 2, content.size - _MARKED_BYTES):
                 mark.update(reader.read_at(max(at, 0), _MARKED_BYTES))
-    return mark.hexdigest()
+    return f"layer-mark-{mark.hexdigest()}"
 
 
 def _known(store: Store, name: str) -> _Known | None:
-    record = store.record(name, _SCHEMA)
+    record = store.record(name, SCHEMA)
     try:
-        if record is None:
+        # Nothing else ties what a record says to the layer that is looked for.
+        if record is None or record["name"] != name:
             return None
         tarred = Tarred(Digest(str(record["diff_id"])), int(str(record["unpacked_size"])))
         return _Known(tarred, Digest(str(record["digest"])), int(str(record["size"])))
     except (KeyError, ValueError):
         return None
+
+
+def _named(store: Store, name: str, how: How, comment: str) -> StoredLayer | None:
+    """The layer of that record; None if there is none, or it is damaged."""
+    known = _known(store, name)
+    if known is None:
+        return None
+    return _stored(known, _blob(store, known), how, comment)
+
+
+def _blob(store: Store, known: _Known) -> Blob | None:
+    """The verified bytes of a kept layer; None if there are none, or damaged ones."""
+    with suppress(StoreError):
+        return store.find(known.digest.hex, LAYER).blob
+    return None
+
+
+def _stored(known: _Known, blob: Blob | None, how: How, comment: str) -> StoredLayer | None:
+    """The layer, if the verified `blob` is the one that is known."""
+    if blob is None:
+        return None
+    if blob.size != known.size:
+        blob.close()
+        return None
+    descriptor = Descriptor(how.compression.media_type, known.digest, known.size)
+    return StoredLayer(Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment), blob)
 
 
 def _verified(entries: Sequence[Entry], store: Store, name: str, how: How, comment: str) -> StoredLayer | None:
@@ -156,13 +215,10 @@ def _verified(entries: Sequence[Entry], store: Store, name: str, how: How, comme
         same = tar_of(entries, mtime=how.mtime, progress=how.progress, comment=comment) == known.tarred
     finally:
         blob = finding.result()
-    if blob is None:
-        return None
-    if not same or blob.size != known.size:
+    if blob is not None and not same:
         blob.close()
         return None
-    descriptor = Descriptor(how.compression.media_type, known.digest, known.size)
-    return StoredLayer(Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment), blob)
+    return _stored(known, blob, how, comment)
 
 
 class _Finding:
@@ -180,11 +236,10 @@ class _Finding:
             self._thread = None
 
     def _find(self) -> None:
-        with suppress(StoreError):
-            self._blob = self._store.find(self._known.digest.hex, LAYER).blob
+        self._blob = _blob(self._store, self._known)
 
     def result(self) -> Blob | None:
-        """The verified layer, which the caller closes; None if there is none, or a damaged one."""
+        """See `_blob`; the caller closes it."""
         if self._thread is None:
             self._find()
         else:
@@ -202,17 +257,22 @@ def _made_and_kept(entries: Sequence[Entry], out: Writable, store: Store, name: 
     return layer
 
 
-def _keep(layer: Layer, part: Part, store: Store, name: str) -> Blob:
-    """Give the written layer its name and its record, and make room for it."""
-    values = {
+def _values(layer: Layer, name: str) -> dict[str, object]:
+    """What the record of that name says of the layer."""
+    return {
+        "name": name,
         "diff_id": layer.diff_id.hex,
         "unpacked_size": layer.unpacked_size,
         "digest": layer.descriptor.digest.hex,
         "size": layer.descriptor.size,
     }
+
+
+def _keep(layer: Layer, part: Part, store: Store, name: str) -> Blob:
+    """Give the written layer its name and its record, and make room for it."""
     blob = part.keep(layer.descriptor.digest.hex, LAYER)
     with suppress(StoreError):
-        store.keep_record(name, _SCHEMA, values)
+        store.keep_record(name, SCHEMA, _values(layer, name))
         prune(store)
     return blob
 

@@ -8,6 +8,7 @@ Names are relative, directories end with a slash, owner names are empty
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from minpack.errors import ChangedInputError
@@ -31,6 +32,12 @@ BLOCK = 512
 END = bytes(2 * BLOCK)
 MAX_OCTAL_ID = 0o7777777
 MAX_OCTAL_SIZE = 0o77777777777
+#: A header's fields; `Struct.pack` fills each up with zeros.
+_pack = Struct("100s 48s 8s c 100s 88s 167s").pack
+#: "ustar\0" "00", two empty owner names of 32 bytes and two device numbers of 8.
+_SAME = b"ustar\x0000".ljust(88, b"\0")
+#: In the sum, the sum's own field is eight blanks.
+_SAME_SUM = sum(_SAME) + sum(b"        ")
 _TYPES = {Kind.FILE: b"0", Kind.HARDLINK: b"1", Kind.SYMLINK: b"2", Kind.DIRECTORY: b"5"}
 
 
@@ -160,22 +167,7 @@ def _record(key: bytes, value: bytes) -> bytes:
 def _block(
     name: bytes, mode: int, uid: int, gid: int, size: int, mtime: int, kind: bytes, link: bytes, prefix: bytes
 ) -> bytes:
-    block = bytearray(
-        b"%s%07o\0%07o\0%07o\0%011o\0%011o\0        %s%s%s%s%s"
-        % (
-            name.ljust(100, b"\0"),
-            mode,
-            uid,
-            gid,
-            size,
-            mtime,
-            kind,
-            link.ljust(100, b"\0"),
-            b"ustar\x0000".ljust(88, b"\0"),
-            prefix.ljust(155, b"\0"),
-            bytes(12),
-        )
-    )
-    # "ustar\0" "00", two empty owner names of 32 bytes and two device numbers of 8 are the 88 bytes.
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
+    numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, uid, gid, size, mtime)
+    # Most of a header is zeros, and most of the rest the same in all: neither is summed again.
+    total = sum(name + numbers + kind + link + prefix, _SAME_SUM)
+    return _pack(name, numbers, b"%06o\0 " % total, kind, link, _SAME, prefix)
