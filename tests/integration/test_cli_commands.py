@@ -369,7 +369,7 @@ def by_shell(command: list[str], cwd: Path) -> list[str]:
 def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     """The script for bash completes commands, options of the default command too, choices, and leaves files to bash."""
     (tmp_path / "app").write_bytes(static_program())
-    assert completed("", cwd=tmp_path) == ["pack", "inspect", "tree", "base", "cache", "completion"]
+    assert completed("", cwd=tmp_path) == ["pack", "lock", "update", "inspect", "tree", "base", "cache", "completion"]
     assert completed("tr", cwd=tmp_path) == ["tree"]
     assert "--base" in completed("--ba", cwd=tmp_path)
     assert completed("./app", "--base-", cwd=tmp_path) == ["--base-sha512"]
