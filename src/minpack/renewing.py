@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from minpack.errors import StoreError
+from minpack.lock.alone import alone
 from minpack.lock.file import holds, read_lock, write_lock
 from minpack.lock.values import Lock, differences
 from minpack.locking import Taking
@@ -62,23 +64,36 @@ def renew(
     :raises OutputError: it cannot be written.
     :raises MinpackError: as `minpack.pipeline.pack`.
     """
-    before = read_lock(path) if known or os.path.exists(path) else Lock()
-    taking = Taking(before, path, known=known)
+    taking = Taking(_before(path, known=known), path, known=known)
     packed = pack(request, base, options, None, progress, locking=taking)
-    lock = before.with_image(taking.platform, taking.image)
-    changed = not holds(path, lock)
-    if changed and write:
-        write_lock(lock, path)
+    notes = packed.notes
+    if options.refresh and options.network.offline:
+        notes = (*notes, "nothing is fetched with --offline: the newest are those that the store knows")
+    with alone(path):
+        # Another process may have added another platform meanwhile.
+        before = _before(path, known=known)
+        lock = before.with_image(taking.platform, taking.image)
+        changed = not holds(path, lock)
+        if changed and write:
+            write_lock(lock, path)
     if write:
-        keep(lock, path, options.store)
+        notes = (*notes, *keep(lock, path, options.store))
     old = before.images.get(taking.platform)
-    return Renewed(path, taking.platform, taking.image, old, changed, changed and write, packed.notes)
+    return Renewed(path, taking.platform, taking.image, old, changed, changed and write, notes)
 
 
-def keep(lock: Lock, path: str, directory: str | None) -> None:
+def _before(path: str, *, known: bool) -> Lock:
+    return read_lock(path) if known or os.path.exists(path) else Lock()
+
+
+def keep(lock: Lock, path: str, directory: str | None) -> tuple[str, ...]:
     """Let the store in `directory` keep what `lock` names as long as the file `path` is there; None for no store.
 
-    :raises StoreError: the store cannot be used.
+    A note says why it does not: no image is other for it.
     """
-    with open_store(directory) as store:
-        pin(store, os.path.realpath(path), lock.sums)
+    try:
+        with open_store(directory) as store:
+            pin(store, os.path.realpath(path), lock.sums)
+    except StoreError as error:
+        return (f"the store does not keep what {path!r} names: {error.reason}",)
+    return ()

@@ -8,7 +8,10 @@ import shutil
 import signal
 import subprocess
 import time
+import tomllib
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
@@ -23,7 +26,8 @@ from support.command import COMMAND, Ran, assert_error_document, assert_refused,
 from support.debmaker import Deb
 from support.elfmaker import GLIBC, MUSL, program, static_program
 from support.locks import BAR, COMMON, FOO, KEY, LIBC, AlpineWorld, DebianWorld, World
-from support.mirror import Mirror, always, status
+from support.mirror import Mirror, after, always, status
+from support.places import small_disk
 from support.refusals import row
 from support.repository import MAIN, library_package
 from support.tarmaker import member
@@ -333,6 +337,17 @@ def test_another_package_under_a_locked_sum(alpine: AlpineWorld, debian: DebianW
     )
 
 
+def test_another_size_under_a_locked_sum(alpine: AlpineWorld, debian: DebianWorld) -> None:
+    """Of packages and of a release's tarball; an image of Alpine's tells it to scanners."""
+    for world, base, package in ((debian, DEBIAN, "libc6"), (alpine, BASE, "libfoo")):
+        world.program()
+        world.lock(base)
+        size = world.locked["packages"][package]["size"]
+        world.change(f"size = {size}\n", f"size = {size + 1}\n")
+        difference = f"package {package}: locked {size + 1} bytes, now {size} bytes"
+        refuse(world, "a package of another size than the lock says", difference)
+
+
 def test_a_package_or_a_file_that_is_wanted_and_not_locked(debian: DebianWorld) -> None:
     """--package and --need name what the lock lacks."""
     debian.lock(DEBIAN)
@@ -404,7 +419,7 @@ def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
         ("version = 1\n", "version = 2\n", "it is of version 2, and this minpack knows version 1"),
         ("version = 1\n", "", "version is missing"),
         ("version = 1\n", "version = true\n", "version is no version of a lock"),
-        ("version = 1\n", "version = 1\n<<<<<<< HEAD\n", "it is no TOML: …"),
+        ("version = 1\n", "version = 1\n<<<<<<< HEAD\n", "a merge left its marks in it, from line 3 on"),
         ("size = ", "size = -", 'platforms."linux/amd64".base.size is no number of bytes'),
         ('kind = "tarball"', 'kind = "image"', 'platforms."linux/amd64".base.kind is none of …'),
         ('name = "base.tar"\n', "", 'platforms."linux/amd64".base.name is missing'),
@@ -422,10 +437,12 @@ def test_a_lock_that_cannot_be_used(alpine: AlpineWorld, old: str, new: str, rea
     alpine.lock(BASE)
     alpine.change(old, new)
     before = alpine.text
+    what = "a lock with the marks of a merge" if "<" in new else "a lock that was damaged"
+    what = "a lock of a newer minpack" if "= 2" in new else what
     for arguments in (("./app", "--locked"), ("lock", "./app", BASE), ("update", "./app")):
         ran = alpine.run(*arguments, "--json")
         assert_refused(ran, 1, f"cannot use lock 'minpack.lock': {reason}", "…")
-        refuse_as(ran, "a lock of a newer minpack" if "= 2" in new else "a lock that was damaged")
+        refuse_as(ran, what)
         assert_error_document(ran, "lock")
     assert alpine.text == before
 
@@ -463,6 +480,10 @@ def test_an_update_says_what_changes(alpine: AlpineWorld) -> None:
     assert "nothing in this image changes" in alpine.done("update", "./app").out.decode()
     alpine.publish("1.1-r0", both=True, built=1_700_000_001)
     assert alpine.lock(BASE) == lock, "locking reads the index that is kept"
+    ran = alpine.done("update", "./app", "--offline")
+    note = "nothing is fetched with --offline: the newest are those that the store knows"
+    assert (alpine.text, ran.err) == (lock, f"note: {note}\n")
+    assert alpine.done("update", "./app", "--offline", "--json").document["notes"] == [note]
     said = alpine.done("update", "./app", "--dry-run").out.decode()
     assert alpine.text == lock
     changes = [
@@ -583,6 +604,32 @@ def test_names_that_are_no_utf8(alpine: AlpineWorld) -> None:
     ran = alpine.run("./app", "--locked")
     refuse_as(ran, "a file that is needed no more")
     assert r"  file /usr/lib/lib\xff%41\n.so.1: locked base 0755" in ran.err
+
+
+def test_two_locks_at_the_same_time(alpine: AlpineWorld) -> None:
+    """What another process adds to the file while this one downloads stays."""
+    (alpine.place / "other").write_bytes(static_program(machine="aarch64"))
+    index = urlopen(f"{alpine.mirror.url}{MAIN}/x86_64/APKINDEX.tar.gz").read()
+    meanwhile = after(lambda: alpine.done("lock", "./other", "--need=certs"))
+    alpine.mirror.add(f"{MAIN}/x86_64/APKINDEX.tar.gz", index, meanwhile)
+    alpine.lock(BASE)
+    platforms = tomllib.loads(alpine.text.decode())["platforms"]
+    assert set(platforms) == {"linux/amd64", "linux/arm64"}
+    assert "libfoo" in platforms["linux/amd64"]["packages"]
+
+
+def test_a_store_that_is_full(tmp_path: Path, alpine: AlpineWorld) -> None:
+    """It makes no lock and no image other, and a note says what it does not do."""
+    with small_disk(tmp_path / "disk") as disk:
+        (disk / "minpack/v1").mkdir(parents=True, mode=0o700)
+        with suppress(OSError):
+            (disk / "fill").write_bytes(bytes(1 << 20))
+        (alpine.place / "app").write_bytes(static_program())
+        alpine.cache = str(disk)
+        note = "note: the store does not keep what 'minpack.lock' names: no space left on device\n"
+        assert alpine.done("lock", "./app", "--need=certs").err == note
+        ran = alpine.done("./app", "--need=certs", "--locked", "-o", "out.tar")
+        assert ran.err == note
 
 
 def test_an_interrupted_lock_leaves_nothing(alpine: AlpineWorld) -> None:

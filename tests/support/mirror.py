@@ -17,6 +17,7 @@ Behaviours, each for one answer, in the order given; after them the file is serv
     reset(1000)                         the same, with a TCP reset
     hang(1000)                          nothing more comes after that many bytes, until the server closes
     dribble(10, 0.1)                    pieces of 10 bytes with pauses of 0.1 s
+    after(act)                          as ever, once `act` is done
     wrong(b"...")                       other bytes, with a matching Content-Length
     endless()                           a body of zeros without a length that never ends
     raw(b"HTTP/1.1 200 ...")            these bytes instead of any answer
@@ -81,6 +82,16 @@ def redirect(target: str, code: int = 302) -> Behaviour:
 def wrong(data: bytes) -> Behaviour:
     """Serve `data` instead."""
     return Behaviour(lambda handler, _: handler.serve(data))
+
+
+def after(act: Callable[[], object]) -> Behaviour:
+    """Serve as ever once `act` is done."""
+
+    def behave(handler: _Handler, data: bytes) -> None:
+        act()
+        handler.serve(data)
+
+    return Behaviour(behave)
 
 
 def cut(after: int) -> Behaviour:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minpack.errors import LockError
+from minpack.errors import LockError, OutputError
 from minpack.lock import file as lock_file
+from minpack.lock.alone import alone
 from minpack.lock.file import holds, lock_bytes, read_lock, write_lock
 from minpack.lock.values import (
     Difference,
@@ -23,6 +28,7 @@ from minpack.lock.values import (
     differences,
 )
 from minpack.paths import RootPath, normal
+from support.places import small_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +148,12 @@ def test_the_sums_of_all_downloads() -> None:
         (b"version = " + b"9" * 5000, "it is no TOML: a number or date in it is out of range"),
         (b"version = 1\nx = 2026-13-01", "it is no TOML: …"),
         (b"version = 1\n\xef\xbb\xbf", "it is no TOML: Invalid statement (at line 2, column 1)"),
+        (b"a." * 200_000 + b"a = 1", "it is no TOML: it is nested too deeply"),
+        (b"[" + b'"a" . ' * 200_000 + b"a]", "it is no TOML: it is nested too deeply"),
+        (b'x = {y = """\n\'""", a' + b".a" * 200_000 + b" = 1}", "it is no TOML: it is nested too deeply"),
+        (b"x = {y = '''\n\"''''', 'a'" + b".'='" * 200_000 + b" = 1}", "it is no TOML: it is nested too deeply"),
+        (b"x = " + b'"\\"' * 200_000, "it is no TOML: …"),
+        (b"version = 1\n<<<<<<< HEAD\n=======\n>>>>>>> x\n", "a merge left its marks in it, from line 2 on"),
     ],
 )
 def test_what_is_no_lock(tmp_path: Path, data: bytes, reason: str) -> None:
@@ -176,6 +188,87 @@ def test_a_lock_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path.write_bytes(b"#" * 1001)
     with pytest.raises(LockError, match="more than 1000 bytes"):
         read_lock(str(path))
+
+
+def test_what_an_editor_made_of_a_lock(tmp_path: Path) -> None:
+    """A byte order mark and line ends as on Windows, comments with any number of dots, and tables in another order."""
+    path, lock = tmp_path / "x.lock", Lock({"linux/amd64": IMAGE})
+    head, *tables = lock_bytes(lock).decode().split("\n\n")
+    text = "\n\n".join([head, f"# {'.' * 100}", *reversed(tables), ""])
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert {name: image._replace(lock="") for name, image in read_lock(str(path)).images.items()} == lock.images
+
+
+def test_names_full_of_dots(tmp_path: Path) -> None:
+    """They are text: only keys are counted by their parts."""
+    path, name = tmp_path / "x.lock", "." * 100
+    files = (FILE._replace(path=normal(f"/{name}.\"'#{name}")), LINK._replace(path=normal("/x"), link=f"{name}'"))
+    lock = Lock({"linux/amd64": IMAGE._replace(files=files)})
+    assert written(lock, path) == lock
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "/etc/passwd", "ftp://x/y", "http:///x", "http://a b/c", "x"])
+def test_addresses_of_no_server(tmp_path: Path, url: str) -> None:
+    """Nothing is asked of what is no server of the web."""
+    path = tmp_path / "x.lock"
+    for image, where in (
+        (IMAGE._replace(base=BASE._replace(url=url)), "base"),
+        (IMAGE._replace(packages=(GCC._replace(url=url),)), "packages.libgcc"),
+    ):
+        path.write_bytes(lock_bytes(Lock({"a": image})))
+        with pytest.raises(LockError) as caught:
+            read_lock(str(path))
+        assert caught.value.reason == f'platforms."a".{where}.url is no http:// or https:// address'
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """What to do about it is told, and the lock that was there is untouched."""
+    with small_disk(tmp_path / "small") as disk:
+        path = disk / "x.lock"
+        write_lock(Lock(), str(path))
+        before = path.read_bytes()
+        with suppress(OSError):
+            (disk / "fill").write_bytes(bytes(1 << 20))
+        with pytest.raises(OutputError, match="no space left") as caught:
+            write_lock(Lock({"a": IMAGE}), str(path))
+        assert caught.value.hint == "free some space, or name a file that you may write with --lock FILE"
+        assert path.read_bytes() == before
+        assert sorted(entry.name for entry in disk.iterdir()) == ["fill", "x.lock"]
+
+
+def test_writers_wait_for_each_other(tmp_path: Path) -> None:
+    """Whoever reads and writes in the block loses nothing of what others wrote."""
+    path = tmp_path / "x.lock"
+    write_lock(Lock(), str(path))
+
+    def add(number: int) -> None:
+        with alone(str(path)):
+            lock = read_lock(str(path))
+            write_lock(lock.with_image(str(number), IMAGE), str(path))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(40)))
+    assert set(read_lock(str(path)).images) == set(map(str, range(40)))
+
+
+def test_a_directory_that_is_locked_for_another_purpose(tmp_path: Path) -> None:
+    """As by flock(1), of which minpack may be the command: the wait has an end."""
+    pauses: list[float] = []
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with alone(str(tmp_path / "x.lock"), pauses.append):
+            assert 1 < sum(pauses) < 10
+    finally:
+        os.close(descriptor)
+
+
+def test_no_directory_to_lock(tmp_path: Path) -> None:
+    """That it is missing is for writing to say."""
+    with alone(str(tmp_path / "none" / "x.lock"), lambda _: pytest.fail("nothing to wait for")):
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_large_lock_is_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.base.mirrors import mirrored
 from minpack.errors import DownloadError, LockedError, SumMismatchError
 from minpack.namedtuple import NamedTuple
-from minpack.store.fetch import Wanted, fetch
+from minpack.store.fetch import SIZE_LIMIT, Wanted, fetch
 
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
@@ -49,7 +49,7 @@ class Source(NamedTuple):
 def fetch_locked(download: Download, source: Source) -> Fetched:
     """The download, whose bytes are those that the lock means.
 
-    :raises LockedError: a server gave other bytes.
+    :raises LockedError: a server gave other bytes, or they are not as many as the lock says.
     :raises OfflineError: it is not in the store, and the network may not be used.
     :raises DownloadError: no server gives it.
     """
@@ -66,10 +66,17 @@ def fetch_locked(download: Download, source: Source) -> Fetched:
 
 def _fetched(download: Download, address: str, source: Source, network: Network) -> Fetched:
     # A file of another size is a difference too, and no failed download.
-    wanted = Wanted(address, "sha256", download.sha256, _CHANGED_HINT, limit=download.size + _MORE)
+    limit = min(download.size + _MORE, SIZE_LIMIT)
+    wanted = Wanted(address, "sha256", download.sha256, _CHANGED_HINT, limit=limit)
+    kind, name = download.what
     try:
-        return fetch(wanted, source.store, network, source.progress)
+        fetched = fetch(wanted, source.store, network, source.progress)
     except SumMismatchError as error:
-        kind, name = download.what
         sums = (f"sha256:{download.sha256}", f"sha256:{error.actual} from {address}")
         raise LockedError(source.lock, ((kind, name, *sums),), _CHANGED_HINT) from error
+    size = fetched.blob.size
+    if size != download.size:
+        # Alpine's database of packages has it, and with it the image.
+        fetched.blob.close()
+        raise LockedError(source.lock, ((kind, name, f"{download.size} bytes", f"{size} bytes"),))
+    return fetched

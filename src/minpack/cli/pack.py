@@ -136,10 +136,11 @@ def _packed(given: dict[str, Any], request: Request, delivery: Delivery | None, 
 
     path = given["lock"] or LOCK
     lock = read_lock(path)
-    keep(lock, path, options.store)
+    notes = keep(lock, path, options.store)
     locking = Checked(lock, path)
     with locking.refusing():
-        return pack(request, given["base"], options, delivery, progress, sums=as_json, locking=locking)
+        packed = pack(request, given["base"], options, delivery, progress, sums=as_json, locking=locking)
+    return packed._replace(notes=(*packed.notes, *notes))
 
 
 def request_of(given: dict[str, Any]) -> Request:

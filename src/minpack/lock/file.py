@@ -6,6 +6,7 @@ TOML is UTF-8: in paths and targets of links a byte that is no UTF-8 is written 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -25,12 +26,25 @@ MAX_LOCK = 16 << 20
 _HEAD = "# What the image was made of. Written by minpack lock and minpack update; minpack --locked builds from it.\n"
 _KINDS = ("scratch", "directory", "tarball", "release", "packages")
 _SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
+_ADDRESS = r"https?://[^\s/?#]+/[^\s?#]+"
 _FILE = re.compile(
     r"(?P<origin>base|(?:package|data) [^ ]+) "
     r"(?:(?P<mode>[0-7]{4}) (?:sha256:(?P<sha256>[0-9a-f]{64})|directory)|link:(?P<link>.+))",
     re.ASCII | re.DOTALL,
 )
 _DAMAGED = "take it from version control again, or remove it and write a new one with minpack lock"
+_MERGED = "take one side from version control, and run minpack lock with each program again"
+#: What git writes before the first of two versions (git-merge(1), "How conflicts are presented").
+_CONFLICT = re.compile(r"^<<<<<<< ", re.MULTILINE)
+#: Strings and comments, in which dots mean nothing (TOML 1.0.0, "String"); then more dots than any key of a lock has.
+_NO_KEY = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}'
+    r"|'''(?:[^']|'(?!''))*+'{0,5}"
+    r'|"(?:[^"\\\n]|\\.)*+"?'
+    r"|'[^'\n]*+'?|#[^\n]*",
+    re.DOTALL,
+)
+_DEEP = re.compile(r"(?:\.[\w \t-]*+){17}")
 
 
 def read_lock(path: str) -> Lock:
@@ -38,8 +52,6 @@ def read_lock(path: str) -> Lock:
 
     :raises LockError: it cannot be read, is damaged, or is of a version that is not known.
     """
-    import tomllib  # noqa: PLC0415 - for locks alone
-
     try:
         with open(path, "rb", opener=_opener) as file:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
@@ -52,11 +64,30 @@ def read_lock(path: str) -> Lock:
         raise LockError(path, "it is no regular file", "--lock FILE names another")
     if len(data) > MAX_LOCK:
         raise LockError(path, f"it has more than {MAX_LOCK} bytes", _DAMAGED)
+    return _Reading(path).lock(_document(data, path))
+
+
+def _document(data: bytes, path: str) -> dict[str, Any]:
+    """The TOML in `data`, with or without a byte order mark, which editors on Windows write."""
+    text = ""
     try:
-        document = tomllib.loads(data.decode())
+        text = data.decode("utf-8-sig")
+        return _parsed(text)
     except (ValueError, RecursionError) as error:
+        conflict = _CONFLICT.search(text)
+        if conflict is not None:
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise LockError(path, f"a merge left its marks in it, from line {line} on", _MERGED) from error
         raise LockError(path, f"it is no TOML: {_objection(error)}", _DAMAGED) from error
-    return _Reading(path).lock(document)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - for locks alone
+
+    # tomllib takes time by the square of the number of a key's parts.
+    if _DEEP.search(_NO_KEY.sub("", text)):
+        raise RecursionError
+    return tomllib.loads(text)
 
 
 def _objection(error: Exception) -> str:
@@ -106,7 +137,9 @@ def write_lock(lock: Lock, path: str) -> None:
         with new_file(path) as out:
             out.write(lock_bytes(lock))
     except OutputError as error:
-        raise OutputError(path, error.reason, "name a file that you may write with --lock FILE") from error
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "free some space, or name" if full else "name"
+        raise OutputError(path, error.reason, f"{hint} a file that you may write with --lock FILE") from error
 
 
 def _image(image: LockedImage) -> dict[str, Any]:
@@ -183,7 +216,7 @@ class _Reading:
             self._text(table, "name", where),
             self._text(table, "kind", where),
             self._text(table, "release", where, optional=True),
-            self._text(table, "url", where, optional=True),
+            self._url(table, where, optional=True),
             self._sum(table, "sha256", where, optional=True),
             self._size(table, where, optional=True),
         )
@@ -201,7 +234,7 @@ class _Reading:
             self._text(table, "version", where),
             self._text(table, "arch", where),
             self._text(table, "repository", where),
-            self._text(table, "url", where),
+            self._url(table, where),
             self._sum(table, "sha256", where),
             self._size(table, where),
             self._sum(table, "sha1", where, optional=True),
@@ -238,6 +271,12 @@ class _Reading:
         if not isinstance(value, str) or not (value or optional):
             raise self._error(f"{where}.{key}", "is no text" if key in table else "is missing")
         return value if quoted else _plain(value)
+
+    def _url(self, table: dict[str, Any], where: str, *, optional: bool = False) -> str:
+        value = self._text(table, "url", where, optional=optional)
+        if value and not re.fullmatch(_ADDRESS, value):
+            raise self._error(f"{where}.url", "is no http:// or https:// address")
+        return value
 
     def _sum(self, table: dict[str, Any], key: str, where: str, *, optional: bool = False) -> str:
         value = self._text(table, key, where, optional=optional)

@@ -1,0 +1,53 @@
+"""One writer of a lock file at a time: of two that add a platform each, the later one keeps what the earlier wrote."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+#: Reading and writing a lock takes some milliseconds; who keeps its directory locked for longer is not about that.
+_TRIES, _PAUSE = 250, 0.02
+
+
+@contextmanager
+def alone(path: str, pause: Callable[[float], None] = time.sleep) -> Generator[None]:
+    """Wait until no other process is in this block for the lock file `path`.
+
+    The file is replaced when it is written, so its directory is what is locked (flock(2)). Where that cannot be, or is
+    for another purpose, as by ``flock . make``, the block is entered all the same: a lock is whole at any time.
+    """
+    descriptor = _directory(os.path.dirname(os.path.realpath(path)))
+    try:
+        for _ in range(_TRIES):
+            if descriptor is None or _locked(descriptor):
+                break
+            pause(_PAUSE)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _directory(path: str) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether there is nothing to wait for: it is locked, or cannot be on this file system."""
+    import fcntl  # noqa: PLC0415 - for locks that are written
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
