@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from minpack._version import __version__
 from minpack.base.mirrors import official
 from minpack.base.open import BaseKind, file_sum
+from minpack.base.walk import Walker
 from minpack.content import sum_of
 from minpack.errors import LockedError, LockError, MissingLibraryError, NotInBaseError, UsageError
 from minpack.lock.values import (
@@ -25,7 +26,7 @@ from minpack.lock.values import (
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.paths import ancestors
-from minpack.plan import From
+from minpack.plan import From, ReasonKind
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.base.scratch import ScratchBase
+    from minpack.content import Content
     from minpack.packages.source import Packages
+    from minpack.paths import RootPath
     from minpack.placing import Program
     from minpack.plan import Plan, PlannedEntry
     from minpack.request import Request
@@ -201,30 +204,42 @@ def _locked_data(made: Made) -> tuple[LockedData, ...]:
 
 def _locked_files(made: Made) -> tuple[LockedFile, ...]:
     """What was taken; of directories those alone that nothing that was taken is in: paths may lead through them."""
-    found = [one for planned in made.plan.entries if (one := _locked_file(planned, made.request)) is not None]
+    found = [one for planned in made.plan.entries if (one := _locked_file(planned, made)) is not None]
     above = {directory for one in found if not one.is_directory for directory in ancestors(one.path)}
     return tuple(sorted(one for one in found if not one.is_directory or one.path not in above))
 
 
-def _locked_file(planned: PlannedEntry, request: Request) -> LockedFile | None:
+def _locked_file(planned: PlannedEntry, made: Made) -> LockedFile | None:
     """The entry as a lock has it; None for what minpack or the user made."""
-    entry = planned.entry
-    origin = _origin(planned)
-    # With certificates of the user's own the bundle is the user's too.
-    own = request.ca_file is not None and planned.reason.need == Need.CERTS and entry.kind is Kind.FILE
-    if not origin or own:
+    entry, origin = planned.entry, _origin(planned, made)
+    content = entry.content
+    if made.request.ca_file is not None and planned.reason.need == Need.CERTS and entry.kind is Kind.FILE:
+        content = _without_ca_file(entry.path, made)
+        origin = origin if content is not None else ""
+    if not origin:
         return None
     if entry.kind is Kind.SYMLINK:
         return LockedFile(entry.path, origin, link=entry.link)
-    if entry.content is None:
+    if content is None:
         return LockedFile(entry.path, origin, entry.mode)
-    return LockedFile(entry.path, origin, entry.mode, sum_of(entry.content))
+    return LockedFile(entry.path, origin, entry.mode, sum_of(content))
 
 
-def _origin(planned: PlannedEntry) -> str:
+def _without_ca_file(path: RootPath, made: Made) -> Content | None:
+    """The bundle that certificates of the user's own are added to, of a base that has no sum; None of any other."""
+    bundle = Walker(made.base.base).find_file(path) if made.base.kind is BaseKind.DIRECTORY else None
+    return bundle.content if bundle is not None else None
+
+
+def _origin(planned: PlannedEntry, made: Made) -> str:
     if planned.source is From.PACKAGE and planned.package is not None:
         return f"{PACKAGE} {planned.package.name}"
     if planned.source in (From.BASE, From.PACKAGE):
         return BASE
+    if planned.source is not From.DEFAULT or planned.entry.kind is not Kind.FILE:
+        return ""
+    if planned.reason.kind is ReasonKind.DATABASE:
+        # It is made of the base's own, which a sum of the base stands for.
+        return BASE if made.base.kind is BaseKind.DIRECTORY else ""
     data = _DATA.get(planned.reason.need, "")
-    return f"{DATA} {data}" if planned.source is From.DEFAULT and data and planned.entry.kind is Kind.FILE else ""
+    return f"{DATA} {data}" if data else ""

@@ -29,7 +29,7 @@ from support.locks import BAR, COMMON, FOO, KEY, LIBC, AlpineWorld, DebianWorld,
 from support.mirror import Mirror, after, always, status
 from support.places import small_disk
 from support.refusals import row
-from support.repository import MAIN, library_package
+from support.repository import DATABASE, MAIN, library_package
 from support.tarmaker import member
 
 if TYPE_CHECKING:
@@ -399,6 +399,31 @@ def test_a_directory_as_base_is_compared_file_by_file(alpine: AlpineWorld) -> No
         "a file that differs",
         "file /lib/ld-musl-x86_64.so.1: locked base 0755 sha256:…, now base 0755 sha256:…",
     )
+
+
+def test_what_is_made_of_files_of_a_directory_is_compared_too(alpine: AlpineWorld) -> None:
+    """The database of packages is made of the base's, and a bundle with certificates of the user's own too."""
+    root = alpine.place / "root"
+    certificate = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+    (alpine.place / "corp.pem").write_text(certificate.format("QQ=="))
+    bundle, database = root / "etc/ssl/certs/ca-certificates.crt", root / "lib/apk/db/installed"
+    subprocess.run(["tar", "-xf", "base.tar", "--one-top-level=root"], cwd=alpine.place, check=True)
+    bundle.parent.mkdir(parents=True)
+    bundle.write_text(certificate.format("Qg=="))
+    database.parent.mkdir(parents=True)
+    database.write_text(DATABASE)
+    options = ("--need=certs", "--ca-file=corp.pem")
+    alpine.lock("--base=./root", *options)
+    free = alpine.image("--base=./root", *options)
+    assert alpine.image("--locked", "--offline", *options) == free
+    (alpine.place / "corp.pem").write_text(certificate.format("Qw=="))
+    alpine.image("--locked", *options)
+    bundle.write_text(certificate.format("RA=="))
+    changed = "locked base 0644 sha256:…, now base 0644 sha256:…"
+    refuse(alpine, "a file that differs", f"file /{bundle.relative_to(root)}: {changed}", *options)
+    bundle.write_text(certificate.format("Qg=="))
+    database.write_text(DATABASE.replace("1.2.5-r0", "1.2.5-r1"))
+    refuse(alpine, "a file that differs", f"file /{database.relative_to(root)}: {changed}", *options)
 
 
 def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
