@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from minpack._version import __version__
+from minpack.base.locked import base_called, check_there
 from minpack.base.mirrors import official
 from minpack.base.open import BaseKind, file_sum
 from minpack.base.walk import Walker
@@ -66,6 +67,7 @@ class Locking(Protocol):
         """What --base names, and the options to open it with.
 
         :raises LockError: the lock has nothing for it.
+        :raises InputError: the lock's base is not there.
         :raises UsageError: packages are not to be fetched, and there are some.
         """
 
@@ -148,6 +150,7 @@ class Taking:
             return base, options
         if options.packages is None and image.base.kind == BaseKind.PACKAGES:
             raise UsageError("--no-packages", "", f"{image.base.name} is made of packages alone", "leave it out")
+        check_there(image.base)
         return image.base.name, options
 
     def end(self, made: Made) -> None:
@@ -174,8 +177,6 @@ def _locked_base(made: Made) -> LockedBase:
     opened = made.base
     name, sha256 = made.name, opened.sha256
     if opened.kind is BaseKind.PACKAGES:
-        from minpack.base.locked import base_called  # noqa: PLC0415 - for such bases alone
-
         name = base_called(name)
     elif opened.kind is BaseKind.TARBALL and not sha256:
         sha256 = file_sum(name, "sha256")

@@ -76,8 +76,8 @@ def renew(
         changed = not holds(path, lock)
         if changed and write:
             write_lock(lock, path)
-    if write:
-        notes = (*notes, *keep(lock, path, options.store))
+        if write:
+            notes = (*notes, *keep(lock, path, options.store))
     old = before.images.get(taking.platform)
     return Renewed(path, taking.platform, taking.image, old, changed, changed and write, notes)
 

@@ -17,6 +17,7 @@ import pytest
 
 from minpack.base import lockedfetch
 from minpack.base.open import BaseOptions, PackageOptions
+from minpack.errors import DownloadError
 from minpack.lock.file import read_lock
 from minpack.locking import Checked
 from minpack.pipeline import pack
@@ -168,6 +169,15 @@ def test_what_debian_replaced_is_asked_of_its_snapshots(debian: DebianWorld, mon
     packed = pack(request, None, options, None, locking=Checked(read_lock(path), path))
     assert {planned.package.name for planned in packed.plan.entries if planned.package} == {"libc6", "libfoo1"}
     assert [one for one in debian.mirror.paths if one.startswith("/file/")]
+    debian.mirror.remove("/file/")
+    with pytest.raises(DownloadError) as caught:
+        pack(request, None, options, None, locking=Checked(read_lock(path), path))
+    snapshot = f"{debian.mirror.url}/file/{debian.locked['packages']['libc6']['sha1']}"
+    assert str(caught.value) == (
+        f"cannot download {debian.mirror.url}/debian/{LIBC.path}: HTTP 404 Not Found; nor could {snapshot} be had:"
+        " HTTP 404 Not Found"
+    )
+    assert "minpack update" in str(caught.value.hint)
 
 
 def test_a_directory_that_a_path_leads_through(debian: DebianWorld) -> None:
@@ -368,11 +378,12 @@ def test_another_base(debian: DebianWorld, alpine: AlpineWorld) -> None:
     alpine.base.base(member("etc/os-release", b"ID=other\n"))
     refuse(alpine, "a base's tarball that has changed", "base base.tar: locked sha256:…, now sha256:…")
     (alpine.place / "base.tar").unlink()
-    ran = alpine.run("./app", "--locked")
-    assert_refused(
-        *(ran, 1, "cannot read 'base.tar': no such file or directory"),
-        "it is the lock's base; say with --base where it is",
-    )
+    for arguments in (("./app", "--locked"), ("lock", "./app"), ("update", "./app")):
+        ran = alpine.run(*arguments)
+        assert_refused(
+            *(ran, 1, "cannot read 'base.tar': no such file or directory"),
+            "it is the lock's base; say with --base where it is",
+        )
 
 
 def test_a_directory_as_base_is_compared_file_by_file(alpine: AlpineWorld) -> None:

@@ -31,8 +31,8 @@ def open_locked(
         raise UsageError("--base-sha512", "", "the lock has the sum of its base", "leave it out, or leave out --locked")
     kind = kind_of(text)
     base = locked.base
-    if text == base.name and kind is BaseKind.TARBALL and not os.path.exists(text):
-        raise InputError(text, "no such file or directory", hint="it is the lock's base; say with --base where it is")
+    if text == base.name:
+        check_there(base)
     if kind != base.kind or (is_name(text) and base_called(text) not in (base.name, base.release)):
         raise LockedError(locked.lock, (("base", text, *_told(base, text, kind)),), _OTHER_HINT)
     if kind is BaseKind.RELEASE:
@@ -45,6 +45,16 @@ def open_locked(
         opener = open_local(text, options)
     with opener as opened:
         yield opened
+
+
+def check_there(base: LockedBase) -> None:
+    """Nothing, if the lock's own base is of no tarball or directory of this host, or that is where it was.
+
+    :raises InputError: it is not.
+    """
+    if base.kind in (BaseKind.TARBALL, BaseKind.DIRECTORY) and not os.path.exists(base.name):
+        hint = "it is the lock's base; say with --base where it is"
+        raise InputError(base.name, "no such file or directory", hint=hint)
 
 
 def _told(base: LockedBase, text: str, kind: str) -> tuple[str, str]:

@@ -61,7 +61,12 @@ def fetch_locked(download: Download, source: Source) -> Fetched:
             raise
         if not download.sha1:
             raise DownloadError(address, error.reason, _GONE_HINT, status=error.status) from error
-        return _fetched(download, f"{SNAPSHOT}/{download.sha1}", source, source.options.network)
+        snapshot = f"{SNAPSHOT}/{download.sha1}"
+        try:
+            return _fetched(download, snapshot, source, source.options.network)
+        except DownloadError as late:
+            reason = f"{error.reason}; nor could {snapshot} be had: {late.reason}"
+            raise DownloadError(address, reason, _GONE_HINT, status=error.status) from late
 
 
 def _fetched(download: Download, address: str, source: Source, network: Network) -> Fetched:

@@ -18,7 +18,7 @@ from minpack.lock.values import Lock, LockedBase, LockedData, LockedFile, Locked
 from minpack.paths import RootPath, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 VERSION = 1
 #: Far more bytes than any lock has: all time zones and their packages have some 100,000.
@@ -196,20 +196,17 @@ class _Reading:
         where = f'platforms."{platform}"'
         return LockedImage(
             self._base(self._table(table, "base", where), f"{where}.base"),
-            tuple(
-                self._package(name, self._table(found, name, f"{where}.packages"), f"{where}.packages.{name}")
-                for found in (self._table(table, "packages", where),)
-                for name in sorted(found)
-            ),
+            tuple(self._package(*each) for each in self._each(table, "packages", where)),
             self._files(self._table(table, "files", where), f"{where}.files"),
-            tuple(
-                self._data(name, self._table(found, name, f"{where}.data"), f"{where}.data.{name}")
-                for found in (self._table(table, "data", where),)
-                for name in sorted(found)
-            ),
+            tuple(self._data(*each) for each in self._each(table, "data", where)),
             self._notes(self._table(table, "notes", where), f"{where}.notes"),
             self._path,
         )
+
+    def _each(self, table: dict[str, Any], key: str, where: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+        """Each table in the table `key`, with its name before it and where it is behind it."""
+        found, here = self._table(table, key, where), f"{where}.{key}"
+        return ((name, self._table(found, name, here), f"{here}.{name}") for name in sorted(found))
 
     def _base(self, table: dict[str, Any], where: str) -> LockedBase:
         base = LockedBase(
