@@ -386,6 +386,18 @@ def test_another_base(debian: DebianWorld, alpine: AlpineWorld) -> None:
         )
 
 
+def test_a_base_that_has_no_end(alpine: AlpineWorld) -> None:
+    """A lock, or --base with a sum, may name anything of this host: a pipe and a device are no tarballs."""
+    alpine.lock(BASE)
+    os.mkfifo(alpine.place / "pipe.tar")
+    for path in ("pipe.tar", "/dev/zero"):
+        alpine.change("base.tar", path)
+        refused = f"cannot read '{path}': it is no regular file"
+        assert_refused(alpine.run("./app", "--locked"), 1, refused)
+        assert_refused(alpine.run("./app", f"--base={path}", f"--base-sha512={'0' * 128}"), 1, refused)
+        alpine.change(path, "base.tar")
+
+
 def test_a_directory_as_base_is_compared_file_by_file(alpine: AlpineWorld) -> None:
     """It has no sum of its own."""
     root = alpine.place / "root"

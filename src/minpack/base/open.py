@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -256,12 +257,15 @@ def _check_sum(path: str, expected: str) -> None:
 def file_sum(path: str, algorithm: str) -> str:
     """The sum of the host's file `path`, in hexadecimal.
 
-    :raises InputError: it cannot be read.
+    :raises InputError: it cannot be read, or is no regular file.
     """
     import hashlib  # noqa: PLC0415
 
     try:
-        with open(path, "rb") as file:
+        # A FIFO would else be waited for, and some devices have no end.
+        with open(path, "rb", opener=lambda *given: os.open(given[0], given[1] | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(path, "it is no regular file")
             return hashlib.file_digest(file, algorithm).hexdigest()
     except OSError as error:
         raise InputError(path, reason_of(error)) from error
