@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -345,6 +346,23 @@ def test_another_package_under_a_locked_sum(alpine: AlpineWorld, debian: DebianW
         "another package than the lock says",
         "package libfoo: locked 9.0-r0 for x86_64, now libfoo 1.0-r0 for x86_64",
     )
+
+
+def test_a_package_whose_name_leads_elsewhere(debian: DebianWorld) -> None:
+    """Of what a lock names no signature is checked: who writes one, and serves a package, gets no file out of place."""
+    name = "../../../../../evil"
+    evil = FOO._replace(name=name, files={path: data for path, data in FOO.files.items() if "doc" not in path})
+    debian.mirror.add("/debian/evil.deb", evil.data)
+    debian.lock(DEBIAN)
+    locked = debian.locked["packages"]["libfoo1"]
+    debian.change("packages.libfoo1]", f'packages."{name}"]')
+    debian.change("package libfoo1 ", f"package {name} ")
+    debian.change(locked["url"], "https://ftp.debian.org/debian/evil.deb")
+    debian.change(locked["sha256"], hashlib.sha256(evil.data).hexdigest())
+    debian.change(f"size = {locked['size']}", f"size = {len(evil.data)}")
+    ran = debian.run("./app", "--locked", "--format=tar", "-o", "out.tar")
+    refuse_as(ran, "a lock that was damaged")
+    assert "is called as no package is" in ran.err
 
 
 def test_another_size_under_a_locked_sum(alpine: AlpineWorld, debian: DebianWorld) -> None:

@@ -221,6 +221,16 @@ def test_addresses_of_no_server(tmp_path: Path, url: str) -> None:
         assert caught.value.reason == f'platforms."a".{where}.url is no http:// or https:// address'
 
 
+@pytest.mark.parametrize("name", ["../../../evil", "a/b", "..", ".a", "", "a\nb", "é"])
+def test_names_of_no_package(tmp_path: Path, name: str) -> None:
+    """An image of Debian's has files that are called as its packages are: none may lead elsewhere."""
+    path = tmp_path / "x.lock"
+    path.write_bytes(lock_bytes(Lock({"a": IMAGE._replace(packages=(ZLIB._replace(name=name),))})))
+    with pytest.raises(LockError) as caught:
+        read_lock(str(path))
+    assert caught.value.reason == f'platforms."a".packages.{name} is called as no package is'
+
+
 @pytest.mark.root
 @pytest.mark.usefixtures("root")
 def test_a_full_disk(tmp_path: Path) -> None:

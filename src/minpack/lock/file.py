@@ -26,6 +26,8 @@ MAX_LOCK = 16 << 20
 _HEAD = "# What the image was made of. Written by minpack lock and minpack update; minpack --locked builds from it.\n"
 _KINDS = ("scratch", "directory", "tarball", "release", "packages")
 _SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
+#: Names of packages (Debian Policy, section 5.6.7; Alpine's have capitals too): files of an image are called by them.
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 _ADDRESS = r"https?://[^\s/?#]+/[^\s?#]+"
 _FILE = re.compile(
     r"(?P<origin>base|(?:package|data) [^ ]+) "
@@ -226,6 +228,8 @@ class _Reading:
         return base
 
     def _package(self, name: str, table: dict[str, Any], where: str) -> LockedPackage:
+        if not re.fullmatch(_NAME, name, re.ASCII):
+            raise self._error(where, "is called as no package is")
         return LockedPackage(
             name,
             self._text(table, "version", where),
