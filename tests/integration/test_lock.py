@@ -28,7 +28,7 @@ from support.command import COMMAND, Ran, assert_error_document, assert_refused,
 from support.debmaker import Deb
 from support.elfmaker import GLIBC, MUSL, program, static_program
 from support.locks import BAR, COMMON, FOO, KEY, LIBC, AlpineWorld, DebianWorld, World
-from support.mirror import Mirror, after, always, status
+from support.mirror import Mirror, after, always, endless, status
 from support.places import small_disk
 from support.refusals import row
 from support.repository import DATABASE, MAIN, library_package
@@ -179,6 +179,22 @@ def test_what_debian_replaced_is_asked_of_its_snapshots(debian: DebianWorld, mon
         " HTTP 404 Not Found"
     )
     assert "minpack update" in str(caught.value.hint)
+
+
+def test_no_more_is_read_than_any_package_has(debian: DebianWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever size a lock says: its server may send bytes without end."""
+    debian.lock(DEBIAN)
+    size = debian.locked["packages"]["libc6"]["size"]
+    debian.change(f"size = {size}\n", f"size = {10**15}\n")
+    debian.mirror.add(f"/debian/{LIBC.path}", b"", always(endless()))
+    monkeypatch.setattr(lockedfetch, "SIZE_LIMIT", 1 << 20)
+    options = BaseOptions(
+        None, Network(), "2026-11-25", packages=PackageOptions(0), debian_mirror=f"{debian.mirror.url}/debian"
+    )
+    path = str(debian.place / "minpack.lock")
+    request = Request((str(debian.place / "app"),), check=Check.NONE)
+    with pytest.raises(DownloadError, match="more than the 1048576 bytes"):
+        pack(request, None, options, None, locking=Checked(read_lock(path), path))
 
 
 def test_a_directory_that_a_path_leads_through(debian: DebianWorld) -> None:
