@@ -259,8 +259,8 @@ def test_writers_wait_for_each_other(tmp_path: Path) -> None:
             write_lock(lock.with_image(str(number), IMAGE), str(path))
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(add, range(40)))
-    assert set(read_lock(str(path)).images) == set(map(str, range(40)))
+        list(pool.map(add, range(24)))
+    assert set(read_lock(str(path)).images) == set(map(str, range(24)))
 
 
 def test_a_directory_that_is_locked_for_another_purpose(tmp_path: Path) -> None:
