@@ -105,7 +105,7 @@ class Checked:
         now = self._image._replace(files=_locked_files(made), data=_locked_data(made))
         found = differences(self._image, now)
         if found:
-            raise LockedError(self._path, found)
+            raise LockedError(self._path, found, *_hint(self._image, now))
 
     @contextmanager
     def refusing(self) -> Generator[None]:
@@ -124,6 +124,13 @@ class Checked:
             if error.option != "--package":
                 raise
             raise LockedError(self._path, (("package", error.value, "", "wanted by --package"),)) from error
+
+
+def _hint(locked: LockedImage, now: LockedImage) -> tuple[str, ...]:
+    """What to do where embedded data is of another version, which is installed with minpack; else nothing."""
+    have = {data.name: data.version for data in now.data}
+    others = [f"{name}=={version}" for name, version, _ in locked.data if have.get(name, version) != version]
+    return (f"install {' and '.join(others)} beside minpack, or renew the lock with minpack update",) if others else ()
 
 
 class Taking:

@@ -221,6 +221,14 @@ def test_addresses_of_no_server(tmp_path: Path, url: str) -> None:
         assert caught.value.reason == f'platforms."a".{where}.url is no http:// or https:// address'
 
 
+def test_a_version_that_is_none(tmp_path: Path) -> None:
+    """People are told to install it."""
+    path = tmp_path / "x.lock"
+    path.write_bytes(lock_bytes(Lock({"a": IMAGE._replace(data=(DATA._replace(version="1; rm -r x"),))})))
+    with pytest.raises(LockError, match="is no version of a package of Python's"):
+        read_lock(str(path))
+
+
 @pytest.mark.parametrize("name", ["../../../evil", "a/b", "..", ".a", "", "a\nb", "é"])
 def test_names_of_no_package(tmp_path: Path, name: str) -> None:
     """An image of Debian's has files that are called as its packages are: none may lead elsewhere."""

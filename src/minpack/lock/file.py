@@ -28,6 +28,8 @@ _KINDS = ("scratch", "directory", "tarball", "release", "packages")
 _SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
 #: Names of packages (Debian Policy, section 5.6.7; Alpine's have capitals too): files of an image are called by them.
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+#: What is in versions of Python's packages (Version specifiers, "Appendix: Parsing version strings").
+_VERSION = r"[A-Za-z0-9.!+_-]+"
 _ADDRESS = r"https?://[^\s/?#]+/[^\s?#]+"
 _FILE = re.compile(
     r"(?P<origin>base|(?:package|data) [^ ]+) "
@@ -254,7 +256,10 @@ class _Reading:
         return tuple(sorted(found))
 
     def _data(self, name: str, table: dict[str, Any], where: str) -> LockedData:
-        return LockedData(name, self._text(table, "version", where), self._sum(table, "sha256", where))
+        data = LockedData(name, self._text(table, "version", where), self._sum(table, "sha256", where))
+        if not re.fullmatch(_VERSION, data.version, re.ASCII):
+            raise self._error(f"{where}.version", "is no version of a package of Python's")
+        return data
 
     def _notes(self, table: dict[str, Any], where: str) -> tuple[tuple[str, str], ...]:
         return tuple(sorted((_plain(key), self._text(table, key, where, optional=True)) for key in table))
