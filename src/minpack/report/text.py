@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minpack.base_image import BaseImage
-    from minpack.deliver import Delivered
+    from minpack.delivery import Delivered
     from minpack.oci.reference import Reference
     from minpack.packages.source import PackageId
     from minpack.paths import RootPath
