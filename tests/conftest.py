@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.site import copy_packages
+from support.site import copy_packages, restore_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,24 +33,25 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Embedded data as it was installed: a machine may add a certificate of its own to certifi at any time."""
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Embedded data as it was installed, for this process and those it starts."""
     site = copy_packages(tmp_path_factory.mktemp("packages"))
     sys.path.insert(0, str(site))
     return site
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, packages: Path) -> None:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, embedded: Path) -> None:
     """Keep the user's settings, proxies and store out of the tests."""
     for name in list(os.environ):
         if name.startswith(("MINPACK_", "SSL_CERT")) and name not in ("MINPACK_TESTS", "MINPACK_TEST_DATA"):
             monkeypatch.delenv(name)
         if name.lower().endswith("_proxy") or name in ("SOURCE_DATE_EPOCH", "LD_LIBRARY_PATH", "LD_PRELOAD"):
             monkeypatch.delenv(name)
+    restore_bundle(embedded)
     # Tests of packages have servers of their own; all others must not ask any.
     monkeypatch.setenv("MINPACK_NO_PACKAGES", "1")
-    monkeypatch.setenv("PYTHONPATH", str(packages), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(embedded), prepend=os.pathsep)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions, PackageOptions, open_base
     from minpack.base.walk import Walker
-    from minpack.deliver import Delivered, Delivery, Format
+    from minpack.delivery import Delivered, Delivery, Format
     from minpack.elf.info import ElfInfo, ElfKind
     from minpack.elf.read import read_elf
     from minpack.errors import MinpackError
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "BaseOptions": "minpack.base.open",
     "Closure": "minpack.ld.closure",
-    "Delivered": "minpack.deliver",
-    "Delivery": "minpack.deliver",
+    "Delivered": "minpack.delivery",
+    "Delivery": "minpack.delivery",
     "ElfInfo": "minpack.elf.info",
     "ElfKind": "minpack.elf.info",
-    "Format": "minpack.deliver",
+    "Format": "minpack.delivery",
     "FoundBy": "minpack.ld.closure",
     "MinpackError": "minpack.errors",
     "Network": "minpack.store.network",

@@ -24,7 +24,7 @@ from minpack.target import Platform
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
-    from minpack.deliver import Delivered, Delivery
+    from minpack.delivery import Delivered, Delivery
     from minpack.oci.compression import Compression
     from minpack.progress import Progress
     from minpack.request import RunConfig

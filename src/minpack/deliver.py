@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import IO, TYPE_CHECKING
 
 from minpack.beside import as_output_error, new_directory, new_file
+from minpack.delivery import Delivered, Format, Output
 from minpack.errors import StoreError
 from minpack.layers.kept import How, write_kept_layer
 from minpack.namedtuple import NamedTuple
@@ -18,10 +18,11 @@ from minpack.oci.layout import LayoutWriter
 from minpack.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
     from typing import Protocol
 
-    from minpack.digest import Digest, Writable
+    from minpack.delivery import Delivery
+    from minpack.digest import Writable
     from minpack.layers.ahead import Ahead
     from minpack.oci.compression import Compression
     from minpack.oci.documents import Descriptor, ImageConfig
@@ -45,55 +46,6 @@ if TYPE_CHECKING:
 
 
 COPY_SIZE = 1 << 20
-
-
-class Format(StrEnum):
-    """What is written."""
-
-    ARCHIVE = "archive"
-    OCI = "oci"
-    ROOTFS = "rootfs"
-    TAR = "tar"
-
-    @property
-    def has_layers(self) -> bool:
-        """Whether it is an image, and no bare root file system."""
-        return self in (Format.ARCHIVE, Format.OCI)
-
-
-class Delivery(NamedTuple):
-    """Where the result goes.
-
-    `path` is None for no file, ``-`` for `stdout`. `engine` holds the variables
-    that name an engine (DOCKER_HOST, …) to load into, or is None.
-    """
-
-    format: Format
-    path: str | None
-    references: tuple[Reference, ...]
-    force: bool = False
-    engine: Mapping[str, str] | None = None
-    stdout: IO[bytes] | None = None
-    #: Where an archive that goes to no file is kept meanwhile, in a file without a name.
-    temporary: str = "/tmp"  # noqa: S108
-
-
-class Output(NamedTuple):
-    """One thing that was delivered: at `path`, or in an engine as `reference`."""
-
-    format: str
-    path: str | None
-    reference: str | None
-    digest: Digest | None
-
-
-class Delivered(NamedTuple):
-    """What was delivered. There is an `image` unless just a file system was asked for; `size` is what was written."""
-
-    image: Image | None
-    outputs: tuple[Output, ...]
-    size: int
-    notes: tuple[str, ...] = ()
 
 
 class Work(NamedTuple):

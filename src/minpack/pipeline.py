@@ -4,51 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.attributing import with_packages
 from minpack.base.open import file_sum, open_base
-from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
-from minpack.closing import close, programs_of, shell_closure, supply
 from minpack.content import sum_of
-from minpack.deliver import Work, deliver
 from minpack.layers.ahead import Ahead
 from minpack.layers.kept import How
-from minpack.ld.closure import Libc
 from minpack.ld.fit import check_fit
 from minpack.namedtuple import NamedTuple
-from minpack.needs.decide import Wishes, decide
-from minpack.needs.detect import find_needs
-from minpack.needs.need import Need
 from minpack.packages.open import open_packages
-from minpack.packages.source import WholePackage
-from minpack.placing import added_paths, own_entries, place
-from minpack.plan import build_plan
-from minpack.private import refuse_private
+from minpack.placing import own_entries, place
 from minpack.progress import no_progress
-from minpack.provision.provide import lacking, provide
-from minpack.request import Check
-from minpack.resolving import (
-    audit_notes,
-    base_name,
-    default_base,
-    environment_of,
-    fitting_hint,
-    platform_of,
-    read_programs,
-    symbols_for,
-    variants_of,
-    with_placed,
-)
+from minpack.resolving import base_name, default_base, fitting_hint, platform_of, read_programs
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from minpack.base.open import BaseOptions, OpenBase
-    from minpack.deliver import Delivered, Delivery
+    from minpack.base.scratch import ScratchBase
+    from minpack.deliver import Work
+    from minpack.delivery import Delivered, Delivery
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
-    from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.locking import Locking
     from minpack.packages.source import Packages
@@ -61,7 +38,7 @@ if TYPE_CHECKING:
 
 
 #: What the layer of the user's own files is called.
-_PROGRAM = "program"
+PROGRAM_LAYER = "program"
 
 
 class Input(NamedTuple):
@@ -130,54 +107,33 @@ def pack(
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower)
         if delivery is not None and delivery.format.has_layers and not request.single_layer:
-            ahead.begin(own_entries(placed), _how(request, progress), _PROGRAM)
-        whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
-        programs += programs_of(whole, Walker(packages.over(opened.base)))
-        symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted)
-        tree, found = close(request, programs, placed, opened.base, packages, hint, symbols, lower.known)
-        closures = tuple(one.closure for one in found)
-        glibc = any(closure.libc is Libc.GLIBC for closure in closures)
-        findings = find_needs(closures, symbols, why=request.why)
-        decisions = decide(findings, wishes_of(request), glibc=glibc)
-        supplied = supply(lacking(decisions, tree), packages)
-        tree = Walker(with_placed(placed, packages.over(opened.base)), lower.known)
-        if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
-            closures = (*closures, shell_closure(request, tree))
-        default = ScratchBase()
-        added = added_paths(placed)
-        provision = provide(request, decisions, findings, tree, Walker(default), added, closures)
-        plan = build_plan(request, platform, programs, placed, closures, provision, findings)
-        refuse_private(plan, opened.base.name)
-        plan = with_packages(plan, packages, whole, tree)
-        variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
-        proved, demanded = _checked(request, plan, opened.base.name, hint, symbols)
+            ahead.begin(own_entries(placed), _how(request, progress), PROGRAM_LAYER)
+        # Imported while the program is hashed and compressed on another core.
+        from minpack.planning import Sources, make_plan  # noqa: PLC0415
+
+        planned = make_plan(request, Sources(programs, platform, placed, opened, packages, lower, hint))
         if locking is not None:
             from minpack.locking import Made  # noqa: PLC0415 - where there is a lock
 
-            locking.end(
-                Made(request, name, opened, options, packages, default, programs[: len(request.programs)], plan)
-            )
-        late = tuple(dict.fromkeys(library for one in found for library in one.late))
-        delivered = (
-            None if delivery is None else deliver(_work(plan, request, progress, options.store, ahead), delivery)
+            locking.end(Made(request, name, opened, options, packages, planned.data, programs, planned.plan))
+        delivered = None
+        if delivery is not None:
+            from minpack.deliver import deliver  # noqa: PLC0415 - as above
+
+            delivered = deliver(_work(planned.plan, request, progress, options.store, ahead), delivery)
+        inputs = (base_input(name, opened, sums=sums), *_package_inputs(planned.plan, packages))
+        return Packed(
+            planned.plan,
+            delivered,
+            inputs + (_data_inputs(planned.data) if sums else ()),
+            (*planned.notes, *(delivered.notes if delivered else ())),
+            _sums(planned.plan) if sums else {},
+            planned.late,
+            planned.variants,
+            planned.demands,
+            planned.programs,
+            options.locked is not None,
         )
-        notes = (
-            *opened.notes,
-            *(f"{program.path!r} is not stripped: {program.unstripped}" for program in programs if program.unstripped),
-            *packages.notes,
-            *findings.warnings,
-            *supplied,
-            *provision.notes,
-            *default.notes,
-            *proved,
-            *_variants_notes(variants),
-            *(delivered.notes if delivered else ()),
-        )
-        inputs = (base_input(name, opened, sums=sums), *_package_inputs(plan, packages))
-        inputs += _data_inputs(default) if sums else ()
-        made = _sums(plan) if sums else {}
-        locked = options.locked is not None
-        return Packed(plan, delivered, inputs, notes, made, late, variants, demanded, programs, locked)
 
 
 def _package_inputs(plan: Plan, packages: Packages) -> tuple[Input, ...]:
@@ -186,51 +142,17 @@ def _package_inputs(plan: Plan, packages: Packages) -> tuple[Input, ...]:
     return tuple(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched if p in used)
 
 
-def wishes_of(request: Request) -> Wishes:
-    """What the user said of needs."""
-    return Wishes(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file)
-
-
-def _checked(
-    request: Request, plan: Plan, base: str, hint: str, symbols: SymbolsOf
-) -> tuple[tuple[str, ...], tuple[tuple[str, Demands], ...]]:
-    """Prove what the request wants proved; the notes of it, and what each program demands of the machine.
-
-    :raises UnboundSymbolError: a program would not start.
-    :raises UnreadableFileError: the image's user may not read what it takes to start one.
-    """
-    if all(closure.libc is None for closure in plan.closures):
-        return (), ()
-    from minpack.checking import check_loads, check_loop, check_readable  # noqa: PLC0415 - for dynamic programs alone
-
-    check_readable(plan, request.run.user)
-    check_loop(plan, environment_of(request))
-    if request.check is Check.NONE:
-        return tuple(note for closure in plan.closures for note in audit_notes(closure, None)), ()
-    names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]
-    checked = check_loads(names, plan.closures, base, hint, symbols)
-    paths = [closure.program.path for closure in plan.closures]
-    return checked.notes, tuple(zip(paths, checked.demands, strict=True))
-
-
-def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:
-    if not variants:
-        return ()
-    from minpack.ld.variants import variants_note  # noqa: PLC0415 - for hardly any
-
-    note = variants_note(variants)
-    return (note,) if note is not None else ()
-
-
 def _how(request: Request, progress: Progress) -> How:
     return How(request.created, request.compression, request.threads, progress)
 
 
 def _work(plan: Plan, request: Request, progress: Progress, store: str | None, ahead: Ahead) -> Work:
+    from minpack.deliver import Work  # noqa: PLC0415 - where something is written
+
     if request.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
-        layers = (("libraries and data", plan.lower), (_PROGRAM, plan.upper))
+        layers = (("libraries and data", plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
     return Work(kept, plan.all, plan.config, request.compression, request.threads, progress, store, ahead)
 

@@ -35,9 +35,9 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(embedded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Embedded data to change."""
-    return shutil.copytree(packages, tmp_path_factory.mktemp("packages") / "site")
+    return shutil.copytree(embedded, tmp_path_factory.mktemp("packages") / "site")
 
 
 def stored() -> list[Path]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -21,6 +23,17 @@ def copy_packages(site: Path) -> Path:
                 elif "__pycache__" not in file.parts:
                     shutil.copyfile(str(installed.locate_file(file)), site / file)
     return site
+
+
+def restore_bundle(site: Path) -> None:
+    """Take away what was added to the copied bundle: some machines do that whenever Python starts and finds one."""
+    if (site / "certifi").exists():
+        os.truncate(site / "certifi" / "cacert.pem", _bundle_size())
+
+
+@cache
+def _bundle_size() -> int:
+    return len(installed_bundle())
 
 
 def installed_bundle() -> bytes:

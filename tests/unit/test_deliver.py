@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack.base.open import BaseOptions
-from minpack.deliver import Delivered, Delivery, Format
+from minpack.delivery import Delivered, Delivery, Format
 from minpack.errors import InputError, OutputError
 from minpack.oci.compression import Compression
 from minpack.oci.reference import parse_reference

@@ -30,9 +30,9 @@ BERLIN = RootPath(f"{ZONEINFO}/Europe/Berlin")
 
 
 @pytest.fixture
-def site(packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def site(embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only directory in which packages are looked for."""
-    copied = shutil.copytree(packages, tmp_path / "site")
+    copied = shutil.copytree(embedded, tmp_path / "site")
     monkeypatch.setattr(sys, "path", [str(copied)])
     return copied
 

@@ -149,7 +149,7 @@ NUMBERS = st.integers(0, 12)
 @st.composite
 def rows(draw: st.DrawFn) -> Entry:
     """An entry of any kind, with a content's key or without."""
-    content = draw(st.none() | st.builds(Unread, NUMBERS, TEXTS.filter(bool)))
+    content = draw(st.none() | st.builds(Unread, NUMBERS, TEXTS.filter(bool), st.just("")))
     kind = draw(st.sampled_from([Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK, Kind.HARDLINK]))
     return Entry(RootPath(draw(TEXTS)), kind, draw(NUMBERS), draw(NUMBERS), draw(NUMBERS), content, draw(TEXTS))
 

@@ -14,7 +14,7 @@ from minpack.needs.decide import decide
 from minpack.needs.findings import Findings
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 from minpack.paths import RootPath
-from minpack.pipeline import wishes_of
+from minpack.planning import wishes_of
 from minpack.provision.provide import provide
 from minpack.request import Request, RunConfig
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink

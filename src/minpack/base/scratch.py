@@ -37,6 +37,7 @@ _ABOVE = {
     RootPath("/usr/share"): ("zoneinfo",),
 }
 _BUNDLE_FILE = "cacert.pem"
+_CA_FILE = "--ca-file adds a certificate of your own"
 #: No file of either package is larger.
 _MAX_FILE = 16 * 1024 * 1024
 
@@ -116,10 +117,10 @@ class ScratchBase:
         if self._bundle is None:
             package = self._package("certifi")
             where = f"{package.directory}/{_BUNDLE_FILE}"
-            own = f"--ca-file adds a certificate of your own, --add {where}:{CA_BUNDLE} takes the file as it is"
+            own = f"{_CA_FILE}, --add {where}:{CA_BUNDLE} takes the file as it is"
             data, added = package.read(_BUNDLE_FILE, own) if self._checked else (read_file(where), b"")
             if added.strip():
-                self.notes = (f"what was added to {where!r} since it was installed is not packed: {own}",)
+                self.notes = (f"what was added to {where!r} since it was installed is not packed: {_CA_FILE}",)
             self._bundle = BytesContent(without_comments(data), "certifi")
         return self._bundle
 

@@ -17,7 +17,7 @@ from minpack.cli.options import (
 )
 from minpack.cli.settings import StoreSettings, base_options, created, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
-from minpack.deliver import Format
+from minpack.delivery import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.request import RunConfig, parse_pair

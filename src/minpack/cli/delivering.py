@@ -10,7 +10,7 @@ import click
 from minpack.cli.options import Choice, applied, filled, parsed
 from minpack.cli.settings import engine_environment, temporary_directory
 from minpack.cli.terminal import binary_stdout, stdout_is_closed
-from minpack.deliver import Delivery, Format
+from minpack.delivery import Delivery, Format
 from minpack.errors import OutputError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression

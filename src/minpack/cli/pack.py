@@ -22,14 +22,14 @@ from minpack.cli.options import (
 from minpack.cli.requesting import file_options, files_request, pair, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages, created, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
-from minpack.deliver import Format
+from minpack.delivery import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.pipeline import pack
 from minpack.request import parse_place, parse_port, parse_signal
 
 if TYPE_CHECKING:
-    from minpack.deliver import Delivery
+    from minpack.delivery import Delivery
     from minpack.paths import RootPath
     from minpack.pipeline import Packed
     from minpack.progress import Progress

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from minpack.base.open import OpenBase
     from minpack.base_facts import BaseFacts
     from minpack.base_image import BaseImage
-    from minpack.deliver import Delivered
+    from minpack.delivery import Delivered
     from minpack.errors import MinpackError
     from minpack.inspecting import Inspected
     from minpack.ld.bind import Proof

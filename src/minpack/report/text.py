@@ -10,14 +10,13 @@ from minpack.paths import name
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
 from minpack.report.needs import SMALL, caller_lines, left_out, why
-from minpack.report.tree import demand_lines, late_lines, variant_lines
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minpack.base_image import BaseImage
-    from minpack.deliver import Delivered
+    from minpack.delivery import Delivered
     from minpack.oci.reference import Reference
     from minpack.packages.source import PackageId
     from minpack.paths import RootPath
@@ -56,6 +55,8 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     callers = caller_lines(packed.plan.decisions, verbose=verbose)
     lines += ["", *callers] if callers else []
     if verbose:
+        from minpack.report.tree import demand_lines, late_lines, variant_lines  # noqa: PLC0415 - if asked for
+
         lines += ["", *_files(packed.plan), *late_lines(packed.late), *variant_lines(packed.variants)]
         lines += [line for path, demanded in packed.demands for line in demand_lines(demanded, path)]
     if packed.delivered is None:
