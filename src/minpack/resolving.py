@@ -275,11 +275,11 @@ def closure_with_late(request: Request, program: str, tree: Walker, symbols: Sym
         from minpack.ld.dlopen import find_sure, with_hints  # noqa: PLC0415 - for dynamic programs alone
         from minpack.ld.late import Level  # noqa: PLC0415
 
-        late = find_sure(closure, symbols)
-        sure = (library for library in late if library.sonames and library.level in SURE)
-        new = tuple(LateName(one.sonames, one.needed_by, one.level is Level.REQUIRED) for one in sure)
+        sure = find_sure(closure, symbols)
+        packed = (library for library in sure.late if library.sonames and library.level in SURE)
+        new = tuple(LateName(one.sonames, one.needed_by, one.level is Level.REQUIRED) for one in packed)
         if set(new) <= set(names):
-            return Found(closure, with_hints(closure, late, symbols))
+            return Found(closure, with_hints(closure, sure, symbols))
         names += tuple(name for name in new if name not in names)
 
 

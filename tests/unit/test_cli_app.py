@@ -69,6 +69,35 @@ def test_usage_errors(arguments: tuple[str, ...], message: str) -> None:
     assert error_of(*arguments) == message
 
 
+LEAVES = [
+    ("pack",),
+    ("tree",),
+    ("inspect",),
+    ("lock",),
+    ("update",),
+    *(
+        (group, name)
+        for group, names in (("base", "list pull info image"), ("cache", "info prune clean"))
+        for name in names.split()
+    ),
+]
+
+
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
+def test_every_command_takes_the_value_of_a_short_option_behind_an_equals_sign(command: tuple[str, ...]) -> None:
+    """As that of a long one: the value has no such sign."""
+    assert error_of(*command, "-q=1") == "cannot use -q: it takes no value"
+
+
+def test_the_sign_is_no_part_of_the_value() -> None:
+    """Whatever the command."""
+    for command in ("pack", "tree"):
+        made = app.get_command(click.Context(app), command)
+        assert made is not None
+        with made.make_context(command, ["-e=A=B=C", "app"]) as context:
+            assert context.params["env"] == (("A", "B=C"),)
+
+
 def test_suggestions() -> None:
     """A first word that is no file, has no slash and is like a command gets that command in the hint."""
     missing = InputError("inspct", "no such file or directory", hint="check the path")

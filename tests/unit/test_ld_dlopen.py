@@ -259,6 +259,14 @@ def test_a_name_that_is_sure_is_no_hint_too() -> None:
     ]
 
 
+def test_another_choice_of_a_note_is_no_hint_where_the_first_is_loaded() -> None:
+    """The file holds the names of all its choices, and opens but one."""
+    note = dlopen_note({"soname": ["liby.so.2", "liby.so.1"]})
+    data = make_elf(code=b"\0liby.so.2\0liby.so.1\0", note=note)
+    loaded_first = {"/lib/liby.so.2": (library("liby.so.2"), symbols())}
+    assert late_of(symbols(("dlopen",)), loaded_first, program_bytes=data) == ()
+
+
 def test_strings_are_found_wherever_pieces_meet() -> None:
     """A name across the border of two pieces is found whole, at every offset."""
     text = b"libborder.so.1"

@@ -6,11 +6,11 @@ import click
 from click.shell_completion import get_completion_class
 
 from minpack.cli.app import COMPLETE
-from minpack.cli.options import Choice
+from minpack.cli.options import Choice, Command
 from minpack.cli.terminal import print_lines
 
 
-@click.command("completion", short_help="Print the completion script for a shell.")
+@click.command("completion", cls=Command, short_help="Print the completion script for a shell.")
 @click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

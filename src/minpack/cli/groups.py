@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from minpack.cli.options import Command
+
 
 class NothingAskedError(click.UsageError):
     """No command was named; the message is the help."""
@@ -11,6 +13,8 @@ class NothingAskedError(click.UsageError):
 
 class HelpfulGroup(click.Group):
     """Raises `NothingAskedError` where click's versions differ in stream and exit code; keeps its commands' order."""
+
+    command_class = Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order they were defined."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from minpack.cli.options import output_options, why_option
+from minpack.cli.options import Command, output_options, why_option
 from minpack.cli.settings import today
 from minpack.cli.terminal import print_json, print_lines
 from minpack.inspecting import inspect
 
 
-@click.command("inspect", short_help="Show what a program is and needs.")
+@click.command("inspect", cls=Command, short_help="Show what a program is and needs.")
 @click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False))
 @why_option
 @click.option("--full", is_flag=True, help="Show segments, the dynamic section, versions and notes too, by pyelftools.")

@@ -38,7 +38,7 @@ filled = parsed(str)
 
 
 class Command(click.Command):
-    """A command that finds short options at once.
+    """A command that finds short options at once, and takes ``-o=VALUE`` as ``--output=VALUE``.
 
     Click looks for ``-o`` among the long ones first, and where it is not, computes what it may be a misspelling of.
     """

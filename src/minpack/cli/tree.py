@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minpack.cli.options import (
+    Command,
     base_option,
     check_option,
     filled,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from minpack.target import Platform
 
 
-@click.command("tree", short_help="Show what the dynamic loader would open.")
+@click.command("tree", cls=Command, short_help="Show what the dynamic loader would open.")
 @click.argument("program", metavar="APP", type=click.Path(readable=False))
 @base_option
 @platform_option

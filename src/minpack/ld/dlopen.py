@@ -15,6 +15,7 @@ from minpack.ld.glibclate import glibc_data, glibc_late
 from minpack.ld.late import Importer, LateLibrary, Level
 from minpack.ld.plugins import known_late
 from minpack.ld.symbolcache import SymbolsOf, symbols_of
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,16 @@ MAX_HINTS = 50
 NO_LIBRARIES = frozenset(("linux-vdso.so.1", "linux-gate.so.1"))
 
 
+class Sure(NamedTuple):
+    """What is sure to be opened later and is not in the closure, the highest level first.
+
+    `names` are those of what is in it too, and of all other choices.
+    """
+
+    late: tuple[LateLibrary, ...]
+    names: frozenset[str]
+
+
 def find_late(closure: Closure, symbols: SymbolsOf = symbols_of) -> tuple[LateLibrary, ...]:
     """What the objects of the closure open later and is not in it, the highest level first.
 
@@ -48,7 +59,7 @@ def find_late(closure: Closure, symbols: SymbolsOf = symbols_of) -> tuple[LateLi
     return with_hints(closure, find_sure(closure, symbols), symbols)
 
 
-def find_sure(closure: Closure, symbols: SymbolsOf = symbols_of) -> tuple[LateLibrary, ...]:
+def find_sure(closure: Closure, symbols: SymbolsOf = symbols_of) -> Sure:
     """As `find_late`, without what strings alone tell: nothing of that is more than a hint, and looking takes longer.
 
     :raises MalformedElfError: as `find_late`.
@@ -57,22 +68,22 @@ def find_sure(closure: Closure, symbols: SymbolsOf = symbols_of) -> tuple[LateLi
     found = list(_noted(closure))
     if closure.libc is Libc.GLIBC:
         found += glibc_late(_importers(closure, symbols))
-    return _absent(closure, found)
+    return Sure(_absent(closure, found), frozenset(name for late in found for name in late.sonames))
 
 
-def with_hints(closure: Closure, sure: Sequence[LateLibrary], symbols: SymbolsOf) -> tuple[LateLibrary, ...]:
+def with_hints(closure: Closure, sure: Sure, symbols: SymbolsOf) -> tuple[LateLibrary, ...]:
     """What `find_sure` found of the closure, and all the rest.
 
     :raises MalformedElfError: as `find_late`.
     :raises InputError: as `find_late`.
     """
     if closure.libc is None:
-        return tuple(sure)
-    importers, found = _importers(closure, symbols), list(sure)
+        return sure.late
+    importers, found = _importers(closure, symbols), list(sure.late)
     if closure.libc is Libc.GLIBC:
         found += glibc_data(importers)
     found += known_late(closure)
-    found += _named(closure, importers, {name for late in found for name in late.sonames})
+    found += _named(closure, importers, sure.names.union(*(late.sonames for late in found)))
     return _absent(closure, found)
 
 
@@ -98,7 +109,7 @@ def _noted(closure: Closure) -> Iterator[LateLibrary]:
             yield LateLibrary(entry.sonames, Level(entry.priority), loaded.path, why)
 
 
-def _named(closure: Closure, importers: Sequence[Importer], known: set[str]) -> Iterator[LateLibrary]:
+def _named(closure: Closure, importers: Sequence[Importer], known: frozenset[str]) -> Iterator[LateLibrary]:
     """Strings that look like libraries in the objects that can open one, but for those that are loaded anyway."""
     known = known | _names(closure.objects) | NO_LIBRARIES
     for user in importers:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: The most functions gone through, and callers told, for one function.
 MAX_VISITED = 20_000
 MAX_CALLERS = 5
+#: The size of an instruction of arm64.
+WORD = 4
 
 
 class Site(NamedTuple):
@@ -58,7 +60,8 @@ def _code_pieces(binary: Binary, code: Code) -> Iterator[tuple[int, bytearray, i
 
 def _last_code_first(binary: Binary, code: Code) -> Iterator[tuple[int, bytearray, int]]:
     end = code.start + code.size
-    starts = range(code.start, end, PIECE - X86_CALL_SIZE)
+    # Pieces begin at instructions of arm64, and have those of x86-64 whole that lie on their border.
+    starts = range(code.start, end, PIECE - 2 * WORD)
     for offset, data, size in binary.pieces((at, min(end, at + PIECE)) for at in reversed(starts)):
         yield offset - code.start, data, size
 
