@@ -7,7 +7,7 @@ many fields, with the names of its own. For type checkers it is typing's.
 
 from __future__ import annotations
 
-from _collections import _tuplegetter  # type: ignore[import-not-found] # undocumented, and what collections uses
+from collections import _tuplegetter  # type: ignore[attr-defined] # what its own named tuples have
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
