@@ -1,4 +1,4 @@
-"""Imports click without the modules that it mentions and minpack never needs: 10 ms of a run that takes 60.
+"""Imports click without the modules that it mentions and minpack never needs: 10 ms of a run that takes 70.
 
 While click is imported, stand-ins lie in their places. Click keeps them; all others who import such a module get the
 real one, and so does click for whatever a stand-in does not have itself.

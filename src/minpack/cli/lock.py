@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from minpack.cli.requesting import file_options, files_request, programs_argumen
 from minpack.cli.settings import base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.renewing import Renewed, renew
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @click.command("lock", cls=Command, short_help="Write what an image is made of into a lock file.")
@@ -32,16 +35,24 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     platforms stays: lock the program for each platform in turn. Without --base the base is the lock's, if it has one.
     """  # noqa: D301 - click's mark for a block
     done = renewed(given, refresh=False)
-    if given["as_json"]:
-        from minpack.report.locks import lock_document  # noqa: PLC0415
+    from minpack.report.locks import lock_document, lock_lines  # noqa: PLC0415
 
-        print_json(lock_document(done))
+    tell(done, given, lock_document, lock_lines)
+
+
+def tell(
+    done: Renewed,
+    given: dict[str, Any],
+    document: Callable[[Renewed], dict[str, Any]],
+    lines: Callable[..., list[str]],
+) -> None:
+    """Print what was done, as the options say: as a document or as lines."""
+    if given["as_json"]:
+        print_json(document(done))
         return
     print_notes(done.notes, quiet=given["quiet"])
     if not given["quiet"]:
-        from minpack.report.locks import lock_lines  # noqa: PLC0415
-
-        print_lines(lock_lines(done, verbose=given["verbose"]))
+        print_lines(lines(done, verbose=given["verbose"]))
 
 
 def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Renewed:

@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from minpack.cli.lock import renewed
+from minpack.cli.lock import renewed, tell
 from minpack.cli.options import Command, base_option, lock_option, output_options, platform_option, store_options
 from minpack.cli.requesting import file_options, programs_argument
-from minpack.cli.terminal import print_json, print_lines, print_notes
 
 
 @click.command("update", cls=Command, short_help="Renew a lock file, and say what changes.")
@@ -31,13 +30,6 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     Give it the options that the lock was written with; the base is the lock's.
     """  # noqa: D301 - click's mark for a block
     done = renewed(given, refresh=True, write=not given["dry_run"])
-    if given["as_json"]:
-        from minpack.report.locks import update_document  # noqa: PLC0415
+    from minpack.report.locks import update_document, update_lines  # noqa: PLC0415
 
-        print_json(update_document(done))
-        return
-    print_notes(done.notes, quiet=given["quiet"])
-    if not given["quiet"]:
-        from minpack.report.locks import update_lines  # noqa: PLC0415
-
-        print_lines(update_lines(done, verbose=given["verbose"]))
+    tell(done, given, update_document, update_lines)
