@@ -294,6 +294,11 @@ class DownloadError(MinpackError):
         self.reason = reason
         self.status = status
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the server does not have it, or not any more, as what a mirror has replaced (404, 410)."""
+        return self.status in (404, 410)
+
 
 class OfflineError(DownloadError):
     """A download would be needed, and downloads are switched off."""

@@ -116,11 +116,7 @@ def pack(
             from minpack.locking import Made  # noqa: PLC0415 - where there is a lock
 
             locking.end(Made(request, name, opened, options, packages, planned.data, programs, planned.plan))
-        delivered = None
-        if delivery is not None:
-            from minpack.deliver import deliver  # noqa: PLC0415 - as above
-
-            delivered = deliver(_work(planned.plan, request, progress, options.store, ahead), delivery)
+        delivered = _delivered(_work(planned.plan, request, progress, options.store, ahead), delivery)
         inputs = (base_input(name, opened, sums=sums), *_package_inputs(planned.plan, packages))
         return Packed(
             planned.plan,
@@ -146,8 +142,14 @@ def _how(request: Request, progress: Progress) -> How:
     return How(request.created, request.compression, request.threads, progress)
 
 
+def _delivered(work: Work, delivery: Delivery | None) -> Delivered | None:
+    from minpack.deliver import deliver  # noqa: PLC0415 - imported while the program is hashed, as planning
+
+    return deliver(work, delivery) if delivery is not None else None
+
+
 def _work(plan: Plan, request: Request, progress: Progress, store: str | None, ahead: Ahead) -> Work:
-    from minpack.deliver import Work  # noqa: PLC0415 - where something is written
+    from minpack.deliver import Work  # noqa: PLC0415 - as above
 
     if request.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)

@@ -22,26 +22,13 @@ from minpack.store.store import Store, open_store
 from support.contents import Unkeyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from pathlib import Path
 
     from minpack.oci.layer import Layer
 
 BALANCED = How(0, Compression.BALANCED, 2, no_progress)
 WORDS = b"".join(hashlib.sha256(b"%d" % n).digest() * 2 for n in range(40_000))
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """The directory of the store."""
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(place: Path) -> Generator[Store]:
-    """An empty store."""
-    with open_store(str(place)) as opened:
-        yield opened
 
 
 def entries(data: bytes = WORDS) -> tuple[Entry, ...]:

@@ -5,29 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
-
 from minpack.store.prune import LEFT_BEHIND, UNUSED, clean, prune
 from minpack.store.store import Store, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
 NOW = 2_000_000_000 * 10**9
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """The directory of the store."""
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(place: Path) -> Generator[Store]:
-    """An empty store."""
-    with open_store(str(place)) as opened:
-        yield opened
 
 
 def put(place: Path, name: str, *, size: int = 10, age: int = 0) -> None:

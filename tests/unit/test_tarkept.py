@@ -15,30 +15,17 @@ from minpack.base.tarball import open_tarball
 from minpack.content import key_of, read_all, sum_of
 from minpack.errors import BaseError, InputError
 from minpack.paths import RootPath
-from minpack.store.store import Store, open_store
 from support.trees import described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from pathlib import Path
 
     from minpack.base.tree import Base
     from minpack.content import Content
+    from minpack.store.store import Store
 
 BIG = b"".join(b"%08d" % number for number in range(40_000))
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """The directory of the store."""
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(place: Path) -> Generator[Store]:
-    """An empty store."""
-    with open_store(str(place)) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.base.debiancatalog import layout_of
-from minpack.base.debiansuite import COMPONENT, GONE, Place, fetch_release, open_table, suites_of
+from minpack.base.debiansuite import COMPONENT, Place, fetch_release, open_table, suites_of
 from minpack.deb.choice import choose
 from minpack.deb.contents import libraries_table
 from minpack.deb.packages import package_of, packages_table
@@ -147,7 +147,7 @@ class DebianArchive:
         try:
             return fetch(wanted, self.place.store, self.place.network, self.place.progress).blob
         except DownloadError as error:
-            if error.status not in GONE:
+            if not error.is_gone:
                 raise
             raise DownloadError(source.url, error.reason, _GONE_HINT.format(self.name), status=error.status) from error
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 COMPONENT = "main"
 _RELEASE_SCHEMA = "minpack.debian-release/1"
 _TABLE_SCHEMA = "minpack.debian-table/1"
-#: Not found, gone.
-GONE = (404, 410)
 _STALE_HINT = "the mirror is being updated, or is out of step with itself: try again later, or another --mirror"
 
 
@@ -185,7 +183,7 @@ def _download(url: str, network: Network, *, optional: bool) -> bytes | None:
     try:
         return read_document(url, limit=MAX_SIGNED, network=network)
     except DownloadError as error:
-        if optional and error.status in GONE:
+        if optional and error.is_gone:
             return None
         raise
 
@@ -252,7 +250,7 @@ def _fetch_index(suite: Suite, index: IndexFile, by_hash: bool, place: Place, st
             wanted = Wanted(url, "sha256", index.sha256, _STALE_HINT, index.size)
             return fetch(wanted, store, place.network, place.progress).blob
         except DownloadError as error:
-            if url == plain or error.status not in GONE:
+            if url == plain or not error.is_gone:
                 raise
         except SumMismatchError:
             if url == plain:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from minpack.store.network import Network
     from minpack.store.store import Store
 
-#: Not found, gone: what a mirror says of a package that was replaced.
-_GONE = (404, 410)
 #: So many bytes more than it should have are read of a file that was changed.
 _MORE = 64 << 20
 #: Every file that Debian's archive ever had, by its SHA-1 (snapshot.debian.org, API, "/file/<hash>").
@@ -57,7 +55,7 @@ def fetch_locked(download: Download, source: Source) -> Fetched:
     try:
         return _fetched(download, address, source, network)
     except DownloadError as error:
-        if error.status not in _GONE:
+        if not error.is_gone:
             raise
         if not download.sha1:
             raise DownloadError(address, error.reason, _GONE_HINT, status=error.status) from error

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from minpack.packages.repositories import Repository
     from minpack.progress import Progress
 
-#: Not found, gone: what a mirror says of a package that was replaced.
-_GONE = (404, 410)
-
 
 class Offers:
     """The packages of several repositories. Made by `open_offers`; their indexes are opened when they are asked first.
@@ -72,7 +69,7 @@ class Offers:
         try:
             return self._fetched(chosen, stack)
         except DownloadError as error:
-            if error.status not in _GONE or self._indexes is None or self._indexes[chosen.repository].fresh:
+            if not error.is_gone or self._indexes is None or self._indexes[chosen.repository].fresh:
                 raise
             self._indexes = self._opened(refresh=True)
             again = self.find(name)

@@ -50,8 +50,6 @@ _HEADWAY = 1 << 20
 #: Statuses that may be others soon: time out, too early, too many requests; and all of the server's own errors.
 _PASSING = (408, 425, 429)
 
-#: Not found, gone.
-_GONE = (404, 410)
 _GONE_HINT = "the server does not have it, or not any more; name another one with --mirror"
 
 
@@ -162,7 +160,10 @@ class _Transfer:
         reason = f"HTTP {status} {printable(response.reason or '')}".rstrip()
         if status in _PASSING or status >= _SERVER_ERROR:
             raise PassingError(reason, _retry_after(response))
-        raise DownloadError(self._url, reason, _GONE_HINT if status in _GONE else HINT, status=status)
+        error = DownloadError(self._url, reason, HINT, status=status)
+        if error.is_gone:
+            error.hint = _GONE_HINT
+        raise error
 
     def _continues(self, response: BaseHTTPResponse) -> bool:
         match = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""), re.ASCII)
