@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from minpack.base.open import BaseOptions, OpenBase
     from minpack.base.scratch import ScratchBase
-    from minpack.deliver import Work
     from minpack.delivery import Delivered, Delivery
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
@@ -116,7 +115,7 @@ def pack(
             from minpack.locking import Made  # noqa: PLC0415 - where there is a lock
 
             locking.end(Made(request, name, opened, options, packages, planned.data, programs, planned.plan))
-        delivered = _delivered(_work(planned.plan, request, progress, options.store, ahead), delivery)
+        delivered = _delivered(planned.plan, request, delivery, progress, options.store, ahead)
         inputs = (base_input(name, opened, sums=sums), *_package_inputs(planned.plan, packages))
         return Packed(
             planned.plan,
@@ -142,21 +141,20 @@ def _how(request: Request, progress: Progress) -> How:
     return How(request.created, request.compression, request.threads, progress)
 
 
-def _delivered(work: Work, delivery: Delivery | None) -> Delivered | None:
-    from minpack.deliver import deliver  # noqa: PLC0415 - imported while the program is hashed, as planning
-
-    return deliver(work, delivery) if delivery is not None else None
-
-
-def _work(plan: Plan, request: Request, progress: Progress, store: str | None, ahead: Ahead) -> Work:
-    from minpack.deliver import Work  # noqa: PLC0415 - as above
+def _delivered(
+    plan: Plan, request: Request, delivery: Delivery | None, progress: Progress, store: str | None, ahead: Ahead
+) -> Delivered | None:
+    if delivery is None:
+        return None
+    from minpack.deliver import Work, deliver  # noqa: PLC0415 - imported while the program is hashed, as planning
 
     if request.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
         layers = (("libraries and data", plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    return Work(kept, plan.all, plan.config, request.compression, request.threads, progress, store, ahead)
+    work = Work(kept, plan.all, plan.config, request.compression, request.threads, progress, store, ahead)
+    return deliver(work, delivery)
 
 
 def _sums(plan: Plan) -> dict[RootPath, str]:
