@@ -15,7 +15,8 @@ from minpack.ld.resolve import resolve_closure
 from minpack.ld.verdict import latent_note, reasons
 from minpack.namedtuple import NamedTuple
 from minpack.paths import ancestors
-from minpack.rootfs.entry import Entry, Kind, directory
+from minpack.rootfs.access import EXECUTE, READ, may
+from minpack.rootfs.entry import directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.paths import RootPath
     from minpack.plan import Plan
+    from minpack.rootfs.entry import Entry
     from minpack.rootfs.etcfiles import User
 
 
@@ -122,20 +124,12 @@ def check_readable(plan: Plan, user: User) -> None:
 def _check_entry(entries: dict[RootPath, Entry], path: RootPath, user: User, *, executable: bool) -> None:
     hint = "change the mode given with --dir, or choose another --user"
     for above in ancestors(path):
-        if not _may(entries.get(above, directory(above)), user, 1):
+        if not may(entries.get(above, directory(above)), user, EXECUTE):
             raise UnreadableFileError(above, str(user), "it may not enter", hint)
     entry = entries.get(path)
-    if entry is None or entry.kind is Kind.HARDLINK:
+    if entry is None:
         return
-    if not _may(entry, user, 4):
+    if not may(entry, user, READ):
         raise UnreadableFileError(path, str(user), "it may not read", hint)
-    if executable and not _may(entry, user, 1):
+    if executable and not may(entry, user, EXECUTE):
         raise UnreadableFileError(path, str(user), "it may not run", hint)
-
-
-def _may(entry: Entry, user: User, bit: int) -> bool:
-    """Whether the mode allows `user` the access `bit` (path_resolution(7)); root may enter and read all."""
-    if user.uid == 0:
-        return bit != 1 or entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o111)
-    shift = 6 if entry.uid == user.uid else 3 if entry.gid == user.gid else 0
-    return bool(entry.mode >> shift & bit)

@@ -12,9 +12,11 @@ from minpack.layers.kept import How
 from minpack.ld.fit import check_fit
 from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
+from minpack.paths import RootPath
 from minpack.placing import own_entries, place
 from minpack.progress import no_progress
 from minpack.resolving import base_name, default_base, fitting_hint, platform_of, read_programs
+from minpack.rootfs.entry import Kind
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from minpack.ld.variants import Variant
     from minpack.locking import Locking
     from minpack.packages.source import Packages
-    from minpack.paths import RootPath
     from minpack.placing import Program
     from minpack.plan import Plan
     from minpack.progress import Progress
@@ -158,8 +159,14 @@ def _delivered(
 
 
 def _sums(plan: Plan) -> dict[RootPath, str]:
-    files = (planned.entry for planned in plan.entries)
-    return {entry.path: sum_of(entry.content) for entry in files if entry.content is not None}
+    """The sum of each file by its path; one that has several names is read once."""
+    sums: dict[RootPath, str] = {}
+    for entry in plan.all:
+        if entry.kind is Kind.HARDLINK:
+            sums[entry.path] = sums[RootPath(entry.link)]
+        elif entry.content is not None:
+            sums[entry.path] = sum_of(entry.content)
+    return sums
 
 
 def base_input(name: str, opened: OpenBase, *, sums: bool) -> Input:

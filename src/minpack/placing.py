@@ -7,6 +7,7 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from minpack.base.overlay import number_above
 from minpack.content import FileContent, reason_of
 from minpack.elf.info import ElfInfo, ElfKind
 from minpack.elf.read import read_elf
@@ -14,11 +15,12 @@ from minpack.elf.strip import Weight, stripped, weigh, why_not
 from minpack.errors import InputError, NotProgramError, PathConflictError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import ROOT, RootPath, join, name, normal, parent
+from minpack.rootfs.access import WRITE, may
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.rootfs.tree import Tree, with_hard_links
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from minpack.base.walk import Walker
     from minpack.content import Content
@@ -139,7 +141,56 @@ def place(request: Request, programs: tuple[Program, ...], walker: Walker) -> tu
     for link in request.links:
         entry = symlink(link.path, link.target)
         found += _at(walker, entry, PlaceKind.ADDED, f"--symlink {link.target}:{link.path}")
-    return tuple(found)
+    return _with_inodes(found, request.run.user)
+
+
+def _with_inodes(found: Sequence[Placed], user: User) -> tuple[Placed, ...]:
+    """`found` with one inode for all names of one file of the host, where they are to be one file in the image too."""
+    files = [number for number, item in enumerate(found) if item.entry.kind is Kind.FILE]
+    if len(files) < 2:  # noqa: PLR2004 - one file has one name
+        return tuple(found)
+    groups: dict[tuple[object, ...], list[int]] = {}
+    times: dict[tuple[object, ...], int] = {}
+    for number in files:
+        item = found[number]
+        key = _identity(item.entry)
+        if item.kind is not PlaceKind.PROGRAM and _is_writable(item.entry, user):
+            # Names that are links of each other on the host stay that; each copy that was asked for is a file.
+            path = (*key, os.path.realpath(_host_path(item.entry)))
+            times[path] = nth = times.get(path, 0) + 1
+            key = (*key, nth)
+        groups.setdefault(key, []).append(number)
+    made = list(found)
+    for group in groups.values():
+        if len({found[number].entry.path for number in group}) > 1:
+            for number in group:
+                entry = found[number].entry._replace(inode=number_above(group[0]))
+                made[number] = found[number]._replace(entry=entry)
+    return tuple(made)
+
+
+def _host_path(entry: Entry) -> str:
+    assert entry.content is not None, f"internal error: {entry.path} has no bytes"
+    return entry.content.where
+
+
+def _identity(entry: Entry) -> tuple[object, ...]:
+    """Equal for names that can be one file: of one file of the host, with the same bytes, mode and owner."""
+    path = _host_path(entry)
+    try:
+        status = os.stat(path)
+    except OSError:
+        # It is gone: reading it tells.
+        return (path, entry.path)
+    return (status.st_dev, status.st_ino, isinstance(entry.content, FileContent), *entry[2:5])
+
+
+def _is_writable(entry: Entry, user: User) -> bool:
+    """Whether the image's user may write to the file: what is written to one name is then to stay out of another.
+
+    Whoever owns a file may give himself the right.
+    """
+    return entry.uid == user.uid or may(entry, user, WRITE)
 
 
 def own_entries(placed: tuple[Placed, ...]) -> tuple[Entry, ...]:

@@ -91,6 +91,11 @@ class Plan(NamedTuple):
         return self._layer(frozenset((From.PROGRAM, From.ADDED)))
 
     @property
+    def written(self) -> tuple[PlannedEntry, ...]:
+        """`entries` as they are written: each further name of a file as a hard link to it."""
+        return tuple(planned._replace(entry=entry) for planned, entry in zip(self.entries, self.all, strict=True))
+
+    @property
     def all(self) -> tuple[Entry, ...]:
         """Every entry."""
         return with_hard_links(planned.entry for planned in self.entries)

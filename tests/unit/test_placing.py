@@ -16,6 +16,7 @@ from minpack.placing import PlaceKind, added_paths, host_file, place, plain, pro
 from minpack.request import AddedDirectory, AddedLink, Addition, Request, RunConfig
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.rootfs.etcfiles import User
+from support.cc import Compiler
 from support.elfmaker import library, static_program, upx_program
 
 if TYPE_CHECKING:
@@ -103,16 +104,79 @@ def test_an_added_file_is_readable(tmp_path: Path) -> None:
 
 
 def test_an_added_directory_comes_whole(tmp_path: Path) -> None:
-    """With its directories, empty ones too, its links as they are, and its hard links as files of their own."""
+    """With its directories, empty ones too, its links as they are, and the names of one file as such."""
     source = tmp_path / "site"
     (source / "empty").mkdir(parents=True)
     (source / "a").write_bytes(b"a")
+    (source / "c").write_bytes(b"a")
     os.link(source / "a", source / "b")
     os.symlink("../outside", source / "link")
     found = placed(Request((), additions=(Addition(str(source), RootPath("/srv")),)))
-    assert sorted(found) == ["/srv", "/srv/a", "/srv/b", "/srv/empty", "/srv/link"]
+    assert sorted(found) == ["/srv", "/srv/a", "/srv/b", "/srv/c", "/srv/empty", "/srv/link"]
     assert found["/srv/link"].link == "../outside"
-    assert found["/srv/a"].inode is found["/srv/b"].inode is None
+    assert found["/srv/a"].inode == found["/srv/b"].inode is not None
+    assert found["/srv/c"].inode is None
+
+
+def groups(request: Request, *programs: str, strip: bool = False) -> list[list[str]]:
+    """The paths that share a file, of a request's programs and additions."""
+    read = tuple(
+        read_program(path, program_destination(path, None, RootPath("/bin")), strip=strip) for path in programs
+    )
+    found: dict[int | None, list[str]] = {}
+    for item in place(request._replace(programs=programs), read, walker()):
+        found.setdefault(item.entry.inode, []).append(item.entry.path)
+    found.pop(None, None)
+    return list(found.values())
+
+
+def added(*pairs: tuple[Path, str], user: int = 65532) -> Request:
+    """A request for these files and their places."""
+    additions = tuple(Addition(str(path), RootPath(place)) for path, place in pairs)
+    return Request((), additions=additions, run=RunConfig(user=User(user, user)))
+
+
+def test_the_names_of_one_file_of_the_host_are_one_file(tmp_path: Path) -> None:
+    """Programs and additions that are hard links of each other, or one file at several places, share it."""
+    one, two, other = tmp_path / "one", tmp_path / "two", tmp_path / "other"
+    one.write_bytes(static_program())
+    one.chmod(0o755)
+    os.link(one, two)
+    os.symlink("one", tmp_path / "three")
+    other.write_bytes(static_program())
+    request = added((one, "/opt/one"), (two, "/opt/two"), (tmp_path, "/all"))
+    assert groups(request, str(one), str(two), str(tmp_path / "three"), str(other)) == [
+        ["/bin/one", "/bin/two", "/bin/three", "/opt/one", "/opt/two", "/all/one", "/all/two"],
+    ]
+
+
+def test_one_file_with_two_modes_is_two_files(tmp_path: Path) -> None:
+    """A program is executable and what is added is as on the host: where they differ, each has its own."""
+    (tmp_path / "app").write_bytes(static_program())
+    (tmp_path / "app").chmod(0o644)
+    request = added((tmp_path / "app", "/opt/app"), (tmp_path / "app", "/opt/again"))
+    assert groups(request, str(tmp_path / "app")) == [["/opt/app", "/opt/again"]]
+
+
+def test_a_stripped_program_is_another_file(tmp_path: Path) -> None:
+    """Two names of a program that is stripped are one file; the same file as it is is another."""
+    app = Compiler(tmp_path).program("app", "int main(void) { return 0; }", "-static")
+    os.link(app, tmp_path / "twin")
+    request = added((app, "/opt/app"), (tmp_path / "twin", "/opt/twin"))
+    both = (str(app), str(tmp_path / "twin"))
+    assert groups(request, *both, strip=True) == [["/bin/app", "/bin/twin"], ["/opt/app", "/opt/twin"]]
+    assert groups(request, *both) == [["/bin/app", "/bin/twin", "/opt/app", "/opt/twin"]]
+
+
+def test_copies_that_the_user_may_write_to_stay_copies(tmp_path: Path) -> None:
+    """A file that is added twice is two files to its writer; what is linked on the host is linked in each copy."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/a").write_bytes(b"a")
+    os.link(tmp_path / "d/a", tmp_path / "d/b")
+    (tmp_path / "d/c").write_bytes(b"c")
+    twice = ((tmp_path / "d", "/x"), (tmp_path / "d", "/y"))
+    assert groups(added(*twice)) == [["/x/a", "/x/b", "/y/a", "/y/b"], ["/x/c", "/y/c"]]
+    assert groups(added(*twice, user=0)) == [["/x/a", "/x/b"], ["/y/a", "/y/b"]]
 
 
 def test_an_added_directory_with_a_device(tmp_path: Path) -> None:

@@ -65,8 +65,13 @@ class OverlayBase:
         return known
 
 
+def number_above(inode: int) -> int:
+    """The inode that an entry of `upper` has in an overlay: no entry of `lower` has it there."""
+    return inode << 1 | 1
+
+
 def _renumbered(entry: Entry | None, bit: int) -> Entry | None:
     """`entry` with an inode that no entry of the other base has."""
     if entry is None or entry.inode is None:
         return entry
-    return entry._replace(inode=entry.inode << 1 | bit)
+    return entry._replace(inode=number_above(entry.inode) if bit else entry.inode << 1)

@@ -269,7 +269,7 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
     return {
         **_named(str(plan.config.platform), references),
         **_digests(packed.delivered),
-        "files": [_file(planned, packed.sums) for planned in plan.entries],
+        "files": [_file(planned, packed.sums) for planned in plan.written],
         "needs": [_need(decision, costs.get(decision.need)) for decision in plan.decisions],
         "late": _late(packed.late),
         "variants": _variants(packed.variants),

@@ -27,10 +27,10 @@ MOST = 2
 def need_costs(plan: Plan) -> dict[Need, int]:
     """The bytes of files that each need brought."""
     costs: dict[Need, int] = {}
-    for planned in plan.entries:
+    for planned in plan.written:
         if planned.reason.need:
             need = Need(planned.reason.need)
-            costs[need] = costs.get(need, 0) + (planned.entry.size if planned.entry.content is not None else 0)
+            costs[need] = costs.get(need, 0) + planned.entry.size
     return costs
 
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from minpack.needs.need import Need
-from minpack.paths import name
+from minpack.paths import RootPath, name
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
 from minpack.report.needs import SMALL, caller_lines, left_out, why
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from minpack.delivery import Delivered
     from minpack.oci.reference import Reference
     from minpack.packages.source import PackageId
-    from minpack.paths import RootPath
     from minpack.pipeline import Input, Packed
     from minpack.placing import Program
     from minpack.plan import Plan, PlannedEntry
+    from minpack.rootfs.entry import Entry
 
 MOST_NAMES = 3
 #: More are shown by the directory that holds them all.
 MANY_FILES = 100
+#: What has the bytes of a file; those of a hard link count where the file is.
+_FILES = (Kind.FILE, Kind.HARDLINK)
 _SOURCES = {
     From.PROGRAM: "yours",
     From.ADDED: "yours",
@@ -42,7 +44,7 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
     lines = _head(packed.delivered, references, platform, packed.inputs, verbose=verbose)
     if packed.delivered is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
-    lines += ["", *_groups(packed.plan, verbose=verbose), *_symbol_lines(packed.programs)]
+    lines += ["", *_groups(packed.plan, verbose=verbose), *_symbol_lines(packed.programs, packed.plan)]
     lines += _from_packages(packed.plan, "as locked" if packed.locked else "signature verified")
     lines += [
         _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
@@ -142,11 +144,22 @@ def _groups(plan: Plan, *, verbose: bool) -> list[str]:
     names = ("program", "libraries", "added", *(need for need in Need if need not in SMALL), "small files", "packages")
     reasons = {str(decision.need): why(decision, verbose=verbose) for decision in plan.decisions}
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
-    for planned in plan.entries:
-        if planned.entry.kind is Kind.FILE or (planned.reason.need and planned.entry.kind is Kind.DIRECTORY):
+    for planned in plan.written:
+        if planned.entry.kind in _FILES or (planned.reason.need and planned.entry.kind is Kind.DIRECTORY):
             groups.setdefault((_group(planned), _SOURCES[planned.source]), []).append(planned)
     ordered = sorted(groups.items(), key=lambda item: names.index(item[0][0]))
-    return [_group_line(name, source, members, reasons.get(name, "")) for (name, source), members in ordered]
+    sizes = {planned.entry.path: planned.entry.size for planned in plan.written}
+    lines = []
+    for (group, source), members in ordered:
+        # What has several names counts where it is told of first.
+        size = sum(sizes.pop(_file_of(planned.entry), 0) for planned in members)
+        lines.append(_group_line(group, source, members, size, reasons.get(group, "")))
+    return lines
+
+
+def _file_of(entry: Entry) -> RootPath:
+    """The path at which the bytes of a file are written."""
+    return RootPath(entry.link) if entry.kind is Kind.HARDLINK else entry.path
 
 
 def _group(planned: PlannedEntry) -> str:
@@ -162,9 +175,8 @@ def _group(planned: PlannedEntry) -> str:
     return "libraries"
 
 
-def _group_line(name: str, source: str, members: Sequence[PlannedEntry], reason: str) -> str:
-    size = sum(planned.entry.size for planned in members)
-    files = [planned for planned in members if planned.entry.kind is Kind.FILE] or members
+def _group_line(name: str, source: str, members: Sequence[PlannedEntry], size: int, reason: str) -> str:
+    files = [planned for planned in members if planned.entry.kind in _FILES] or members
     if len(files) > MANY_FILES:
         together = os.path.commonpath([planned.entry.path for planned in files])
         return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files){_because(reason)}")
@@ -173,10 +185,12 @@ def _group_line(name: str, source: str, members: Sequence[PlannedEntry], reason:
     return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}{_because(reason)}")
 
 
-def _symbol_lines(programs: Sequence[Program]) -> list[str]:
-    """What symbol tables and debug sections weigh in each program, or weighed."""
+def _symbol_lines(programs: Sequence[Program], plan: Plan) -> list[str]:
+    """What symbol tables and debug sections weigh in each program, or weighed; a file with several names once."""
+    files = {entry.path: _file_of(entry) for entry in plan.all}
     lines = []
-    for program in programs:
+    first = {files.get(one.destination, one.destination): one for one in reversed(programs)}
+    for program in reversed(first.values()):
         symbols, debug = program.weight
         parts = [f"{human(symbols)} symbol tables"] if symbols else []
         parts += [f"{human(debug)} debug sections"] if debug else []
@@ -221,10 +235,10 @@ def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
 def _files(plan: Plan) -> list[str]:
     """Every entry with its reason."""
     lines = []
-    for planned in plan.entries:
+    for planned in plan.written:
         entry = planned.entry
-        kind = {Kind.DIRECTORY: "d", Kind.SYMLINK: "l"}.get(entry.kind, "-")
-        link = f" -> {entry.link}" if entry.link else ""
+        kind = {Kind.DIRECTORY: "d", Kind.SYMLINK: "l", Kind.HARDLINK: "h"}.get(entry.kind, "-")
+        link = {Kind.SYMLINK: f" -> {entry.link}", Kind.HARDLINK: f" = {entry.link}"}.get(entry.kind, "")
         owner = f"{entry.uid}:{entry.gid}"
         lines.append(
             f"  {kind}{entry.mode:04o} {owner:<11} {entry.size:>10} {entry.path}{link}"

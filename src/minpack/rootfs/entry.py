@@ -28,8 +28,8 @@ class Entry(NamedTuple):
     """A file, directory or link at a path.
 
     `size` is in bytes and 0 for all but files. `link` is a symlink's target as
-    written, or a hard link's path in the same tree. `inode` is equal for hard
-    links of one file, and None where there are none.
+    written, or a hard link's path in the same tree. `inode` is equal for the
+    names of one file, and None where it has one alone.
     """
 
     path: RootPath
