@@ -23,9 +23,15 @@ HERE = Path(__file__).resolve().parent
 FILE = HERE / "counts.json"
 #: How much a case may grow, in per cent.
 TOLERANCE = 5
-C_PROGRAM = '#include <stdio.h>\nint main(void) { return puts("hello") < 0; }\n'
 #: The size that a static program is filled up to.
 STATIC_SIZE = 3_000_000
+#: The libraries of a dynamic program, the functions that each defines, and those that it calls of each neighbour.
+LIBRARIES, FUNCTIONS, CALLS = 32, 120, 20
+#: How many functions its C library has: about half of glibc's.
+LIBC_FUNCTIONS = 1500
+LIBRARY_DIRECTORY = "/usr/lib64"
+#: The relocation of a call on x86-64 (R_X86_64_JUMP_SLOT).
+JUMP = 7
 
 
 def main() -> int:
@@ -64,7 +70,10 @@ def compare(before: dict[str, int], now: dict[str, int]) -> int:
 
 
 def cases(work: Path) -> dict[str, tuple[str, ...]]:
-    """The four commands: what every run pays for, packing twice, and a closure with its proof on this host."""
+    """The four commands: what every run pays for, packing twice, and a closure with its proof.
+
+    All that they read is made here: the files of a machine differ from the next one's.
+    """
     static = work / "static"
     sys.path.insert(0, str(HERE.parent / "tests"))
     from support.elfmaker import static_program  # noqa: PLC0415 - it makes the program that is packed
@@ -72,15 +81,43 @@ def cases(work: Path) -> dict[str, tuple[str, ...]]:
     # Bytes that compress as code does: neither random nor all alike.
     filler = b"".join((number * number % 65521).to_bytes(4, "little") for number in range(STATIC_SIZE // 4))
     static.write_bytes(static_program(overlay=filler))
-    (work / "hello.c").write_text(C_PROGRAM, encoding="utf-8")
-    subprocess.run(("gcc", "-o", str(work / "hello"), str(work / "hello.c")), check=True)
+    make_closure(work)
     pack = (str(static), "-q", "-o", str(work / "image.tar"))
     return {
         "--version": ("--version",),
         "pack": (*pack, "--no-cache"),
         "pack again": pack,
-        "tree --check load": ("tree", str(work / "hello"), "--base", "/", "--check", "load"),
+        "tree --check load": ("tree", str(work / "dynamic"), "--base", str(work / "root"), "--check", "load"),
     }
+
+
+def make_closure(work: Path) -> None:
+    """A dynamic program, and a root with its libraries: each calls functions of the two behind it and of libc."""
+    from support.badfiles import GLIBC_LOADER  # noqa: PLC0415 - see `cases`
+    from support.elfmaker import GLIBC  # noqa: PLC0415
+    from support.symbolmaker import Symbol, linked_elf  # noqa: PLC0415
+
+    root = work / "root"
+    for directory in (LIBRARY_DIRECTORY, os.path.dirname(GLIBC)):
+        Path(f"{root}{directory}").mkdir(parents=True)
+    Path(f"{root}{GLIBC}").write_bytes(GLIBC_LOADER)
+    libc = [f"libc_function_{number}" for number in range(LIBC_FUNCTIONS)]
+    names = [f"libmade{number}.so.1" for number in range(LIBRARIES)]
+    functions = [[f"{name[:-5]}_function_{number}" for number in range(FUNCTIONS)] for name in names]
+    made = linked_elf([Symbol(name) for name in libc], soname="libc.so.6").data
+    Path(f"{root}{LIBRARY_DIRECTORY}/libc.so.6").write_bytes(made)
+    for number in range(-1, LIBRARIES):
+        behind = slice(number + 1, number + 3)
+        calls = [name for those in functions[behind] for name in those[:CALLS]] + libc[number + 1 :: LIBRARIES // 2]
+        own = number >= 0
+        made = linked_elf(
+            [Symbol(name, 0, value=0) for name in calls] + [Symbol(name) for name in functions[number] if own],
+            jumps=[(name, JUMP) for name in calls],
+            needed=(*names[behind], "libc.so.6"),
+            soname=names[number] if own else None,
+            interpreter=None if own else GLIBC,
+        ).data
+        (Path(f"{root}{LIBRARY_DIRECTORY}/{names[number]}") if own else work / "dynamic").write_bytes(made)
 
 
 def count(work: Path, arguments: tuple[str, ...]) -> int:
