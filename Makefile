@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint check fmt golden docs bench counts arm64 fuzz oracle clean
+.PHONY: help demo setup test lint check fmt golden docs bench counts pythons fuzz oracle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -54,9 +54,8 @@ bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 counts: $(VENV)/dev ## count the instructions of four runs with valgrind; --raise is ARGS=--raise
 	$(BIN)/python benchmarks/counts.py $(ARGS)
 
-arm64: $(VENV)/dev ## unpack Python for arm64 beside this one, and compare what it packs
-	$(BIN)/python tests/support/arm64.py
-	$(BIN)/pytest -q tests/integration/test_machines.py
+pythons: $(VENV)/dev ## unpack Debian's Python for arm64 and Python 3.13 beside this one, for tests of the same bytes
+	$(BIN)/python tests/support/pythons.py
 
 fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute of CPU each (SECONDS=60)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)

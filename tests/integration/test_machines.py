@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import minpack
-from support.arm64 import ROOT, python_of
 from support.command import environment
 from support.elfmaker import static_program
 from support.layerbytes import DATA, DIGESTS
+from support.pythons import python_of, root_of
 from support.tools import need_tool
 
 TESTS = Path(__file__).parents[1]
@@ -70,12 +70,12 @@ def test_the_processor_does_not_change_the_bytes(model: str) -> None:
 
 @pytest.mark.tool
 def test_the_architecture_does_not_change_the_bytes(tmp_path: Path, usual: str) -> None:
-    """On arm64, layers in every setting and a whole archive are what they are here. `make arm64` gets its Python."""
-    qemu, python = need_tool("qemu-aarch64-static"), python_of(ROOT)
+    """On arm64, layers in every setting and a whole archive are what they are here. `make pythons` gets its Python."""
+    qemu, python, root = need_tool("qemu-aarch64-static"), python_of("arm64"), root_of("arm64")
     if python is None:
-        pytest.skip("no Python for arm64: make arm64 unpacks one")
-    command = (qemu, "-L", str(ROOT), str(python))
-    path = os.pathsep.join((str(SOURCE), str(ROOT / "wheels")))
+        pytest.skip("no Python for arm64: make pythons unpacks one")
+    command = (qemu, "-L", str(root), str(python))
+    path = os.pathsep.join((str(SOURCE), str(root / "wheels")))
     machine, digests = printed(command, path)
     assert machine == "aarch64"
     assert digests == DIGESTS

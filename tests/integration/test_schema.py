@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -15,12 +14,14 @@ import referencing.jsonschema
 
 from support.images import Taken, archive_bytes, parts_of
 from support.packing import minpack, write_program
+from support.tools import need_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: Where Debian's golang-github-opencontainers-image-spec-dev has them.
-SCHEMAS = Path("/usr/share/gocode/src/github.com/opencontainers/image-spec/schema")
+SCHEMAS = "/usr/share/gocode/src/github.com/opencontainers/image-spec/schema"
 INDEX, MANIFEST, CONFIG = "image-index-schema.json", "image-manifest-schema.json", "config-schema.json"
 LAYOUT = "image-layout-schema.json"
 OPTIONS = (
@@ -46,9 +47,7 @@ CHECKER.checks("date-time", raises=ValueError)(is_time)
 
 def schema(uri: str) -> Any:
     """The schema that a reference means: the files name each other relatively to addresses they do not lie at."""
-    path = SCHEMAS / uri.partition("#")[0].rpartition("/")[2]
-    if not path.exists():
-        pytest.skip(f"no image-spec schemas in {SCHEMAS}")
+    path = need_file(SCHEMAS) / uri.partition("#")[0].rpartition("/")[2]
     return json.loads(path.read_text("utf-8"))
 
 

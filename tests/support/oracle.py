@@ -12,10 +12,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-import pytest
 
 from minpack.base.directory import DirectoryBase
 from minpack.base.walk import Walker
@@ -25,9 +22,11 @@ from minpack.errors import ElfError
 from minpack.ld.closure import Environment
 from minpack.ld.resolve import resolve_closure
 from support.elfmaker import GLIBC, MUSL
+from support.tools import need_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from minpack.ld.closure import Closure
 
@@ -64,9 +63,7 @@ def refuses(said: Listing, path: str) -> bool:
 
 def need_loader(path: str) -> str:
     """The path of this machine's loader; without it the test is skipped."""
-    if not Path(path).exists():
-        pytest.skip(f"this machine has no {path}")
-    return path
+    return str(need_file(path))
 
 
 def ask_glibc(

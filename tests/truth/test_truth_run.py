@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from minpack.needs.need import Need
 from support.packing import packed
+from support.tools import need_file
 from support.truth import GoBuild, build_go, build_native, truths
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.docker import Docker
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine]
@@ -191,8 +193,8 @@ def test_it_runs_with_the_need_and_fails_without(
     program = built(case.way, case.program)
     base = str(request.getfixturevalue("alpine_x86_64")) if case.base is ALPINE else case.base
     options = ("--base", base)
-    if case.base is MACHINE and case.asked and case.need is Need.MIME and not Path("/etc/mime.types").exists():
-        pytest.skip("this machine has no /etc/mime.types")
+    if case.base is MACHINE and case.asked and case.need is Need.MIME:
+        need_file("/etc/mime.types")
     whole = image(docker, program, tmp_path, *options, *case.asked)
     assert re.search(case.works, said(docker, whole, case, 0), re.MULTILINE)
     without = image(docker, program, tmp_path, *options, f"--no-need={case.need}")
