@@ -53,8 +53,9 @@ class MinpackError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        # A line break that is not minpack's own is a part of somebody's name, and must not begin a line.
+        self.message = re.sub(r"\n(?!  )", r"\\n", message)
+        super().__init__(self.message)
         self.hint = hint
 
     @property

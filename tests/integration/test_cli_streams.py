@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from support.command import COMMAND, TIMEOUT, Ran, assert_refused, environment, in_shell, minpack
+from support.command import Ran, assert_refused, in_shell, minpack
 from support.elfmaker import static_program
 from support.refusals import row
+from support.terminals import on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,37 +159,6 @@ def test_a_terminal_gets_bars_and_then_the_summary(place: Path) -> None:
     assert "packing program" in ran.err
     assert "\x1b" not in ran.out.decode()
     assert ran.out.decode().splitlines()[0] == "app:latest  linux/amd64"
-
-
-def on_terminal(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Ran:
-    """Run `minpack` with stdout and stderr on terminals."""
-    readers, writers = zip(pty.openpty(), pty.openpty(), strict=True)
-    run = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=environment(env or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=writers[0],
-        stderr=writers[1],
-    )
-    for writer in writers:
-        os.close(writer)
-    with ThreadPoolExecutor(2) as pool:
-        out, err = pool.map(_all_of, readers)
-    return Ran(run.wait(TIMEOUT), out, err.decode())
-
-
-def _all_of(terminal: int) -> bytes:
-    data = b""
-    while True:
-        try:
-            piece = os.read(terminal, 1 << 16)
-        except OSError:  # EIO: the other end is closed
-            piece = b""
-        if not piece:
-            os.close(terminal)
-            return data.replace(b"\r\n", b"\n")
-        data += piece
 
 
 def test_the_summary_makes_way_for_the_image(place: Path) -> None:

@@ -24,10 +24,15 @@ if TYPE_CHECKING:
         ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
         ("\x9b31m\x7f", r"\x9b31m\x7f"),
         ("caf\udce9", r"caf\xe9"),
+        ("a\u202eb\u2066c\u2069\u200e\u200f\u061cd", r"a\u202eb\u2066c\u2069\u200e\u200f\u061cd"),
+        ("a\u2028b\u2029c\x85d", r"a\u2028b\u2029c\x85d"),
+        ("a\u200b\ufeff\u00ad\U000e0041b\u00a0c", r"a\u200b\ufeff\xad\U000e0041b\xa0c"),
+        ("\ud800", r"\ud800"),
+        ("שלום 👍", "שלום 👍"),
     ],
 )
 def test_what_terminals_would_obey_is_escaped(capsys: pytest.CaptureFixture[str], text: str, shown: str) -> None:
-    """Control characters and bytes that are no UTF-8 are shown as escapes, everything else as it is."""
+    """What terminals obey, what turns text around, what is not seen and bytes that are no UTF-8 are escapes."""
     terminal.print_lines([text])
     assert capsys.readouterr().out == shown + "\n"
 
@@ -45,8 +50,8 @@ def test_where_things_go(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_documents_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:
     """A document can be printed on any terminal, and parsed again."""
-    terminal.print_json({"name": "größe\udce9\n"})
-    assert capsys.readouterr().out == '{\n  "name": "gr\\u00f6\\u00dfe\\udce9\\n"\n}\n'
+    terminal.print_json({"name": "größe\udce9\n\x7f\x9b\u202e"})
+    assert capsys.readouterr().out == '{\n  "name": "gr\\u00f6\\u00dfe\\udce9\\n\\u007f\\u009b\\u202e"\n}\n'
 
 
 class Broken(io.StringIO):
@@ -122,3 +127,18 @@ def test_bars_show_each_task(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "packing program" in out.getvalue()
     assert "100%" in out.getvalue()
     assert "50%" in out.getvalue()
+
+
+def test_a_task_may_have_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server chooses what is fetched from it: the name is shown as it is, and not more of it than a line takes."""
+    from rich.console import Console
+
+    out, real = io.StringIO(), terminal._bars()
+    monkeypatch.setattr(terminal, "PATIENCE", 0)
+    monkeypatch.setattr(terminal, "_bars", lambda: real)
+    real.live.console = Console(file=out, force_terminal=True, width=200)
+    with terminal.Drawing() as progress:
+        progress("[red]a\x1b]0;t\x07\u202e" + "b" * 1000, 1, 2)
+    assert r"[red]a\x1b]0;t\x07\u202ebbb" in out.getvalue()
+    assert "b" * terminal.LONGEST_TASK not in out.getvalue()
+    assert "\x1b]" not in out.getvalue()

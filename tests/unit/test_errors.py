@@ -334,6 +334,11 @@ def test_odd_names_are_shown_escaped() -> None:
     assert str(InputError("\x1b[31m\udcff", "no")) == r"cannot read '\x1b[31m\udcff': no"
 
 
+def test_a_name_begins_no_line() -> None:
+    """A line break in a name is shown as one: no name can look like a line of minpack's."""
+    assert str(PackageError("package a\nhint: b", "no\n  more")) == "cannot use package a\\nhint: b: no\n  more"
+
+
 def test_an_option_without_a_value_is_named_alone() -> None:
     """Where no value was given, none is shown."""
     assert str(UsageError("--base", "", "no base was named")) == "cannot use --base: no base was named"

@@ -21,10 +21,28 @@ if TYPE_CHECKING:
 
 #: Seconds that work must have taken before a bar is drawn: most is done by then, and drawing costs 50 ms to import.
 PATIENCE = 0.4
-#: What names of files may have and terminals obey or cannot show: control characters but tabs, bytes that are no UTF-8.
-_ESCAPED = {
-    code: f"\\x{code & 0xFF:02x}" for code in (*range(9), *range(10, 32), *range(127, 160), *range(0xDC80, 0xDD00))
-}
+#: No description of a task is longer: a server chooses the names of what is fetched, and a bar has one line.
+LONGEST_TASK = 60
+#: Bytes that are no UTF-8, as Python has them in text (PEP 383).
+_BYTES = range(0xDC80, 0xDD00)
+
+
+def visible(text: str) -> str:
+    """`text` with an escape for each character that is not seen as itself, but for spaces and tabs.
+
+    Those are what terminals obey (C0 and C1), what turns the direction of text around or breaks lines (UAX #9 and #14),
+    invisible characters, and bytes that are no UTF-8. Everything that people are shown passes here.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\t" else _escape(ord(one)) for one in text)
+
+
+def _escape(code: int) -> str:
+    """The escape that Python and shells have for a character."""
+    if code in _BYTES:
+        code &= 0xFF
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
 def ready_streams() -> None:
@@ -48,14 +66,18 @@ def binary_stdout() -> IO[bytes]:
 
 
 def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
-    """Print a result, what cannot be shown escaped.
+    """Print a result for people.
 
     :raises OutputError: it cannot be written.
     """
+    _print((visible(line) for line in lines), to_stderr=to_stderr)
+
+
+def _print(lines: Iterable[str], *, to_stderr: bool = False) -> None:
     out = sys.stderr if to_stderr else sys.stdout
     try:
         for line in lines:
-            print(line.translate(_ESCAPED), file=out)
+            print(line, file=out)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -69,7 +91,8 @@ def print_json(document: dict[str, Any]) -> None:
     """
     import json  # noqa: PLC0415
 
-    print_lines(json.dumps(document, indent=2).splitlines())
+    # ASCII without control characters: json escapes all others.
+    _print((json.dumps(document, indent=2),))
 
 
 def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
@@ -124,7 +147,7 @@ class Drawing:
             self._bars = _bars()
             self._bars.start()
         if task not in self._tasks:
-            self._tasks[task] = self._bars.add_task(task, total=total)
+            self._tasks[task] = self._bars.add_task(visible(task[:LONGEST_TASK]), total=total)
         self._bars.update(self._tasks[task], completed=done, total=total)
 
     def close(self) -> None:
@@ -162,5 +185,6 @@ def _bars() -> Bars:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    # Without markup: a name may look like some.
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
