@@ -35,7 +35,9 @@
     │   ├── NotTextError               bytes that are no UTF-8 where JSON has text
     │   └── ChangedInputError          a file changed while it was packed
     ├── OutputError                    a target that cannot be written
-    └── EngineError                    the container engine said no
+    ├── EngineError                    the container engine said no
+    ├── ResourceError                  the system has no more memory or open files to give
+    └── InternalError                  a fault of minpack's: all that nobody expected
 
 Texts read ``cannot <verb> <object>: <reason>``; the hint says what to do.
 Each class takes plain data and builds its own text, so that `kind` and
@@ -436,3 +438,27 @@ class EngineError(MinpackError):
     def __init__(self, verb: str, reason: str, hint: str | None = None) -> None:
         super().__init__(f"cannot {verb}: {reason}", hint)
         self.reason = reason
+
+
+class ResourceError(MinpackError):
+    """The system has no more of something that every command needs."""
+
+    def __init__(self, command: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot run {command}: {reason}", hint)
+        self.command = command
+        self.reason = reason
+
+
+class InternalError(MinpackError):
+    """An exception that nobody expected, with what a report of it needs.
+
+    `places` are those it came through, the innermost first; `versions` are minpack's, Python's and the system's.
+    """
+
+    def __init__(self, error: str, places: tuple[str, ...], versions: str, command: str, hint: str) -> None:
+        lines = (f"internal error: {error}", *(f"at {place}" for place in places), versions, f"command: {command}")
+        super().__init__("\n  ".join(lines), hint)
+        self.error = error
+        self.places = places
+        self.versions = versions
+        self.command = command

@@ -23,6 +23,7 @@ from minpack.errors import (
     EngineError,
     ImageError,
     InputError,
+    InternalError,
     InvalidImageError,
     LibcMismatchError,
     LockedError,
@@ -39,6 +40,7 @@ from minpack.errors import (
     PackageError,
     PathConflictError,
     ResolveError,
+    ResourceError,
     RootfsError,
     StoreError,
     SumMismatchError,
@@ -242,6 +244,21 @@ ROWS = (
     ),
     Row(OutputError("a", "no"), "cannot write 'a': no", {"path": "a", "reason": "no"}),
     Row(EngineError("load it", "no"), "cannot load it: no", {"reason": "no"}),
+    Row(
+        ResourceError("minpack tree", "no memory"),
+        "cannot run minpack tree: no memory",
+        {"command": "minpack tree", "reason": "no memory"},
+    ),
+    Row(
+        InternalError("KeyError: 'a'", ("minpack/a.py:1 in f",), "minpack 1", "minpack ./app", "report it"),
+        "internal error: KeyError: 'a'\n  at minpack/a.py:1 in f\n  minpack 1\n  command: minpack ./app",
+        {
+            "error": "KeyError: 'a'",
+            "places": ("minpack/a.py:1 in f",),
+            "versions": "minpack 1",
+            "command": "minpack ./app",
+        },
+    ),
 )
 
 
@@ -300,7 +317,7 @@ def test_texts_and_data_are_as_promised(row: Row) -> None:
 def test_texts_have_one_form(row: Row) -> None:
     """``cannot <verb> <object>: <reason>``, without a full stop; the hint tells what to do, or is left out."""
     first = row.error.message.split("\n")[0]
-    assert re.fullmatch(r"cannot [a-z]+ .+: .+[^.]", first)
+    assert re.fullmatch(r"(cannot [a-z]+ .+|internal error): .+[^.]", first)
     hint = row.error.hint
     assert hint is None or (hint[:1].islower() and not hint.endswith("."))
 

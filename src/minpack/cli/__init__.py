@@ -34,6 +34,11 @@ def main() -> None:
     except KeyboardInterrupt:
         # Before `run` took over the signals.
         code = 130
+    except (ImportError, OSError, MemoryError) as error:
+        # Not even that could be imported.
+        reason = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
+        print(f"minpack: cannot start: {reason}", file=sys.stderr)
+        code = 1
     _end(code)
 
 

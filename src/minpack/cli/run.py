@@ -24,7 +24,6 @@ def run(arguments: list[str]) -> int:
     """Run the command that `arguments` mean, and its exit code.
 
     0 done, 1 cannot do it, 2 usage, 3 the answer is no, 128 and more stopped by a signal.
-    A bug shows a traceback, no error of minpack's own does.
     """
     ready_streams()
     as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
@@ -37,6 +36,13 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         # Nobody reads on: that is no failure.
         return 0
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - Rust's panics in libraries are no `Exception`
+        from minpack.cli.failing import show_traceback, unexpected  # noqa: PLC0415
+
+        show_traceback(error)
+        return _fail(unexpected(error, arguments), as_json=as_json)
     finally:
         leave_signals()
         settle()
