@@ -34,12 +34,20 @@ def main() -> None:
     except KeyboardInterrupt:
         # Before `run` took over the signals.
         code = 130
-    except (ImportError, OSError, MemoryError) as error:
-        # Not even that could be imported.
-        reason = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
-        print(f"minpack: cannot start: {reason}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - not even what tells of errors could be imported
+        _say(error)
         code = 1
     _end(code)
+
+
+def _say(error: BaseException) -> None:
+    """Say on stderr why nothing could be run, with as little as possible: memory may be what there is none of."""
+    out_of_memory = isinstance(error, (MemoryError, SystemError)) or isinstance(error.__context__, MemoryError)
+    reason = "there is not enough memory" if out_of_memory else str(error)
+    try:
+        os.write(2, b"minpack: cannot run: " + reason.encode("ascii", "backslashreplace") + b"\n")
+    except (OSError, MemoryError):
+        return
 
 
 def _end(code: int) -> None:

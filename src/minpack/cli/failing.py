@@ -32,7 +32,7 @@ def unexpected(error: BaseException, arguments: Sequence[str]) -> MinpackError:
     Where the system has no more to give, that; else it is a fault of minpack's, with what a report of it needs.
     """
     command = f"minpack {arguments[0]}" if arguments and re.fullmatch("[a-z]+", arguments[0]) else "minpack"
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return ResourceError(command, "there is not enough memory", "give it more memory; ulimit -v shows a limit")
     # A module that cannot be opened gives an ImportError without a number.
     if getattr(error, "errno", None) in _TOO_MANY or os.strerror(errno.EMFILE) in str(error):
