@@ -28,7 +28,7 @@ FLOORS = [
     {"placing"},
     {"provision", "resolving"},
     {"plan", "closing", "deliver"},
-    {"private", "checking", "attributing", "locking"},
+    {"private", "checking", "entrypoint", "attributing", "locking"},
     {"planning"},
     {"pipeline", "base_facts", "inspecting"},
     {"base_image", "renewing"},

@@ -9,13 +9,14 @@ from minpack.base.open import open_base
 from minpack.base.walk import Walker
 from minpack.deliver import Work, deliver
 from minpack.elf.read import read_elf
-from minpack.errors import BaseError, UsageError
+from minpack.entrypoint import Start, check_start
+from minpack.errors import BaseError, EntrypointError, UsageError
 from minpack.ld.fit import find_loaders
 from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, join, sort_key
 from minpack.pipeline import Input, base_input
-from minpack.request import DEFAULT_PATH
+from minpack.request import DEFAULT_PATH, SHELL
 from minpack.resolving import HOST, base_name
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
@@ -76,10 +77,11 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
         if bad is not None:
             raise BaseError(opened.base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
         entries = with_hard_links(packed)
+        config, start_notes = _started(request, platform, opened.base)
         work = Work(
             (("root file system", entries),),
             entries,
-            _config(request, platform, opened.base),
+            config,
             request.compression,
             request.threads,
             progress,
@@ -89,22 +91,29 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
         notes = (f"{left_out} device nodes, sockets or FIFOs were left out",) if left_out else ()
         inputs = (base_input(request.base, opened, sums=True),)
         delivered = deliver(work, delivery)
-        return BaseImage(delivered, platform, inputs, (*opened.notes, *notes, *delivered.notes))
+        return BaseImage(delivered, platform, inputs, (*opened.notes, *notes, *start_notes, *delivered.notes))
 
 
-def _config(request: BaseImageRequest, platform: Platform, base: Base) -> ImageConfig:
+def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple[ImageConfig, tuple[str, ...]]:
+    """How the image is run, proved to start; without a command of the user's as the base's shell, if that starts.
+
+    :raises EntrypointError: what the user named would not start.
+    """
     run = request.run
+    walker = Walker(base)
     env = {"PATH": DEFAULT_PATH, **dict(run.env)}
-    shell = Walker(base).find_file("/bin/sh")
-    cmd = run.cmd or (("/bin/sh",) if shell is not None and not run.entrypoint else ())
-    return ImageConfig(
-        platform,
-        run.entrypoint or (),
-        request.created,
-        cmd,
-        tuple(env.items()),
-        labels=run.labels,
+    config = ImageConfig(
+        platform, run.entrypoint or (), request.created, run.cmd, tuple(env.items()), labels=run.labels
     )
+    if config.entrypoint or config.cmd:
+        check_start(Start(config, walker, frozenset(), None, "name a program that the base has by its path"))
+        return config, ()
+    try:
+        shell = config._replace(cmd=(SHELL,))
+        check_start(Start(shell, walker, frozenset(), None, ""))
+    except EntrypointError as error:
+        return config, (f"the image has no command: {SHELL} cannot be started, {error.reason} (--cmd names another)",)
+    return shell, ()
 
 
 def _platform(base: Base) -> Platform:

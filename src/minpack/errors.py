@@ -12,6 +12,7 @@
     │   ├── UnloadableLibraryError     the first file found cannot be loaded
     │   ├── UnboundSymbolError         a symbol or version that no library defines
     │   ├── UnreadableFileError        the image's user may not read or run a file
+    │   ├── EntrypointError            nothing that a container can start
     │   ├── LibcMismatchError          a glibc program on a musl base, or the reverse
     │   ├── WrongTargetError           another architecture
     │   ├── AmbiguousLibraryError      several packages have it, and nothing says which
@@ -190,6 +191,15 @@ class UnreadableFileError(ResolveError):
         self.path = path
         self.user = user
         self.what = what
+
+
+class EntrypointError(ResolveError):
+    """What the image is started with is not there, or nothing that the kernel or the image's user can start."""
+
+    def __init__(self, program: str, reason: str, hint: str) -> None:
+        super().__init__(f"cannot start {program!r}: {reason}", hint)
+        self.program = program
+        self.reason = reason
 
 
 class LibcMismatchError(ResolveError):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.attributing import with_packages
+from minpack.base.entries import base_of
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
 from minpack.closing import close, programs_of, shell_closure, supply
+from minpack.entrypoint import Start, check_start
 from minpack.ld.closure import Libc
 from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import Wishes, decide
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.packages.source import Packages
+    from minpack.paths import RootPath
     from minpack.placing import Placed, Program
     from minpack.plan import Plan
     from minpack.request import Request
@@ -84,7 +87,7 @@ def make_plan(request: Request, sources: Sources) -> Planned:
     refuse_private(plan, base.base.name)
     plan = with_packages(plan, packages, whole, tree)
     variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
-    proved, demanded = _checked(request, plan, base.base.name, hint, symbols)
+    proved, demanded = _checked(request, plan, programs[0].destination, base.base.name, hint, symbols)
     late = tuple(dict.fromkeys(library for one in found for library in one.late))
     notes = (
         *base.notes,
@@ -106,19 +109,26 @@ def wishes_of(request: Request) -> Wishes:
 
 
 def _checked(
-    request: Request, plan: Plan, base: str, hint: str, symbols: SymbolsOf
+    request: Request, plan: Plan, program: RootPath, base: str, hint: str, symbols: SymbolsOf
 ) -> tuple[tuple[str, ...], tuple[tuple[str, Demands], ...]]:
     """Prove what the request wants proved; the notes of it, and what each program demands of the machine.
 
+    :raises EntrypointError: a container of the image would not start.
     :raises UnboundSymbolError: a program would not start.
     :raises UnreadableFileError: the image's user may not read what it takes to start one.
     """
+    tree = base_of("the packed tree", plan.all)
+    proved = frozenset(closure.program.entry.path for closure in plan.closures)
+    advice = f"the program lies at {program}; --add SRC:DST adds another file"
+    start = Start(plan.config, Walker(tree), proved, environment_of(request), advice)
     if all(closure.libc is None for closure in plan.closures):
+        check_start(start)
         return (), ()
     from minpack.checking import check_loads, check_loop, check_readable  # noqa: PLC0415 - for dynamic programs alone
 
     check_readable(plan, request.run.user)
-    check_loop(plan, environment_of(request))
+    check_loop(plan, tree, environment_of(request))
+    check_start(start)
     if request.check is Check.NONE:
         return tuple(note for closure in plan.closures for note in audit_notes(closure, None)), ()
     names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]

@@ -20,6 +20,8 @@ from support.tools import need_tool
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Where the program of these images lies.
+APP = "/usr/local/bin/app"
 LOADER = library("libc.musl-x86_64.so.1") + b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/local/lib:/usr/lib\0"
 
 
@@ -198,6 +200,29 @@ def test_an_image_without_an_entrypoint(files: Path, tmp_path: Path) -> None:
     assert "Entrypoint" not in config["config"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "entrypoint", "cmd"),
+    [
+        (("--entrypoint", '["/usr/local/bin/app", "--port"]', "--cmd", "serve"), [APP, "--port"], ["serve"]),
+        (("--entrypoint", APP, "--entrypoint", "--port"), [APP, "--port"], None),
+        (("--cmd", '["a b", "é"]'), [APP], ["a b", "é"]),
+        (("--cmd", '["a"]', "--cmd", '["b"]'), [APP], ['["a"]', '["b"]']),
+        (("--cmd", "[a-z]"), [APP], ["[a-z]"]),
+        (("--cmd", "[1]"), [APP], ["[1]"]),
+        (("--cmd", "[]"), [APP], ["[]"]),
+    ],
+)
+def test_arguments_as_an_array(
+    arguments: tuple[str, ...], entrypoint: list[str], cmd: list[str] | None, files: Path, tmp_path: Path
+) -> None:
+    """One value that is a JSON array of strings is all arguments, as in a Dockerfile; anything else is an argument."""
+    ran = minpack("./app", *arguments, "--format", "oci", "-o", str(tmp_path / "out"), cwd=files)
+    assert ran.code == 0, ran.err
+    blobs = [path.read_bytes() for path in (tmp_path / "out" / "blobs" / "sha256").iterdir()]
+    (config,) = (json.loads(blob) for blob in blobs if b'"rootfs"' in blob)
+    assert (config["config"]["Entrypoint"], config["config"].get("Cmd")) == (entrypoint, cmd)
+
+
 def test_inspect_shows_one_file(files: Path) -> None:
     """What a file is, what it names, and which bases fit."""
     lines = minpack("inspect", "./server", cwd=files).out.decode().splitlines()
@@ -314,18 +339,22 @@ def test_tree_on_a_host_that_does_not_fit(files: Path) -> None:
 
 
 def test_a_base_as_an_image(files: Path, tmp_path: Path) -> None:
-    """A whole base becomes an image; device nodes are left out, with a note."""
+    """A whole base becomes an image; device nodes are left out, with a note, and so is a shell that is not there."""
+    told = [
+        "2 device nodes, sockets or FIFOs were left out",
+        "the image has no command: /bin/sh cannot be started, the image has no such file (--cmd names another)",
+    ]
     output = str(tmp_path / "out.tar")
     ran = minpack("base", "image", "devices.tar", "-t", "devices", "-o", output, cwd=files)
     assert ran.code == 0
-    assert ran.err == "note: 2 device nodes, sockets or FIFOs were left out\n"
+    assert ran.err == "".join(f"note: {note}\n" for note in told)
     lines = ran.out.decode().splitlines()
     assert lines[0] == "devices:latest  linux/amd64"
     assert lines[3] == "  base         devices.tar"
     document = minpack("base", "image", "devices.tar", "-o", output, "--json", cwd=files).document
     assert document["schema"] == "minpack.base-image/1"
     assert document["images"][0]["references"] == ["docker.io/library/devices:latest"]
-    assert document["notes"] == ["2 device nodes, sockets or FIFOs were left out"]
+    assert document["notes"] == told
 
 
 def test_the_list_of_bases(files: Path) -> None:

@@ -21,6 +21,7 @@ from minpack.errors import (
     DownloadError,
     ElfError,
     EngineError,
+    EntrypointError,
     ImageError,
     InputError,
     InternalError,
@@ -142,6 +143,11 @@ ROWS = (
             "  library c: not in the lock, now needed by /app",
             "differences": DIFFERENCES,
         },
+    ),
+    Row(
+        EntrypointError("/bin/x", "the image has no such file", "add it"),
+        "cannot start '/bin/x': the image has no such file",
+        {"program": "/bin/x", "reason": "the image has no such file"},
     ),
     Row(
         UnreadableFileError("/lib", "1:1", "it may not enter", "change it"),

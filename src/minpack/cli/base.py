@@ -10,6 +10,7 @@ from minpack.base.open import BaseOptions, is_name, open_base
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
+    arguments,
     output_options,
     parsed,
     platform_option,
@@ -82,7 +83,14 @@ def info(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as
 @click.argument("base", metavar="BASE")
 @platform_option
 @delivery_options
-@click.option("--cmd", "cmd", multiple=True, metavar="ARG", help="The command, one argument at a time [/bin/sh].")
+@click.option(
+    "--cmd",
+    "cmd",
+    multiple=True,
+    callback=arguments,
+    metavar="ARG",
+    help="The command, one argument at a time or a JSON array [/bin/sh].",
+)
 @click.option(
     "--env",
     "env",

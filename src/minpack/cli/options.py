@@ -33,6 +33,19 @@ def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parame
     return callback
 
 
+def arguments(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """A click callback for arguments that come one at a time, or all in one JSON array, as a Dockerfile has them."""
+    if len(values) != 1 or not values[0].startswith("["):
+        return values
+    import json  # noqa: PLC0415 - for arrays alone
+
+    try:
+        found = json.loads(values[0])
+    except (ValueError, RecursionError):
+        return values
+    return tuple(found) if found and all(isinstance(item, str) for item in found) else values
+
+
 #: A click callback that takes any value but an empty one.
 filled = parsed(str)
 

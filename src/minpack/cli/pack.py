@@ -11,6 +11,7 @@ from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, 
 from minpack.cli.options import (
     LOCK,
     Command,
+    arguments,
     base_option,
     lock_option,
     output_options,
@@ -51,10 +52,18 @@ def _volume(text: str) -> RootPath:
     "--entrypoint",
     "entrypoint",
     multiple=True,
+    callback=arguments,
     metavar="ARG",
-    help="The entrypoint, one argument at a time; '' for none. Default: the first program.",
+    help="The entrypoint, one argument at a time or a JSON array; '' for none. Default: the first program.",
 )
-@click.option("--cmd", "cmd", multiple=True, metavar="ARG", help="The default arguments, one at a time.")
+@click.option(
+    "--cmd",
+    "cmd",
+    multiple=True,
+    callback=arguments,
+    metavar="ARG",
+    help="The default arguments, one at a time or a JSON array.",
+)
 @click.option(
     "--expose",
     "exposed",
