@@ -21,6 +21,8 @@ Behaviours, each for one answer, in the order given; after them the file is serv
     wrong(b"...")                       other bytes, with a matching Content-Length
     endless()                           a body of zeros without a length that never ends
     raw(b"HTTP/1.1 200 ...")            these bytes instead of any answer
+    without_end(b"HTTP/1.1 2", b"0", 1) these, then the others again and again, with pauses of 1 s
+    changing(1000)                      another file with another ETag each time, which breaks off after some 1000 bytes
 
 Switches: `ranges` (Range is understood), `etag` (a strong ETag is sent),
 `modified` (Last-Modified is sent), `lengths` (Content-Length is sent),
@@ -39,6 +41,7 @@ import socket
 import ssl
 import struct
 import threading
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -141,6 +144,30 @@ def endless() -> Behaviour:
 def raw(answer: bytes) -> Behaviour:
     """Send `answer` as it is, and close."""
     return Behaviour(lambda handler, _: handler.send_raw(answer))
+
+
+def without_end(start: bytes, piece: bytes, pause: float = 0.0) -> Behaviour:
+    """Send `start` as it is, then `piece` for as long as the client takes it, with pauses."""
+
+    def act(handler: _Handler, _: bytes) -> None:
+        handler.send_raw(start)
+        while not handler.mirror.closing.wait(pause):
+            handler.wfile.write(piece)
+
+    return Behaviour(act)
+
+
+def changing(size: int) -> Behaviour:
+    """Each time begin another file, with another ETag, and break off after `size` bytes and one more each time."""
+    times = count()
+
+    def act(handler: _Handler, data: bytes) -> None:
+        time = next(times)
+        handler.start(200, {"ETag": f'"{time}"', "Content-Length": str(len(data)), "Connection": "close"})
+        handler.wfile.write(data[: size + time])
+        handler.close_connection = True
+
+    return Behaviour(act)
 
 
 class Mirror:

@@ -18,7 +18,7 @@ from minpack.content import read_all
 from minpack.errors import DownloadError, InputError, OfflineError, SumMismatchError
 from minpack.store.download import download, read_document
 from minpack.store.fetch import Fetched, Wanted, fetch
-from minpack.store.network import Network
+from minpack.store.network import Limits, Network
 from minpack.store.store import Store, open_store
 from support.mirror import (
     Behaviour,
@@ -32,6 +32,7 @@ from support.mirror import (
     redirect,
     reset,
     status,
+    without_end,
     wrong,
 )
 from support.tools import need_tool
@@ -383,7 +384,7 @@ def test_a_killed_download_is_resumed(mirror: Mirror, store: Store, network: Net
 FETCH = """
 import sys
 from minpack.store.fetch import Wanted, fetch
-from minpack.store.network import Network
+from minpack.store.network import Limits, Network
 from minpack.store.store import open_store
 with open_store(sys.argv[1]) as store:
     with fetch(Wanted(sys.argv[2], "sha512", sys.argv[3], ""), store, Network()).blob as blob:
@@ -480,12 +481,15 @@ def test_a_body_without_length_that_ends_early_is_resumed(mirror: Mirror, store:
     assert ranges(mirror) == [None, f"bytes={HALF}-"]
 
 
-def test_a_server_that_dribbles_is_given_up_on(mirror: Mirror, store: Store, network: Network) -> None:
-    """A few bytes now and then count as no answer, though no single read times out."""
-    url = mirror.add("/file", DATA, always(dribble(1, 0.05)))
-    with pytest.raises(DownloadError, match="next to nothing"):
-        bring(url, store, network._replace(read_timeout=0.4, attempts=2))
-    assert len(mirror.requests) == 2
+def test_what_came_too_slowly_is_kept(mirror: Mirror, store: Store, network: Network) -> None:
+    """A server that is given up on for its slowness has its bytes kept, and the next run asks for the rest."""
+    url = mirror.add("/file", DATA, dribble(100, 0.05))
+    with pytest.raises(DownloadError, match="too slow"):
+        bring(url, store, network._replace(limits=Limits(rate=10_000, window=0.5)))
+    bring(url, store, network)
+    (first, second) = ranges(mirror)
+    assert first is None
+    assert second is not None
 
 
 # urllib3 leaves the socket to the garbage collector where headers contradict each other.
@@ -681,6 +685,16 @@ def test_a_ca_file_is_trusted(certificate: Path, store: Store, network: Network)
     """With the authority's certificate given the same server is fine."""
     with Mirror(certificate) as mirror:
         bring(mirror.add("/file", DATA), store, network._replace(ca_file=str(certificate)))
+
+
+@pytest.mark.tool
+def test_slowness_is_seen_through_tls(certificate: Path, store: Store, network: Network) -> None:
+    """What counts is what comes, encrypted or not."""
+    impatient = network._replace(ca_file=str(certificate), limits=Limits(rate=10_000, window=0.5))
+    with Mirror(certificate) as mirror:
+        for behaviour in (dribble(10, 0.02), without_end(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.02)):
+            with pytest.raises(DownloadError, match="too slow"):
+                bring(mirror.add("/file", DATA, always(behaviour)), store, impatient)
 
 
 @pytest.mark.tool

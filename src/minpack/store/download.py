@@ -1,4 +1,4 @@
-"""Downloading: tried again when it may help, resumed where it broke off, bounded in size and in time.
+"""Downloading: tried again when it may help, resumed where it broke off, bounded in size and in time (`Budget`).
 
 Rules: RFC 9110 for ranges and If-Range (section 13.1.5 and 14) and for
 Retry-After (10.2.3; in seconds only, its other form needs a clock).
@@ -7,11 +7,11 @@ Retry-After (10.2.3; in seconds only, its other form needs a clock).
 from __future__ import annotations
 
 import re
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from minpack.errors import DownloadError
 from minpack.progress import no_progress
+from minpack.store.budget import Budget
 from minpack.store.web import HINT, PassingError, Web, in_words, printable
 
 if TYPE_CHECKING:
@@ -41,10 +41,7 @@ _SERVER_ERROR = 500
 _PIECE = 1 << 16
 _LONGEST_PAUSE = 30.0
 
-#: Fewer bytes a second than this, for as long as one read may take, count as a server that stopped sending.
-_SLOWEST = 64
-
-#: An attempt that brought this much is not counted among the failures in a row.
+#: After so many bytes more than there ever were, failures are counted anew.
 _HEADWAY = 1 << 20
 
 #: Statuses that may be others soon: time out, too early, too many requests; and all of the server's own errors.
@@ -72,23 +69,29 @@ def download(
     :param start: how many bytes of it the sink has from an earlier run.
     :param validator: the ETag or Last-Modified that those bytes came with.
     :param remember: is told the validator of bytes that follow.
-    :raises DownloadError: it failed for good, or has more than `limit` bytes; then the sink is empty.
+    :raises DownloadError: it failed for good, it takes more than the network's limits allow, or has more than `limit`
+        bytes; then the sink is empty.
     """
-    transfer = _Transfer(url, sink, limit, size, progress)
+    budget = Budget(network.limits, max(network.connect_timeout, network.read_timeout))
+    transfer = _Transfer(url, sink, limit, size, progress, budget)
     transfer.at, transfer.validator = start, validator
     transfer.remember = remember
-    web = Web(network)
-    failures = 0
+    web = Web(network, budget)
+    failures, furthest = 0, start
     try:
         while True:
-            before = transfer.at
             try:
-                return transfer.attempt(web, network.read_timeout)
+                return transfer.attempt(web)
             except PassingError as error:
-                failures = 1 if transfer.at - before >= _HEADWAY else failures + 1
+                failures += 1
+                if transfer.at - furthest >= _HEADWAY:
+                    failures, furthest = 1, transfer.at
                 if failures >= network.attempts:
                     raise DownloadError(url, f"{error.reason} (after {failures} attempts)", HINT) from error
+                with in_words(url, error.reason):
+                    budget.spend(0)
                 network.pause(min(error.wait if error.wait is not None else 0.5 * 2 ** (failures - 1), _LONGEST_PAUSE))
+                budget.rest()
     finally:
         web.close()
 
@@ -119,7 +122,7 @@ class _Memory:
 class _Transfer:
     """One download over as many attempts as it takes; `at` bytes of it are in the sink."""
 
-    def __init__(self, url: str, sink: Sink, limit: int, size: int | None, progress: Progress) -> None:
+    def __init__(self, url: str, sink: Sink, limit: int, size: int | None, progress: Progress, budget: Budget) -> None:
         self.at = 0
         self.validator = ""
         self.remember: Callable[[str], None] | None = None
@@ -129,11 +132,13 @@ class _Transfer:
         self._limit = limit
         self._size = size
         self._progress = progress
+        self._budget = budget
 
-    def attempt(self, web: Web, timeout: float) -> None:
+    def attempt(self, web: Web) -> None:
         """Ask once for what is missing.
 
         :raises PassingError: not all of it came.
+        :raises DownloadError: it is wrong, or the budget is spent.
         """
         if not (self.at and self.validator):
             self._restart("")
@@ -141,7 +146,7 @@ class _Transfer:
         response = web.get(self._url, headers)
         try:
             self._begin(response)
-            self._receive(response, timeout)
+            self._receive(response)
         finally:
             response.close()
 
@@ -172,25 +177,23 @@ class _Transfer:
     def _restart(self, validator: str) -> None:
         if self.at:
             self._sink.clear()
-        self.at = 0
+            self.at = 0
+            with in_words(self._url):
+                self._budget.restart()
         if validator != self.validator and self.remember is not None:
             self.remember(validator)
         self.validator = validator
 
-    def _receive(self, response: BaseHTTPResponse, timeout: float) -> None:
+    def _receive(self, response: BaseHTTPResponse) -> None:
         left = response.length_remaining
         total = self._size if left is None else self.at + left
         self._check(total or 0)
-        since, since_at = monotonic(), self.at
         while piece := self._piece(response):
             self._check(self.at + len(piece))
             self._sink.write(piece, self.at)
             self.at += len(piece)
+            self._budget.use(len(piece))
             self._progress(self._task, self.at, total)
-            if (now := monotonic()) - since >= timeout:
-                if self.at - since_at < _SLOWEST * timeout:
-                    raise PassingError("timed out: the server sends next to nothing")
-                since, since_at = now, self.at
         if total is not None and self.at < total:
             raise PassingError(f"the connection broke after {self.at} of {total} bytes")
 

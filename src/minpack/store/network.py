@@ -1,4 +1,4 @@
-"""`Network`: how servers are reached, as the caller wants it."""
+"""`Network`: how servers are reached, and what one download may take, as the caller wants it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+class Limits(NamedTuple):
+    """What one download may take, from looking up the name to the last byte; nothing that comes gives any of it back.
+
+    At least `rate` bytes a second must come over any `window` seconds, headers and framing among them; the pauses
+    between attempts do not count. `overhead` is how many bytes may come besides twice those of the file itself, and
+    `restarts` is how often what has come may be thrown away.
+    """
+
+    rate: int = 1000
+    window: float = 60.0
+    overhead: int = 1 << 20
+    restarts: int = 3
 
 
 class Network(NamedTuple):
@@ -30,3 +44,4 @@ class Network(NamedTuple):
     read_timeout: float = 30.0
     attempts: int = 4
     pause: Callable[[float], None] = time.sleep
+    limits: Limits = Limits()

@@ -1,10 +1,11 @@
-"""Asking servers: proxies, TLS, redirects, and in words what went wrong. Only this module knows urllib3."""
+"""Asking servers: proxies, TLS, redirects, and in words what went wrong."""
 
 from __future__ import annotations
 
 import os
 import socket
 import ssl
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
@@ -13,19 +14,24 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 from minpack._version import __version__
 from minpack.content import reason_of
 from minpack.errors import DownloadError, InputError
+from minpack.store.budget import SpentError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from urllib3 import BaseHTTPResponse, PoolManager
 
+    from minpack.store.budget import Budget
     from minpack.store.network import Network
 
 #: What to do about most failures.
 HINT = "check the network and the proxy, name another server with --mirror, or use only what is stored with --offline"
+_SPENT_HINT = "name another server with --mirror, or try again later; a proxy between here and there may be the cause"
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
+#: Many times what all certificate authorities have (200 KB).
+_MOST_AUTHORITIES = 16 << 20
 
 
 class PassingError(Exception):
@@ -38,17 +44,18 @@ class PassingError(Exception):
 
 
 class Web:
-    """Connections to servers, kept open until it is closed."""
+    """Connections to servers, kept open until it is closed; together they spend one budget."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, budget: Budget) -> None:
         self._network = network
+        self._budget = budget
         self._managers: dict[tuple[str, str], PoolManager] = {}
 
     def get(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
         """The answer to a GET request, whatever its status, redirects followed; the body is still to be read.
 
         :raises PassingError: another attempt may help.
-        :raises DownloadError: none will.
+        :raises DownloadError: none will, or the budget is spent.
         :raises InputError: the network's `ca_file` cannot be used.
         """
         here = url
@@ -84,6 +91,8 @@ class Web:
         )
 
     def _manager(self, url: str) -> PoolManager:
+        from minpack.store.wire import counted_pools  # noqa: PLC0415
+
         parts = urlsplit(url)
         proxies = self._network.proxies
         proxy = proxies.get(parts.scheme, "")
@@ -91,17 +100,24 @@ class Web:
             proxy = ""
         key = (parts.scheme, proxy)
         if key not in self._managers:
-            self._managers[key] = _new_manager(parts.scheme, proxy, self._network.ca_file)
+            manager = _new_manager(parts.scheme, proxy, self._network.ca_file)
+            manager.pool_classes_by_scheme = counted_pools(self._budget, self._network)
+            self._managers[key] = manager
         return self._managers[key]
 
 
 @contextmanager
-def in_words(url: str) -> Generator[None]:
-    """Turns what urllib3 raises in the block into `PassingError` or, where no attempt will help, `DownloadError`."""
+def in_words(url: str, before: str = "") -> Generator[None]:
+    """Turns what is raised in the block into `PassingError` or, where no attempt will help, `DownloadError`.
+
+    :param before: what went wrong last, to be told if the budget is spent.
+    """
     from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
     try:
         yield
+    except SpentError as error:
+        raise DownloadError(url, error.reason + (f" ({before})" if before else ""), _SPENT_HINT) from error
     except (HTTPError, ValueError, OSError) as error:
         reason, passing = _reason(error)
         reason = printable(reason)
@@ -179,6 +195,7 @@ def _new_manager(scheme: str, proxy: str, ca_file: str) -> PoolManager:
 def _tls_context(ca_file: str) -> ssl.SSLContext:
     if ca_file:
         try:
+            _check_authorities(ca_file)
             return ssl.create_default_context(cafile=ca_file)
         except ssl.SSLError as error:
             raise InputError(ca_file, "it holds no PEM certificates") from error
@@ -190,6 +207,18 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
 
         context.load_verify_locations(certifi.where())
     return context
+
+
+def _check_authorities(path: str) -> None:
+    """Raise `InputError` if OpenSSL would wait for it, as for a named pipe, or read it for long.
+
+    :raises OSError: there is none.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(path, "it is no regular file")
+    if status.st_size > _MOST_AUTHORITIES:
+        raise InputError(path, f"it has more than the {_MOST_AUTHORITIES} bytes that certificates may have")
 
 
 def _has_authorities(context: ssl.SSLContext) -> bool:
