@@ -1,10 +1,14 @@
-"""The callback that long work reports to; the command line draws it, a library caller may too."""
+"""The callback that long work reports to; the command line draws it, a library caller may too.
+
+One that has a method ``tell`` is also told, while it lasts, what is waited for.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     class Progress(Protocol):
@@ -16,3 +20,10 @@ if TYPE_CHECKING:
 
 def no_progress(task: str, done: int, total: int | None) -> None:
     """Report to nobody."""
+
+
+def tell(progress: Progress, text: str) -> None:
+    """Let `progress` say `text` at once, a sentence without a full stop; one that cannot is left alone."""
+    say: Callable[[str], None] | None = getattr(progress, "tell", None)
+    if say is not None:
+        say(text)

@@ -10,6 +10,7 @@ import pytest
 
 from minpack.cli import terminal
 from minpack.errors import OutputError
+from minpack.progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,3 +143,32 @@ def test_a_task_may_have_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert r"[red]a\x1b]0;t\x07\u202ebbb" in out.getvalue()
     assert "b" * terminal.LONGEST_TASK not in out.getvalue()
     assert "\x1b]" not in out.getvalue()
+
+
+def test_waiting_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is waited for is a line on stderr, on a terminal and elsewhere, but not with --quiet."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    for quiet in (False, True):
+        with terminal.drawing(quiet=quiet) as progress:
+            tell(progress, "waiting for \x1b process 7")
+    assert capsys.readouterr() == ("", "note: waiting for \\x1b process 7\n")
+    out = io.StringIO()
+    monkeypatch.setattr(terminal, "PATIENCE", 0)
+    monkeypatch.setattr(terminal, "_bars", lambda: Progress(console=Console(file=out, force_terminal=True)))
+    with terminal.Drawing() as progress:
+        tell(progress, "one")
+        progress("packing program", 5, 10)
+        tell(progress, "two")
+        progress("packing program", 10, 10)
+    assert capsys.readouterr().err == "note: one\nnote: two\n"
+    assert "100%" in out.getvalue()
+
+
+def test_a_closed_stderr_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it cannot be told what is waited for, the waiting goes on."""
+    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full:  # type: ignore[type-var]
+        monkeypatch.setattr(sys, "stderr", full)
+        tell(terminal.Lines(), "waiting")
+        monkeypatch.undo()

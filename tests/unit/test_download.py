@@ -428,6 +428,60 @@ def test_when_one_process_is_killed_another_takes_over(mirror: Mirror, directory
     assert ranges(mirror) == [None, f"bytes={HALF}-"]
 
 
+class Listener:
+    """A `Progress` that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def __call__(self, task: str, done: int, total: int | None) -> None:
+        """Nothing."""
+
+    def tell(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.fixture
+def stuck(mirror: Mirror, directory: Path) -> Generator[subprocess.Popen[bytes]]:
+    """A process that is stopped in the middle of downloading /file."""
+    url = mirror.add("/file", DATA, hang(HALF))
+    process = subprocess.Popen([sys.executable, "-c", FETCH, str(directory), url, SHA512])
+    try:
+        wait_for(lambda: any(path.stat().st_size == HALF for path in directory.glob("*.part")))
+        process.send_signal(signal.SIGSTOP)
+        yield process
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def test_a_process_that_is_stopped_is_not_waited_for_long(
+    mirror: Mirror, store: Store, network: Network, stuck: subprocess.Popen[bytes]
+) -> None:
+    """Who is waited for is told, and how to let it go on; where it brings nothing, the file is downloaded here too."""
+    listener = Listener()
+    impatient = network._replace(limits=Limits(window=0.5, silence=0.1), pause=time.sleep)
+    check(fetch(wanted(f"{mirror.url}/file"), store, impatient, listener))
+    who = f"process {stuck.pid} (it is stopped; kill -CONT lets it go on)"
+    assert listener.told == [
+        f"waiting for {who}, which is downloading file",
+        f"{who} does not go on with file: downloading it here too",
+    ]
+
+
+def test_a_process_that_goes_on_is_waited_for(mirror: Mirror, store: Store, network: Network, directory: Path) -> None:
+    """As long as another process gets bytes, this one does not ask for them too."""
+    url = mirror.add("/file", DATA, dribble(len(DATA) // 30, 0.05))
+    first = subprocess.Popen([sys.executable, "-c", FETCH, str(directory), url, SHA512])
+    wait_for(lambda: any(path.stat().st_size for path in directory.glob("*.part")))
+    listener = Listener()
+    patient = network._replace(limits=Limits(window=1.0, silence=0.1), pause=time.sleep)
+    check(fetch(wanted(url), store, patient, listener))
+    assert first.wait(20) == 0
+    assert listener.told == [f"waiting for process {first.pid}, which is downloading file"]
+    assert mirror.paths == ["/file"]
+
+
 # --- what is wrong is refused
 
 

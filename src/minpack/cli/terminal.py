@@ -150,6 +150,14 @@ class Drawing:
             self._tasks[task] = self._bars.add_task(visible(task[:LONGEST_TASK]), total=total)
         self._bars.update(self._tasks[task], completed=done, total=total)
 
+    def tell(self, text: str) -> None:
+        """See `minpack.progress.tell`; bars are drawn anew below it."""
+        if self._bars is not None:
+            self._bars.stop()
+        _tell(text)
+        if self._bars is not None:
+            self._bars.start()
+
     def close(self) -> None:
         """Take the bars away."""
         if self._bars is not None:
@@ -176,9 +184,26 @@ class Silence:
         pass
 
 
+class Lines(Silence):
+    """Reports nothing but what is waited for."""
+
+    def tell(self, text: str) -> None:
+        """See `minpack.progress.tell`."""
+        _tell(text)
+
+
 def drawing(*, quiet: bool) -> Drawing | Silence:
-    """Bars on a terminal, nothing elsewhere."""
-    return Silence() if quiet or not sys.stderr.isatty() else Drawing()
+    """Bars on a terminal, elsewhere what is waited for alone."""
+    if quiet:
+        return Silence()
+    return Drawing() if sys.stderr.isatty() else Lines()
+
+
+def _tell(text: str) -> None:
+    # The work goes on where it cannot be told.
+    with suppress(OSError, OutputError):
+        print_lines((f"note: {text}",), to_stderr=True)
+        sys.stderr.flush()
 
 
 def _bars() -> Bars:

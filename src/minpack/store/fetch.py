@@ -10,6 +10,7 @@ from minpack.errors import OfflineError, SumMismatchError
 from minpack.namedtuple import NamedTuple
 from minpack.progress import no_progress
 from minpack.store.store import Found
+from minpack.store.turn import Turn
 
 if TYPE_CHECKING:
     from minpack.progress import Progress
@@ -63,7 +64,7 @@ def fetch(wanted: Wanted, store: Store, network: Network, progress: Progress = n
         return Fetched(found.blob)
     if network.offline:
         raise OfflineError(wanted.url)
-    with store.part(_key(wanted)) as part:
+    with store.part(_key(wanted), Turn(wanted.url.rpartition("/")[2], network, progress)) as part:
         # Another process may have brought it while this one waited for its turn.
         again = find(wanted.algorithm, wanted.hex, store)
         blob = again.blob or _bring(wanted, part, store, network, progress)

@@ -17,13 +17,15 @@ class Limits(NamedTuple):
 
     At least `rate` bytes a second must come over any `window` seconds, headers and framing among them; the pauses
     between attempts do not count. `overhead` is how many bytes may come besides twice those of the file itself, and
-    `restarts` is how often what has come may be thrown away.
+    `restarts` is how often what has come may be thrown away. After `silence` seconds it is told that another process is
+    waited for, which must bring the file as fast.
     """
 
     rate: int = 1000
     window: float = 60.0
     overhead: int = 1 << 20
     restarts: int = 3
+    silence: float = 2.0
 
 
 class Network(NamedTuple):

@@ -15,7 +15,6 @@ are those that nobody asked for longest; `minpack.store.prune` removes them firs
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -33,6 +32,8 @@ from minpack.store.part import Part
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from minpack.store.turn import Turn
+
 #: More bytes than any record may have, unless the caller expects more.
 _RECORD_LIMIT = 1 << 20
 #: How a record begins, up to its own sum, and what stands between that and the rest.
@@ -40,9 +41,6 @@ _SUM, _BEHIND_SUM = b'{"sum": "', b'", '
 _REST = len(_SUM) + 64 + len(_BEHIND_SUM)
 
 _RECORD_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}", re.ASCII)
-
-#: What flock(2) says on a file system that has no locks.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class Found(NamedTuple):
@@ -179,21 +177,27 @@ class Store:
         """
         return self._temporary() or self._anonymous()
 
-    def part(self, key: str) -> Part:
+    def part(self, key: str, turn: Turn | None = None) -> Part:
         """The unfinished download `key`, this process's own until it is closed; others wait.
 
-        As `draft` where the store cannot be written or its file system has no locks.
+        As `draft` where the store cannot be written, its file system has no locks, or whoever has it does not go on.
 
+        :param turn: how long to wait for others, and who is told.
         :raises StoreError: as `draft`.
         """
+        from minpack.store.turn import Turn  # noqa: PLC0415 - for downloads alone
+
+        turn = turn or Turn()
         name = f"{key}.part"
         while (descriptor := self._directory.open(name, os.O_RDWR | os.O_CREAT)) is not None:
             try:
-                locked = self._lock(descriptor)
+                locked = turn.take(descriptor)
                 # Whoever had it may have renamed it, being done, or removed it, having given up.
                 if locked and self._directory.names(name, descriptor):
                     part, descriptor = Part(self._directory, descriptor, name, resumable=True), -1
                     return part
+            except OSError as error:
+                raise self._directory.broken(error) from error
             finally:
                 if descriptor >= 0:
                     os.close(descriptor)
@@ -210,17 +214,6 @@ class Store:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def _lock(self, descriptor: int) -> bool:
-        import fcntl  # noqa: PLC0415
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                return False
-            raise self._directory.broken(error) from error
-        return True
 
     def _temporary(self) -> Part | None:
         name = f"{os.urandom(16).hex()}.tmp"
