@@ -168,7 +168,7 @@ def test_waiting_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 def test_a_closed_stderr_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it cannot be told what is waited for, the waiting goes on."""
-    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full:  # type: ignore[type-var]
+    with io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True) as full:
         monkeypatch.setattr(sys, "stderr", full)
         tell(terminal.Lines(), "waiting")
         monkeypatch.undo()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from minpack.store.prune import LEFT_BEHIND, UNUSED, clean, prune
 from minpack.store.store import Store, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NOW = 2_000_000_000 * 10**9
@@ -20,8 +27,62 @@ def put(place: Path, name: str, *, size: int = 10, age: int = 0) -> None:
     os.utime(place / name, ns=(NOW - age, NOW - age))
 
 
-def test_leftovers_of_killed_processes_go(store: Store, place: Path) -> None:
-    """Temporary files and unfinished downloads stay for a day, as long as anybody may be writing to them."""
+#: Writes two unfinished files into a store, and waits to be killed.
+WRITER = """
+import sys, time
+from minpack.store.store import open_store
+with open_store(sys.argv[1]) as store, store.draft() as draft, store.part("key") as part:
+    draft.write(b"half", 0)
+    part.write(b"half", 0)
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def writer(store: Store, place: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that writes into the store."""
+    assert store.keeps
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(place)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait(20)
+        process.stdout.close()
+
+
+def test_leftovers_of_a_killed_process_go(store: Store, place: Path, writer: subprocess.Popen[bytes]) -> None:
+    """A temporary file goes as soon as its process is dead; a download that it began stays for a day, to be resumed."""
+    kinds = [".part", ".tmp"]
+    assert prune(store) == (0, 0, 2, 8)
+    writer.kill()
+    writer.wait(20)
+    assert sorted(path.suffix for path in place.iterdir()) == kinds
+    assert prune(store) == (1, 4, 1, 4)
+    os.utime(place / "key.part", ns=(NOW - LEFT_BEHIND, NOW - LEFT_BEHIND))
+    assert prune(store, now=NOW) == (0, 0, 1, 4)
+    assert prune(store, now=NOW + 1) == (1, 4, 0, 0)
+
+
+@pytest.mark.usefixtures("writer")
+def test_what_is_being_written_stays(store: Store, place: Path) -> None:
+    """However old or large: another process would lose what it brings."""
+    for path in place.iterdir():
+        os.utime(path, ns=(0, 0))
+    assert prune(store, most_bytes=0, now=NOW, unused=0) == (0, 0, 2, 8)
+    assert clean(store) == (0, 0, 2, 8)
+
+
+def test_without_locks_leftovers_stay_for_a_day(store: Store, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file system cannot tell who writes, time does."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     for name in ("new.tmp", "new.part"):
         put(place, name, age=LEFT_BEHIND - 1)
     for name in ("old.tmp", "old.part"):
@@ -90,9 +151,20 @@ def test_no_store_is_empty() -> None:
         assert prune(store) == clean(store) == (0, 0, 0, 0)
 
 
-def test_what_is_no_file_stays(store: Store, place: Path) -> None:
-    """Directories and links are not minpack's."""
-    (place / "directory").mkdir()
-    (place / "link").symlink_to("nowhere")
-    assert clean(store) == (0, 0, 0, 0)
-    assert sorted(os.listdir(place)) == ["directory", "link"]
+def test_what_is_no_file_of_the_stores(store: Store, place: Path) -> None:
+    """A directory or link with another name stays; one in the place of a file goes, with all that is in it."""
+    outside = place.parent / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    for remove in (clean, prune):
+        for name in ("other", "0.blob"):
+            (place / name / "deeper").mkdir(parents=True)
+        (place / "link").symlink_to(outside)
+        (place / "facts.json").symlink_to(outside)
+        os.mkfifo(place / "1.tmp")
+        assert remove(store) == (0, 0, 0, 0)
+        assert sorted(os.listdir(place)) == ["link", "other"]
+        (place / "link").unlink()
+        (place / "other" / "deeper").rmdir()
+        (place / "other").rmdir()
+    assert os.listdir(outside) == ["kept"]

@@ -18,6 +18,7 @@ import pytest
 
 from minpack.content import read_all
 from minpack.errors import StoreError
+from minpack.store.blob import TAR
 from minpack.store.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -109,18 +110,70 @@ def test_a_damaged_blob_does_not_count(store: Store, directory: Path, damaged: b
     blob.close()
 
 
-@pytest.mark.parametrize("kind", ["directory", "pipe", "link"])
-def test_what_is_no_file_is_no_blob(store: Store, directory: Path, kind: str) -> None:
-    """A directory, a pipe or a link in a blob's place is not read, and nothing waits."""
-    file = directory / f"{SHA256}.blob"
-    if kind == "directory":
-        file.mkdir()
-    elif kind == "pipe":
-        os.mkfifo(file)
-    else:
-        (directory / "other").write_bytes(DATA)
-        file.symlink_to("other")
-    assert store.find(SHA256).blob is None
+def plant(path: Path, kind: str) -> None:
+    """Put something that is no file of the store's there."""
+    match kind:
+        case "directory":
+            (path / "deeper").mkdir(parents=True)
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            os.mknod(path, stat.S_IFSOCK | 0o600)
+        case "link":
+            path.with_name("other").write_bytes(DATA)
+            path.symlink_to("other")
+        case _:
+            path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "socket", "link", "dangling"])
+def test_what_is_no_file_counts_as_absent(store: Store, directory: Path, kind: str) -> None:
+    """What lies in the place of a file of the store's and is none is not read, nothing waits, and it is replaced."""
+    plant(directory / f"{SHA256}.blob", kind)
+    plant(directory / "facts.json", kind)
+    plant(directory / "key.part", kind)
+    plant(directory / f"{SHA256}.tar", kind)
+    assert store.find(SHA256) == (None, "")
+    assert store.find_tar(SHA256, len(DATA)) is None
+    assert store.record("facts", SCHEMA) is None
+    keep(store)
+    store.keep_record("facts", SCHEMA, {})
+    with store.part("key") as part:
+        part.write(DATA, 0)
+        part.keep(SHA256, TAR).close()
+    blob, tar = store.find(SHA256).blob, store.find_tar(SHA256, len(DATA))
+    assert blob is not None
+    assert tar is not None
+    blob.close()
+    os.close(tar)
+    assert store.record("facts", SCHEMA) == {"schema": SCHEMA}
+    assert {path.name for path in directory.iterdir()} <= {
+        f"{SHA256}.blob", "facts.json", f"{SHA256}.tar", "other"
+    }  # fmt: skip
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_a_file_of_another_user_counts_as_absent(store: Store, directory: Path) -> None:
+    """It is replaced, not written to."""
+    path = directory / f"{keep(store)}.blob"
+    os.chown(path, NOBODY, NOBODY)
+    assert store.find(SHA256) == (None, "")
+    keep(store)
+    assert path.stat().st_uid == 0
+
+
+def test_a_file_that_is_removed_meanwhile_is_no_error(store: Store, directory: Path) -> None:
+    """Where the store is emptied while something is written to it, the bytes are there, and are not kept."""
+    with store.draft() as draft, store.part("key") as part:
+        for written in (draft, part):
+            written.write(DATA, 0)
+        for path in directory.iterdir():
+            path.unlink()
+        for written in (draft, part):
+            with written.keep(SHA256) as blob:
+                assert (read_all(blob, 1 << 20), blob.where) == (DATA, "a temporary file")
+    assert list(directory.iterdir()) == []
 
 
 def test_an_open_blob_outlives_its_file(store: Store, directory: Path) -> None:

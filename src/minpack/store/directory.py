@@ -6,16 +6,20 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
 from minpack.namedtuple import NamedTuple
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 #: What opening a file says where nothing may be written.
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
-#: What opening a file says that is not there, or that is a link, a socket or a pipe.
-_ABSENT = (errno.ENOENT, errno.ELOOP, errno.ENXIO)
+#: What opening says of what is there and no file: a link, a socket or a pipe, a directory.
+_NO_FILE = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
 
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -48,10 +52,21 @@ class Directory:
     def open(self, name: str, flags: int) -> int | None:
         """Open the file `name` itself, no link; new files are 0600.
 
+        What has the name and is no regular file of this user's counts as absent, and makes room for a new file.
         None if it is not there, or may not be read, or the directory cannot be written; `problem` knows the latter.
 
         :raises StoreError: the disk is full or broken.
         """
+        descriptor = self._open(name, flags)
+        if descriptor is not None and not _is_own_file(descriptor):
+            os.close(descriptor)
+            descriptor = None
+        if descriptor is None and flags & os.O_CREAT and not flags & os.O_EXCL and not self.problem:
+            self.remove(name)
+            descriptor = self._open(name, flags | os.O_EXCL)
+        return descriptor
+
+    def _open(self, name: str, flags: int) -> int | None:
         if self._descriptor is None:
             return None
         try:
@@ -59,27 +74,48 @@ class Directory:
         except OSError as error:
             if error.errno in _READ_ONLY and flags & os.O_CREAT:
                 self.problem = f"{self.path!r} cannot be written: {reason_of(error)}"
-            elif error.errno not in (*_ABSENT, *_READ_ONLY):
+            elif error.errno not in (errno.ENOENT, errno.EEXIST, *_NO_FILE, *_READ_ONLY):
                 raise self.broken(error) from error
             return None
 
     def remove(self, name: str) -> None:
-        """Remove the file `name` if it is there and can be removed."""
+        """Remove what has the name, a directory with all that is in it, if it is there and can be removed."""
+        if self._descriptor is None:
+            return
         try:
             os.unlink(name, dir_fd=self._descriptor)
+        except (IsADirectoryError, PermissionError):
+            # What unlink(2) says of a directory: Linux the one, POSIX the other.
+            self._remove_directory(name)
         except OSError:
             # Whoever wants it away treats it as absent anyway.
             return
 
-    def rename(self, old: str, new: str) -> None:
-        """Give a file another name, over what may have it.
+    def _remove_directory(self, name: str) -> None:
+        import shutil  # noqa: PLC0415 - for what others put here
+
+        # The name is free then, whatever becomes of what is in it.
+        aside = f"{os.urandom(16).hex()}.tmp"
+        with suppress(OSError, RecursionError):
+            os.rename(name, aside, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            shutil.rmtree(aside, dir_fd=self._descriptor)
+
+    def rename(self, old: str, new: str) -> bool:
+        """Give a file another name, over what may have it; False if it is not there any more.
 
         :raises StoreError: it cannot be done.
         """
         try:
-            os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            try:
+                os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            except IsADirectoryError:
+                self._remove_directory(new)
+                os.rename(old, new, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        except FileNotFoundError:
+            return False
         except OSError as error:
             raise self.broken(error) from error
+        return True
 
     def names(self, name: str, descriptor: int) -> bool:
         """Whether `name` is the file that is open as `descriptor`."""
@@ -98,19 +134,29 @@ class Directory:
 
         :raises StoreError: it cannot be read.
         """
+        return tuple(
+            StoredFile(name, status.st_size, status.st_mtime_ns)
+            for name, status in self._entries()
+            if stat.S_ISREG(status.st_mode)
+        )
+
+    def others(self) -> tuple[str, ...]:
+        """The names of all else that is in it, in no order.
+
+        :raises StoreError: it cannot be read.
+        """
+        return tuple(name for name, status in self._entries() if not stat.S_ISREG(status.st_mode))
+
+    def _entries(self) -> Iterator[tuple[str, os.stat_result]]:
         if self._descriptor is None:
-            return ()
-        found = []
+            return
         try:
             with os.scandir(self._descriptor) as entries:
                 for entry in entries:
                     with suppress(FileNotFoundError):
-                        status = entry.stat(follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode):
-                            found.append(StoredFile(entry.name, status.st_size, status.st_mtime_ns))
+                        yield entry.name, entry.stat(follow_symlinks=False)
         except OSError as error:
             raise self.broken(error) from error
-        return tuple(found)
 
     def close(self) -> None:
         """Close the directory; files opened from it stay open."""
@@ -121,6 +167,11 @@ class Directory:
     def broken(self, error: OSError) -> StoreError:
         """The error to raise when the system refuses what should work."""
         return StoreError(self.path, reason_of(error), _HINT)
+
+
+def _is_own_file(descriptor: int) -> bool:
+    status = os.fstat(descriptor)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def open_directory(path: str | None, *, make: bool = True) -> Directory:

@@ -56,14 +56,14 @@ class Part:
         except OSError as error:
             raise self._directory.broken(error) from error
 
-    def rename(self, name: str) -> None:
-        """Give the file its final name; without a directory nothing happens.
+    def rename(self, name: str) -> bool:
+        """Give the file its final name; False without a directory, or if another process removed it.
 
         :raises StoreError: it cannot be done.
         """
-        if self._name:
-            self._directory.rename(self._name, name)
-            self._name = ""
+        named = bool(self._name) and self._directory.rename(self._name, name)
+        self._name = ""
+        return named
 
     def keep(self, sha256: str, kind: str = BLOB) -> Blob:
         """Make the file a blob with the sum `sha256`, which the caller has computed from it and closes.
@@ -74,8 +74,7 @@ class Part:
         import fcntl  # noqa: PLC0415
 
         name = f"{sha256}.{kind}"
-        where = f"{self._directory.path}/{name}" if self._name else "a temporary file"
-        self.rename(name)
+        where = f"{self._directory.path}/{name}" if self.rename(name) else "a temporary file"
         if self._resumable:
             # The blob keeps the file open, and others may be waiting for it.
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)

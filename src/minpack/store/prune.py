@@ -21,9 +21,10 @@ MOST_BYTES = 2 << 30
 _DAY = 24 * 3600 * 10**9
 #: What can be made again is removed when it has not been used for this long, in nanoseconds.
 UNUSED = 30 * _DAY
-#: No process writes to a file for longer, in nanoseconds, without its time changing.
+#: An unfinished download is kept for so long, in nanoseconds, to be gone on with. Where a file system has no locks, no
+#: process writes to a file for longer without its time changing.
 LEFT_BEHIND = _DAY
-_UNFINISHED = ("tmp", "part")
+_TEMPORARY, _UNFINISHED = "tmp", ("tmp", "part")
 
 
 class Pruned(NamedTuple):
@@ -51,21 +52,42 @@ def prune(store: Store, most_bytes: int = MOST_BYTES, now: int | None = None, un
         if file.name in kept:
             continue
         age = newest - file.used
-        if _is_old(file, age) or left_bytes > most_bytes or (unused is not None and age > unused):
-            store.remove(file.name)
+        old = _is_old(file, age) or left_bytes > most_bytes or (unused is not None and age > unused)
+        if _remove(store, file, old=old):
             left, left_bytes = left - 1, left_bytes - file.size
+    store.remove_others()
     return Pruned(len(files) - left, total - left_bytes, left, left_bytes)
 
 
 def clean(store: Store) -> Pruned:
-    """Remove every file.
+    """Remove every file but those that a process is writing.
 
     :raises StoreError: the store cannot be read.
     """
     files = store.files()
-    for file in files:
+    removed = [file for file in files if _remove(store, file, old=True)]
+    store.remove_others()
+    size = sum(file.size for file in removed)
+    return Pruned(len(removed), size, len(files) - len(removed), sum(file.size for file in files) - size)
+
+
+def _remove(store: Store, file: StoredFile, *, old: bool) -> bool:
+    """Remove a file that is `old`, or was left behind by a process that is dead; whether it did.
+
+    What is being written is never removed, and an unfinished download not before it is old: it is gone on with.
+    """
+    kind = file.name.rpartition(".")[2]
+    if kind not in _UNFINISHED:
+        if old:
+            store.remove(file.name)
+        return old
+    if not old and kind != _TEMPORARY:
+        return False
+    removed = store.remove_left_behind(file.name)
+    if removed is None and old:
         store.remove(file.name)
-    return Pruned(len(files), sum(file.size for file in files), 0, 0)
+        return True
+    return bool(removed)
 
 
 def _is_old(file: StoredFile, age: int) -> bool:

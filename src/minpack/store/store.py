@@ -5,7 +5,7 @@
     <sha256>.tar     what a compressed tarball holds, by the SHA-256 of the tarball
     <name>.json      a record: one JSON object with its schema and the SHA-256 of its own bytes
     <key>.part       an unfinished download, locked with flock(2) while it is written
-    <random>.tmp     a file being written; after a kill it stays and means nothing
+    <random>.tmp     a file being written, locked likewise; after a kill it stays and means nothing
 
 A file gets its name by rename(2) when it is whole, so readers see all of it or
 nothing. Nothing is synced to the disk: what is opened is hashed, and what is
@@ -18,14 +18,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
 from minpack.namedtuple import NamedTuple
-from minpack.store.blob import BLOB, TAR, Blob, sum_of
+from minpack.store.blob import BLOB, LAYER, TAR, Blob, sum_of
 from minpack.store.directory import Directory, StoredFile, open_directory
 from minpack.store.part import Part
 
@@ -40,6 +39,8 @@ _RECORD_LIMIT = 1 << 20
 _SUM, _BEHIND_SUM = b'{"sum": "', b'", '
 _REST = len(_SUM) + 64 + len(_BEHIND_SUM)
 
+#: All names that files of a store have.
+_NAME = re.compile(rf"[a-z0-9._-]+\.({BLOB}|{LAYER}|{TAR}|json|part|tmp)", re.ASCII)
 _RECORD_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}", re.ASCII)
 
 
@@ -77,6 +78,35 @@ class Store:
         """Remove the file `name`, if it is there and can be removed; whoever has it open can go on reading."""
         self._directory.remove(name)
 
+    def remove_left_behind(self, name: str) -> bool | None:
+        """Remove the unfinished file `name` unless a process writes to it; whether it did. None where none can tell."""
+        from minpack.store.turn import try_lock  # noqa: PLC0415 - where something was left behind
+
+        descriptor = self._directory.open(name, os.O_RDONLY)
+        if descriptor is None:
+            return False
+        locked = None
+        try:
+            locked = try_lock(descriptor)
+            # A file that was finished meanwhile has another name now.
+            if locked and self._directory.names(name, descriptor):
+                self._directory.remove(name)
+        except OSError:
+            # The disk is broken: nobody can tell.
+            return locked
+        finally:
+            os.close(descriptor)
+        return locked
+
+    def remove_others(self) -> None:
+        """Remove what has the name of a file of the store's and is none: a directory, a link, a pipe.
+
+        :raises StoreError: the directory cannot be read.
+        """
+        for name in self._directory.others():
+            if _NAME.fullmatch(name):
+                self._directory.remove(name)
+
     def begin(self) -> Part | None:
         """An empty file to fill; None where the store cannot be written.
 
@@ -90,10 +120,9 @@ class Store:
         descriptor = self._directory.open(name, os.O_RDONLY)
         if descriptor is None:
             return Found(None)
-        size = _size(descriptor)
-        if size is not None and _has_sum(descriptor, sha256):
+        if _has_sum(descriptor, sha256):
             _touch(descriptor)
-            return Found(Blob(descriptor, size, sha256, f"{self._directory.path}/{name}"))
+            return Found(Blob(descriptor, _size(descriptor), sha256, f"{self._directory.path}/{name}"))
         os.close(descriptor)
         self._directory.remove(name)
         return Found(None, f"the stored copy {name} is damaged and does not count")
@@ -133,7 +162,7 @@ class Store:
             return None
         try:
             size = _size(descriptor)
-            if size is None or size > limit:
+            if size > limit:
                 return None
             data = os.pread(descriptor, size, 0)
             if data[:_REST] != _summed(data[_REST:]):
@@ -216,9 +245,20 @@ class Store:
         self.close()
 
     def _temporary(self) -> Part | None:
-        name = f"{os.urandom(16).hex()}.tmp"
-        descriptor = self._directory.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        return None if descriptor is None else Part(self._directory, descriptor, name)
+        import fcntl  # noqa: PLC0415 - where something is kept
+
+        while True:
+            name = f"{os.urandom(16).hex()}.tmp"
+            descriptor = self._directory.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            if descriptor is None:
+                return None
+            # It stays locked as long as this process lives: who finds it unlocked may remove it.
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._directory.names(name, descriptor):
+                return Part(self._directory, descriptor, name)
+            # It was found before it was locked.
+            os.close(descriptor)
 
     def _anonymous(self) -> Part:
         import tempfile  # noqa: PLC0415
@@ -261,10 +301,8 @@ def _touch(descriptor: int) -> None:
         os.utime(descriptor)
 
 
-def _size(descriptor: int) -> int | None:
-    """The size of an open regular file; None if it is something else."""
-    status = os.fstat(descriptor)
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+def _size(descriptor: int) -> int:
+    return os.fstat(descriptor).st_size
 
 
 def _has_sum(descriptor: int, sha256: str) -> bool:

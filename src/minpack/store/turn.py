@@ -36,12 +36,8 @@ class Turn(NamedTuple):
 
         :raises OSError: the disk is broken.
         """
-        try:
-            return _lock(descriptor) or self._wait(descriptor)
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                return False
-            raise
+        locked = try_lock(descriptor)
+        return self._wait(descriptor) if locked is False else bool(locked)
 
     def _wait(self, descriptor: int) -> bool:
         from minpack.store.budget import Budget, SpentError  # noqa: PLC0415 - where there is something to wait for
@@ -50,7 +46,7 @@ class Turn(NamedTuple):
         budget = Budget(limits, longest=2 * _LAST)
         size = os.fstat(descriptor).st_size
         pause, waited, told = _FIRST, 0.0, False
-        while not _lock(descriptor):
+        while not try_lock(descriptor):
             if waited >= limits.silence and not told:
                 tell(self.progress, f"waiting for {_named(descriptor)}, which is downloading {self.what}")
                 told = True
@@ -66,14 +62,21 @@ class Turn(NamedTuple):
         return True
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock the open file; False if another process has done so."""
+def try_lock(descriptor: int) -> bool | None:
+    """Lock the open file; False if another process has done so, None where the file system has no locks.
+
+    :raises OSError: the disk is broken.
+    """
     import fcntl  # noqa: PLC0415
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return None
+        raise
     return True
 
 
