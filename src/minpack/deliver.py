@@ -155,11 +155,11 @@ def _deliver_rootfs(work: Work, to: Delivery) -> Delivered:
 def _load(archive: IO[bytes], size: int, image: Image, to: Delivery, progress: Progress) -> tuple[Output, ...]:
     if to.engine is None:
         return ()
-    from minpack.engine import load_archive  # noqa: PLC0415
+    from minpack.engine import Archive, load_archive  # noqa: PLC0415
 
     archive.seek(0)
-    name = to.references[0].familiar
-    load_archive(archive, size, name, environment=to.engine, progress=progress)
+    sent = Archive(archive, size, to.references[0].familiar, (str(image.image_id), str(image.digest)))
+    load_archive(sent, environment=to.engine, progress=progress)
     return tuple(Output("engine", None, reference.familiar, image.digest) for reference in to.references)
 
 

@@ -1,26 +1,59 @@
-"""Loading an image into a container engine. The only module that imports the docker SDK."""
+"""Loading an image into a container engine. The only module that imports the docker SDK.
+
+The SDK knows how an engine is reached: its address, TLS, ssh, the contexts of docker's own command. What is asked and
+answered is bounded here, in bytes and as a whole in time: its own time-outs are for one read each.
+"""
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+import json
+import re
+from threading import Thread
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from minpack.errors import EngineError
+from minpack.errors import EngineError, MinpackError
 from minpack.namedtuple import NamedTuple
+from minpack.progress import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from docker import DockerClient
     from requests import Response
 
     from minpack.progress import Progress
 
-#: Seconds without an answer after which there is no engine.
-ANSWER_TIMEOUT = 30
-#: Seconds without an answer after which loading has failed; big images take long to unpack.
-LOAD_TIMEOUT = 600
 CHUNK = 1 << 20
 #: Where the engine listens unless told otherwise.
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+_OK = 200
+#: Seconds between two looks at what is waited for.
+_STEP = 0.25
+#: More of what an engine says is not shown.
+_LONGEST_REASON = 300
+
+_REACH_HINT = "start the engine, set DOCKER_HOST, or leave out --load and load the file later (docker load -i FILE)"
+_PERMISSION_HINT = "you may not use this socket: join the docker group, or set DOCKER_HOST"
+_LOAD_HINT = "what it can load depends on its version: Docker takes --zstd from 23.0 on"
+_SILENT_HINT = "see whether the engine is well (docker info), or write a file with -o and load it later"
+
+
+class EngineLimits(NamedTuple):
+    """How long an engine is waited for, in seconds, and how many bytes of its answers are read.
+
+    `answer` is for who it is and for what it knows of an image, `load` for taking one, and there is a second more for
+    each `load_rate` bytes of the image. What is waited for is told after `silence` seconds.
+    """
+
+    answer: float = 30.0
+    load: float = 600.0
+    load_rate: int = 1_000_000
+    silence: float = 2.0
+    answer_bytes: int = 1 << 20
+    load_bytes: int = 16 << 20
 
 
 class Loaded(NamedTuple):
@@ -30,70 +63,238 @@ class Loaded(NamedTuple):
     engine: str
 
 
+class Archive(NamedTuple):
+    """An image archive of `size` bytes, read from its start, and what an engine may know its image by.
+
+    Engines name images by the digest of the configuration or, if they keep them in containerd, of the manifest.
+    """
+
+    file: IO[bytes]
+    size: int
+    reference: str
+    ids: Collection[str]
+
+
 def load_archive(
-    archive: IO[bytes], size: int, reference: str, *, environment: Mapping[str, str], progress: Progress
+    archive: Archive, *, environment: Mapping[str, str], progress: Progress, limits: EngineLimits | None = None
 ) -> Loaded:
     """Load an image archive into the engine that `environment` (DOCKER_HOST, …) names, or the local one.
 
-    :param archive: read from its start to its end.
-    :raises EngineError: no engine answers, it refuses the image, or it does not know it afterwards.
+    :raises EngineError: no engine answers, it refuses the image, or has another one by that name afterwards.
     """
-    import docker  # noqa: PLC0415
-    from docker.errors import DockerException  # noqa: PLC0415
-    from requests.exceptions import RequestException  # noqa: PLC0415
-
-    host = environment.get("DOCKER_HOST") or DEFAULT_HOST
-    # What is no engine may answer anything: the SDK takes documents apart as they come.
-    failures = (DockerException, RequestException, OSError, ValueError, TypeError, KeyError, AttributeError)
+    limits = limits or EngineLimits()
+    asking = _Asking(environment, progress, limits)
     try:
-        client = docker.from_env(timeout=ANSWER_TIMEOUT, environment=dict(environment))
-        version = str(client.version()["Version"])
-    except failures as error:
-        hint = "start the engine, set DOCKER_HOST, or leave out --load and load the file later (docker load -i FILE)"
-        raise EngineError(f"reach a container engine at {host}", _reason(error), hint) from error
-    client.api.timeout = LOAD_TIMEOUT
-    client.api.hooks["response"].append(_refuse)
-    try:
-        client.images.load(_chunks(archive, size, progress))  # type: ignore[arg-type] # streams any iterator
-        image = client.images.get(reference)
-    except failures as error:
-        hint = "what it can load depends on its version: Docker takes --zstd from 23.0 on"
-        raise EngineError(f"load {reference!r} into the engine at {host}", _reason(error), hint) from error
+        asking.within(limits.answer, asking.reach, f"reach a container engine at {asking.host}", _REACH_HINT)
+        verb = f"load {archive.reference!r} into the engine at {asking.host}"
+        seconds = limits.load + archive.size / limits.load_rate
+        asking.within(seconds, lambda: asking.load(archive), verb, _LOAD_HINT)
+        image_id = asking.within(limits.answer, lambda: asking.find(archive), verb, _LOAD_HINT)
     finally:
-        client.close()
-    return Loaded(str(image.id), version)
+        asking.close()
+    return Loaded(image_id, asking.version)
 
 
-def _chunks(archive: IO[bytes], size: int, progress: Progress) -> Iterator[bytes]:
-    done = 0
-    while chunk := archive.read(CHUNK):
-        done += len(chunk)
-        progress("loading into the engine", done, size)
-        yield chunk
+class _RefusalError(Exception):
+    """What the engine says, or what is wrong with that."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
-def _refuse(response: Response, **_: object) -> None:
-    """Raise what an HTTP status of failure says: the SDK's `load` does not look at it."""
-    from docker.errors import create_api_error_from_http_exception  # noqa: PLC0415
-    from requests.exceptions import HTTPError  # noqa: PLC0415
+class _Asking:
+    """A conversation with an engine."""
 
+    def __init__(self, environment: Mapping[str, str], progress: Progress, limits: EngineLimits) -> None:
+        self.host = environment.get("DOCKER_HOST") or DEFAULT_HOST
+        self.version = ""
+        self._environment = environment
+        self._progress = progress
+        self._limits = limits
+        self._client: DockerClient | None = None
+        self._address = ""
+        self._moved = 0.0
+        self._over = False
+
+    def within(self, seconds: float, ask: Callable[[], str], verb: str, hint: str) -> str:
+        """What `ask` gives, on a thread of its own, which is left alone once the time is over.
+
+        :raises EngineError: `ask` fails, or takes longer.
+        """
+        answers: list[str | BaseException] = []
+
+        def run() -> None:
+            try:
+                answers.append(ask())
+            except BaseException as error:  # noqa: BLE001 - raised again, or put into words
+                answers.append(error)
+
+        self._wait(Thread(target=run, daemon=True), run, seconds)
+        if not answers:
+            raise EngineError(verb, f"it has not answered within {seconds:.0f} seconds", _SILENT_HINT)
+        (answer,) = answers
+        if isinstance(answer, str):
+            return answer
+        if isinstance(answer, MinpackError) or not isinstance(answer, Exception):
+            raise answer
+        raise EngineError(verb, *_reason_and_hint(answer, hint)) from answer
+
+    def _wait(self, thread: Thread, run: Callable[[], None], seconds: float) -> None:
+        """Until the thread has ended, but at most so many seconds."""
+        began = self._moved = monotonic()
+        told = False
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system gives no more threads.
+            run()
+            return
+        while thread.is_alive() and (now := monotonic()) - began < seconds:
+            if not told and now - self._moved >= self._limits.silence:
+                tell(self._progress, f"waiting for the container engine at {self.host}")
+                told = True
+            thread.join(min(_STEP, began + seconds - now))
+
+    def close(self) -> None:
+        """Let go of the engine; what still waits for it ends when it next has something to do."""
+        self._over = True
+        if self._client is not None:
+            self._client.close()
+
+    def reach(self) -> str:
+        """Learn the engine's version."""
+        import docker  # noqa: PLC0415
+        from docker.constants import DEFAULT_DOCKER_API_VERSION  # noqa: PLC0415
+        from docker.utils.config import load_general_config  # noqa: PLC0415
+
+        # With a version the SDK does not ask for it, and read whatever comes.
+        client = docker.from_env(
+            version=DEFAULT_DOCKER_API_VERSION, timeout=int(self._limits.answer), environment=dict(self._environment)
+        )
+        self._client = client
+        client.api.headers.update(load_general_config().get("HttpHeaders") or {})
+        self.host = _address_of(client, self.host)
+        document = _document(self._ask("GET", f"{client.api.base_url}/version"))
+        api = document.get("ApiVersion")
+        if not isinstance(api, str) or not re.fullmatch(r"\d{1,4}\.\d{1,4}", api, re.ASCII):
+            raise _RefusalError("what answers is no engine")
+        self.version = str(document.get("Version", ""))
+        self._address = f"{client.api.base_url}/v{api}"
+        return self.version
+
+    def load(self, archive: Archive) -> str:
+        """Send the archive, and hear what becomes of it; an error comes among the progress that it reports."""
+        answer = self._ask("POST", f"{self._address}/images/load?quiet=1", archive)
+        for document in _documents(answer):
+            detail = document.get("errorDetail")
+            said = document.get("error") or (detail.get("message") if isinstance(detail, dict) else detail)
+            if said:
+                raise _RefusalError(str(said))
+        return ""
+
+    def find(self, archive: Archive) -> str:
+        """The id of the image that has the archive's name now, which is the archive's."""
+        document = _document(self._ask("GET", f"{self._address}/images/{quote(archive.reference, safe='/:')}/json"))
+        found = document.get("Id")
+        if not isinstance(found, str) or not found:
+            raise _RefusalError("it does not know the image afterwards")
+        descriptor = document.get("Descriptor")
+        known = {found, str(descriptor.get("digest")) if isinstance(descriptor, dict) else ""}
+        if known.isdisjoint(archive.ids):
+            raise _RefusalError(f"it has another image by that name afterwards ({found})")
+        return found
+
+    def _ask(self, method: str, url: str, archive: Archive | None = None) -> bytes:
+        """The body of an answer, which is no failure."""
+        assert self._client is not None, "internal error: nobody is asked"
+        limits = self._limits
+        most, seconds = (limits.answer_bytes, limits.answer) if archive is None else (limits.load_bytes, limits.load)
+        response = self._client.api.request(
+            method,
+            url,
+            data=self._chunks(archive) if archive is not None else None,
+            # What is sent compressed may be much more.
+            headers={"Accept-Encoding": "identity"},
+            timeout=seconds,
+            stream=True,
+            allow_redirects=False,
+        )
+        with response:
+            body: bytes = response.raw.read(most + 1, decode_content=False)
+        if len(body) > most:
+            raise _RefusalError(f"its answer has more than {most} bytes")
+        if response.status_code != _OK:
+            raise _RefusalError(_message(response, body))
+        return body
+
+    def _chunks(self, archive: Archive) -> Iterator[bytes]:
+        done = 0
+        while not self._over and (chunk := archive.file.read(CHUNK)):
+            done += len(chunk)
+            self._moved = monotonic()
+            self._progress("loading into the engine", done, archive.size)
+            yield chunk
+
+
+def _address_of(client: DockerClient, host: str) -> str:
+    """Where the engine is; without DOCKER_HOST a context of docker's own command may say so."""
+    url = str(client.api.base_url)
+    path = getattr(client.api.get_adapter(url), "socket_path", None)
+    return f"unix://{path}" if path else host if url.startswith("http+docker:") else url
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """The JSON object that an engine answers with."""
     try:
-        response.raise_for_status()
-    except HTTPError as error:
-        create_api_error_from_http_exception(error)
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _RefusalError("what answers is no engine") from error
+    if not isinstance(document, dict):
+        raise _RefusalError("what answers is no engine")
+    return document
 
 
-def _reason(error: Exception) -> str:
-    """What the engine said, else what the system said, which the SDK wraps several times."""
+def _documents(body: bytes) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a stream, until something else comes."""
+    text = body.decode("utf-8", "replace")
+    decoder = json.JSONDecoder()
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            document, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(document, dict):
+            yield document
+
+
+def _message(response: Response, body: bytes) -> str:
+    """What an engine says of its refusal, else its HTTP status."""
+    status = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return status
+    return str((isinstance(document, dict) and document.get("message")) or status)
+
+
+def _reason_and_hint(error: Exception, hint: str) -> tuple[str, str]:
+    """What the engine said, else what the system said, which the SDK wraps several times; and what to do."""
     chain = tuple(_chain(error))
-    said = [str(text) for cause in chain if (text := getattr(cause, "explanation", None))]
+    said = [cause.reason for cause in chain if isinstance(cause, _RefusalError)]
     said += [cause.strerror for cause in reversed(chain) if isinstance(cause, OSError) and cause.strerror]
+    if any(isinstance(cause, PermissionError) for cause in chain):
+        hint = _PERMISSION_HINT
     if not said and isinstance(chain[-1], (ValueError, TypeError, KeyError, AttributeError)):
-        return "what answers is no engine"
+        return "what answers is no engine", hint
     # For an address that needs a library more, the SDK's own words are the outermost.
     last = chain[0] if isinstance(chain[-1], NameError) else chain[-1]
     text = next(iter(said), str(last)).strip() or type(last).__name__
-    return (text[:1].lower() + text[1:]).splitlines()[0]
+    return (text[:1].lower() + text[1:]).splitlines()[0][:_LONGEST_REASON], hint
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
