@@ -82,13 +82,15 @@ def load_archive(
 
     :raises EngineError: no engine answers, it refuses the image, or has another one by that name afterwards.
     """
+    from docker import from_env  # noqa: PLC0415 - here: the time that it takes is not the engine's
+
     limits = limits or EngineLimits()
-    asking = _Asking(environment, progress, limits)
+    asking = _Asking(from_env, environment, progress, limits)
     try:
         asking.within(limits.answer, asking.reach, f"reach a container engine at {asking.host}", _REACH_HINT)
         verb = f"load {archive.reference!r} into the engine at {asking.host}"
         seconds = limits.load + archive.size / limits.load_rate
-        asking.within(seconds, lambda: asking.load(archive), verb, _LOAD_HINT)
+        asking.within(seconds, lambda: asking.load(archive, seconds), verb, _LOAD_HINT)
         image_id = asking.within(limits.answer, lambda: asking.find(archive), verb, _LOAD_HINT)
     finally:
         asking.close()
@@ -106,9 +108,16 @@ class _RefusalError(Exception):
 class _Asking:
     """A conversation with an engine."""
 
-    def __init__(self, environment: Mapping[str, str], progress: Progress, limits: EngineLimits) -> None:
+    def __init__(
+        self,
+        connect: Callable[..., DockerClient],
+        environment: Mapping[str, str],
+        progress: Progress,
+        limits: EngineLimits,
+    ) -> None:
         self.host = environment.get("DOCKER_HOST") or DEFAULT_HOST
         self.version = ""
+        self._connect = connect
         self._environment = environment
         self._progress = progress
         self._limits = limits
@@ -164,18 +173,17 @@ class _Asking:
 
     def reach(self) -> str:
         """Learn the engine's version."""
-        import docker  # noqa: PLC0415
         from docker.constants import DEFAULT_DOCKER_API_VERSION  # noqa: PLC0415
         from docker.utils.config import load_general_config  # noqa: PLC0415
 
         # With a version the SDK does not ask for it, and read whatever comes.
-        client = docker.from_env(
+        client = self._connect(
             version=DEFAULT_DOCKER_API_VERSION, timeout=int(self._limits.answer), environment=dict(self._environment)
         )
         self._client = client
         client.api.headers.update(load_general_config().get("HttpHeaders") or {})
         self.host = _address_of(client, self.host)
-        document = _document(self._ask("GET", f"{client.api.base_url}/version"))
+        document = _document(self._ask("GET", f"{client.api.base_url}/version", self._limits.answer))
         api = document.get("ApiVersion")
         if not isinstance(api, str) or not re.fullmatch(r"\d{1,4}\.\d{1,4}", api, re.ASCII):
             raise _RefusalError("what answers is no engine")
@@ -183,9 +191,9 @@ class _Asking:
         self._address = f"{client.api.base_url}/v{api}"
         return self.version
 
-    def load(self, archive: Archive) -> str:
+    def load(self, archive: Archive, seconds: float) -> str:
         """Send the archive, and hear what becomes of it; an error comes among the progress that it reports."""
-        answer = self._ask("POST", f"{self._address}/images/load?quiet=1", archive)
+        answer = self._ask("POST", f"{self._address}/images/load?quiet=1", seconds, archive)
         for document in _documents(answer):
             detail = document.get("errorDetail")
             said = document.get("error") or (detail.get("message") if isinstance(detail, dict) else detail)
@@ -195,7 +203,8 @@ class _Asking:
 
     def find(self, archive: Archive) -> str:
         """The id of the image that has the archive's name now, which is the archive's."""
-        document = _document(self._ask("GET", f"{self._address}/images/{quote(archive.reference, safe='/:')}/json"))
+        url = f"{self._address}/images/{quote(archive.reference, safe='/:')}/json"
+        document = _document(self._ask("GET", url, self._limits.answer))
         found = document.get("Id")
         if not isinstance(found, str) or not found:
             raise _RefusalError("it does not know the image afterwards")
@@ -205,18 +214,18 @@ class _Asking:
             raise _RefusalError(f"it has another image by that name afterwards ({found})")
         return found
 
-    def _ask(self, method: str, url: str, archive: Archive | None = None) -> bytes:
+    def _ask(self, method: str, url: str, seconds: float, archive: Archive | None = None) -> bytes:
         """The body of an answer, which is no failure."""
         assert self._client is not None, "internal error: nobody is asked"
-        limits = self._limits
-        most, seconds = (limits.answer_bytes, limits.answer) if archive is None else (limits.load_bytes, limits.load)
+        most = self._limits.answer_bytes if archive is None else self._limits.load_bytes
         response = self._client.api.request(
             method,
             url,
             data=self._chunks(archive) if archive is not None else None,
             # What is sent compressed may be much more.
             headers={"Accept-Encoding": "identity"},
-            timeout=seconds,
+            # By then nobody waits any more, but for the thread to end.
+            timeout=seconds + _STEP,
             stream=True,
             allow_redirects=False,
         )
@@ -294,7 +303,9 @@ def _reason_and_hint(error: Exception, hint: str) -> tuple[str, str]:
     # For an address that needs a library more, the SDK's own words are the outermost.
     last = chain[0] if isinstance(chain[-1], NameError) else chain[-1]
     text = next(iter(said), str(last)).strip() or type(last).__name__
-    return (text[:1].lower() + text[1:]).splitlines()[0][:_LONGEST_REASON], hint
+    # A sentence goes on in lower case, an acronym stays one.
+    text = text[:1].lower() + text[1:] if text[1:2].islower() else text
+    return text.splitlines()[0][:_LONGEST_REASON], hint
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

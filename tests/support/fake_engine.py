@@ -6,9 +6,11 @@ import http.server
 import json
 import socketserver
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Self
 
@@ -20,14 +22,24 @@ class FakeEngine:
 
     :param load: the status and the document that loading an image is answered with; None for no answer at all.
     :param version: the bytes that it calls its version.
+    :param image: the bytes that it says of every image; None if it knows none.
+    :param endless: what to answer to paths with these endings: some bytes, then others again and again, with pauses of
+        so many seconds.
     """
 
     def __init__(
-        self, socket: Path, load: tuple[int, dict[str, Any]] | None = None, version: bytes | None = None
+        self,
+        socket: Path,
+        load: tuple[int, dict[str, Any]] | None = None,
+        version: bytes | None = None,
+        image: bytes | None = None,
+        endless: Mapping[str, tuple[bytes, bytes, float]] | None = None,
     ) -> None:
         self.host = f"unix://{socket}"
         self.load = load
         self.version = json.dumps(VERSION).encode() if version is None else version
+        self.image = image
+        self.endless = endless or {}
         self.loading = threading.Event()
         self.closing = threading.Event()
         self._server = _Server(str(socket), _Handler)
@@ -53,9 +65,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Say the version, and know no image."""
+        """Say the version, and what there is to say of an image."""
+        engine = self.server.engine
+        if self._answer_without_end():
+            return
         if self.path.endswith("/version"):
-            self._answer(200, self.server.engine.version)
+            self._answer(200, engine.version)
+        elif engine.image is not None:
+            self._answer(200, engine.image)
         else:
             self._answer(404, b'{"message": "no such image"}')
 
@@ -63,14 +80,31 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Take all that is sent, then answer as told."""
         engine = self.server.engine
         engine.loading.set()
-        if engine.load is None:
+        if "/images/load" not in engine.endless and engine.load is None:
             engine.closing.wait(60)
             self.close_connection = True
             return
         while size := int(self.rfile.readline().strip() or b"0", 16):
             self.rfile.read(size + 2)
+        self.rfile.readline()
+        if self._answer_without_end():
+            return
+        assert engine.load is not None
         status, document = engine.load
         self._answer(status, json.dumps(document).encode())
+
+    def _answer_without_end(self) -> bool:
+        engine = self.server.engine
+        path = self.path.partition("?")[0]
+        for ending, (start, piece, pause) in engine.endless.items():
+            if path.endswith(ending):
+                self.close_connection = True
+                with suppress(OSError):
+                    self.wfile.write(start)
+                    while not engine.closing.wait(pause):
+                        self.wfile.write(piece)
+                return True
+        return False
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
