@@ -38,6 +38,7 @@ _LONGEST_REASON = 300
 _REACH_HINT = "start the engine, set DOCKER_HOST, or leave out --load and load the file later (docker load -i FILE)"
 _PERMISSION_HINT = "you may not use this socket: join the docker group, or set DOCKER_HOST"
 _LOAD_HINT = "what it can load depends on its version: Docker takes --zstd from 23.0 on"
+_LOST_HINT = "write a file with -o, and load it with the engine's own command (docker load -i FILE)"
 _SILENT_HINT = "see whether the engine is well (docker info), or write a file with -o and load it later"
 
 
@@ -91,7 +92,7 @@ def load_archive(
         verb = f"load {archive.reference!r} into the engine at {asking.host}"
         seconds = limits.load + archive.size / limits.load_rate
         asking.within(seconds, lambda: asking.load(archive, seconds), verb, _LOAD_HINT)
-        image_id = asking.within(limits.answer, lambda: asking.find(archive), verb, _LOAD_HINT)
+        image_id = asking.within(limits.answer, lambda: asking.find(archive), verb, _LOST_HINT)
     finally:
         asking.close()
     return Loaded(image_id, asking.version)

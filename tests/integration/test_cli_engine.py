@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.command import assert_error_document, assert_refused, minpack
+from minpack.engine import Archive, EngineLimits, load_archive
+from minpack.errors import EngineError
+from minpack.progress import no_progress
+from support.command import assert_error_document, assert_refused, matches, minpack
 from support.elfmaker import static_program
 from support.fake_engine import FakeEngine
+from support.places import as_nobody, shared_directory
 from support.refusals import row
 
 if TYPE_CHECKING:
@@ -90,6 +95,53 @@ def test_an_engine_that_forgets(place: Path) -> None:
         ran = minpack("./app", "--load", cwd=place, env={"DOCKER_HOST": engine.host})
     assert ran.code == 1
     assert "no such image" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("what", "image"),
+    [
+        ("an engine that does not know the image afterwards", {}),
+        ("an engine that has another image afterwards", {"Id": "sha256:0"}),
+    ],
+)
+def test_an_engine_that_has_not_got_it(place: Path, what: str, image: dict[str, Any]) -> None:
+    """What the engine knows by the image's name afterwards must be the image, or no file is written either."""
+    case = row(what)
+    loaded = (200, {"stream": "Loaded image: app:latest\n"})
+    with FakeEngine(place / "socket", load=loaded, image=json.dumps(image).encode()) as engine:
+        environment = {"DOCKER_HOST": engine.host}
+        ran = minpack("./app", "--load", "-o", "kept.tar", "--json", cwd=place, env=environment)
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+    assert (place / "kept.tar").read_bytes() == b"what was here before"
+
+
+def test_an_engine_that_does_not_answer(place: Path) -> None:
+    """What the page says of an engine that is given up on; half a minute is made shorter here."""
+    case = row("an engine that does not answer")
+    archive = Archive(io.BytesIO(b"x"), 1, "app:latest", ("sha256:0",))
+    endless = {"/version": (b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.05)}
+    limits = EngineLimits(answer=1)
+    with FakeEngine(place / "socket", endless=endless) as engine:
+        environment = {"DOCKER_HOST": engine.host}
+        with pytest.raises(EngineError) as caught:
+            load_archive(archive, environment=environment, progress=no_progress, limits=limits)
+    assert matches(caught.value.message, case.message)
+    assert (caught.value.hint, caught.value.exit_code, caught.value.kind) == (case.hint, case.code, case.kind)
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_a_socket_that_one_may_not_use() -> None:
+    """An engine that is there, and not for this user, needs no starting."""
+    case = row("a socket that one may not use")
+    with shared_directory() as directory:
+        (directory / "app").write_bytes(static_program(7))
+        with FakeEngine(directory / "socket") as engine:
+            (directory / "socket").chmod(0o600)
+            ran = as_nobody("./app", "--load", "--json", cwd=directory, env={"DOCKER_HOST": engine.host})
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
 
 
 @pytest.mark.engine

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from minpack.errors import DownloadError
+from minpack.store.fetch import Wanted, fetch
+from minpack.store.network import Limits, Network
+from minpack.store.store import open_store
 from support.badfiles import make_bad_files
-from support.command import assert_error_document, assert_refused, minpack
+from support.command import COMMAND, assert_error_document, assert_refused, matches, minpack
 from support.elfmaker import static_program
-from support.mirror import Mirror
+from support.mirror import Behaviour, Mirror, always, changing, hang, without_end
 from support.places import as_nobody, shared_directory, small_disk
 from support.refusals import row
 
@@ -176,3 +182,71 @@ def test_what_is_the_hosts_own_is_told(tmp_path: Path) -> None:
             [path for path in paths if path.startswith("/usr/share/zoneinfo/")]
         )
         assert ran.document["inputs"][0]["name"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("what", "behaviour"),
+    [
+        ("a server that is too slow", without_end(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.02)),
+        ("a server whose headers or framing never end", without_end(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)),
+        ("a server that never goes on where it broke off", changing(1 << 20)),
+    ],
+)
+def test_a_download_has_limits(tmp_path: Path, what: str, behaviour: Behaviour) -> None:
+    """What the page says of each limit is what is said; a minute is made shorter here."""
+    case = row(what)
+    network = Network(limits=Limits(window=0.3), pause=lambda _: None, attempts=10)
+    with Mirror() as mirror, open_store(str(tmp_path / "v1")) as store:
+        mirror.add("/file", bytes(8 << 20), always(behaviour))
+        wanted = Wanted(f"{mirror.url}/file", "sha256", "0" * 64, "", 8 << 20)
+        with pytest.raises(DownloadError) as caught:
+            fetch(wanted, store, network)
+    assert matches(caught.value.message.replace("0.3 seconds", "60 seconds"), case.message)
+    assert (caught.value.hint, caught.value.exit_code, caught.value.kind) == (case.hint, case.code, case.kind)
+
+
+def test_a_mirror_of_the_environment_is_named(place: Path) -> None:
+    """A variable that cannot be meant is refused by its name, and an empty one is none."""
+    case = row("a variable for a mirror that is no address")
+    ran = minpack("./app", "--json", cwd=place, env={"MINPACK_MIRROR": "mirror.example"})
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+    debian = case.message.replace("MINPACK_MIRROR", "MINPACK_MIRROR_DEBIAN")
+    ran = minpack("./app", cwd=place, env={"MINPACK_MIRROR_DEBIAN": "mirror.example"})
+    assert_refused(ran, case.code, debian, case.hint)
+    empty = {"MINPACK_MIRROR": "", "MINPACK_MIRROR_DEBIAN": ""}
+    assert minpack("./app", "--dry-run", cwd=place, env=empty).code == 0
+
+
+def test_certificates_that_are_a_named_pipe(place: Path) -> None:
+    """They are refused, not waited for."""
+    case = row("a file of certificates that is a named pipe")
+    os.mkfifo(place / "fifo")
+    ran = minpack(*NAMED, "--mirror", "https://127.0.0.1:9", "--json", cwd=place, env={"SSL_CERT_FILE": "fifo"})
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+
+
+def test_a_pull_behind_a_stopped_one(place: Path, mirror: Mirror, alpine_x86_64: Path) -> None:
+    """It says after a while whom it waits for, --quiet alone does not, and it goes on where the other one was."""
+    mirror.add(f"{FOLDER}/{FILE}", alpine_x86_64, hang(1_000_000))
+    with mirror:
+        command = (*COMMAND, "base", "pull", "alpine-3.20.3", "--mirror", mirror.url, "--cache-dir", "cache")
+        stopped = subprocess.Popen(command, cwd=place)
+        while not any(part.stat().st_size == 1_000_000 for part in place.rglob("*.part")):
+            assert stopped.poll() is None
+        stopped.send_signal(signal.SIGSTOP)
+        waiting = [
+            subprocess.Popen((*command, *quiet), cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            for quiet in ((), ("--quiet",))
+        ]
+        assert waiting[0].stderr is not None
+        told = waiting[0].stderr.readline()
+        stopped.kill()
+        stopped.wait(20)
+        rest = [process.communicate(timeout=60)[1] for process in waiting]
+    who = f"process {stopped.pid} (it is stopped; kill -CONT lets it go on)"
+    assert told.decode() == f"note: waiting for {who}, which is downloading {FILE}\n"
+    assert [process.returncode for process in waiting] == [0, 0]
+    assert rest[1] == b""
+    assert [request.headers["Range"] for request in mirror.requests] == [None, "bytes=1000000-"]

@@ -22,7 +22,7 @@ NOBODY = 65534
 #: Imports all of minpack, becomes another user, and runs: that user may not even read the interpreter's files.
 _AS_NOBODY = """
 import importlib, os, pkgutil, sys
-import difflib, encodings.idna, fcntl, hashlib, json, shlex, shutil, tempfile, urllib3, zlib
+import difflib, docker, encodings.idna, fcntl, hashlib, json, shlex, shutil, tempfile, urllib3, zlib
 import minpack
 for module in pkgutil.walk_packages(minpack.__path__, "minpack."):
     if module.name != "minpack.__main__":

@@ -650,15 +650,18 @@ def test_no_proxy_is_honoured(mirror: Mirror, store: Store, network: Network, no
         ("closed", "the proxy cannot be used: connection refused"),
         ("socks5://me:secret@127.0.0.1:1", "its scheme is neither"),
         ("http://me:secret@[", "the proxy cannot be used: it is no usable address"),
+        ("http://me:secret@", "the proxy cannot be used: it is no usable address"),
+        ("/run/proxy", "the proxy cannot be used: it is no usable address"),
     ],
 )
 def test_a_bad_proxy_is_named(store: Store, network: Network, proxy: str, reason: str) -> None:
     """An error of the proxy says so, and does not show its password."""
     if proxy == "closed":
         proxy = f"http://me:secret@127.0.0.1:{closed_port()}"
-    with pytest.raises(DownloadError, match=reason) as caught:
-        bring("http://example.invalid/x", store, network._replace(proxies={"http": proxy}))
-    assert "secret" not in caught.value.message
+    for scheme in ("http", "https"):
+        with pytest.raises(DownloadError, match=reason) as caught:
+            bring(f"{scheme}://example.invalid/x", store, network._replace(proxies={scheme: proxy}))
+        assert "secret" not in caught.value.message
 
 
 def test_a_proxys_words_are_printable(mirror: Mirror, store: Store, network: Network) -> None:

@@ -225,8 +225,7 @@ def mirror_address(mirror: str, network: Network) -> tuple[str, Network]:
 
     :raises UsageError: `mirror` is no URL.
     """
-    if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", mirror) is None:
-        raise UsageError("--mirror", mirror, "it is no http:// or https:// address")
+    check_mirror(mirror)
     scheme, _, rest = mirror.rstrip("/").partition("://")
     host, slash, path = rest.partition("/")
     login, at, host = host.rpartition("@")
@@ -235,6 +234,17 @@ def mirror_address(mirror: str, network: Network) -> tuple[str, Network]:
 
         network = network._replace(login=(f"{scheme}://{host}", unquote(login)))
     return f"{scheme}://{host}{slash}{path}", network
+
+
+def check_mirror(mirror: str, option: str = "--mirror") -> None:
+    """Raise `UsageError` if `mirror` is no URL; `option` is what it was given by."""
+    if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", mirror) is not None:
+        return
+    # Whatever else is wrong with it, a password in it is not shown.
+    shown = re.sub(r"[^/]*@", "…@", mirror)
+    bare = "://" not in mirror and re.fullmatch(r"[\w.:-]+(/\S*)?", shown) is not None
+    hint = f"write it as https://{shown}" if bare else "write it as https://HOST/PATH"
+    raise UsageError(option, shown, "it is no http:// or https:// address", hint)
 
 
 def _advice(name: str, arch: str, today: str) -> str:

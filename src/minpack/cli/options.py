@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from minpack.errors import UsageError
 from minpack.request import Check, parse_sha512
@@ -48,6 +49,20 @@ def arguments(_context: click.Context, _parameter: click.Parameter, values: tupl
 
 #: A click callback that takes any value but an empty one.
 filled = parsed(str)
+
+
+def _mirror(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """The address of a mirror as it was given; empty if none was.
+
+    It is looked at even where nothing will be fetched: what cannot be meant is not passed over.
+    """
+    if filled(context, parameter, value) is None:
+        return ""
+    from minpack.base.named import check_mirror  # noqa: PLC0415
+
+    by_variable = context.get_parameter_source(parameter.name or "") is ParameterSource.ENVIRONMENT
+    check_mirror(str(value), "MINPACK_MIRROR" if by_variable else "--mirror")
+    return str(value)
 
 
 class Command(click.Command):
@@ -122,7 +137,7 @@ store_options = applied(
     click.option(
         "--mirror",
         envvar="MINPACK_MIRROR",
-        default="",
+        callback=_mirror,
         metavar="URL",
         help="Where bases and packages are fetched from.",
     ),

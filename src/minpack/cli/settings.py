@@ -55,9 +55,16 @@ def check_packages(base: str | None, settings: StoreSettings) -> None:
 
 
 def debian_mirror(settings: StoreSettings) -> str:
-    """The mirror of Debian's archive: --mirror, else MINPACK_MIRROR_DEBIAN, else MINPACK_MIRROR; empty for Debian's."""
+    """The mirror of Debian's archive: --mirror, else MINPACK_MIRROR_DEBIAN, else MINPACK_MIRROR; empty for Debian's.
+
+    :raises UsageError: MINPACK_MIRROR_DEBIAN is no URL.
+    """
     common = os.environ.get("MINPACK_MIRROR", "")
     own = os.environ.get("MINPACK_MIRROR_DEBIAN", "")
+    if own:
+        from minpack.base.named import check_mirror  # noqa: PLC0415 - where one is named
+
+        check_mirror(own, "MINPACK_MIRROR_DEBIAN")
     return own if own and settings.mirror in ("", common) else settings.mirror
 
 

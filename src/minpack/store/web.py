@@ -187,9 +187,13 @@ def _new_manager(scheme: str, proxy: str, ca_file: str) -> PoolManager:
     headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
     address = f"{proxy_scheme}://{place}"
     try:
-        return ProxyManager(address, proxy_headers=headers, ssl_context=context, proxy_ssl_context=context)
+        manager = ProxyManager(address, proxy_headers=headers, ssl_context=context, proxy_ssl_context=context)
+        if manager.proxy is None or not manager.proxy.host:
+            # urllib3 would ask the server itself to be the proxy.
+            raise ValueError("no host")  # noqa: TRY301 - as of what it refuses itself
     except ValueError as error:
         raise ProxyError(address, error) from error
+    return manager
 
 
 def _tls_context(ca_file: str) -> ssl.SSLContext:
