@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: More bytes than any base or package has.
 SIZE_LIMIT = 4 << 30
 
+#: Of the name of a file, which whoever wrote the address chose, no more is told.
+_LONGEST_NAME = 60
+
 _SPELLED = {"sha256": "SHA-256", "sha512": "SHA-512"}
 
 _SUM_SCHEMA = "minpack.sum/1"
@@ -64,7 +67,7 @@ def fetch(wanted: Wanted, store: Store, network: Network, progress: Progress = n
         return Fetched(found.blob)
     if network.offline:
         raise OfflineError(wanted.url)
-    with store.part(_key(wanted), Turn(wanted.url.rpartition("/")[2], network, progress)) as part:
+    with store.part(_key(wanted), Turn(wanted.url.rpartition("/")[2][:_LONGEST_NAME], network, progress)) as part:
         # Another process may have brought it while this one waited for its turn.
         again = find(wanted.algorithm, wanted.hex, store)
         blob = again.blob or _bring(wanted, part, store, network, progress)
