@@ -29,8 +29,8 @@ DATA = made(2_500_000)
 #: What every release makes of `DATA`: it changes only with the versions of deflate and zstandard, or on purpose.
 DIGESTS = {
     Compression.NONE: "19ab711a58e9e12b180f2ae73e88e533ae3c060bae36614536603d3cf0d0c058",
-    Compression.BALANCED: "69d02834e60fa69cd9e1d75523ceb4ffe5781bd2084d87ae4cdb439c83a6b364",
-    Compression.SMALL: "11f9c23ba7cff94664bd67d427e2ccb1cbdcc95ee8791902f4c82afb194ff757",
+    Compression.BALANCED: "169ddc96b6083c7008aaf418aedfb3288ab998c438c9ce3e2aad3372cc11fe2e",
+    Compression.SMALL: "8dc367e3b289eba6de083f17e1fba7215014a4c53e8c7863156407fe1470fb7d",
     Compression.ZSTD: "287a1546adad982f272c877659410a516d230ba1e1b4a6c26134149febd21a6b",
     Compression.ZSTD_SMALL: "116083620fd4a246f1086dd4ed375cd341b38e956b925aba6881671872597e21",
 }

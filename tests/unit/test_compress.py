@@ -22,7 +22,7 @@ from minpack.oci import mediatypes
 from minpack.oci.compress import (
     BLOCK_SIZE,
     MAX_UNDER_WAY,
-    SMALL_BLOCK_SIZE,
+    OWN_MEMBERS,
     GzipCompressor,
     compressor,
 )
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parents[1]
 GZIP = (Compression.BALANCED, Compression.SMALL)
+#: How each member begins: no name, no time, and 0 or 2 for the slowest (RFC 1952, section 2.3).
+GZIP_MAGIC = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"
 
 
 def gunzip_members(data: bytes) -> Iterator[bytes]:
@@ -89,16 +91,46 @@ def test_media_types_say_how_a_layer_is_stored() -> None:
     }
 
 
-def test_balanced_layers_have_a_member_for_each_mebibyte() -> None:
-    """Every member of a balanced layer but the last holds 1 MiB of the tar, and with `small` 8 MiB."""
-    plain, _ = packed(DATA, Compression.NONE)
-    balanced = list(gunzip_members(packed(DATA, Compression.BALANCED)[0]))
-    assert b"".join(balanced) == plain
-    assert [len(member) for member in balanced] == [BLOCK_SIZE, BLOCK_SIZE, len(plain) - 2 * BLOCK_SIZE]
-    assert list(gunzip_members(packed(DATA, Compression.SMALL)[0])) == [plain]
-    longer, layer = packed(DATA * 4, Compression.SMALL)
-    sizes = [len(member) for member in gunzip_members(longer)]
-    assert sizes == [SMALL_BLOCK_SIZE, layer.unpacked_size - SMALL_BLOCK_SIZE]
+@pytest.mark.parametrize(("compression", "most"), [(Compression.BALANCED, BLOCK_SIZE), (Compression.SMALL, 8 << 20)])
+def test_a_large_file_has_members_of_its_own(compression: Compression, most: int) -> None:
+    """The members of a file from 64 KiB on hold its bytes and nothing else, each as many as a member may have."""
+    data = DATA * 4
+    members = list(gunzip_members(packed(data, compression)[0]))
+    assert b"".join(members) == packed(data, Compression.NONE)[0]
+    assert members[1:-1] == [data[at : at + most] for at in range(0, len(data), most)]
+
+
+def test_headers_and_small_files_share_members() -> None:
+    """Whatever is between two large files is in one member, as long as it fits into one."""
+    sizes = (OWN_MEMBERS - 1, 10, OWN_MEMBERS, OWN_MEMBERS - 1, 0)
+    entries = [file(RootPath(f"/{number}"), BytesContent(DATA[:size])) for number, size in enumerate(sizes)]
+    out, plain = io.BytesIO(), io.BytesIO()
+    options: dict[str, Any] = {"mtime": 0, "threads": 2, "comment": "", "progress": no_progress}
+    write_layer(entries, out, compression=Compression.BALANCED, **options)
+    write_layer(entries, plain, compression=Compression.NONE, **options)
+    before, large, behind = gunzip_members(out.getvalue())
+    assert large == DATA[:OWN_MEMBERS]
+    assert before + large + behind == plain.getvalue()
+
+
+@pytest.mark.parametrize("compression", GZIP)
+def test_what_a_large_file_compresses_to_depends_on_its_bytes_alone(compression: Compression) -> None:
+    """Whatever lies before and behind it in the layer, its compressed form is in the layer."""
+    large = DATA[1000:200_000]
+
+    def layer(*contents: bytes) -> bytes:
+        out = io.BytesIO()
+        entries = [file(RootPath(f"/{number}"), BytesContent(data)) for number, data in enumerate(contents)]
+        options: dict[str, Any] = {"mtime": 0, "threads": 2, "comment": "", "progress": no_progress}
+        write_layer(entries, out, compression=compression, **options)
+        return out.getvalue()
+
+    alone = [len(member) for member in gunzip_members(layer(large))]
+    assert alone[1] == len(large)
+    compressed = layer(large).partition(GZIP_MAGIC)[2].partition(GZIP_MAGIC)[2]
+    member = compressed.partition(GZIP_MAGIC)[0]
+    for others in ((b"x", large), (DATA, large, b"y"), (b"z" * OWN_MEMBERS, b"x", large, large)):
+        assert member in layer(*others)
 
 
 @pytest.mark.parametrize("compression", GZIP)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from minpack.content import Content
+
 ARCHIVE = archive_bytes()
 PARTS = parts_of(ARCHIVE)
 
@@ -295,6 +297,12 @@ class Collect:
     def take(self, block: memoryview) -> memoryview:
         self.data += block
         return memoryview(bytearray(4096))
+
+    def begin_file(self, content: Content) -> None:
+        raise AssertionError("no file has blocks of its own")
+
+    def end_file(self) -> None:
+        raise AssertionError("no file has blocks of its own")
 
 
 def tar_of(entries: Iterable[Entry], mtime: int = CONFIG.created) -> bytes:

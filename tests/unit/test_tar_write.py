@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from minpack.content import Reader
+    from minpack.content import Content, Reader
 
 OCTAL_ID = 0o7777777
 OCTAL_SIZE = 0o77777777777
@@ -40,7 +40,13 @@ class Blocks:
     def take(self, block: memoryview) -> memoryview:
         self.sizes.append(len(block))
         self.data += block
-        return memoryview(bytearray(len(block)))
+        return memoryview(bytearray(memoryview(block.obj).nbytes))
+
+    def begin_file(self, content: Content) -> None:
+        self.sizes.append(-content.size)
+
+    def end_file(self) -> None:
+        self.sizes.append(0)
 
 
 def tar_of(entries: Iterable[Entry], mtime: int = 0, block: int = 4096) -> bytes:
@@ -301,6 +307,21 @@ def test_block_sizes_do_not_change_the_stream(entries: list[Entry], block: int) 
     assert bytes(blocks.data) == tar_of(entries)
     full, rest = divmod(len(blocks.data), block)
     assert blocks.sizes == [block] * full + [rest] * bool(rest)
+
+
+def test_a_large_file_has_blocks_of_its_own() -> None:
+    """From the size on that is given, a file's bytes begin a block and end one; nothing else is in them."""
+    blocks = Blocks()
+    stream = TarStream(blocks, memoryview(bytearray(1000)), 1500)
+    contents = [BytesContent(bytes([number]) * size) for number, size in enumerate((1499, 1500, 2000))]
+    stream.add([file(RootPath(f"/{number}"), content) for number, content in enumerate(contents)], 0)
+    stream.finish()
+    assert bytes(blocks.data) == tar_of([file(RootPath(f"/{number}"), one) for number, one in enumerate(contents)])
+    assert blocks.sizes == [
+        *(1000, 1000, 560, -1500, 1000, 500, 0),
+        *(36 + 512, -2000, 1000, 1000, 0),
+        *(1000, 72),
+    ]
 
 
 def test_a_tar_ends_with_two_empty_blocks() -> None:

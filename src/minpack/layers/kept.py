@@ -9,7 +9,7 @@ kept one was made of. Either way the kept bytes must have their digest. So what 
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from minpack._version import __version__
 from minpack.content import key_of
 from minpack.digest import Digest
 from minpack.errors import StoreError
+from minpack.layers.files import CompressedFiles, is_shared
 from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
@@ -26,7 +27,7 @@ from minpack.store.blob import LAYER
 from minpack.store.prune import MOST_BYTES, prune
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from minpack.digest import Writable
     from minpack.progress import Progress
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from minpack.store.store import Store
 
 #: Another one when the same entries and setting give other bytes than before, in tar/write.py or oci/compress.py.
-SCHEMA = "minpack.layer/2"
+SCHEMA = "minpack.layer/3"
 #: No layer that takes more of the store than this is kept: it would push out all others.
 MOST_LAYER_BYTES = MOST_BYTES // 4
 #: Of how many files bytes go into the mark, the largest first, and how many from the start, the middle and the end.
@@ -107,18 +108,31 @@ def stored_layer(entries: Sequence[Entry], store: Store, how: How, comment: str)
         part = store.begin()
         if part is None:
             return None
-        with part:
-            layer = _made(entries, _Part(part), how, comment)
-            return StoredLayer(layer, _keep(layer, part, store, name))
+        with part, _files(entries, store, how) as files:
+            layer = _made(entries, _Part(part), how, comment, files)
+            return StoredLayer(layer, _keep(layer, part, store, name, files))
     except StoreError:
         return None
 
 
-def _made(entries: Sequence[Entry], out: Writable, how: How, comment: str) -> Layer:
+def _made(
+    entries: Sequence[Entry], out: Writable, how: How, comment: str, files: CompressedFiles | None = None
+) -> Layer:
     mtime, compression, threads, progress = how
+    options = {"mtime": mtime, "threads": threads}
     return write_layer(
-        entries, out, mtime=mtime, compression=compression, threads=threads, progress=progress, comment=comment
+        entries, out, compression=compression, progress=progress, comment=comment, files=files, **options
     )
+
+
+@contextmanager
+def _files(entries: Sequence[Entry], store: Store, how: How) -> Generator[CompressedFiles | None]:
+    """What is known of the files of the layer, where that is worth a look."""
+    if not is_shared(entries, how.compression):
+        yield None
+        return
+    with CompressedFiles(store, how.compression) as files:
+        yield files
 
 
 def _sought(entries: Sequence[Entry], store: Store, how: How, comment: str) -> tuple[StoredLayer | None, str]:
@@ -249,11 +263,11 @@ class _Finding:
 
 def _made_and_kept(entries: Sequence[Entry], out: Writable, store: Store, name: str, how: How, comment: str) -> Layer:
     """The layer, made and written to `out`, and to the store as long as that takes it."""
-    with _Both(out, store) as both:
-        layer = _made(entries, both, how, comment)
+    with _Both(out, store) as both, _files(entries, store, how) as files:
+        layer = _made(entries, both, how, comment, files)
         if both.part is not None:
             with suppress(StoreError):
-                _keep(layer, both.part, store, name).close()
+                _keep(layer, both.part, store, name, files).close()
     return layer
 
 
@@ -268,11 +282,13 @@ def _values(layer: Layer, name: str) -> dict[str, object]:
     }
 
 
-def _keep(layer: Layer, part: Part, store: Store, name: str) -> Blob:
-    """Give the written layer its name and its record, and make room for it."""
+def _keep(layer: Layer, part: Part, store: Store, name: str, files: CompressedFiles | None) -> Blob:
+    """Give the written layer its name and its record, its files theirs, and make room for it."""
     blob = part.keep(layer.descriptor.digest.hex, LAYER)
     with suppress(StoreError):
         store.keep_record(name, SCHEMA, _values(layer, name))
+        if files is not None:
+            files.keep(layer.descriptor)
         prune(store)
     return blob
 

@@ -1,38 +1,74 @@
 """Compressing a layer: the same bytes on every machine, on as many threads as there are.
 
 A layer is a sequence of gzip members, one for each block of the tar, so that
-blocks are compressed side by side and nothing has to hold the layer. The
-block size and the compressor's version fix the bytes; the number of threads
-does not (docs/decisions/gzip-members.md).
+blocks are compressed side by side and nothing has to hold the layer. A large
+file has blocks of its own: what it compresses to depends on its bytes alone,
+and can be kept for other layers. The sizes below and the compressor's version
+fix the bytes; the number of threads does not (docs/decisions/gzip-members.md).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from minpack.errors import ChangedInputError
+from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 
 if TYPE_CHECKING:
     from queue import SimpleQueue
+    from typing import Protocol
 
+    from minpack.content import Content
     from minpack.digest import Writable
+
+    class KeptFile(Protocol):
+        """What a file was compressed to before."""
+
+        def is_of(self, content: Content) -> bool:
+            """Whether it is what `content` compresses to, undamaged. Called on any thread, before `copy_to`."""
+
+        def copy_to(self, out: Writable) -> None:
+            """Write it to `out`."""
+
+    class FileCache(Protocol):
+        """Knows what files were compressed to, with the setting and compressor of one layer."""
+
+        def find(self, content: Content) -> KeptFile | None:
+            """What is most likely kept of `content`."""
+
+        def note(self, content: Content, compressed: CompressedFile) -> None:
+            """`content` was compressed, and has been written."""
 
 
 BLOCK_SIZE = 1 << 20
 #: `small` gains by longer members: a layer below this is one member.
 SMALL_BLOCK_SIZE = 8 << 20
+#: A file of at least so many bytes has gzip members of its own. Headers and smaller files share members.
+OWN_MEMBERS = 64 << 10
 #: The most bytes of blocks that are compressed or wait for it, however many threads there are.
 MAX_UNDER_WAY = 128 << 20
 GZIP_LEVELS = {Compression.BALANCED: 6, Compression.SMALL: 12}
 ZSTD_LEVELS = {Compression.ZSTD: 12, Compression.ZSTD_SMALL: 19}
 
 
+class CompressedFile(NamedTuple):
+    """What a file was compressed to: where in the layer it begins, the sizes of its members, and their SHA-256."""
+
+    at: int
+    members: tuple[int, ...]
+    sha256: str
+
+
 class Compressor:
     """Takes blocks and writes them on as they are; what `Compression.NONE` does."""
 
     block_size = BLOCK_SIZE
+    #: See `minpack.tar.write.TarStream`.
+    own_blocks = 0
 
     def __init__(self, out: Writable) -> None:
         self._out = out
@@ -47,6 +83,13 @@ class Compressor:
         self._out.write(block)
         free, self._other = self._other, memoryview(block.obj)
         return free if free is not None else self.buffer()
+
+    def begin_file(self, content: Content) -> bool:  # noqa: ARG002
+        """Blocks of `content` alone follow; True if none of them is wanted, being known."""
+        return False
+
+    def end_file(self) -> None:
+        """The file that was begun has ended, if its blocks were wanted."""
 
     def close(self) -> None:
         """Everything taken has been written when this returns."""
@@ -74,11 +117,38 @@ class ZstdCompressor(Compressor):
         self._out.write(self._stream.flush())
 
 
-class _Job:
-    """One block on its way through a thread."""
+class _OpenFile:
+    """A file whose members are being written."""
 
-    def __init__(self, block: memoryview) -> None:
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.jobs = 0
+        self.ended = False
+        self._at = 0
+        self._members: list[int] = []
+        self._sum = hashlib.sha256()
+
+    def add(self, member: bytes | bytearray, at: int) -> None:
+        """`member` was written, and begins at `at`."""
+        self._at = at if not self._members else self._at
+        self._members.append(len(member))
+        self._sum.update(member)
+
+    @property
+    def written(self) -> CompressedFile | None:
+        """What it was compressed to, if that is all written."""
+        if not self.ended or len(self._members) < self.jobs:
+            return None
+        return CompressedFile(self._at, tuple(self._members), self._sum.hexdigest())
+
+
+class _Job:
+    """One block on its way through a thread, or a file that is known."""
+
+    def __init__(self, block: memoryview, file: _OpenFile | None, kept: KeptFile | None = None) -> None:
         self.block = block
+        self.file = file
+        self.kept = kept
         self.result: bytes | bytearray = b""
         self.error: BaseException | None = None
         self.done = Event()
@@ -90,12 +160,19 @@ class GzipCompressor(Compressor):
     A thread is started with each block until there are enough, so that a small layer starts one.
     """
 
-    def __init__(self, out: Writable, level: int, threads: int, block_size: int) -> None:
+    own_blocks = OWN_MEMBERS
+
+    def __init__(
+        self, out: Writable, level: int, threads: int, block_size: int, files: FileCache | None = None
+    ) -> None:
         from queue import SimpleQueue  # noqa: PLC0415 - not for layers that are stored as they are
 
         super().__init__(out)
         self.block_size = block_size
         self._level = level
+        self._files = files
+        self._file: _OpenFile | None = None
+        self._written = 0
         self._pending: deque[_Job] = deque()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._free: list[memoryview] = []
@@ -107,17 +184,29 @@ class GzipCompressor(Compressor):
 
     def take(self, block: memoryview) -> memoryview:
         """See `Compressor.take`; waits while as many blocks are under way as there are buffers."""
-        job = _Job(block)
-        self._pending.append(job)
-        if len(self._threads) < self._wanted_threads:
-            self._start_thread()
-        if self._threads:
-            self._jobs.put(job)
-        else:
-            self._run(job)
-        while len(self._pending) > self._most or (self._pending and self._pending[0].done.is_set()):
-            self._write_first()
+        if self._file is not None:
+            self._file.jobs += 1
+        self._put(_Job(block, self._file))
         return self._free.pop() if self._free else memoryview(bytearray(self.block_size))
+
+    def begin_file(self, content: Content) -> bool:
+        """See `Compressor.begin_file`."""
+        if self._files is None:
+            return False
+        kept = self._files.find(content)
+        file = _OpenFile(content)
+        if kept is not None:
+            self._put(_Job(memoryview(b""), file, kept))
+            return True
+        self._file = file
+        return False
+
+    def end_file(self) -> None:
+        """See `Compressor.end_file`."""
+        if self._file is not None:
+            self._file.ended = True
+            self._note(self._file)
+            self._file = None
 
     def close(self) -> None:
         """See `Compressor.close`."""
@@ -135,6 +224,17 @@ class GzipCompressor(Compressor):
                 thread.join()
         self._threads = []
 
+    def _put(self, job: _Job) -> None:
+        self._pending.append(job)
+        if len(self._threads) < self._wanted_threads:
+            self._start_thread()
+        if self._threads:
+            self._jobs.put(job)
+        else:
+            self._run(job)
+        while len(self._pending) > self._most or (self._pending and self._pending[0].done.is_set()):
+            self._write_first()
+
     def _start_thread(self) -> None:
         thread = Thread(target=self._work, daemon=True)
         # First: where a signal interrupts the start, `abandon` must know of the thread, which may run.
@@ -151,8 +251,42 @@ class GzipCompressor(Compressor):
         job.done.wait()
         if job.error is not None:
             raise job.error
-        self._out.write(job.result)
+        if job.file is not None and job.block.nbytes == 0:
+            self._write_known(job.file, job.kept)
+            return
+        self._write(job.result, job.file)
         self._free.append(memoryview(job.block.obj))
+
+    def _write(self, member: bytes | bytearray, file: _OpenFile | None) -> None:
+        self._out.write(member)
+        if file is not None:
+            file.add(member, self._written)
+        self._written += len(member)
+        if file is not None:
+            self._note(file)
+
+    def _write_known(self, file: _OpenFile, kept: KeptFile | None) -> None:
+        """Write what is kept of a file; it is compressed here if that turned out to be something else, or damaged."""
+        if kept is not None:
+            counting = _Counting(self._out)
+            kept.copy_to(counting)
+            self._written += counting.size
+            return
+        buffer, at, size = memoryview(bytearray(self.block_size)), 0, file.content.size
+        with file.content.open() as reader:
+            while at < size:
+                count = reader.readinto_at(buffer[: min(self.block_size, size - at)], at)
+                if not count:
+                    raise ChangedInputError(file.content.where, size, at)
+                at += count
+                file.ended = at == size
+                file.jobs += 1
+                self._write(_gzip(buffer[:count], self._level), file)
+
+    def _note(self, file: _OpenFile) -> None:
+        compressed = file.written
+        if compressed is not None and self._files is not None:
+            self._files.note(file.content, compressed)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -160,11 +294,28 @@ class GzipCompressor(Compressor):
 
     def _run(self, job: _Job) -> None:
         try:
-            if not self._stopped:
+            if self._stopped:
+                pass
+            elif job.kept is None:
                 job.result = _gzip(job.block, self._level)
+            elif job.file is not None and not job.kept.is_of(job.file.content):
+                job.kept = None
         except BaseException as error:  # noqa: BLE001 - raised again where the block is waited for
             job.error = error
         job.done.set()
+
+
+class _Counting:
+    """Passes bytes on and knows their number."""
+
+    def __init__(self, out: Writable) -> None:
+        self._out = out
+        self.size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write `data` on."""
+        self._out.write(data)
+        self.size += len(data)
 
 
 def _gzip(block: memoryview, level: int) -> bytes | bytearray:
@@ -173,6 +324,21 @@ def _gzip(block: memoryview, level: int) -> bytes | bytearray:
 
     member: bytes | bytearray = gzip_compress(block, level)
     return member
+
+
+def is_gzip_of(member: bytes, block: memoryview) -> bool:
+    """Whether `member` is a gzip member that holds the bytes of `block`."""
+    from deflate import DeflateError, gzip_decompress  # noqa: PLC0415
+
+    try:
+        return bool(gzip_decompress(member, len(block)) == block)
+    except DeflateError:
+        return False
+
+
+def block_size_of(compression: Compression) -> int:
+    """The most bytes of the tar that a gzip member has."""
+    return SMALL_BLOCK_SIZE if compression is Compression.SMALL else BLOCK_SIZE
 
 
 def made_by(compression: Compression) -> str:
@@ -190,11 +356,11 @@ def made_by(compression: Compression) -> str:
     return f"{compression} {level} {version}"
 
 
-def compressor(compression: Compression, out: Writable, threads: int) -> Compressor:
-    """The compressor that writes to `out`; `threads` does not change the bytes."""
+def compressor(compression: Compression, out: Writable, threads: int, files: FileCache | None = None) -> Compressor:
+    """The compressor that writes to `out`; neither `threads` nor `files` changes the bytes."""
     if compression is Compression.NONE:
         return Compressor(out)
     if compression in ZSTD_LEVELS:
         return ZstdCompressor(out, ZSTD_LEVELS[compression])
-    size = BLOCK_SIZE if compression is Compression.BALANCED else SMALL_BLOCK_SIZE
-    return GzipCompressor(out, GZIP_LEVELS[compression], max(1, threads), size)
+    size = block_size_of(compression)
+    return GzipCompressor(out, GZIP_LEVELS[compression], max(1, threads), size, files)

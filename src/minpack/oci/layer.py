@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from threading import Thread
 
+    from minpack.content import Content
     from minpack.digest import Writable
+    from minpack.oci.compress import Compressor, FileCache
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
-    from minpack.tar.write import BlockConsumer
 
 
 #: Smaller layers are hashed in the time that starting a thread takes.
@@ -106,21 +107,32 @@ class _HashAside(_Hash):
 
 
 class _Tee:
-    """Hashes each block and hands it on, and reports progress."""
+    """Hashes each block and hands it to a compressor that wants it, and reports progress."""
 
-    def __init__(self, consumer: BlockConsumer, progress: Progress, task: str, total: int, hashing: _Hash) -> None:
-        self._consumer = consumer
+    def __init__(self, squeeze: Compressor | None, progress: Progress, task: str, total: int, hashing: _Hash) -> None:
         self._progress = progress
         self._task = task
         self._total = total
         self._done = 0
         self._hashing = hashing
+        self._squeeze = squeeze
+        self._known = False
 
     def take(self, block: memoryview) -> memoryview:
         self._hashing.add(block)
         self._done += len(block)
         self._progress(self._task, min(self._done, self._total), self._total)
-        return self._consumer.take(block)
+        if self._squeeze is None or self._known:
+            return memoryview(block.obj)
+        return self._squeeze.take(block)
+
+    def begin_file(self, content: Content) -> None:
+        self._known = self._squeeze is not None and self._squeeze.begin_file(content)
+
+    def end_file(self) -> None:
+        if self._squeeze is not None and not self._known:
+            self._squeeze.end_file()
+        self._known = False
 
 
 class Tarred(NamedTuple):
@@ -130,13 +142,6 @@ class Tarred(NamedTuple):
     size: int
 
 
-class _Nowhere:
-    """Takes blocks that are wanted for their hash alone."""
-
-    def take(self, block: memoryview) -> memoryview:
-        return memoryview(block.obj)
-
-
 def tar_of(entries: Sequence[Entry], *, mtime: int, progress: Progress, comment: str) -> Tarred:
     """What `write_layer` would say of the layer's tar, which is written nowhere.
 
@@ -144,7 +149,7 @@ def tar_of(entries: Sequence[Entry], *, mtime: int, progress: Progress, comment:
     :raises InputError: a file cannot be read.
     """
     hashing = _Hash()
-    tee = _Tee(_Nowhere(), progress, _task(comment), sum(entry.size for entry in entries), hashing)
+    tee = _Tee(None, progress, _task(comment), sum(entry.size for entry in entries), hashing)
     stream = TarStream(tee, memoryview(bytearray(BLOCK_SIZE)))
     stream.add(entries, mtime)
     stream.finish()
@@ -164,8 +169,11 @@ def write_layer(
     threads: int,
     progress: Progress,
     comment: str,
+    files: FileCache | None = None,
 ) -> Layer:
     """Write the layer of `entries`, in their order, to `out`; its digests are of the bytes written.
+
+    :param files: what knows files that were compressed before. It never changes the bytes.
 
     Memory is bounded by the block size and the number of threads, whatever the sizes of the files.
 
@@ -175,11 +183,11 @@ def write_layer(
     plain = compression is Compression.NONE
     writer = HashingWriter(out)
     # A tar that is stored as it is has one digest, computed once.
-    squeeze = compressor(compression, out if plain else writer, threads)
+    squeeze = compressor(compression, out if plain else writer, threads, files)
     size = sum(entry.size for entry in entries)
     hashing = _HashAside() if plain and threads > 1 and size > HASHED_ASIDE else _Hash()
     try:
-        stream = TarStream(_Tee(squeeze, progress, _task(comment), size, hashing), squeeze.buffer())
+        stream = TarStream(_Tee(squeeze, progress, _task(comment), size, hashing), squeeze.buffer(), squeeze.own_blocks)
         stream.add(entries, mtime)
         stream.finish()
         squeeze.close()

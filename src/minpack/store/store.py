@@ -141,7 +141,14 @@ class Store:
 
         None if it is not there, or has not `size` bytes.
         """
-        descriptor = self._directory.open(f"{sha256}.{TAR}", os.O_RDONLY)
+        return self.find_unverified(sha256, size, TAR)
+
+    def find_unverified(self, sha256: str, size: int, kind: str) -> int | None:
+        """A descriptor of that file, which the caller closes and whose bytes it checks.
+
+        None if it is not there, or has not `size` bytes.
+        """
+        descriptor = self._directory.open(f"{sha256}.{kind}", os.O_RDONLY)
         if descriptor is not None and _size(descriptor) != size:
             os.close(descriptor)
             return None

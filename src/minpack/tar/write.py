@@ -27,6 +27,12 @@ if TYPE_CHECKING:
         def take(self, block: memoryview) -> memoryview:
             """Take all of `block`; the buffer to fill next, which may be another one."""
 
+        def begin_file(self, content: Content) -> None:
+            """The blocks until `end_file` hold the bytes of `content`, and nothing else."""
+
+        def end_file(self) -> None:
+            """The last block of the file was taken."""
+
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -70,11 +76,15 @@ def padding(size: int) -> bytes:
 
 
 class TarStream:
-    """Writes a tar in blocks of one size to a consumer, copying each file's bytes once."""
+    """Writes a tar in blocks of at most one size to a consumer, copying each file's bytes once.
 
-    def __init__(self, consumer: BlockConsumer, buffer: memoryview) -> None:
+    :param own_blocks: a file of at least so many bytes has blocks of its own, which depend on nothing else; 0 for none.
+    """
+
+    def __init__(self, consumer: BlockConsumer, buffer: memoryview, own_blocks: int = 0) -> None:
         self._consumer = consumer
         self._buffer = buffer
+        self._own_blocks = own_blocks
         self._filled = 0
         self.size = 0
 
@@ -86,15 +96,20 @@ class TarStream:
         for entry in entries:
             self.write(headers(entry, mtime))
             if entry.kind is Kind.FILE and entry.content is not None:
-                self._copy(entry.content)
+                if 0 < self._own_blocks <= entry.size:
+                    self._flush()
+                    self._consumer.begin_file(entry.content)
+                    self._copy(entry.content)
+                    self._flush()
+                    self._consumer.end_file()
+                else:
+                    self._copy(entry.content)
                 self.write(padding(entry.size))
 
     def finish(self) -> None:
         """Write the end-of-archive blocks and hand over what is left."""
         self.write(END)
-        if self._filled:
-            self._buffer = self._consumer.take(self._buffer[: self._filled])
-            self._filled = 0
+        self._flush()
 
     def write(self, data: bytes) -> None:
         """Write `data` into the stream."""
@@ -116,6 +131,11 @@ class TarStream:
                     raise ChangedInputError(content.where, size, done + count)
                 done += count
                 self._advance(count)
+
+    def _flush(self) -> None:
+        if self._filled:
+            self._buffer = self._consumer.take(self._buffer[: self._filled])
+            self._filled = 0
 
     def _advance(self, count: int) -> None:
         self._filled += count

@@ -1,0 +1,147 @@
+"""Files that were compressed before, in whatever layer: what most images of one base share is compressed once.
+
+Nothing is kept twice: a record says where in a kept layer a file's gzip members are, with their sum. The record is
+named by the content's key or, where only reading tells the bytes, by a few of them. Then what is kept counts only if
+it is unpacked and compared, so it never changes a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from minpack.content import key_of
+from minpack.errors import StoreError
+from minpack.oci.compress import GZIP_LEVELS, OWN_MEMBERS, CompressedFile, block_size_of, is_gzip_of, made_by
+from minpack.rootfs.entry import Kind
+from minpack.store.blob import LAYER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from minpack.content import Content
+    from minpack.digest import Writable
+    from minpack.oci.compression import Compression
+    from minpack.oci.documents import Descriptor
+    from minpack.rootfs.entry import Entry
+    from minpack.store.store import Store
+
+SCHEMA = "minpack.compressed-file/1"
+#: How many bytes of a content go into its mark, from the start, the middle and the end.
+MARKED_BYTES = 4096
+#: So many kept layers are open at once at the most.
+MOST_LAYERS = 16
+_PIECE = 1 << 20
+
+
+def marks_of(content: Content) -> Iterable[bytes]:
+    """Bytes from the start, the middle and the end of `content`."""
+    with content.open() as reader:
+        for at in (0, content.size // 2, content.size - MARKED_BYTES):
+            yield reader.read_at(max(at, 0), MARKED_BYTES)
+
+
+class KeptFile:
+    """The gzip members of a file, in a kept layer that is open as `descriptor`; see `minpack.oci.compress.KeptFile`."""
+
+    def __init__(self, descriptor: int, where: CompressedFile, block_size: int) -> None:
+        self._descriptor = descriptor
+        self._where = where
+        self._block_size = block_size
+
+    def is_of(self, content: Content) -> bool:
+        """See `minpack.oci.compress.KeptFile.is_of`."""
+        total = hashlib.sha256()
+        # A key fixes the bytes, and the record is named by it.
+        same = bool(key_of(content)) or content.size <= len(self._where.members) * self._block_size
+        buffer = memoryview(bytearray(min(self._block_size, content.size)))
+        at = self._where.at
+        with nullcontext() if key_of(content) else content.open() as reader:
+            for number, size in enumerate(self._where.members):
+                member = os.pread(self._descriptor, size, at)
+                total.update(member)
+                at += size
+                if reader is not None:
+                    count = reader.readinto_at(buffer, number * self._block_size)
+                    same = same and is_gzip_of(member, buffer[:count])
+        return same and total.hexdigest() == self._where.sha256
+
+    def copy_to(self, out: Writable) -> None:
+        """See `minpack.oci.compress.KeptFile.copy_to`."""
+        at, end = self._where.at, self._where.at + sum(self._where.members)
+        while at < end and (data := os.pread(self._descriptor, min(_PIECE, end - at), at)):
+            out.write(data)
+            at += len(data)
+
+
+class CompressedFiles:
+    """The files of kept layers that were made with one setting; see `minpack.oci.compress.FileCache`.
+
+    Leave its ``with`` block to close the layers that were opened.
+    """
+
+    def __init__(self, store: Store, compression: Compression) -> None:
+        self._store = store
+        self._block_size = block_size_of(compression)
+        self._made_by = made_by(compression)
+        self._layers: dict[tuple[str, int], int | None] = {}
+        self._new: dict[str, CompressedFile] = {}
+
+    def find(self, content: Content) -> KeptFile | None:
+        """See `minpack.oci.compress.FileCache.find`."""
+        record = self._store.record(self._name(content), SCHEMA)
+        try:
+            if record is None:
+                return None
+            members = tuple(int(str(size)) for size in str(record["members"]).split())
+            where = CompressedFile(int(str(record["at"])), members, str(record["sha256"]))
+            descriptor = self._layer(str(record["layer"]), int(str(record["size"])))
+        except (KeyError, ValueError):
+            return None
+        if descriptor is None or not members or where.at < 0 or not all(0 < m <= 2 * self._block_size for m in members):
+            return None
+        return KeptFile(descriptor, where, self._block_size)
+
+    def note(self, content: Content, compressed: CompressedFile) -> None:
+        """See `minpack.oci.compress.FileCache.note`."""
+        self._new[self._name(content)] = compressed
+
+    def keep(self, layer: Descriptor) -> None:
+        """The layer that was written, with all that was noted, is in the store now.
+
+        :raises StoreError: the disk is full or broken.
+        """
+        for name, (at, members, sha256) in self._new.items():
+            where = {"at": at, "members": " ".join(map(str, members)), "sha256": sha256}
+            self._store.keep_record(name, SCHEMA, {"layer": layer.digest.hex, "size": layer.size, **where})
+
+    def _name(self, content: Content) -> str:
+        name = hashlib.sha256(f"{SCHEMA}\0{self._made_by}\0{content.size}\0{key_of(content)}\0".encode())
+        if not key_of(content):
+            for piece in marks_of(content):
+                name.update(piece)
+        return f"file-{name.hexdigest()}"
+
+    def _layer(self, sha256: str, size: int) -> int | None:
+        known = self._layers
+        if (sha256, size) not in known and len(known) < MOST_LAYERS:
+            with suppress(StoreError):
+                known[sha256, size] = self._store.find_unverified(sha256, size, LAYER)
+        return known.get((sha256, size))
+
+    def __enter__(self) -> CompressedFiles:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for descriptor in self._layers.values():
+            if descriptor is not None:
+                os.close(descriptor)
+        self._layers = {}
+
+
+def is_shared(entries: Iterable[Entry], compression: Compression) -> bool:
+    """Whether files of the layer may be those of another: one large file alone is found as the layer that it is."""
+    large = sum(1 for entry in entries if entry.kind is Kind.FILE and entry.size >= OWN_MEMBERS)
+    return compression in GZIP_LEVELS and large > 1
