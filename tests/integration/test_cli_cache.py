@@ -159,7 +159,8 @@ def test_embedded_data_is_remembered(place: Path) -> None:
     expected = pack(place, "--no-cache", *ZONES)
     for _ in range(2):
         assert pack(place, *ZONES) == expected
-    assert [path.name.split("-")[1] for path in stored() if path.suffix == ".json"] == ["key", "mark"]
+    names = [path.name.split("-") for path in stored() if path.suffix == ".json"]
+    assert [name[1] for name in names if name[0] == "layer"] == ["key", "mark"]
     for path in stored():
         path.unlink()
     command = [*COMMAND, "./app", *ZONES, "-q", "-o"]
