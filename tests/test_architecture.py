@@ -16,8 +16,10 @@ ROOT = Path(minpack.__file__).parent
 #: The rooms from the ground up; a room may import from the floors below its own, never from beside it.
 FLOORS = [
     {"errors", "_version", "namedtuple"},
+    {"host"},
     {"digest", "target", "paths", "progress", "content"},
-    {"rootfs", "elf", "beside"},
+    {"rootfs", "elf", "overwrite"},
+    {"beside"},
     {"tar", "lock"},
     {"store", "apk", "deb"},
     {"base"},
@@ -25,7 +27,7 @@ FLOORS = [
     {"ld"},
     {"needs", "oci", "engine"},
     {"request", "layers", "delivery"},
-    {"placing"},
+    {"placing", "inputs"},
     {"provision", "resolving"},
     {"plan", "closing", "deliver"},
     {"private", "checking", "entrypoint", "attributing", "locking"},

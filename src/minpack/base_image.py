@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from minpack.base.debiancatalog import is_debian
-from minpack.base.open import open_base
+from minpack.base.open import BaseKind, open_base
 from minpack.base.walk import Walker
 from minpack.deliver import Work, deliver
 from minpack.elf.read import read_elf
 from minpack.entrypoint import Start, check_start
 from minpack.errors import BaseError, EntrypointError, UsageError
+from minpack.inputs import base_inputs, guarded, left_out
 from minpack.ld.fit import find_loaders
 from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
@@ -68,7 +70,9 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
             raise BaseError(
                 "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"
             )
-        found = tuple(_entries(opened.base))
+        delivery = guarded(delivery, base_inputs(request.base, options, whole=True))
+        outside = left_out(delivery, (request.base,) if opened.kind is BaseKind.DIRECTORY else (), options.store)
+        found = tuple(_entries(opened.base, request.base, outside.paths))
         packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
         if not packed:
             raise BaseError(opened.base.name, "it is empty")
@@ -87,11 +91,12 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
             progress,
             options.store,
         )
-        left_out = len(found) - len(packed)
-        notes = (f"{left_out} device nodes, sockets or FIFOs were left out",) if left_out else ()
+        special = len(found) - len(packed)
+        notes = (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
         inputs = (base_input(request.base, opened, sums=True),)
         delivered = deliver(work, delivery)
-        return BaseImage(delivered, platform, inputs, (*opened.notes, *notes, *start_notes, *delivered.notes))
+        notes = (*opened.notes, *outside.notes, *notes, *start_notes, *delivered.notes)
+        return BaseImage(delivered, platform, inputs, notes)
 
 
 def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple[ImageConfig, tuple[str, ...]]:
@@ -130,13 +135,20 @@ def _platform(base: Base) -> Platform:
     return platform
 
 
-def _entries(base: Base) -> list[Entry]:
-    """Everything in the base, each directory before what is in it."""
+def _entries(base: Base, host: str, left_out: frozenset[str]) -> list[Entry]:
+    """Everything in the base, each directory before what is in it.
+
+    :param host: where the base is on this host, if it is a directory.
+    :param left_out: what is not taken of that: absolute paths without links.
+    """
+    real = os.path.realpath(host).rstrip("/") if left_out else ""
     found: list[Entry] = []
     todo: list[RootPath] = [ROOT]
     while todo:
         here = todo.pop()
         for part in base.listdir(here):
+            if left_out and f"{real}{join(here, part)}" in left_out:
+                continue
             entry = base.lstat(join(here, part))
             if entry is None:
                 continue

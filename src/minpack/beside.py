@@ -3,131 +3,116 @@
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import contextmanager, suppress
+from errno import EEXIST, ENOTEMPTY
 from typing import IO, TYPE_CHECKING
 
-from minpack.content import reason_of
 from minpack.errors import OutputError
+from minpack.host.partial import Partial, remove_leftovers
+from minpack.overwrite import as_output_error, directory_place, file_place
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
+
+    from minpack.overwrite import HostInput
+
+
+class NewDirectory:
+    """A directory that is being written, at `path`; `leftover` is what of the one before it could not be removed."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.leftover = ""
 
 
 @contextmanager
-def new_file(target: str) -> Generator[IO[bytes]]:
+def new_file(target: str, inputs: Iterable[HostInput] = (), *, force: bool = False) -> Generator[IO[bytes]]:
     """A new file that takes `target`'s place when the block is left, and leaves nothing if by an error.
 
-    It is readable, writable and seekable; its mode is that of any new file of the caller's.
+    It is readable, writable and seekable; its mode is that of any new file of the caller's. What killed processes left
+    beside it is removed.
 
-    :raises OutputError: `target` is a directory or device, its directory is missing, or the disk is full.
+    :param inputs: what it must not replace.
+    :param force: it may replace a file that is neither empty nor a tar archive.
+    :raises OutputError: see `file_place`; or its directory is missing, or the disk is full.
     """
     with as_output_error(target):
-        place = _file_place(target)
-        partial = _partial_name(place)
+        place, direct = file_place(target, inputs, force=force)
+        assert not direct, "internal error: what is written to as it is has no place beside it"
+        remove_leftovers(os.path.dirname(place))
+        partial = Partial(os.path.dirname(place))
         try:
             # Within the block: a signal may come at any time.
-            descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            with os.fdopen(descriptor, "w+b") as out:
+            with os.fdopen(partial.make_file(), "w+b") as out:
                 yield out
-            os.replace(partial, place)
+            os.replace(partial.path, place)
         except BaseException:
             with suppress(OSError):
-                os.unlink(partial)
+                os.unlink(partial.path)
             raise
+        finally:
+            partial.close()
 
 
 @contextmanager
-def new_directory(target: str, *, force: bool) -> Generator[str]:
-    """The path of a new directory that takes `target`'s place when the block is left.
+def opened_directly(target: str) -> Generator[IO[bytes]]:
+    """A device or pipe, open to be written to as it is; everything that is written is, or it is an error.
 
-    An empty directory that is there is replaced; one with something in it only
-    with `force`, and then it is moved aside first and removed last.
+    :raises OutputError: it is a terminal, or cannot be opened or written.
+    """
+    with (
+        as_output_error(target),
+        open(os.open(target, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC), "wb") as out,
+    ):
+        if out.isatty():
+            raise OutputError(target, "it is a terminal", "name a file or a pipe with -o")
+        yield out
+        out.flush()
 
-    :raises OutputError: `target` is something else, or not empty, or the disk is full.
+
+@contextmanager
+def new_directory(target: str, inputs: Iterable[HostInput] = (), *, force: bool = False) -> Generator[NewDirectory]:
+    """A new directory that takes `target`'s place when the block is left, and leaves nothing if by an error.
+
+    An empty directory that is there is replaced; one with something in it only with `force`: the two are exchanged, and
+    the old one is removed last.
+
+    :param inputs: what must not be in it.
+    :raises OutputError: see `directory_place`; or the disk is full.
     """
     with as_output_error(target):
-        place = _directory_place(target, force=force)
-        partial, aside = _partial_name(place), _partial_name(place)
+        place = directory_place(target, inputs, force=force)
+        remove_leftovers(os.path.dirname(place))
+        partial = Partial(os.path.dirname(place))
+        made = NewDirectory("")
         try:
-            os.mkdir(partial)
-            yield partial
-            if os.path.isdir(place):
-                os.rename(place, aside)
-            os.rename(partial, place)
-        except BaseException:
-            if os.path.isdir(aside) and not os.path.lexists(place):
-                os.rename(aside, place)
-            _remove_tree(partial)
-            raise
-        _remove_tree(aside)
-        if os.path.lexists(aside):
-            raise OutputError(target, f"it is written, but what was there before cannot be removed: {aside!r}")
+            partial.make_directory()
+            made.path = partial.path
+            yield made
+            made.leftover = _put(partial.path, place, force=force)
+        finally:
+            # It is what was being written, or what was there before; where nothing was, it is gone.
+            if partial.path and os.path.lexists(partial.path):
+                from minpack.host.trees import remove_tree  # noqa: PLC0415 - if something is to be removed
+
+                made.leftover = "" if remove_tree(partial.path) else partial.path
+            partial.close()
 
 
-@contextmanager
-def as_output_error(target: str, hint: str | None = None) -> Generator[None]:
-    """Let what the system says of `target` come as an error of minpack's; a broken pipe stays one.
-
-    :param hint: what to do about it, by default what the kind of the error suggests.
-    :raises OutputError: the system raised something.
-    """
+def _put(new: str, place: str, *, force: bool) -> str:
+    """Put the directory `new` at `place`; where the one before is now, if it is neither gone nor at `new`."""
     try:
-        yield
-    except BrokenPipeError:
-        raise
+        # That replaces an empty directory too, in one step (rename(2)).
+        os.rename(new, place)
     except OSError as error:
-        raise OutputError(target, reason_of(error), hint or _hint(error)) from error
+        if not force or error.errno not in (EEXIST, ENOTEMPTY):
+            raise
+    else:
+        return ""
+    from minpack.host.exchange import exchange  # noqa: PLC0415 - with --force alone
 
+    if exchange(new, place):
+        return ""
+    from minpack.host.swap import swap_in  # noqa: PLC0415 - where names cannot be exchanged alone
 
-def _hint(error: OSError) -> str | None:
-    import errno  # noqa: PLC0415
-
-    return {
-        errno.ENOSPC: "free some space, or choose another place with -o",
-        errno.EDQUOT: "free some space, or choose another place with -o",
-        errno.EACCES: "choose a place you may write to with -o",
-        errno.EROFS: "choose a place you may write to with -o",
-        errno.ENOENT: "make the directory first, or choose another place with -o",
-    }.get(error.errno or 0)
-
-
-def _file_place(target: str) -> str:
-    """Where the file goes: behind a symlink, at its target, so that the link stays."""
-    try:
-        mode = os.stat(target).st_mode
-    except FileNotFoundError:
-        mode = stat.S_IFDIR if target.endswith("/") else stat.S_IFREG
-    if stat.S_ISDIR(mode):
-        raise OutputError(target, "it is a directory", "name a file in it: -o DIR/NAME.tar")
-    if not stat.S_ISREG(mode):
-        raise OutputError(target, "it is no regular file", "write to stdout with -o -")
-    return os.path.realpath(target)
-
-
-def _directory_place(target: str, *, force: bool) -> str:
-    place = os.path.realpath(target)
-    if os.path.lexists(place):
-        if not os.path.isdir(place):
-            raise OutputError(target, "it is a file", "name a new directory with -o")
-        if os.path.ismount(place):
-            raise OutputError(target, "something is mounted on it", "name a directory below it")
-        if f"{os.path.realpath('.')}/".startswith(f"{place}/"):
-            raise OutputError(target, "the working directory is in it", "name another directory")
-        if os.listdir(place) and not force:
-            raise OutputError(target, "the directory is not empty", "choose another, or replace it with --force")
-    return place
-
-
-def _partial_name(place: str) -> str:
-    return os.path.join(os.path.dirname(place), f".minpack-{os.urandom(6).hex()}.partial")
-
-
-def _remove_tree(path: str) -> None:
-    """Remove what is at `path`, directories without write permission too."""
-    import shutil  # noqa: PLC0415
-
-    for directory, _, _ in os.walk(path):
-        with suppress(OSError):
-            os.chmod(directory, 0o700)
-    shutil.rmtree(path, ignore_errors=True)
+    return swap_in(new, place)

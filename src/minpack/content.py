@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from minpack.errors import ChangedInputError, InputError
+from minpack.host.deep import open_deep
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class FileContent(NamedTuple):
         """
         try:
             # Should a named pipe have come to lie here, opening it must not wait for a writer.
-            descriptor = os.open(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = open_deep(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise InputError(self.where, reason_of(error)) from error
         reader = FileReader(descriptor, self.start, self.size, owned=True, where=self.where, mtime=self.mtime)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
-from minpack.beside import as_output_error, new_directory, new_file
+from minpack.beside import new_directory, new_file, opened_directly
+from minpack.content import FileContent
 from minpack.delivery import Delivered, Format, Output
 from minpack.errors import StoreError
 from minpack.layers.kept import How, write_kept_layer
@@ -15,12 +16,15 @@ from minpack.oci.archive import ArchiveWriter
 from minpack.oci.image import build_image
 from minpack.oci.layer import write_tar
 from minpack.oci.layout import LayoutWriter
+from minpack.overwrite import HostInput, as_output_error, file_place
 from minpack.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+    from contextlib import AbstractContextManager
     from typing import Protocol
 
+    from minpack.beside import NewDirectory
     from minpack.delivery import Delivery
     from minpack.digest import Writable
     from minpack.layers.ahead import Ahead
@@ -70,14 +74,47 @@ def deliver(work: Work, to: Delivery) -> Delivered:
     :raises EngineError: an engine does not take the image.
     :raises ChangedInputError: an input changed since it was planned.
     """
-    if to.format is Format.ROOTFS:
-        return _deliver_rootfs(work, to)
-    if to.format is Format.TAR:
-        return _deliver_tar(work, to)
-    store, note = _open_layers(work)
-    with store:
-        delivered = (_deliver_layout if to.format is Format.OCI else _deliver_archive)(work, to, store)
-    return delivered._replace(notes=(*delivered.notes, note)) if note else delivered
+    with _opened(to) as ready:
+        if ready.format is Format.ROOTFS:
+            return _deliver_rootfs(work, ready)
+        if ready.format is Format.TAR:
+            return _deliver_tar(work, ready)
+        store, note = _open_layers(work)
+        with store:
+            delivered = (_deliver_layout if ready.format is Format.OCI else _deliver_archive)(work, ready, store)
+        return delivered._replace(notes=(*delivered.notes, note)) if note else delivered
+
+
+@contextmanager
+def _opened(to: Delivery) -> Generator[Delivery]:
+    """`to` with its directory made; a device or a pipe, which is written to as it is, is open as its `stdout`."""
+    if to.path in (None, "-") or to.format.is_directory:
+        yield to
+        return
+    if file_place(to.path, to.inputs, force=to.force).direct:
+        with opened_directly(to.path) as out:
+            yield to._replace(stdout=out)
+        return
+    with _directory_made(to):
+        yield to
+
+
+@contextmanager
+def _directory_made(to: Delivery) -> Generator[None]:
+    """The directory of `to.path`, made if that is wanted and gone again if nothing comes of it."""
+    directory = os.path.dirname(to.path or "")
+    made = False
+    try:
+        if to.makes_directory:
+            with as_output_error(to.path or directory), suppress(FileExistsError):
+                os.mkdir(directory)
+                made = True
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                os.rmdir(directory)
+        raise
 
 
 def _open_layers(work: Work) -> tuple[Store, str]:
@@ -106,33 +143,32 @@ def write_image(work: Work, references: tuple[Reference, ...], writer: BlobWrite
 
 def _deliver_archive(work: Work, to: Delivery, store: Store) -> Delivered:
     """The archive is written once; the engine gets the bytes that were written."""
-    with _spool(to.temporary) if to.path in (None, "-") else new_file(to.path) as out:
+    with _spool(to.temporary) if to.path is None or to.stdout is not None else _new_file(work, to) as out:
         image = write_image(work, to.references, ArchiveWriter(out), store)
         size = out.seek(0, os.SEEK_END)
         loaded = _load(out, size, image, to, work.progress)
-        if to.path == "-":
-            _copy_to_stdout(out, to)
+        if to.stdout is not None:
+            _copy(out, to.stdout, to)
     outputs = (Output(to.format, to.path, None, image.digest),) if to.path is not None else ()
     return Delivered(image, outputs + loaded, size)
 
 
 def _deliver_layout(work: Work, to: Delivery, store: Store) -> Delivered:
     assert to.path is not None, "internal error: a layout needs a path"
-    with new_directory(to.path, force=to.force) as directory, LayoutWriter(directory) as writer:
+    with new_directory(to.path, _inputs(work, to), force=to.force) as made, LayoutWriter(made.path) as writer:
         image = write_image(work, to.references, writer, store)
-    return Delivered(image, (Output(to.format, to.path, None, image.digest),), image.size)
+    return Delivered(image, (Output(to.format, to.path, None, image.digest),), image.size, _leftover(made))
 
 
 def _deliver_tar(work: Work, to: Delivery) -> Delivered:
     assert to.path is not None, "internal error: a tar needs a path"
     mtime = work.config.created
-    if to.path == "-":
-        assert to.stdout is not None, "internal error: no stdout"
-        with as_output_error("-"):
+    if to.stdout is not None:
+        with as_output_error(to.path):
             layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress)
             to.stdout.flush()
     else:
-        with new_file(to.path) as out:
+        with _new_file(work, to) as out:
             layer = write_tar(work.entries, out, mtime=mtime, progress=work.progress)
     return Delivered(None, (Output(to.format, to.path, None, layer.diff_id),), layer.unpacked_size)
 
@@ -142,14 +178,31 @@ def _deliver_rootfs(work: Work, to: Delivery) -> Delivered:
 
     assert to.path is not None, "internal error: a rootfs needs a path"
     owners = os.geteuid() == 0
-    with new_directory(to.path, force=to.force) as directory:
+    with new_directory(to.path, _inputs(work, to), force=to.force) as made:
         mtime = work.config.created
-        write_directory(work.entries, directory, mtime=mtime, owners=owners, progress=work.progress)
+        write_directory(work.entries, made.path, mtime=mtime, owners=owners, progress=work.progress)
     others = any((entry.uid, entry.gid) != (os.getuid(), os.getgid()) for entry in work.entries)
     notes = ("files belong to you: only root can give them their owners; --format tar keeps them",)
     size = sum(entry.size for entry in work.entries)
     output = Output(to.format, to.path, None, None)
-    return Delivered(None, (output,), size, notes if others and not owners else ())
+    return Delivered(None, (output,), size, (*_leftover(made), *(notes if others and not owners else ())))
+
+
+def _new_file(work: Work, to: Delivery) -> AbstractContextManager[IO[bytes]]:
+    assert to.path is not None, "internal error: a file needs a path"
+    return new_file(to.path, _inputs(work, to), force=to.force)
+
+
+def _inputs(work: Work, to: Delivery) -> Iterator[HostInput]:
+    """All that must not be replaced: what is known to be an input, and each file of the host that is packed."""
+    yield from to.inputs
+    for entry in work.entries:
+        if isinstance(entry.content, FileContent):
+            yield HostInput(entry.content.where, "a file that is packed")
+
+
+def _leftover(made: NewDirectory) -> tuple[str, ...]:
+    return (f"what was there before could not be removed: {made.leftover!r}",) if made.leftover else ()
 
 
 def _load(archive: IO[bytes], size: int, image: Image, to: Delivery, progress: Progress) -> tuple[Output, ...]:
@@ -172,10 +225,9 @@ def _spool(directory: str) -> Generator[IO[bytes]]:
         yield out
 
 
-def _copy_to_stdout(archive: IO[bytes], to: Delivery) -> None:
-    assert to.stdout is not None, "internal error: no stdout"
+def _copy(archive: IO[bytes], out: IO[bytes], to: Delivery) -> None:
     archive.seek(0)
-    with as_output_error("-"):
+    with as_output_error(to.path or "-"):
         while chunk := archive.read(COPY_SIZE):
-            to.stdout.write(chunk)
-        to.stdout.flush()
+            out.write(chunk)
+        out.flush()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from minpack.digest import Digest
     from minpack.oci.image import Image
     from minpack.oci.reference import Reference
+    from minpack.overwrite import HostInput
 
 
 class Format(StrEnum):
@@ -27,6 +28,11 @@ class Format(StrEnum):
     def has_layers(self) -> bool:
         """Whether it is an image, and no bare root file system."""
         return self in (Format.ARCHIVE, Format.OCI)
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory, and no file."""
+        return self in (Format.OCI, Format.ROOTFS)
 
 
 class Delivery(NamedTuple):
@@ -44,6 +50,10 @@ class Delivery(NamedTuple):
     stdout: IO[bytes] | None = None
     #: Where an archive that goes to no file is kept meanwhile, in a file without a name.
     temporary: str = "/tmp"  # noqa: S108
+    #: What must not be replaced, nor be in a directory that is.
+    inputs: tuple[HostInput, ...] = ()
+    #: Make the directory of `path` if it is missing.
+    makes_directory: bool = False
 
 
 class Output(NamedTuple):

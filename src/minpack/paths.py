@@ -7,9 +7,12 @@ UTF-8 are kept as surrogate escapes.
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from minpack.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RootPath = NewType("RootPath", str)
 
@@ -77,6 +80,17 @@ def ancestors(path: RootPath) -> tuple[RootPath, ...]:
         found.append(RootPath(path[:at]))
         at = path.find("/", at + 1)
     return tuple(found)
+
+
+def directories_above(paths: Iterable[RootPath]) -> set[RootPath]:
+    """Every directory above any of `paths`, without the root; each is looked at once, however deep they are."""
+    found: set[RootPath] = set()
+    for path in paths:
+        above = parent(path)
+        while above != ROOT and above not in found:
+            found.add(above)
+            above = parent(above)
+    return found
 
 
 def sort_key(path: RootPath) -> tuple[bytes, ...]:

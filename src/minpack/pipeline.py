@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.base.open import file_sum, open_base
 from minpack.base.walk import Walker
 from minpack.content import sum_of
+from minpack.inputs import guarded, left_out, request_inputs
 from minpack.layers.ahead import Ahead
 from minpack.layers.kept import How
 from minpack.ld.fit import check_fit
@@ -80,6 +81,7 @@ def pack(
     delivery: Delivery | None,
     progress: Progress = no_progress,
     *,
+    write: bool = True,
     sums: bool = False,
     locking: Locking | None = None,
 ) -> Packed:
@@ -87,6 +89,7 @@ def pack(
 
     :param base: what --base names; None for the default.
     :param delivery: where the image goes; None for a plan alone.
+    :param write: whether to write the image; without, all is done but that.
     :param sums: compute the sums of the files and of the inputs, which reads them once more.
     :param locking: what a lock has to say of it.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
@@ -96,6 +99,10 @@ def pack(
     if locking is not None:
         base, options = locking.begin(platform, base, options)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
+    if delivery is not None:
+        delivery = guarded(delivery, request_inputs(request, name, options))
+    outside = left_out(delivery, (addition.source for addition in request.additions), options.store)
+    to = delivery if write else None
     with (
         Ahead(options.store) as ahead,
         open_base(name, platform, options, progress) as opened,
@@ -105,8 +112,8 @@ def pack(
         lower = Walker(opened.base)
         for program in programs:
             check_fit(program.path, program.info, lower, hint)
-        placed = place(request, programs, lower)
-        if delivery is not None and delivery.format.has_layers and not request.single_layer:
+        placed = place(request, programs, lower, outside.paths)
+        if to is not None and to.format.has_layers and not request.single_layer:
             ahead.begin(own_entries(placed), _how(request, progress), PROGRAM_LAYER)
         # Imported while the program is hashed and compressed on another core.
         from minpack.planning import Sources, make_plan  # noqa: PLC0415
@@ -116,14 +123,17 @@ def pack(
             from minpack.locking import Made  # noqa: PLC0415 - where there is a lock
 
             locking.end(Made(request, name, opened, options, packages, planned.data, programs, planned.plan))
-        delivered = _delivered(planned.plan, request, delivery, progress, options.store, ahead)
+        # Before anything is written: what cannot be read again must not be an image.
         inputs = (base_input(name, opened, sums=sums), *_package_inputs(planned.plan, packages))
+        inputs += _data_inputs(planned.data) if sums else ()
+        all_sums = _sums(planned.plan) if sums else {}
+        delivered = _delivered(planned.plan, request, to, progress, options.store, ahead)
         return Packed(
             planned.plan,
             delivered,
-            inputs + (_data_inputs(planned.data) if sums else ()),
-            (*planned.notes, *(delivered.notes if delivered else ())),
-            _sums(planned.plan) if sums else {},
+            inputs,
+            (*outside.notes, *planned.notes, *(delivered.notes if delivered else ())),
+            all_sums,
             planned.late,
             planned.variants,
             planned.demands,

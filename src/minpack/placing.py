@@ -14,7 +14,7 @@ from minpack.elf.read import read_elf
 from minpack.elf.strip import Weight, stripped, weigh, why_not
 from minpack.errors import InputError, NotProgramError, PathConflictError
 from minpack.namedtuple import NamedTuple
-from minpack.paths import ROOT, RootPath, join, name, normal, parent
+from minpack.paths import PATH_MAX, ROOT, RootPath, join, name, normal, parent
 from minpack.rootfs.access import WRITE, may
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.rootfs.tree import Tree, with_hard_links
@@ -122,10 +122,13 @@ def host_file(path: str, advice: str = "check the path") -> FileContent:
     return FileContent(path, status.st_size, mtime=status.st_mtime_ns)
 
 
-def place(request: Request, programs: tuple[Program, ...], walker: Walker) -> tuple[Placed, ...]:
+def place(
+    request: Request, programs: tuple[Program, ...], walker: Walker, left_out: frozenset[str] = frozenset()
+) -> tuple[Placed, ...]:
     """The entries of programs, --add, --dir and --symlink; links of the base on the way to them included.
 
     :param walker: over the base they are placed in.
+    :param left_out: what is not taken of directories that are added: paths of the host, absolute and without links.
     :raises InputError: a file to add cannot be read.
     :raises PathConflictError: a path leads through something that is no directory.
     """
@@ -134,7 +137,7 @@ def place(request: Request, programs: tuple[Program, ...], walker: Walker) -> tu
         entry = file(program.destination, program.content, 0o755)
         found += _at(walker, entry, PlaceKind.PROGRAM, "the program" if program is programs[0] else "a program")
     for addition in request.additions:
-        for entry in _added(addition):
+        for entry in _added(addition, left_out):
             found += _at(walker, entry, PlaceKind.ADDED, f"--add {addition.source}:{addition.destination}")
     for wanted in request.directories:
         found += _at(walker, _directory(wanted, request.run.user), PlaceKind.ADDED, f"--dir {wanted.path}")
@@ -247,7 +250,7 @@ def _directory(wanted: AddedDirectory, user: User) -> Entry:
     return directory(wanted.path, wanted.mode, owner.uid, owner.gid)
 
 
-def _added(addition: Addition) -> Iterator[Entry]:
+def _added(addition: Addition, left_out: frozenset[str]) -> Iterator[Entry]:
     """The entries of one --add: a file, or a directory with all that is in it."""
     if not os.path.isdir(addition.source):
         content = host_file(addition.source)
@@ -255,18 +258,24 @@ def _added(addition: Addition) -> Iterator[Entry]:
         return
     from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for added directories alone
 
-    tree = DirectoryBase(addition.source)
+    tree, real = DirectoryBase(addition.source), os.path.realpath(addition.source).rstrip("/")
     yield directory(addition.destination)
     todo = [ROOT]
     while todo:
         here = todo.pop()
         for part in tree.listdir(here):
+            if left_out and f"{real}{join(here, part)}" in left_out:
+                continue
             entry = tree.lstat(join(here, part))
             if entry is None or entry.kind is Kind.SPECIAL:
                 raise InputError(f"{addition.source}{join(here, part)}", "it is no file, directory or symlink")
             if entry.kind is Kind.DIRECTORY:
                 todo.append(entry.path)
-            yield plain(entry)._replace(path=normal(addition.destination + entry.path), inode=None)
+            path = normal(addition.destination + entry.path)
+            if len(path.encode("utf-8", "surrogateescape")) >= PATH_MAX:
+                place = f"{addition.source}{entry.path[:100]}…"
+                raise InputError(place, f"its path in the image would be longer than {PATH_MAX - 1} bytes")
+            yield plain(entry)._replace(path=path, inode=None)
 
 
 def plain(entry: Entry) -> Entry:

@@ -11,7 +11,7 @@ from minpack.ld.closure import FoundBy
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
-from minpack.paths import ROOT, RootPath, ancestors, normal
+from minpack.paths import ROOT, RootPath, directories_above, normal
 from minpack.placing import PlaceKind, plain
 from minpack.request import DEFAULT_PATH, SHELL
 from minpack.rootfs.entry import Entry, Kind, directory, file
@@ -107,7 +107,7 @@ class Plan(NamedTuple):
             for planned in self.entries
             if planned.source in sources and planned.reason.kind is not ReasonKind.DIRECTORY
         }
-        kept |= {above for path in kept for above in ancestors(path)}
+        kept |= directories_above(kept)
         return with_hard_links(planned.entry for planned in self.entries if planned.entry.path in kept)
 
 

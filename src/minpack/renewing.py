@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.errors import StoreError
+from minpack.base.open import SCRATCH
+from minpack.errors import OutputError, StoreError
+from minpack.inputs import request_inputs
 from minpack.lock.alone import alone
 from minpack.lock.file import holds, read_lock, write_lock
 from minpack.lock.values import Lock, differences
 from minpack.locking import Taking
 from minpack.namedtuple import NamedTuple
+from minpack.overwrite import file_place
 from minpack.pipeline import pack
 from minpack.store.pins import pin
 from minpack.store.store import open_store
@@ -18,6 +21,7 @@ from minpack.store.store import open_store
 if TYPE_CHECKING:
     from minpack.base.open import BaseOptions
     from minpack.lock.values import Difference, LockedImage
+    from minpack.overwrite import HostInput
     from minpack.progress import Progress
     from minpack.request import Request
 
@@ -64,6 +68,8 @@ def renew(
     :raises OutputError: it cannot be written.
     :raises MinpackError: as `minpack.pipeline.pack`.
     """
+    name = base if base is not None else SCRATCH
+    _check_place(path, request_inputs(request, name, options))
     taking = Taking(_before(path, known=known), path, known=known)
     packed = pack(request, base, options, None, progress, locking=taking)
     notes = packed.notes
@@ -76,14 +82,25 @@ def renew(
         changed = not holds(path, lock)
         if changed and write:
             write_lock(lock, path)
-        if write:
+        if write and os.path.isfile(path):
             notes = (*notes, *keep(lock, path, options.store))
     old = before.images.get(taking.platform)
     return Renewed(path, taking.platform, taking.image, old, changed, changed and write, notes)
 
 
+def _check_place(path: str, inputs: tuple[HostInput, ...]) -> None:
+    """Raise `OutputError` if `path` is an input, or something else that no lock can be written to."""
+    try:
+        # What is there is replaced only if it can be read as a lock.
+        file_place(path, inputs, force=True)
+    except OutputError as error:
+        raise OutputError(path, error.reason, "name another file with --lock FILE") from error
+
+
 def _before(path: str, *, known: bool) -> Lock:
-    return read_lock(path) if known or os.path.exists(path) else Lock()
+    """The lock that is there; an empty file is none, nor is a device or pipe, which can only be written to."""
+    there = os.path.isfile(path) and os.path.getsize(path) > 0
+    return read_lock(path) if known or there else Lock()
 
 
 def keep(lock: Lock, path: str, directory: str | None) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.command import Ran, assert_refused, in_shell, minpack
+from support.command import Ran, assert_refused, in_shell, matches, minpack
 from support.elfmaker import static_program
 from support.refusals import row
+from support.tarmaker import archive, member
 from support.terminals import on_terminal
 
 if TYPE_CHECKING:
@@ -141,6 +142,33 @@ def test_stdout_that_is_full(place: Path) -> None:
         ran = in_shell('"$@" >/dev/full', *arguments.split(), cwd=place)
         assert_refused(ran, case.code, case.message, case.hint)
     assert in_shell('"$@" 2>/dev/full', "./missing", cwd=place) == Ran(1, b"", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "done"),
+    [
+        ("./app -o out.tar", "'out.tar' is written"),
+        ("./app -o out.tar --json", "'out.tar' is written"),
+        ("./app --format oci -o out", "'out' is written"),
+        ("base image base.tar --platform amd64 -o out.tar", "'out.tar' is written"),
+        ("lock ./app --lock out.lock", "'out.lock' is written"),
+    ],
+)
+def test_a_report_that_cannot_be_printed(place: Path, arguments: str, done: str) -> None:
+    """The run failed, and the error says that what was written is there, and whole."""
+    (place / "base.tar").write_bytes(archive(member("file", b"data")))
+    case = row("stdout that is full, and something is written")
+    ran = in_shell('"$@" >/dev/full', *arguments.split(), cwd=place)
+    assert_refused(ran, case.code, case.message, f"{done}, and only this report is missing")
+    assert matches(f"{done}, and only this report is missing", case.hint)
+    again = minpack(*arguments.replace("out", "again").split(), cwd=place)
+    assert again.code == 0
+    for name in ("out.tar", "out.lock", "out/index.json"):
+        if (place / name).exists():
+            assert (place / name).read_bytes() == (place / name.replace("out", "again")).read_bytes()
+            break
+    else:
+        pytest.fail("nothing was written")
 
 
 def test_a_terminal_takes_no_image(place: Path) -> None:

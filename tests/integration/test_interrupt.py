@@ -14,11 +14,13 @@ from support.command import COMMAND, TIMEOUT, environment
 from support.elfmaker import static_program
 from support.fake_engine import FakeEngine
 from support.mirror import Mirror, always, hang
+from support.tarmaker import archive, member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+OLD = archive(member("file", b"what was here before"))
 SIGNALS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated"), signal.SIGHUP: (129, "hung up")}
 
 
@@ -93,12 +95,12 @@ def test_a_signal_leaves_nothing_of_what_is_written(place: Path, form: str, numb
 def test_a_signal_leaves_the_old_file(tmp_path: Path, place: Path) -> None:
     """What was at the target before is there again, byte for byte, and unchanged in time."""
     target = tmp_path / "target.tar"
-    target.write_bytes(b"what was here before")
+    target.write_bytes(OLD)
     status = target.stat()
     run = start(str(place / "big"), "-o", "target.tar", cwd=tmp_path)
     until(lambda: partials(tmp_path), run)
     assert_stopped(run, signal.SIGTERM)
-    assert target.read_bytes() == b"what was here before"
+    assert target.read_bytes() == OLD
     assert (target.stat().st_mtime_ns, target.stat().st_ino) == (status.st_mtime_ns, status.st_ino)
     assert os.listdir(tmp_path) == ["target.tar"]
 

@@ -72,7 +72,7 @@ def _texts() -> dict[str, bytes]:
         "nothing": b"",
         "cert.pem": CERTIFICATE,
         "both.pem": CERTIFICATE + KEY,
-        "kept.tar": b"what was here before",
+        "kept.tar": archive(member("file", b"what was here before")),
         "directory/file": b"what was here before",
     }
 

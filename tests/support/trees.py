@@ -98,6 +98,19 @@ def _enrich(root: Path) -> None:
     os.mkfifo(root / "fifo", 0o600)
 
 
+def make_deep(top: Path, depth: int, name: str = "d") -> str:
+    """A new directory `top` with `depth` more, each called `name`, one in the other; its path."""
+    top.mkdir()
+    above = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=above)
+        below = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=above)
+        os.close(above)
+        above = below
+    os.close(above)
+    return str(top)
+
+
 def gnu_tar(root: Path, out: Path, *options: str) -> Path:
     """`root` packed by GNU tar, sorted, as ``./name``."""
     command = [need_tool("tar"), "-C", str(root), "--sort=name", "-cf", str(out), *options, "."]

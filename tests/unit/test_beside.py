@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.beside import as_output_error, new_directory, new_file
+from minpack.beside import new_directory, new_file
 from minpack.errors import OutputError
+from minpack.overwrite import as_output_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,14 +18,36 @@ if TYPE_CHECKING:
 def test_a_new_file_comes_at_the_end(tmp_path: Path) -> None:
     """Until the block is left, the target is as before; what is written can be read back."""
     target = tmp_path / "target"
-    target.write_bytes(b"old")
+    target.write_bytes(b"")
     with new_file(str(target)) as out:
         out.write(b"new")
         out.seek(0)
         assert out.read() == b"new"
-        assert target.read_bytes() == b"old"
+        assert target.read_bytes() == b""
     assert target.read_bytes() == b"new"
     assert os.listdir(tmp_path) == ["target"]
+
+
+def test_leftovers_are_removed_first(tmp_path: Path) -> None:
+    """What a killed process left beside the target makes room for what is written now."""
+    (tmp_path / ".minpack-0123456789ab.partial").mkdir()
+    with new_file(str(tmp_path / "file")):
+        assert len(os.listdir(tmp_path)) == 1
+        (tmp_path / ".minpack-ba9876543210.partial").write_bytes(b"half")
+    with new_directory(str(tmp_path / "directory")):
+        assert len(os.listdir(tmp_path)) == 2
+    assert sorted(os.listdir(tmp_path)) == ["directory", "file"]
+
+
+def test_one_run_leaves_anothers_alone(tmp_path: Path) -> None:
+    """What is being written at the same time stays, and each gets its place."""
+    with new_file(str(tmp_path / "a")) as first, new_directory(str(tmp_path / "b")) as made:
+        with new_file(str(tmp_path / "c")), new_directory(str(tmp_path / "d")):
+            pass
+        first.write(b"first")
+        assert os.path.isdir(made.path)
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "c", "d"]
+    assert (tmp_path / "a").read_bytes() == b"first"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, BrokenPipeError])
@@ -67,7 +90,7 @@ def test_a_new_directory_comes_at_the_end(tmp_path: Path, force: bool) -> None:
     """Until the block is left, nothing is at the target."""
     target = tmp_path / "target"
     with new_directory(str(target), force=force) as made:
-        (tmp_path / made / "x").write_bytes(b"new")
+        (tmp_path / made.path / "x").write_bytes(b"new")
         assert not target.exists()
     assert os.listdir(target) == ["x"]
     assert os.listdir(tmp_path) == ["target"]
@@ -82,7 +105,7 @@ def test_a_failure_leaves_the_old_directory(tmp_path: Path) -> None:
 
     def half() -> None:
         with new_directory(str(target), force=True) as made:
-            (tmp_path / made / "deep").mkdir(mode=0o500)
+            (tmp_path / made.path / "deep").mkdir(mode=0o500)
             raise ValueError("half")
 
     with pytest.raises(ValueError, match="half"):
@@ -108,9 +131,56 @@ def test_a_link_to_a_directory_stays(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     os.symlink("real", tmp_path / "link")
     with new_directory(str(tmp_path / "link"), force=False) as made:
-        (tmp_path / made / "x").write_bytes(b"")
+        (tmp_path / made.path / "x").write_bytes(b"")
     assert os.readlink(tmp_path / "link") == "real"
     assert os.listdir(tmp_path / "real") == ["x"]
+
+
+def test_a_directory_that_fills_meanwhile_stays(tmp_path: Path) -> None:
+    """What somebody put into the target while it was being written is not replaced unless that was asked for."""
+
+    def write(*, force: bool) -> None:
+        with new_directory(str(tmp_path / "target"), force=force) as made:
+            (tmp_path / "target").mkdir()
+            (tmp_path / "target" / "theirs").write_bytes(b"")
+            (tmp_path / made.path / "ours").write_bytes(b"")
+
+    with pytest.raises(OutputError, match="not empty"):
+        write(force=False)
+    assert os.listdir(tmp_path) == ["target"]
+    assert os.listdir(tmp_path / "target") == ["theirs"]
+    (tmp_path / "target" / "theirs").unlink()
+    (tmp_path / "target").rmdir()
+    write(force=True)
+    assert os.listdir(tmp_path) == ["target"]
+    assert os.listdir(tmp_path / "target") == ["ours"]
+
+
+def test_where_names_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result is the same."""
+    monkeypatch.setattr("minpack.host.exchange.exchange", lambda _first, _second: False)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "old").write_bytes(b"")
+    with new_directory(str(tmp_path / "target"), force=True) as made:
+        (tmp_path / made.path / "new").write_bytes(b"")
+    assert made.leftover == ""
+    assert os.listdir(tmp_path) == ["target"]
+    assert os.listdir(tmp_path / "target") == ["new"]
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_what_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool) -> None:
+    """The new directory is in its place, which is no error; where the old one is now is known."""
+    if not exchanges:
+        monkeypatch.setattr("minpack.host.exchange.exchange", lambda _first, _second: False)
+    monkeypatch.setattr("minpack.host.trees.remove_tree", lambda _path: False)
+    monkeypatch.setattr("minpack.host.swap.remove_tree", lambda _path: False)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "old").write_bytes(b"")
+    with new_directory(str(tmp_path / "target"), force=True) as made:
+        (tmp_path / made.path / "new").write_bytes(b"")
+    assert os.listdir(tmp_path / "target") == ["new"]
+    assert os.listdir(made.leftover) == ["old"]
 
 
 @pytest.mark.parametrize("where", [".", "..", "sub/.."])

@@ -8,7 +8,8 @@ from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 
 from minpack.content import FileContent, reason_of
 from minpack.errors import InputError
-from minpack.paths import ROOT, RootPath, parent
+from minpack.host.deep import reached
+from minpack.paths import PATH_MAX, ROOT, RootPath, parent
 from minpack.rootfs.entry import Entry, Kind
 
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
@@ -47,7 +48,7 @@ class DirectoryBase:
         if not self._is_directory(path):
             return ()
         try:
-            names = os.listdir(self._host(path))
+            names = _names(self._host(path))
         except OSError as error:
             if error.errno in _NOTHING_THERE:
                 return ()
@@ -71,19 +72,34 @@ class DirectoryBase:
 
     def _is_directory(self, path: RootPath) -> bool:
         """Whether `path` and everything above it are directories and no symlinks to some."""
-        known = self._directories.get(path)
-        if known is None:
-            entry = self.lstat(path)
-            known = self._directories[path] = entry is not None and entry.kind is Kind.DIRECTORY
-        return known
+        known = self._directories
+        if path not in known:
+            # Each from the one above it, and not by recursion: a path may have 2,000 parts.
+            todo = [path]
+            while todo[-1] != ROOT and parent(todo[-1]) not in known:
+                todo.append(parent(todo[-1]))
+            for directory in reversed(todo):
+                entry = self._below(directory)
+                known[directory] = entry is not None and entry.kind is Kind.DIRECTORY
+        return known[path]
+
+    def _below(self, path: RootPath) -> Entry | None:
+        """What is at `path`, if it is known that all above it are directories."""
+        if path == ROOT:
+            return self._root_entry()
+        return self._entry(path) if self._directories[parent(path)] else None
 
     def _entry(self, path: RootPath) -> Entry | None:
         """What is at `path`, whose parent is a directory."""
         try:
             host = self._host(path)
-            status = os.lstat(host)
-            kind = _KINDS.get(stat.S_IFMT(status.st_mode), Kind.SPECIAL)
-            link = os.readlink(host).decode("utf-8", "surrogateescape") if kind is Kind.SYMLINK else ""
+            with reached(host) as (name, above):
+                status = os.lstat(name, dir_fd=above)
+                kind = _KINDS.get(stat.S_IFMT(status.st_mode), Kind.SPECIAL)
+                link = os.readlink(name, dir_fd=above) if kind is Kind.SYMLINK else b""
+            if len(host) - len(self._root) >= PATH_MAX:
+                start = os.fsdecode(host[:100])
+                raise InputError(f"{start}…", f"its path below {self.name!r} is longer than {PATH_MAX - 1} bytes")
         except ValueError:  # a NUL, or what no file name can be made of
             return None
         except OSError as error:
@@ -93,7 +109,20 @@ class DirectoryBase:
         if kind is not Kind.FILE:
             # Links have no mode on Linux, and one that is never looked at elsewhere.
             mode = 0o777 if kind is Kind.SYMLINK else stat.S_IMODE(status.st_mode)
-            return Entry(path, kind, mode, status.st_uid, status.st_gid, link=link)
+            text = link.decode("utf-8", "surrogateescape")
+            return Entry(path, kind, mode, status.st_uid, status.st_gid, link=text)
         content = FileContent(os.fsdecode(host), status.st_size, mtime=status.st_mtime_ns)
         inode = status.st_dev << 64 | status.st_ino if status.st_nlink > 1 else None
         return Entry(path, kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, content, inode=inode)
+
+
+def _names(path: bytes) -> list[bytes]:
+    """The names in the directory at `path`, a path of any length."""
+    if len(path) < PATH_MAX:
+        return os.listdir(path)
+    with reached(path) as (name, above):
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
+    try:
+        return [os.fsencode(name) for name in os.listdir(descriptor)]
+    finally:
+        os.close(descriptor)

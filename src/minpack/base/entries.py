@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.errors import PathConflictError
-from minpack.paths import ROOT, RootPath, ancestors, name, parent
+from minpack.paths import ROOT, RootPath, name, parent
 from minpack.rootfs.entry import Entry, Kind, directory
 
 if TYPE_CHECKING:
@@ -66,8 +66,15 @@ def base_of(base_name: str, entries: Iterable[Entry]) -> EntriesBase:
 def _add_parents(entries: dict[RootPath, Entry]) -> set[RootPath]:
     """Put in the directories that are not there; their paths."""
     implied: set[RootPath] = set()
+    checked: set[RootPath] = set()
     for path in (*entries, ROOT):
-        for above in (ROOT, *ancestors(path)):
+        todo: list[RootPath] = []
+        above = parent(path)
+        while above not in checked:
+            checked.add(above)
+            todo.append(above)
+            above = parent(above)
+        for above in reversed(todo):
             known = entries.get(above)
             if known is None:
                 entries[above] = directory(above)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from minpack.base.open import BaseOptions, is_name, open_base
-from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
+from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options, done
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
     arguments,
@@ -17,7 +17,7 @@ from minpack.cli.options import (
     store_options,
 )
 from minpack.cli.settings import StoreSettings, base_options, created, store_directory, threads, today
-from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
@@ -126,18 +126,21 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         threads(),
     )
     with drawing(quiet=quiet) as progress:
-        delivery = delivery_of(settings, name, default_reference(name))
+        # The image of base.tar must not be base.tar.
+        file_name = f"{name}-image" if base.endswith(".tar") else name
+        delivery = delivery_of(settings, file_name, default_reference(name))
         made = pack_base(request, _options(given), delivery, progress)
-    if as_json:
-        from minpack.report.documents import base_image_document  # noqa: PLC0415
+    with reporting(done(made.delivered)):
+        if as_json:
+            from minpack.report.documents import base_image_document  # noqa: PLC0415
 
-        print_json(base_image_document(made))
-        return
-    print_notes(made.notes, quiet=quiet)
-    if not quiet:
-        from minpack.report.text import base_image_lines  # noqa: PLC0415
+            print_json(base_image_document(made))
+            return
+        print_notes(made.notes, quiet=quiet)
+        if not quiet:
+            from minpack.report.text import base_image_lines  # noqa: PLC0415
 
-        print_lines(base_image_lines(made), to_stderr=output == "-")
+            print_lines(base_image_lines(made), to_stderr=delivery.path == "-")
 
 
 def _settings(store: dict[str, Any]) -> StoreSettings:

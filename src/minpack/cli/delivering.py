@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from minpack.cli.options import Choice, applied, filled, parsed
-from minpack.cli.settings import engine_environment, temporary_directory
+from minpack.cli.options import STDOUT, Choice, applied, filled, parsed
+from minpack.cli.settings import engine_environment, never_replaced, temporary_directory
 from minpack.cli.terminal import binary_stdout, stdout_is_closed
 from minpack.delivery import Delivery, Format
 from minpack.errors import OutputError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.oci.reference import Reference, parse_reference
+
+if TYPE_CHECKING:
+    from minpack.delivery import Delivered
+    from minpack.overwrite import HostInput
 
 _ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
 
@@ -30,7 +35,12 @@ delivery_options = applied(
         help="The image's name, as me/myapp:1.0; repeatable. Default: the first program's, with :latest.",
     ),
     click.option(
-        "-o", "--output", metavar="PATH", callback=filled, help="The file or directory to write; - for stdout."
+        "-o",
+        "--output",
+        metavar="PATH",
+        callback=filled,
+        help="The file or directory to write; - for stdout. In a directory that is there, or whose name ends with a"
+        " slash, the file is named after the program.",
     ),
     click.option(
         "--format",
@@ -41,7 +51,9 @@ delivery_options = applied(
         help="archive loads into every engine; oci is a layout directory; rootfs a directory; tar the bare tree.",
     ),
     click.option("--load", is_flag=True, help="Load into the engine; without -o nothing is written."),
-    click.option("--force", is_flag=True, help="Replace a directory that is not empty."),
+    click.option(
+        "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is no tar archive."
+    ),
     click.option(
         "--created", metavar="SECONDS", help="Time stamp of image and files. Default: SOURCE_DATE_EPOCH, else 0."
     ),
@@ -65,33 +77,47 @@ class OutputSettings(NamedTuple):
     as_json: bool
 
 
-def delivery_of(settings: OutputSettings, name: str, default: Reference) -> Delivery:
+def delivery_of(
+    settings: OutputSettings, name: str, default: Reference, inputs: tuple[HostInput, ...] = ()
+) -> Delivery:
     """Where the result goes.
 
-    :param name: what the file is called after where no path was given.
+    :param name: what the file is called after where no path was given, or a directory.
+    :param inputs: what it must not replace, besides what the request names.
     :raises UsageError: the options contradict each other.
     :raises OutputError: stdout is closed.
     """
-    path, form = settings.output, settings.format
+    path, form = "-" if settings.output in STDOUT else settings.output, settings.format
     if settings.load and form is not Format.ARCHIVE:
         raise UsageError("--load", "", f"an engine loads archives, and --format {form} makes none", "leave one out")
     if path == "-":
         _check_stdout(settings)
+    own = f"{name}{_ENDINGS[form]}"
     if path is None and not settings.load:
-        path = f"./{name}{_ENDINGS[form]}"
+        path = f"./{own}"
+    below = path is not None and not form.is_directory and (path.endswith("/") or os.path.isdir(path))
     return Delivery(
         form,
-        path,
+        os.path.join(path, own) if below and path is not None else path,
         tuple(dict.fromkeys(settings.tags)) or (default,),
         settings.force,
         engine_environment() if settings.load else None,
         binary_stdout() if path == "-" else None,
         temporary_directory(),
+        (*never_replaced(), *inputs),
+        below,
     )
 
 
+def done(delivered: Delivered | None) -> str:
+    """What was delivered, as a sentence; empty for nothing."""
+    outputs = delivered.outputs if delivered is not None else ()
+    parts = [f"{out.path!r} is written" if out.path is not None else f"{out.reference} is loaded" for out in outputs]
+    return " and ".join(parts)
+
+
 def _check_stdout(settings: OutputSettings) -> None:
-    if settings.format in (Format.OCI, Format.ROOTFS):
+    if settings.format.is_directory:
         raise UsageError("-o", "-", f"--format {settings.format} makes a directory", "name one with -o PATH")
     if settings.as_json:
         raise UsageError("-o", "-", "--json takes stdout", "name a file with -o PATH")

@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import LOCK, Command, base_option, lock_option, output_options, platform_option, store_options
+from minpack.cli.options import (
+    LOCK,
+    STDOUT,
+    Command,
+    base_option,
+    lock_option,
+    output_options,
+    platform_option,
+    store_options,
+)
 from minpack.cli.requesting import file_options, files_request, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages
-from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
+from minpack.errors import UsageError
 from minpack.renewing import Renewed, renew
 
 if TYPE_CHECKING:
@@ -47,12 +57,13 @@ def tell(
     lines: Callable[..., list[str]],
 ) -> None:
     """Print what was done, as the options say: as a document or as lines."""
-    if given["as_json"]:
-        print_json(document(done))
-        return
-    print_notes(done.notes, quiet=given["quiet"])
-    if not given["quiet"]:
-        print_lines(lines(done, verbose=given["verbose"]))
+    with reporting(f"{done.path!r} is written" if done.written else ""):
+        if given["as_json"]:
+            print_json(document(done))
+            return
+        print_notes(done.notes, quiet=given["quiet"])
+        if not given["quiet"]:
+            print_lines(lines(done, verbose=given["verbose"]), to_stderr=done.path in STDOUT)
 
 
 def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Renewed:
@@ -60,6 +71,9 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Rene
 
     :param refresh: the lock is there already, and all that tells what is newest is fetched anew.
     """
+    path = given["lock"] or LOCK
+    if path in STDOUT and given["as_json"]:
+        raise UsageError("--lock", path, "--json takes stdout", "name a file with --lock FILE")
     request = files_request(given)
     store = store_settings(given)
     check_packages(given["base"], store)
@@ -68,5 +82,4 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Rene
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
-        path = given["lock"] or LOCK
         return renew(request, given["base"], options, path, progress, known=refresh, write=write)

@@ -180,6 +180,9 @@ def check_option(default: Check) -> Callable[[Function], Function]:
     )
 
 
+#: Other names of stdout: what is written there has it to itself.
+STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
 #: The lock file where none is named.
 LOCK = "minpack.lock"
 lock_option = click.option("--lock", callback=filled, metavar="FILE", help=f"The lock file [{LOCK}].")

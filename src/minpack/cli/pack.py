@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options
+from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options, done
 from minpack.cli.options import (
     LOCK,
     Command,
@@ -22,10 +22,11 @@ from minpack.cli.options import (
 )
 from minpack.cli.requesting import file_options, files_request, pair, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages, created, threads
-from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
+from minpack.overwrite import HostInput
 from minpack.pipeline import pack
 from minpack.request import parse_place, parse_port, parse_signal
 
@@ -109,36 +110,40 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     minpack ./myapp --base alpine-3.22 -t me/myapp:1.0    libraries from Alpine
     minpack ./myapp --base / --load                       libraries of this host, into Docker
     """  # noqa: D301 - click's mark for a block
-    quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
-    settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
+    quiet, as_json = given["quiet"], given["as_json"]
+    settings = OutputSettings(
+        given["tags"], given["output"], Format(given["format_"]), given["load"], given["force"], as_json
+    )
     name = os.path.basename(given["programs"][0].rstrip("/"))
-    delivery = delivery_of(settings, name, default_reference(name))
+    lock = (HostInput(given["lock"] or LOCK, "the lock file"),) if given["locked"] else ()
+    delivery = delivery_of(settings, name, default_reference(name), lock)
     request = request_of(given)
     with drawing(quiet=quiet) as progress:
-        packed = _packed(given, request, None if given["dry_run"] else delivery, progress)
-    if as_json:
-        from minpack.report.documents import pack_document  # noqa: PLC0415
+        packed = _packed(given, request, delivery, progress)
+    with reporting(done(packed.delivered)):
+        if as_json:
+            from minpack.report.documents import pack_document  # noqa: PLC0415
 
-        print_json(pack_document(packed, delivery.references))
-        return
-    print_notes(packed.notes, quiet=quiet)
-    if not quiet:
-        from minpack.report.text import pack_lines  # noqa: PLC0415
+            print_json(pack_document(packed, delivery.references))
+            return
+        print_notes(packed.notes, quiet=quiet)
+        if not quiet:
+            from minpack.report.text import pack_lines  # noqa: PLC0415
 
-        lines = pack_lines(packed, delivery.references, verbose=given["verbose"])
-        print_lines(lines, to_stderr=output == "-")
+            lines = pack_lines(packed, delivery.references, verbose=given["verbose"])
+            print_lines(lines, to_stderr=delivery.path == "-")
 
 
-def _packed(given: dict[str, Any], request: Request, delivery: Delivery | None, progress: Progress) -> Packed:
+def _packed(given: dict[str, Any], request: Request, delivery: Delivery, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
-    store, as_json = store_settings(given), given["as_json"]
+    store, as_json, write = store_settings(given), given["as_json"], not given["dry_run"]
     options = base_options(store)
     check_packages(given["base"], store)
     if not given["locked"]:
         if given["lock"] is not None:
             hint = "add --locked to build from it; minpack lock writes one"
             raise UsageError("--lock", given["lock"], "no lock is read without --locked", hint)
-        return pack(request, given["base"], options, delivery, progress, sums=as_json)
+        return pack(request, given["base"], options, delivery, progress, write=write, sums=as_json)
     from minpack.lock.file import read_lock  # noqa: PLC0415 - as the others here: for locked builds alone
     from minpack.locking import Checked  # noqa: PLC0415
     from minpack.renewing import keep  # noqa: PLC0415
@@ -148,7 +153,7 @@ def _packed(given: dict[str, Any], request: Request, delivery: Delivery | None, 
     notes = keep(lock, path, options.store)
     locking = Checked(lock, path)
     with locking.refusing():
-        packed = pack(request, given["base"], options, delivery, progress, sums=as_json, locking=locking)
+        packed = pack(request, given["base"], options, delivery, progress, write=write, sums=as_json, locking=locking)
     return packed._replace(notes=(*packed.notes, *notes))
 
 

@@ -9,6 +9,7 @@ import time
 from minpack.base.open import BaseOptions, PackageOptions, is_name
 from minpack.errors import UsageError
 from minpack.namedtuple import NamedTuple
+from minpack.overwrite import HostInput
 from minpack.request import MAX_CREATED
 from minpack.store.network import Network
 
@@ -118,6 +119,17 @@ def created(option: str | None) -> int:
 def engine_environment() -> dict[str, str]:
     """The variables that say which engine to use."""
     return {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
+
+
+def never_replaced() -> tuple[HostInput, ...]:
+    """Directories that no output replaces, whatever is asked for: the user's home, Python's, and minpack's own."""
+    home = os.environ.get("HOME", "")
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return (
+        *((HostInput(home, "your home directory"),) if os.path.isabs(home) else ()),
+        HostInput(own, "minpack itself"),
+        *(HostInput(path, "the Python that runs minpack") for path in dict.fromkeys((sys.prefix, sys.base_prefix))),
+    )
 
 
 def threads() -> int:

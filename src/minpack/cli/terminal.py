@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from minpack.content import reason_of
 from minpack.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -120,6 +120,21 @@ def flush() -> None:
         raise
     except OSError as error:
         raise OutputError("stdout", reason_of(error)) from error
+
+
+@contextmanager
+def reporting(done: str) -> Generator[None]:
+    """Print a report in this block; where it cannot be printed, the error says what is done all the same.
+
+    :param done: what that is, as a sentence; empty for nothing.
+    :raises OutputError: it cannot be written.
+    """
+    try:
+        yield
+        flush()
+    except OutputError as error:
+        error.hint = f"{done}, and only this report is missing" if done else error.hint
+        raise
 
 
 def settle() -> None:

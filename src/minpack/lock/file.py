@@ -135,10 +135,13 @@ def write_lock(lock: Lock, path: str) -> None:
 
     :raises OutputError: it cannot be written; what was there before is untouched.
     """
-    from minpack.beside import new_file  # noqa: PLC0415 - for locks that are written
+    from minpack.beside import new_file, opened_directly  # noqa: PLC0415 - for locks that are written
+    from minpack.overwrite import file_place  # noqa: PLC0415
 
     try:
-        with new_file(path) as out:
+        # Whoever calls this has read it: it is a lock, or nothing.
+        direct = file_place(path, force=True).direct
+        with opened_directly(path) if direct else new_file(path, force=True) as out:
             out.write(lock_bytes(lock))
     except OutputError as error:
         full = isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from minpack.errors import ChangedInputError
+from minpack.host.deep import reached
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -30,18 +31,18 @@ def write_directory(entries: Sequence[Entry], root: str, *, mtime: int, owners: 
     total, done = sum(entry.size for entry in entries), 0
     buffer = memoryview(bytearray(BUFFER_SIZE))
     for entry in entries:
-        path = top + _encoded(entry.path)
-        _create(entry, path, top, buffer)
+        with reached(top + _encoded(entry.path)) as (name, above):
+            _create(entry, name, above, top, buffer)
+            if owners:
+                os.chown(name, entry.uid, entry.gid, dir_fd=above, follow_symlinks=False)
         done += entry.size
         progress("writing root file system", done, total)
-        if owners:
-            os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
     # Modes and times go last and from below: a directory may be one nothing can be written to.
     for entry in reversed(entries):
-        path = top + _encoded(entry.path)
-        if entry.kind is not Kind.SYMLINK:
-            os.chmod(path, entry.mode)
-        os.utime(path, (mtime, mtime), follow_symlinks=False)
+        with reached(top + _encoded(entry.path)) as (name, above):
+            if entry.kind is not Kind.SYMLINK:
+                os.chmod(name, entry.mode, dir_fd=above)
+            os.utime(name, (mtime, mtime), dir_fd=above, follow_symlinks=False)
     os.chmod(top, 0o755)  # noqa: S103 - the root of a root file system
     os.utime(top, (mtime, mtime))
 
@@ -50,15 +51,17 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _create(entry: Entry, path: bytes, top: bytes, buffer: memoryview) -> None:
+def _create(entry: Entry, name: bytes, above: int | None, top: bytes, buffer: memoryview) -> None:
     if entry.kind is Kind.DIRECTORY:
-        os.mkdir(path, 0o700)
+        os.mkdir(name, 0o700, dir_fd=above)
     elif entry.kind is Kind.SYMLINK:
-        os.symlink(_encoded(entry.link), path)
+        os.symlink(_encoded(entry.link), name, dir_fd=above)
     elif entry.kind is Kind.HARDLINK:
-        os.link(top + _encoded(entry.link), path, follow_symlinks=False)
+        with reached(top + _encoded(entry.link)) as (target, start):
+            os.link(target, name, src_dir_fd=start, dst_dir_fd=above, follow_symlinks=False)
     elif entry.content is not None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(name, flags, 0o600, dir_fd=above)
         try:
             _copy(entry.content, descriptor, buffer)
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from minpack.content import reason_of
 from minpack.errors import StoreError
+from minpack.host.follow import follow
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -187,6 +188,9 @@ def open_directory(path: str | None, *, make: bool = True) -> Directory:
         return Directory("", None)
     path = path.rstrip("/") or "/"
     try:
+        if planted := follow(path).planted:
+            reason = f"{planted!r} is a link of another user's, in a directory that everybody may write to"
+            raise StoreError(path, reason, _HINT)
         if not make and not os.path.lexists(path):
             return Directory(path, None)
         descriptor = _open_or_make(path)
