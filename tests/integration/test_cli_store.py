@@ -61,6 +61,29 @@ def test_a_store_that_cannot_be_trusted(place: Path, what: str) -> None:
 
 @pytest.mark.root
 @pytest.mark.usefixtures("root")
+def test_a_store_behind_a_planted_link() -> None:
+    """In a sticky directory that everybody may write to, no store is made or used where another's link leads."""
+    case = row("a store behind another user's link")
+    with shared_directory() as place:
+        (place / "app").write_bytes(static_program())
+        (place / "private").mkdir()
+        os.symlink("private", place / "planted")
+        os.chown(place / "planted", 12345, 12345, follow_symlinks=False)
+        place.chmod(0o1777)
+        ran = minpack(*NAMED, "--offline", "--cache-dir", "planted", "--json", cwd=place)
+        assert_refused(ran, case.code, case.message, case.hint)
+        assert_error_document(ran, case.kind)
+        ran = minpack("./app", "--cache-dir", "planted", cwd=place)
+        assert ran.code == 0
+        assert "is a link of another user's" in ran.err
+        assert os.listdir(place / "private") == []
+        os.chown(place / "planted", 0, 0, follow_symlinks=False)
+        assert minpack("./app", "--cache-dir", "planted", cwd=place).err == ""
+        assert os.listdir(place / "private") == ["minpack"]
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
 def test_no_room_in_the_store(place: Path, mirror: Mirror) -> None:
     """A download that does not fit is told; --no-cache needs no room."""
     case = row("no room in the store")

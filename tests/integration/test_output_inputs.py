@@ -98,7 +98,7 @@ def test_the_image_of_a_directory_in_itself(tmp_path: Path) -> None:
         assert ran.code == 0, ran.err
         written.append((base / "out.tar").read_bytes())
     assert written[0] == written[1]
-    assert ran.err == "note: 'base/out.tar' is not packed: it is the output\n"
+    assert ran.err.startswith("note: 'base/out.tar' is not packed: it is the output\n")
     ran = minpack("base", "image", "./base", "--platform", "amd64", "-o", "base/file", "--force", cwd=tmp_path)
     assert "it is a file in './base', the base" in ran.err
 
