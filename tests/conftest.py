@@ -58,8 +58,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 
 @pytest.fixture
-def deep_place() -> Generator[Path]:
-    """A directory for trees so deep that pytest could not remove them; in memory, where there is such a place."""
+def swift_place() -> Generator[Path]:
+    """A directory for trees that are large or deeper than pytest can remove; in memory, where there is such a place."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     place = Path(tempfile.mkdtemp(dir=memory))
     yield place

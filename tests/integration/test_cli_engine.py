@@ -19,17 +19,21 @@ from support.elfmaker import static_program
 from support.fake_engine import FakeEngine
 from support.places import as_nobody, shared_directory
 from support.refusals import row
+from support.tarmaker import archive, member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+#: An output of before.
+KEPT = archive(member("file", b"what was here before"))
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A directory with a program that ends with exit code 7, and an output of before."""
     (tmp_path / "app").write_bytes(static_program(7))
-    (tmp_path / "kept.tar").write_bytes(b"what was here before")
+    (tmp_path / "kept.tar").write_bytes(KEPT)
     return tmp_path
 
 
@@ -49,7 +53,7 @@ def test_no_engine(place: Path, output: tuple[str, ...]) -> None:
     assert_refused(ran, case.code, case.message, case.hint)
     assert_error_document(ran, case.kind)
     assert sorted(os.listdir(place)) == ["app", "kept.tar"]
-    assert (place / "kept.tar").read_bytes() == b"what was here before"
+    assert (place / "kept.tar").read_bytes() == KEPT
 
 
 @pytest.mark.parametrize("answer", [b"<html>hello</html>", b"[]", b"{}", b'"x"', b"", b"null"])
@@ -86,7 +90,7 @@ def test_an_engine_that_refuses(place: Path, status: int, document: dict[str, An
         ran = minpack("./app", "--load", "-o", "kept.tar", "--json", cwd=place, env=environment)
     assert_refused(ran, case.code, case.message, case.hint)
     assert_error_document(ran, case.kind)
-    assert (place / "kept.tar").read_bytes() == b"what was here before"
+    assert (place / "kept.tar").read_bytes() == KEPT
 
 
 def test_an_engine_that_forgets(place: Path) -> None:
@@ -113,7 +117,7 @@ def test_an_engine_that_has_not_got_it(place: Path, what: str, image: dict[str, 
         ran = minpack("./app", "--load", "-o", "kept.tar", "--json", cwd=place, env=environment)
     assert_refused(ran, case.code, case.message, case.hint)
     assert_error_document(ran, case.kind)
-    assert (place / "kept.tar").read_bytes() == b"what was here before"
+    assert (place / "kept.tar").read_bytes() == KEPT
 
 
 def test_an_engine_that_does_not_answer(place: Path) -> None:

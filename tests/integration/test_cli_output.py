@@ -190,49 +190,49 @@ def test_a_link_that_another_user_planted(form: str) -> None:
         assert minpack("./app", "--format", form, "-o", "planted/app.tar", cwd=place).code == 0
 
 
-def test_a_tree_of_many_levels(deep_place: Path) -> None:
+def test_a_tree_of_many_levels(swift_place: Path) -> None:
     """2,000 directories, one in the other, are written and replaced, and nothing stays beside them."""
     name = "/".join("d" * 2000) + "/file"
-    (deep_place / "deep.tar").write_bytes(archive(pax(records(path=name)), member("x", b"data")))
+    (swift_place / "deep.tar").write_bytes(archive(pax(records(path=name)), member("x", b"data")))
     for extra in ((), ("--force",)):
         image = ("base", "image", "deep.tar", "--platform", "amd64", "--format", "rootfs", "-o", "root", *extra)
-        ran = minpack(*image, cwd=deep_place)
+        ran = minpack(*image, cwd=swift_place)
         assert ran.code == 0, ran.err
-        assert sorted(os.listdir(deep_place)) == ["deep.tar", "root"]
-    found = subprocess.run(["find", "root", "-name", "file"], cwd=deep_place, capture_output=True, check=True)
+        assert sorted(os.listdir(swift_place)) == ["deep.tar", "root"]
+    found = subprocess.run(["find", "root", "-name", "file"], cwd=swift_place, capture_output=True, check=True)
     assert found.stdout == f"root/{name}\n".encode()
 
 
-def test_a_tree_with_paths_as_long_as_can_be(deep_place: Path) -> None:
+def test_a_tree_with_paths_as_long_as_can_be(swift_place: Path) -> None:
     """It is written, added and taken as a base where it lies so that the system takes no path to it at once."""
     name = "/".join(["d" * 250] * 16) + "/" + "f" * 70
-    (deep_place / "deep.tar").write_bytes(archive(pax(records(path=name)), member("x", b"data")))
-    (deep_place / "app").write_bytes(static_program())
-    place = deep_place / "a place with a name" / "of more than 15 bytes"
+    (swift_place / "deep.tar").write_bytes(archive(pax(records(path=name)), member("x", b"data")))
+    (swift_place / "app").write_bytes(static_program())
+    place = swift_place / "a place with a name" / "of more than 15 bytes"
     place.mkdir(parents=True)
     assert len(f"{place}/root/{name}") > 4096
     image = ("base", "image", "--platform", "amd64")
-    ran = minpack(*image, "deep.tar", "--format", "rootfs", "-o", f"{place}/root", cwd=deep_place)
+    ran = minpack(*image, "deep.tar", "--format", "rootfs", "-o", f"{place}/root", cwd=swift_place)
     assert ran.code == 0, ran.err
     for base, out in (("deep.tar", "first.tar"), (f"{place}/root", "second.tar")):
-        ran = minpack(*image, base, "-t", "x", "-o", out, cwd=deep_place)
+        ran = minpack(*image, base, "-t", "x", "-o", out, cwd=swift_place)
         assert ran.code == 0, ran.err
-    assert (deep_place / "first.tar").read_bytes() == (deep_place / "second.tar").read_bytes()
-    ran = minpack("./app", "--add", f"{place}/root:/r", "-o", "added.tar", "--json", cwd=deep_place)
+    assert (swift_place / "first.tar").read_bytes() == (swift_place / "second.tar").read_bytes()
+    ran = minpack("./app", "--add", f"{place}/root:/r", "-o", "added.tar", "--json", cwd=swift_place)
     assert ran.code == 0, ran.err
     assert f"/r/{name}" in [file["path"] for file in ran.document["images"][0]["files"]]
 
 
-def test_a_tree_that_no_image_can_have(deep_place: Path) -> None:
+def test_a_tree_that_no_image_can_have(swift_place: Path) -> None:
     """Where a path would be longer than any system takes, it is told in a line; and the tree can be replaced."""
-    make_deep(deep_place / "abyss", 30, "d" * 250)
-    (deep_place / "app").write_bytes(static_program())
-    ran = minpack("./app", "--add", f"abyss:/{'s' * 200}", cwd=deep_place)
+    make_deep(swift_place / "abyss", 30, "d" * 250)
+    (swift_place / "app").write_bytes(static_program())
+    ran = minpack("./app", "--add", f"abyss:/{'s' * 200}", cwd=swift_place)
     assert_refused(ran, 1, "cannot read 'abyss/ddd…': its path in the image would be longer than 4095 bytes")
-    ran = minpack("base", "image", "./abyss", "--platform", "amd64", cwd=deep_place)
+    ran = minpack("base", "image", "./abyss", "--platform", "amd64", cwd=swift_place)
     assert_refused(ran, 1, "cannot read './abyss/ddd…': its path below 'abyss' is longer than 4095 bytes")
-    assert minpack("./app", "--format", "oci", "-o", "abyss", "--force", cwd=deep_place).code == 0
-    assert sorted(os.listdir(deep_place)) == ["abyss", "app"]
+    assert minpack("./app", "--format", "oci", "-o", "abyss", "--force", cwd=swift_place).code == 0
+    assert sorted(os.listdir(swift_place)) == ["abyss", "app"]
 
 
 @pytest.mark.parametrize("form", ["oci", "rootfs"])

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("depth", [1, 2046, 2047, 2048, 5000])
-def test_a_file_at_any_depth(deep_place: Path, depth: int) -> None:
+def test_a_file_at_any_depth(swift_place: Path, depth: int) -> None:
     """It is made, looked at and read where its whole path is longer than the system takes, and where it is not."""
-    top = os.fsencode(make_deep(deep_place / "top", depth))
+    top = os.fsencode(make_deep(swift_place / "top", depth))
     path = top + b"/d" * depth + b"/file"
     with reached(path) as (name, above):
         assert len(name) < PATH_MAX
@@ -32,9 +32,9 @@ def test_a_file_at_any_depth(deep_place: Path, depth: int) -> None:
     os.close(descriptor)
 
 
-def test_nothing_stays_open(deep_place: Path) -> None:
+def test_nothing_stays_open(swift_place: Path) -> None:
     """However many directories are opened on the way, none is open afterwards, nor after an error."""
-    top = os.fsencode(make_deep(deep_place / "top", 5000))
+    top = os.fsencode(make_deep(swift_place / "top", 5000))
     before = os.listdir("/proc/self/fd")
     with reached(top + b"/d" * 5000):
         pass

@@ -43,11 +43,11 @@ def test_files_and_directories_of_the_dead_are_removed(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == sorted(OF_OTHERS)
 
 
-def test_a_deep_directory_of_the_dead(deep_place: Path) -> None:
+def test_a_deep_directory_of_the_dead(swift_place: Path) -> None:
     """As deep as it may be."""
-    make_deep(deep_place / ".minpack-abcdefabcdef.partial", 3000)
-    remove_leftovers(str(deep_place))
-    assert os.listdir(deep_place) == []
+    make_deep(swift_place / ".minpack-abcdefabcdef.partial", 3000)
+    remove_leftovers(str(swift_place))
+    assert os.listdir(swift_place) == []
 
 
 def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:

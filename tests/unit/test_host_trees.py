@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2000, 20_000])
-def test_a_tree_of_any_depth(deep_place: Path, depth: int) -> None:
+def test_a_tree_of_any_depth(swift_place: Path, depth: int) -> None:
     """It goes with few files open and without recursion."""
-    top = make_deep(deep_place / "top", depth)
+    top = make_deep(swift_place / "top", depth)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 10, hard))
     try:
         assert remove_tree(top)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert os.listdir(deep_place) == []
+    assert os.listdir(swift_place) == []
 
 
 def test_all_that_may_be_in_a_tree(tmp_path: Path) -> None:
