@@ -107,7 +107,7 @@ class FileContent(NamedTuple):
         try:
             reader.check()
         except BaseException:
-            os.close(descriptor)
+            release(descriptor)
             raise
         return reader
 
@@ -238,9 +238,10 @@ class FileReader:
         """Nothing, if the file is as it was when it was planned.
 
         :raises ChangedInputError: it is not.
+        :raises InputError: the system does not say.
         """
         if self._mtime is not None:
-            status = os.fstat(self._descriptor)
+            status = file_status(self._descriptor, self._where)
             if (status.st_size, status.st_mtime_ns) != (self._size, self._mtime):
                 raise ChangedInputError(self._where, self._size, status.st_size)
 
@@ -286,7 +287,30 @@ class FileReader:
                 self.check()
         finally:
             if self._owned:
-                os.close(self._descriptor)
+                release(self._descriptor)
+
+
+def file_status(descriptor: int, where: str) -> os.stat_result:
+    """What fstat(2) says of an open file.
+
+    :raises InputError: it says nothing, as of a file that is gone from its server (ESTALE).
+    """
+    try:
+        return os.fstat(descriptor)
+    except OSError as error:
+        raise InputError(where, reason_of(error)) from error
+
+
+def release(descriptor: int) -> None:
+    """Close a file that was only read, or whose bytes are verified by whoever reads them.
+
+    Whatever the system says of it then, nothing that was read is wrong, and the descriptor is free (close(2), "Dealing
+    with error returns from close()").
+    """
+    try:
+        os.close(descriptor)
+    except OSError:
+        return
 
 
 def read_all(content: Content, limit: int) -> bytes:

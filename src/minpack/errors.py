@@ -93,6 +93,11 @@ class InputError(MinpackError):
         self.path = path
         self.reason = reason
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether the system failed, as a disk or network does, and did not merely say that it may not be read."""
+        return isinstance(self.__cause__, OSError) and not isinstance(self.__cause__, PermissionError)
+
 
 class ElfError(MinpackError):
     """An ELF file, or a file that should be one, cannot be used."""

@@ -7,7 +7,6 @@ control names the SHA-256 of the data stream, and in that each file has its SHA-
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from minpack.apk.checksum import Checksum
 from minpack.apk.control import parse_control
 from minpack.apk.signature import signed_stream, verify
 from minpack.apk.streams import DAMAGED, inflate
-from minpack.content import BytesContent, RangeContent, reason_of
+from minpack.content import BytesContent, RangeContent, file_status, reason_of, release
 from minpack.errors import ArchiveError, PackageError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX, RootPath
@@ -78,7 +77,7 @@ def open_package(content: Content, keys: Sequence[Key] | None, what: str, tempor
         data = RangeContent(descriptor, 0, size, what)
         yield Package(control, signed_by, _sums(raw.raw), _files(data, what))
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 def _sums(data: bytes) -> tuple[Checksum, ...]:
@@ -135,7 +134,7 @@ def _unpack_data(reader: Reader, start: int, size: int, control: Control, descri
         )
     if end != size:
         raise PackageError(what, "something follows its data", DAMAGED)
-    return os.fstat(descriptor).st_size
+    return file_status(descriptor, what).st_size
 
 
 def _files(data: RangeContent, what: str) -> tuple[PackageFile, ...]:

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from minpack.base.tarindex import index_of
-from minpack.content import RangeContent
+from minpack.content import RangeContent, reason_of
 from minpack.deb.contents import MERGED
 from minpack.deb.package import read_control, read_deb
-from minpack.errors import ArchiveError, LockedError, PackageError
+from minpack.errors import ArchiveError, InputError, LockedError, PackageError
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind
 from minpack.store.blob import TAR, sum_of
@@ -63,8 +63,14 @@ class OpenPackage:
         return control
 
     def sum(self, algorithm: str) -> str:
-        """The sum of its file, in hexadecimal."""
-        return sum_of(self._deb.fileno(), algorithm)
+        """The sum of its file, in hexadecimal.
+
+        :raises InputError: it cannot be read.
+        """
+        try:
+            return sum_of(self._deb.fileno(), algorithm)
+        except OSError as error:
+            raise InputError(self._deb.where, reason_of(error)) from error
 
     def close(self) -> None:
         """Close its files; once more does no harm."""

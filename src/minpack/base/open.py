@@ -226,7 +226,7 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
 def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
 
-    if not os.path.lexists(path):
+    if not _is_there(path):
         hint = "minpack base list shows the names; a path needs a slash or an ending, as ./rootfs or base.tar.gz"
         raise UnknownBaseError(path, "there is no such file, and no base of that name", hint)
     if options.sha512:
@@ -235,7 +235,28 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
         _store_for_unpacked(options) as store,
         open_tarball(path, os.path.basename(path), temporary=options.temporary, store=store) as base,
     ):
-        yield OpenBase(base, BaseKind.TARBALL, size=os.stat(path).st_size)
+        yield OpenBase(base, BaseKind.TARBALL, size=_size(path))
+
+
+def _is_there(path: str) -> bool:
+    """Whether something lies there.
+
+    :raises InputError: the system does not say.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        raise InputError(path, reason_of(error)) from error
+    return True
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError as error:
+        raise InputError(path, reason_of(error)) from error
 
 
 def _store_for_unpacked(options: BaseOptions) -> Store:

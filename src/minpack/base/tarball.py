@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 from minpack.base.entries import EntriesBase
-from minpack.content import RangeContent, reason_of, sum_of
+from minpack.content import RangeContent, file_status, reason_of, release, sum_of
 from minpack.errors import BaseError, InputError
 from minpack.namedtuple import NamedTuple
 from minpack.tar.decompress import Packing, decompress_to, packing_of
@@ -45,7 +45,7 @@ class TarballBase(EntriesBase):
         """Close the files; done once, however often it is called."""
         descriptors, self._descriptors = self._descriptors, ()
         for descriptor in descriptors:
-            os.close(descriptor)
+            release(descriptor)
 
     def __enter__(self) -> TarballBase:
         return self
@@ -70,7 +70,7 @@ def open_tarball(
     """
     descriptor = _open(source, name)
     try:
-        tar = RangeContent(descriptor, 0, os.fstat(descriptor).st_size, name)
+        tar = RangeContent(descriptor, 0, file_status(descriptor, name).st_size, name)
         packing = packing_of(tar, name)
         if packing is not Packing.NONE:
             return _open_packed(tar, packing, name, temporary, store, sha256)
@@ -78,7 +78,7 @@ def open_tarball(
 
         entries, implied = index_of(tar, name)
     except BaseException:
-        os.close(descriptor)
+        release(descriptor)
         raise
     return TarballBase(name, entries, implied, descriptor)
 
@@ -109,15 +109,15 @@ def _open_packed(
 
             keep_tar(store, sha256, tar, entries, implied)
     except BaseException:
-        os.close(unpacked)
+        release(unpacked)
         raise
-    os.close(tarball.descriptor)
+    release(tarball.descriptor)
     return TarballBase(name, entries, implied, unpacked)
 
 
 def _written(tarball: RangeContent) -> int:
     """When something was written to it last."""
-    return os.fstat(tarball.descriptor).st_mtime_ns
+    return file_status(tarball.descriptor, tarball.where).st_mtime_ns
 
 
 def _open(source: str | OpenFile, name: str) -> int:
@@ -131,9 +131,13 @@ def _open(source: str | OpenFile, name: str) -> int:
             descriptor = os.dup(source.fileno())
     except (OSError, ValueError) as error:
         raise InputError(where, reason_of(error) if isinstance(error, OSError) else str(error)) from error
-    mode = os.fstat(descriptor).st_mode
+    try:
+        mode = file_status(descriptor, where).st_mode
+    except InputError:
+        release(descriptor)
+        raise
     if not stat.S_ISREG(mode):
-        os.close(descriptor)
+        release(descriptor)
         raise InputError(where, "it is a directory" if stat.S_ISDIR(mode) else "it is no regular file")
     return descriptor
 
@@ -147,7 +151,7 @@ def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> t
     try:
         return descriptor, decompress_to(tar, _Spool(descriptor, name, directory), packing, name)
     except BaseException:
-        os.close(descriptor)
+        release(descriptor)
         raise
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.content import FileReader, RangeContent
+from minpack.content import FileReader, RangeContent, reason_of, release
 from minpack.errors import InputError, StoreError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath
@@ -70,8 +70,10 @@ class KeptTar:
             unpacked = self._unpack()
             try:
                 os.dup2(unpacked, self.descriptor, inheritable=False)
+            except OSError as error:
+                raise InputError(self._name, reason_of(error)) from error
             finally:
-                os.close(unpacked)
+                release(unpacked)
             if not self._is_good(number):
                 raise InputError(self._name, "it changed while it was read")
         self._good[number] = 1

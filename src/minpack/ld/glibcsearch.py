@@ -210,7 +210,9 @@ class GlibcSearch:
             return NO_CACHE
         try:
             data = read_all(entry.content, MAX_CACHE)
-        except InputError:
+        except InputError as error:
+            if error.is_fault:
+                raise
             return NO_CACHE
         return parse_cache(data, self._program.loaded.info.target)
 

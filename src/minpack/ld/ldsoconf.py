@@ -64,7 +64,9 @@ class _Reader:
         self._read.add(path)
         try:
             text = read_all(entry.content, MAX_FILE).decode("utf-8", "surrogateescape")
-        except InputError:
+        except InputError as error:
+            if error.is_fault:
+                raise
             return []
         lines = (line.partition("#")[0].strip(" \t\f\v\r") for line in text.split("\n"))
         return [line for line in lines if line.split()]

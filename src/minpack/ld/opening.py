@@ -50,12 +50,14 @@ class Opener:
     def walk(self, path: str) -> Walk:
         """Where `path` leads; nowhere if the caller may not look there, as EACCES ends no loader's search.
 
-        :raises InputError: see `look`.
+        :raises InputError: see `look`; or the system failed, which ends the search.
         """
         self.look()
         try:
             return self.walker.walk(self.absolute(path))
-        except InputError:
+        except InputError as error:
+            if error.is_fault:
+                raise
             return Walk(None, (), Failure.MISSING)
 
     def info(self, entry: Entry) -> ElfInfo:

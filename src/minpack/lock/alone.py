@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from minpack.content import release
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -30,7 +32,7 @@ def alone(path: str, pause: Callable[[float], None] = time.sleep) -> Generator[N
         yield
     finally:
         if descriptor is not None:
-            os.close(descriptor)
+            release(descriptor)
 
 
 def _directory(path: str) -> int | None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from minpack.content import FileReader
+from minpack.content import FileReader, release
 
 if TYPE_CHECKING:
     from minpack.content import Reader
@@ -35,12 +35,12 @@ class Blob:
 
     def open(self) -> Reader:
         """A reader of the bytes, to be used while the blob is open."""
-        return FileReader(self._descriptor, 0, self.size, owned=False)
+        return FileReader(self._descriptor, 0, self.size, owned=False, where=self.where)
 
     def close(self) -> None:
         """Close the file; once more does no harm."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            release(self._descriptor)
             self._descriptor = -1
 
     def __enter__(self) -> Blob:

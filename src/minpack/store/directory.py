@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.content import reason_of
+from minpack.content import reason_of, release
 from minpack.errors import StoreError
 from minpack.host.follow import follow
 from minpack.namedtuple import NamedTuple
@@ -59,13 +59,21 @@ class Directory:
         :raises StoreError: the disk is full or broken.
         """
         descriptor = self._open(name, flags)
-        if descriptor is not None and not _is_own_file(descriptor):
-            os.close(descriptor)
+        if descriptor is not None and not self._is_own_file(descriptor):
+            release(descriptor)
             descriptor = None
         if descriptor is None and flags & os.O_CREAT and not flags & os.O_EXCL and not self.problem:
             self.remove(name)
             descriptor = self._open(name, flags | os.O_EXCL)
         return descriptor
+
+    def _is_own_file(self, descriptor: int) -> bool:
+        try:
+            status = os.fstat(descriptor)
+        except OSError as error:
+            release(descriptor)
+            raise self.broken(error) from error
+        return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
     def _open(self, name: str, flags: int) -> int | None:
         if self._descriptor is None:
@@ -119,11 +127,16 @@ class Directory:
         return True
 
     def names(self, name: str, descriptor: int) -> bool:
-        """Whether `name` is the file that is open as `descriptor`."""
+        """Whether `name` is the file that is open as `descriptor`.
+
+        :raises StoreError: the disk is broken.
+        """
         try:
             return os.path.samestat(os.fstat(descriptor), os.stat(name, dir_fd=self._descriptor, follow_symlinks=False))
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise self.broken(error) from error
 
     @property
     def is_open(self) -> bool:
@@ -162,17 +175,12 @@ class Directory:
     def close(self) -> None:
         """Close the directory; files opened from it stay open."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            release(self._descriptor)
             self._descriptor = None
 
     def broken(self, error: OSError) -> StoreError:
         """The error to raise when the system refuses what should work."""
         return StoreError(self.path, reason_of(error), _HINT)
-
-
-def _is_own_file(descriptor: int) -> bool:
-    status = os.fstat(descriptor)
-    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def open_directory(path: str | None, *, make: bool = True) -> Directory:
@@ -200,8 +208,12 @@ def open_directory(path: str | None, *, make: bool = True) -> Directory:
         except OSError:
             return Directory(path, None, f"{path!r} cannot be made: {reason_of(error)}")
         raise StoreError(path, objection or reason_of(error), _HINT) from error
-    if objection := _objection(os.fstat(descriptor)):
-        os.close(descriptor)
+    try:
+        objection = _objection(os.fstat(descriptor))
+    except OSError as error:
+        objection = reason_of(error)
+    if objection:
+        release(descriptor)
         raise StoreError(path, objection, _HINT)
     return Directory(path, descriptor)
 

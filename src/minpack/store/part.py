@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from minpack.content import release
 from minpack.store.blob import BLOB, Blob, sum_of
 
 if TYPE_CHECKING:
@@ -26,8 +28,14 @@ class Part:
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
-        return os.fstat(self.descriptor).st_size
+        """How many bytes it has.
+
+        :raises StoreError: the disk is broken.
+        """
+        try:
+            return os.fstat(self.descriptor).st_size
+        except OSError as error:
+            raise self._directory.broken(error) from error
 
     def write(self, data: bytes | bytearray | memoryview, at: int) -> None:
         """Write all of `data`, `at` bytes into the file.
@@ -43,8 +51,14 @@ class Part:
             raise self._directory.broken(error) from error
 
     def clear(self) -> None:
-        """Make it empty."""
-        os.ftruncate(self.descriptor, 0)
+        """Make it empty.
+
+        :raises StoreError: the disk is broken.
+        """
+        try:
+            os.ftruncate(self.descriptor, 0)
+        except OSError as error:
+            raise self._directory.broken(error) from error
 
     def sum(self, algorithm: str) -> str:
         """The sum of all its bytes, in hexadecimal.
@@ -76,23 +90,32 @@ class Part:
         name = f"{sha256}.{kind}"
         where = f"{self._directory.path}/{name}" if self.rename(name) else "a temporary file"
         if self._resumable:
-            # The blob keeps the file open, and others may be waiting for it.
-            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+            # The blob keeps the file open, and others may be waiting for it: until it is closed at the latest.
+            with suppress(OSError):
+                fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         blob = Blob(self.descriptor, self.size, sha256, where)
         self.descriptor = -1
         return blob
 
     def close(self) -> None:
         """Close the file, and remove it unless it was kept or, if `resumable`, has something; again does no harm."""
-        if self.descriptor < 0:
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor < 0:
             return
-        if self._name and not (self._resumable and self.size):
+        if self._name and not (self._resumable and _has_bytes(descriptor)):
             self._directory.remove(self._name)
-        os.close(self.descriptor)
-        self.descriptor = -1
+        release(descriptor)
 
     def __enter__(self) -> Part:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _has_bytes(descriptor: int) -> bool:
+    """Whether something was written to an open file, as far as the system says."""
+    try:
+        return os.fstat(descriptor).st_size > 0
+    except OSError:
+        return False

@@ -21,7 +21,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.content import reason_of
+from minpack.content import reason_of, release
 from minpack.errors import StoreError
 from minpack.namedtuple import NamedTuple
 from minpack.store.blob import BLOB, LAYER, TAR, Blob, sum_of
@@ -95,7 +95,7 @@ class Store:
             # The disk is broken: nobody can tell.
             return locked
         finally:
-            os.close(descriptor)
+            release(descriptor)
         return locked
 
     def remove_others(self) -> None:
@@ -120,10 +120,11 @@ class Store:
         descriptor = self._directory.open(name, os.O_RDONLY)
         if descriptor is None:
             return Found(None)
-        if _has_sum(descriptor, sha256):
+        size = _size(descriptor)
+        if size is not None and _has_sum(descriptor, sha256):
             _touch(descriptor)
-            return Found(Blob(descriptor, _size(descriptor), sha256, f"{self._directory.path}/{name}"))
-        os.close(descriptor)
+            return Found(Blob(descriptor, size, sha256, f"{self._directory.path}/{name}"))
+        release(descriptor)
         self._directory.remove(name)
         return Found(None, f"the stored copy {name} is damaged and does not count")
 
@@ -150,7 +151,7 @@ class Store:
         """
         descriptor = self._directory.open(f"{sha256}.{kind}", os.O_RDONLY)
         if descriptor is not None and _size(descriptor) != size:
-            os.close(descriptor)
+            release(descriptor)
             return None
         if descriptor is not None:
             _touch(descriptor)
@@ -179,7 +180,7 @@ class Store:
         except (ValueError, RecursionError, OSError):
             return None
         finally:
-            os.close(descriptor)
+            release(descriptor)
         if not isinstance(value, dict) or value.get("schema") != schema:
             return None
         del value["sum"]
@@ -236,7 +237,7 @@ class Store:
                 raise self._directory.broken(error) from error
             finally:
                 if descriptor >= 0:
-                    os.close(descriptor)
+                    release(descriptor)
             if not locked:
                 break
         return self.draft()
@@ -265,7 +266,7 @@ class Store:
             if self._directory.names(name, descriptor):
                 return Part(self._directory, descriptor, name)
             # It was found before it was locked.
-            os.close(descriptor)
+            release(descriptor)
 
     def _anonymous(self) -> Part:
         import tempfile  # noqa: PLC0415
@@ -308,8 +309,12 @@ def _touch(descriptor: int) -> None:
         os.utime(descriptor)
 
 
-def _size(descriptor: int) -> int:
-    return os.fstat(descriptor).st_size
+def _size(descriptor: int) -> int | None:
+    """The size of an open file; None if the disk does not say."""
+    try:
+        return os.fstat(descriptor).st_size
+    except OSError:
+        return None
 
 
 def _has_sum(descriptor: int, sha256: str) -> bool:
