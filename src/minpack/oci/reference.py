@@ -16,6 +16,8 @@ _HOST = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?
 MAX_NAME = 255
 #: File names have up to 255 bytes; a name of this length leaves room for a host.
 MAX_DEFAULT = 128
+#: What an empty part most often comes from.
+_UNSET = "was a variable of the shell not set?"
 #: Docker Hub under its older name (distribution's `reference` package).
 _HUB_ALIAS = "index.docker.io"
 
@@ -48,11 +50,16 @@ def parse_reference(text: str) -> Reference:
 
     :raises UsageError: it has a digest, or a part that references cannot have.
     """
-    if "@" in text:
-        raise UsageError("--tag", text, "a digest cannot be chosen", "give a name and a tag, as me/myapp:1.0")
-    rest, colon, tag = text.rpartition(":")
-    if not colon or "/" in tag:
-        rest, tag = text, "latest"
+    found = _parsed(text)
+    if found is None:
+        reason, hint = _refusal(text)
+        raise UsageError("--tag", text, reason, hint)
+    return found
+
+
+def _parsed(text: str) -> Reference | None:
+    """The reference; None if it is none."""
+    rest, tag = _split(text)
     first, slash, name = rest.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost" or first != first.lower()):
         first, name = "docker.io", rest
@@ -60,19 +67,63 @@ def parse_reference(text: str) -> Reference:
         first = "docker.io"
     if first == "docker.io" and "/" not in name:
         name = f"library/{name}"
-    hint = "names are lower case, as me/myapp:1.0"
-    if not re.fullmatch(_HOST, first) or not re.fullmatch(_NAME, name) or len(first) + len(name) >= MAX_NAME:
-        raise UsageError("--tag", text, "it is not an image name", hint)
-    if not re.fullmatch(_TAG, tag):
-        raise UsageError("--tag", text, f"{tag!r} is not a tag", hint)
+    named = re.fullmatch(_HOST, first) and re.fullmatch(_NAME, name) and len(first) + len(name) < MAX_NAME
+    # Docker takes 64 hexadecimal digits for an image's ID.
+    if not named or not re.fullmatch(_TAG, tag) or re.fullmatch("[0-9a-f]{64}", rest):
+        return None
     return Reference(first, name, tag)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """What is before the tag, and the tag."""
+    rest, colon, tag = text.rpartition(":")
+    return (rest, tag) if colon and "/" not in tag else (text, "latest")
+
+
+def _refusal(text: str) -> tuple[str, str]:
+    """Why `text` is no reference, and what to write instead: what was most likely meant."""
+    for pattern, reason, instead in (
+        (r"[a-z-]+://(.*)", "it is an address", r"\1"),
+        (r"([^@]*)@.*", "the digest of an image cannot be chosen", r"\1"),
+        (r"\s*(.*?)\s*", "it has a space", r"\1"),
+    ):
+        match = re.fullmatch(pattern, text, re.DOTALL)
+        if match is not None and match[0] != match[1]:
+            return reason, _instead(match.expand(instead))
+    rest, tag = _split(text)
+    if not rest or not tag or rest.endswith("/") or "//" in rest:
+        what = "its tag is empty" if not tag else "a part of its name is empty"
+        return what, f"{_UNSET}; {_instead('')}"
+    if not re.fullmatch(_TAG, tag):
+        allowed = "a tag is made of letters, digits, '.', '_' and '-', up to 128 of them"
+        better = re.sub(r"[^A-Za-z0-9._-]+", "-", tag).lstrip(".-")[:128]
+        return f"{tag!r} is not a tag", f"{allowed}: {_instead(f'{rest}:{better}')}"
+    if re.fullmatch("[0-9a-f]{64}", rest):
+        return "64 hexadecimal digits mean an image's ID", _instead("")
+    allowed = "names are made of lower-case letters and digits, with single '.', '_' and '-' between them"
+    host, slash, name = rest.partition("/")
+    parts = name.split("/") if re.fullmatch(_HOST, host) and ("." in host or ":" in host) else rest.split("/")
+    host = host if len(parts) <= rest.count("/") else ""
+    better = "/".join(filter(None, [host, *map(_part, parts)]))
+    return "it is not an image name", f"{allowed}: {_instead(better + text.removeprefix(rest))}"
+
+
+def _instead(text: str) -> str:
+    """What to write: `text` if that is a reference, else an example."""
+    found = _parsed(text) if text else None
+    return f"as --tag {text if found is not None else 'me/myapp:1.0'}"
 
 
 def default_reference(program: str) -> Reference:
     """The name for a program's image: its own, lower-cased, ``:latest``; what no name can have becomes a dash."""
-    name = re.sub(r"[^a-z0-9]+", _separator, program.lower()).strip("._-")
+    name = _part(program)
     name = name[:MAX_DEFAULT].rstrip("._-")
     return Reference("docker.io", f"library/{name or 'app'}", "latest")
+
+
+def _part(text: str) -> str:
+    """The part of a name that is most like `text`; empty if none is."""
+    return re.sub(r"[^a-z0-9]+", _separator, text.lower()).strip("._-")
 
 
 def _separator(found: re.Match[str]) -> str:
