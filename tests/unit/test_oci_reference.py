@@ -83,6 +83,7 @@ def test_names_mean_what_docker_means_by_them(text: str, full: str, familiar: st
         f"app:1@sha256:{'0' * 64}",
         f"{'n' * 238}",
         f"ghcr.io/{'n' * 248}",
+        "a" * 64,
     ],
 )
 def test_what_is_no_name_is_refused(text: str) -> None:
@@ -91,6 +92,38 @@ def test_what_is_no_name_is_refused(text: str) -> None:
         parse_reference(text)
     assert caught.value.exit_code == 2
     assert text in (caught.value.value, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "instead"),
+    [
+        ("app:1.0+b5", "'1.0+b5' is not a tag", "app:1.0-b5"),
+        ("app:", "its tag is empty", ""),
+        (":1.0", "a part of its name is empty", ""),
+        ("me/", "a part of its name is empty", ""),
+        ("me//app", "a part of its name is empty", ""),
+        ("app:.1", "'.1' is not a tag", "app:1"),
+        (f"app:{'t' * 200}", f"'{'t' * 200}' is not a tag", f"app:{'t' * 128}"),
+        ("My_App", "it is not an image name", "my_app"),
+        ("ghcr.io/Me/App:V1", "it is not an image name", "ghcr.io/me/app:V1"),
+        ("feature/My App:1", "it is not an image name", "feature/my-app:1"),
+        ("https://ghcr.io/me/app:1", "it is an address", "ghcr.io/me/app:1"),
+        ("docker://me/app", "it is an address", "me/app"),
+        (f"me/app:1@sha256:{'0' * 64}", "the digest of an image cannot be chosen", "me/app:1"),
+        (" app:1\n", "it has a space", "app:1"),
+        ("a" * 64, "64 hexadecimal digits mean an image's ID", ""),
+    ],
+)
+def test_what_was_meant_is_in_the_hint(text: str, reason: str, instead: str) -> None:
+    """The hint has a name that can be typed: the one most likely meant, and of an empty part what it comes from."""
+    with pytest.raises(UsageError) as caught:
+        parse_reference(text)
+    assert caught.value.reason == reason
+    hint = caught.value.hint or ""
+    option, _, typed = hint.rpartition(" as ")[2].removeprefix("as ").partition(" ")
+    assert (option, typed) == ("--tag", instead or "me/myapp:1.0")
+    assert str(parse_reference(typed))
+    assert ("was a variable of the shell not set?" in hint) == ("empty" in reason)
 
 
 @pytest.mark.parametrize(

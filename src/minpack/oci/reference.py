@@ -101,7 +101,7 @@ def _refusal(text: str) -> tuple[str, str]:
     if re.fullmatch("[0-9a-f]{64}", rest):
         return "64 hexadecimal digits mean an image's ID", _instead("")
     allowed = "names are made of lower-case letters and digits, with single '.', '_' and '-' between them"
-    host, slash, name = rest.partition("/")
+    host, _, name = rest.partition("/")
     parts = name.split("/") if re.fullmatch(_HOST, host) and ("." in host or ":" in host) else rest.split("/")
     host = host if len(parts) <= rest.count("/") else ""
     better = "/".join(filter(None, [host, *map(_part, parts)]))
