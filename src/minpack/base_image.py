@@ -18,7 +18,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, join, sort_key
 from minpack.pipeline import Input, base_input
-from minpack.request import DEFAULT_PATH, SHELL
+from minpack.request import DEFAULT_PATH, SHELL, unexpanded
 from minpack.resolving import HOST, base_name
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
@@ -95,7 +95,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
         notes = (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
         inputs = (base_input(request.base, opened, sums=True),)
         delivered = deliver(work, delivery)
-        notes = (*opened.notes, *outside.notes, *notes, *start_notes, *delivered.notes)
+        notes = (*opened.notes, *outside.notes, *unexpanded(request.run), *notes, *start_notes, *delivered.notes)
         return BaseImage(delivered, platform, inputs, notes)
 
 

@@ -43,9 +43,11 @@ def parse_root_path(text: str, option: str) -> RootPath:
     :raises UsageError: it is not absolute, has a ``..`` part, is too long, or holds a NUL or half a character.
     """
     if not text.startswith("/"):
-        raise UsageError(option, text, "a path in the image must be absolute")
+        # What a shell would have expanded has no other place in the image.
+        example = "/data" if text.startswith(("~", "$")) else normal(text)
+        raise UsageError(option, text, "a path in the image must be absolute", f"begin it with a slash: {example}")
     if ".." in text.split("/"):
-        raise UsageError(option, text, "a path in the image must not have '..' parts")
+        raise UsageError(option, text, "a path in the image must not have '..' parts", f"write {normal(text)}")
     try:
         encoded = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

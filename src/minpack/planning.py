@@ -20,7 +20,7 @@ from minpack.placing import added_paths
 from minpack.plan import build_plan
 from minpack.private import refuse_private
 from minpack.provision.provide import lacking, provide
-from minpack.request import Check
+from minpack.request import Check, unexpanded
 from minpack.resolving import audit_notes, environment_of, symbols_for, variants_of, with_placed
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def make_plan(request: Request, sources: Sources) -> Planned:
     late = tuple(dict.fromkeys(library for one in found for library in one.late))
     notes = (
         *base.notes,
+        *unexpanded(request.run),
         *(f"{program.path!r} is not stripped: {program.unstripped}" for program in programs if program.unstripped),
         *packages.notes,
         *findings.warnings,

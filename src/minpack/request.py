@@ -10,7 +10,7 @@ from minpack.errors import UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.paths import ROOT, RootPath, normal, parse_root_path
-from minpack.rootfs.etcfiles import DEFAULT_USER, User
+from minpack.rootfs.etcfiles import DEFAULT_USER, MAX_ID, User
 
 if TYPE_CHECKING:
     from minpack.needs.need import Need
@@ -24,13 +24,15 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHELL = "/bin/sh"
 #: The last second of 9999: RFC 3339 has four digits for the year.
 MAX_CREATED = 253402300799
-MAX_MODE = 0o7777
 MAX_PORT = 65535
-#: The signals of Linux without ``SIG`` (signal(7), "Standard signals"; RTMIN and RTMAX may have a distance).
+#: The most ports that one range may have.
+MAX_PORTS = 1000
+#: The signals of Linux without ``SIG`` (signal(7), "Standard signals"); RTMIN and RTMAX with the distances that Docker
+#: knows (moby's `signal` package).
 # Compiled when it is first used, as most runs do not.
 _SIGNAL = (
     r"ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP"
-    r"|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?"
+    r"|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+(1[0-5]|[1-9]))?|RTMAX(-(1[0-4]|[1-9]))?"
 )
 MAX_SIGNAL = 64
 
@@ -133,7 +135,7 @@ def parse_place(text: str, option: str) -> RootPath:
     """
     path = parse_root_path(text, option)
     if path == ROOT:
-        raise UsageError(option, text, "the root of the image is always there")
+        raise UsageError(option, text, "the root of the image is always there", "name a directory below it")
     return path
 
 
@@ -163,14 +165,16 @@ def parse_directory(text: str) -> AddedDirectory:
     path, *rest = text.split(":")
     if len(rest) not in (0, 1, 3):
         raise UsageError("--dir", text, "it is not PATH[:MODE[:UID:GID]]", "as --dir /data:0750:1000:1000")
-    try:
-        mode = int(rest[0], 8) if rest else 0o755
-        owner = User(int(rest[1]), int(rest[2])) if len(rest) > 1 else None
-    except ValueError as error:
-        raise UsageError("--dir", text, "mode or owner is no number", "as --dir /data:0750:1000:1000") from error
-    if not 0 <= mode <= MAX_MODE or (owner is not None and min(owner) < 0):
-        raise UsageError("--dir", text, "mode or owner is out of range")
-    return AddedDirectory(parse_place(path, "--dir"), mode, owner)
+    if not all(re.fullmatch(r"\d+", part, re.ASCII) for part in rest):
+        raise UsageError("--dir", text, "mode or owner is no number", "as --dir /data:0750:1000:1000")
+    mode = rest[0].lstrip("0") if rest else "755"
+    if not re.fullmatch(r"[0-7]{0,4}", mode) or any(len(part) > len(str(MAX_ID)) for part in rest):
+        hint = "a mode is four octal digits, as --dir /data:0750:1000:1000"
+        raise UsageError("--dir", text, "mode or owner is out of range", hint)
+    owner = User(int(rest[1]), int(rest[2])) if len(rest) > 1 else None
+    if owner is not None and max(owner) > MAX_ID:
+        raise UsageError("--dir", text, "mode or owner is out of range", f"owners are numbers up to {MAX_ID}")
+    return AddedDirectory(parse_place(path, "--dir"), int(mode or "0", 8), owner)
 
 
 def parse_link(text: str) -> AddedLink:
@@ -181,18 +185,59 @@ def parse_link(text: str) -> AddedLink:
     target, colon, path = text.rpartition(":")
     if not colon or not target or not path or "\0" in target:
         raise UsageError("--symlink", text, "it is not TARGET:PATH", "as --symlink busybox:/bin/sh")
+    if target.startswith("/") and not path.startswith("/"):
+        hint = f"the target comes first, as for ln -s: --symlink {_quoted(f'{path}:{target}')}"
+        raise UsageError("--symlink", text, "a path in the image must be absolute", hint)
     return AddedLink(parse_place(_below(path, target, "--symlink"), "--symlink"), target)
 
 
 def parse_pair(text: str, option: str) -> tuple[str, str]:
     """``KEY=VALUE``.
 
-    :raises UsageError: there is no key or no equals sign.
+    :raises UsageError: there is no key or no equals sign, or the key has a space.
     """
     key, equals, value = text.partition("=")
-    if not key or not equals or "\0" in text:
+    if not equals:
+        raise UsageError(option, text, "it is not KEY=VALUE", _no_value(key, option))
+    if not key or "\0" in text:
         raise UsageError(option, text, "it is not KEY=VALUE", f"as {option} name=value")
+    if re.search(r"\s", key):
+        better = f"{(key.split() or ['name'])[-1]}={value.lstrip()}"
+        raise UsageError(option, text, f"{key!r} has a space", f"as {option} {_quoted(better)}")
     return key, value
+
+
+def _no_value(key: str, option: str) -> str:
+    """What to write instead of a key alone."""
+    if option == "--label":
+        return f"for an empty value: {option} {_quoted(key or 'name')}="
+    # Docker takes the variable's value from the shell's environment then.
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
+        return f'no variable is taken from this shell by itself: as {option} {key}="${key}"'
+    return f"as {option} name=value"
+
+
+def _quoted(text: str) -> str:
+    """`text` as a shell takes it for one word."""
+    import shlex  # noqa: PLC0415 - for refusals alone
+
+    return shlex.quote(text)
+
+
+def unexpanded(run: RunConfig) -> tuple[str, ...]:
+    """A note for each variable whose value names another one: images have values as they are written."""
+    return tuple(filter(None, (_unexpanded(key, value) for key, value in run.env)))
+
+
+def _unexpanded(key: str, value: str) -> str:
+    found = re.search(r"(?<!\$)\$(?:\{(\w+)\}|([A-Z_][A-Z0-9_]*)\b)", value, re.ASCII) if "$" in value else None
+    name = (found[1] or found[2]) if found is not None else ""
+    # These the dynamic loader expands (ld.so(8), "Dynamic string tokens").
+    if found is None or (key.startswith("LD_") and name in ("ORIGIN", "LIB", "PLATFORM")):
+        return ""
+    whole = _quoted(f"{key}={value.replace(found[0], DEFAULT_PATH)}")
+    instead = f"write --env {whole}" if name == "PATH" else "write the value itself"
+    return f"--env {key} has {found[0]} in it, which neither images nor engines expand: {instead}"
 
 
 def parse_zone(text: str) -> str:
@@ -211,23 +256,58 @@ def parse_locale(text: str) -> str:
     :raises UsageError: it has a part that no locale's name has.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?", text):
-        raise UsageError("--locale", text, "it is no locale's name", "as C.UTF-8 or de_DE.UTF-8")
+        better = re.fullmatch(r"([a-z]{2})-([A-Za-z]{2})(\..*)?", text, re.ASCII)
+        hint = f"as --locale {better[1]}_{better[2].upper()}.UTF-8" if better else "as C.UTF-8 or de_DE.UTF-8"
+        raise UsageError("--locale", text, "it is no locale's name", hint)
     return text
 
 
-def parse_port(text: str) -> str:
-    """A port as images have it: ``8080`` means ``8080/tcp`` (image-spec, config.md, "ExposedPorts").
+def parse_ports(text: str) -> tuple[str, ...]:
+    """Ports as images have them: ``8080`` means ``8080/tcp`` (image-spec, config.md, "ExposedPorts").
 
-    :raises UsageError: it is no port.
+    ``8000-8010/udp`` means each of them, as Docker takes it.
+
+    :raises UsageError: it is no port and no range, or a range of more than `MAX_PORTS`.
     """
-    number, slash, protocol = text.partition("/")
-    if not (
-        number.isascii() and number.isdigit() and len(number) <= len(str(MAX_PORT)) and 0 < int(number) <= MAX_PORT
-    ):
-        raise UsageError("--expose", text, "it is no port", "as 8080, or 53/udp")
-    if slash and protocol not in ("tcp", "udp", "sctp"):
+    numbers, slash, protocol = text.partition("/")
+    first, dash, last = numbers.partition("-")
+    if not _is_port(first) or (dash and not _is_port(last)):
+        raise UsageError("--expose", text, "it is no port", _port_hint(text))
+    if slash and protocol.lower() not in ("tcp", "udp", "sctp"):
         raise UsageError("--expose", text, f"{protocol!r} is no protocol that images know", "as 8080, or 53/udp")
-    return f"{int(number)}/{protocol or 'tcp'}"
+    begin, end = int(first), int(last or first)
+    if begin > end:
+        raise UsageError("--expose", text, "the range ends before it begins", f"as --expose {end}-{begin}")
+    if end - begin >= MAX_PORTS:
+        raise UsageError("--expose", text, f"a range has at most {MAX_PORTS} ports", "name those it listens on")
+    return tuple(f"{port}/{protocol.lower() or 'tcp'}" for port in range(begin, end + 1))
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PORT)) and 0 < int(text) <= MAX_PORT
+
+
+def _port_hint(text: str) -> str:
+    """What to write instead, as far as that can be told."""
+    if match := re.fullmatch(r"(?:[^/]*:)?(\d+(?:-\d+)?)?:(\d+(?:-\d+)?)((?:/[a-z]+)?)", text, re.ASCII):
+        inside = f"an image names the port that the program listens on: --expose {match[2]}{match[3]}"
+        return f"{inside}; docker run -p {text} publishes it" if match[1] else inside
+    if re.fullmatch(r"\d+(,\s*\d+)+", text, re.ASCII):
+        return "one at a time: " + " ".join(f"--expose {port}" for port in re.findall(r"\d+", text))
+    if match := re.fullmatch(r"([a-z]+)/(\d+)", text, re.ASCII):
+        return f"as --expose {match[2]}/{match[1]}"
+    return "as 8080, 53/udp or 8000-8010"
+
+
+def parse_volume(text: str) -> RootPath:
+    """The path of a volume in the image.
+
+    :raises UsageError: it names a place of the host too, is the root, or not absolute.
+    """
+    if match := re.fullmatch(r"[^:]+:(/[^:]*)(?::\w+)?", text):
+        hint = f"an image names the path in it: --volume {_quoted(match[1])}; docker run -v {_quoted(text)} mounts it"
+        raise UsageError("--volume", text, "a volume of an image has no place on a host", hint)
+    return parse_place(text, "--volume")
 
 
 def parse_signal(text: str) -> str:
@@ -240,7 +320,8 @@ def parse_signal(text: str) -> str:
         return f"SIG{name}"
     if text.isascii() and text.isdigit() and len(text) < len("100") and 0 < int(text) <= MAX_SIGNAL:
         return text
-    raise UsageError("--stop-signal", text, "there is no such signal", "as SIGTERM, SIGINT or SIGRTMIN+3")
+    hint = "RTMIN+1 to RTMIN+15 and RTMAX-14 to RTMAX-1 are known" if name.startswith("RTM") else "as SIGTERM or SIGINT"
+    raise UsageError("--stop-signal", text, "there is no such signal", hint)
 
 
 def parse_size(text: str) -> int:
@@ -255,11 +336,26 @@ def parse_size(text: str) -> int:
     return int(number) * int((1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
 
 
+def parse_days(text: str) -> int:
+    """A number of days.
+
+    :raises UsageError: it is none.
+    """
+    if re.fullmatch(r"\d{1,6}", text, re.ASCII):
+        return int(text)
+    match = re.fullmatch(r"(\d{1,6}) ?d(ays?)?", text, re.ASCII)
+    raise UsageError("--older-than", text, "it is no number of days", f"as --older-than {match[1] if match else 30}")
+
+
 def parse_sha512(text: str) -> str:
     """A SHA-512 in lower-case hexadecimal digits.
 
     :raises UsageError: it is none.
     """
     if not re.fullmatch(r"[0-9a-f]{128}", text.lower(), re.ASCII):
-        raise UsageError("--base-sha512", text, "a SHA-512 has 128 hexadecimal digits")
+        bare = text.lower().removeprefix("sha512:")
+        sha256 = re.fullmatch(r"(sha256:)?[0-9a-f]{64}", text.lower(), re.ASCII) is not None
+        hint = f"as --base-sha512 {bare}" if re.fullmatch(r"[0-9a-f]{128}", bare, re.ASCII) else ""
+        hint = hint or ("this is a SHA-256: " if sha256 else "") + "sha512sum FILE prints it"
+        raise UsageError("--base-sha512", text, "a SHA-512 has 128 hexadecimal digits", hint)
     return text.lower()

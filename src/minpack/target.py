@@ -177,14 +177,41 @@ def parse_platform(text: str) -> Platform:
         variant = rest[0]
     known = {row.oci for row in _rows().values()}
     if architecture not in known or len(rest) > 1 or (rest and variant not in _VARIANTS.get(architecture, ())):
-        raise UsageError(
-            "--platform", text, "no such platform", "write it as linux/amd64, linux/arm64, linux/arm/v7, …"
-        )
+        raise UsageError("--platform", text, *_platform_refusal(text))
     if architecture == "arm":
         variant = variant or "v7"
     elif (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
         variant = ""
     return Platform("linux", architecture, variant)
+
+
+#: What kernels, compilers and names of images call architectures, which platforms do not.
+_LIKELY = {
+    "amd64": "amd64",
+    "arm64": "arm64",
+    "arm64v8": "arm64",
+    "arm32v6": "arm/v6",
+    "arm32v7": "arm/v7",
+    "armv6": "arm/v6",
+    "armv6l": "arm/v6",
+    "armv7l": "arm/v7",
+    "i586": "386",
+    "i686": "386",
+    "x64": "amd64",
+}
+
+
+def _platform_refusal(text: str) -> tuple[str, str]:
+    """Why `text` is no platform, and what to write instead."""
+    if "," in text:
+        return "it is more than one platform", f"one at a time, as --platform {text.partition(',')[0].strip()}"
+    system, slash, rest = text.lower().partition("/")
+    if slash and system in ("windows", "darwin", "freebsd"):
+        return "images of minpack are for Linux", f"build the program for Linux, and give --platform linux/{rest}"
+    likely = _LIKELY.get(text.lower().replace("-", "/").rpartition("/")[2])
+    if likely is not None:
+        return "no such platform", f"as --platform linux/{likely}"
+    return "no such platform", "write it as linux/amd64, linux/arm64, linux/arm/v7, …"
 
 
 def target_of(platform: Platform) -> Target:

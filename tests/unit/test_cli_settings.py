@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
+
 import pytest
 
 from minpack.cli.settings import (
@@ -9,9 +12,11 @@ from minpack.cli.settings import (
     created,
     debian_mirror,
     engine_environment,
+    now,
     proxies,
     store_directory,
     temporary_directory,
+    today,
 )
 from minpack.errors import UsageError
 from minpack.request import MAX_CREATED
@@ -129,3 +134,48 @@ def test_debians_mirror(monkeypatch: pytest.MonkeyPatch, option: str, common: st
     monkeypatch.setenv("MINPACK_MIRROR", common)
     monkeypatch.setenv("MINPACK_MIRROR_DEBIAN", own)
     assert debian_mirror(NONE._replace(mirror=option)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1769817600000", "that is more precise than seconds: as --created 1769817600"),
+        ("1769817600000000000", "that is more precise than seconds: as --created 1769817600"),
+        ("@1769817600", "as --created 1769817600"),
+        ("1769817600.25", "as --created 1769817600"),
+        ("2026-01-31", "as --created $(date -u -d 2026-01-31 +%s)"),
+        ("2026-01-31 12:00:00Z", "as --created $(date -u -d '2026-01-31 12:00:00Z' +%s)"),
+        ("yesterday", "as --created $(git log -1 --format=%ct)"),
+        ("-1", "as --created $(git log -1 --format=%ct)"),
+        ("", "as --created $(git log -1 --format=%ct)"),
+    ],
+)
+def test_moments_in_other_forms(text: str, hint: str) -> None:
+    """A moment that is no number of seconds is refused with how to write it, which is taken."""
+    with pytest.raises(UsageError) as caught:
+        created(text)
+    assert caught.value.hint == hint
+    typed = hint.rpartition("as --created ")[2]
+    if typed.startswith("$(date"):
+        typed = subprocess.run(["sh", "-c", f"echo {typed}"], capture_output=True, text=True, check=True).stdout.strip()
+    if "git" not in typed:
+        assert created(typed) > 1_700_000_000
+
+
+def test_a_moment_of_the_environment_in_another_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint names the variable as a shell sets it."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1769817600000")
+    with pytest.raises(UsageError) as caught:
+        created(None)
+    assert caught.value.hint == "that is more precise than seconds: SOURCE_DATE_EPOCH=1769817600"
+
+
+@pytest.mark.parametrize(
+    ("clock", "day"),
+    [(-62135596800.0, "1970-01-01"), (-1e18, "1970-01-01"), (253402300800.0, "9999-12-31"), (1e18, "9999-12-31")],
+)
+def test_odd_clocks(monkeypatch: pytest.MonkeyPatch, clock: float, day: str) -> None:
+    """A clock that is off by ages gives a day that compares with others, and never fails."""
+    monkeypatch.setattr(time, "time", lambda: clock)
+    assert today() == day
+    assert 0 <= now() <= MAX_CREATED

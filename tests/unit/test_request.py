@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minpack.errors import UsageError
-from minpack.paths import RootPath
+from minpack.oci.reference import parse_reference
+from minpack.paths import RootPath, parse_root_path
 from minpack.request import (
+    DEFAULT_PATH,
     MAX_CREATED,
     PROGRAM_DIRECTORY,
     AddedDirectory,
     AddedLink,
     Addition,
+    RunConfig,
     parse_addition,
+    parse_days,
     parse_destination,
     parse_directory,
     parse_link,
+    parse_locale,
     parse_pair,
-    parse_place,
-    parse_port,
+    parse_ports,
     parse_sha512,
     parse_signal,
+    parse_size,
+    parse_volume,
     parse_zone,
+    unexpanded,
 )
-from minpack.rootfs.etcfiles import User
+from minpack.rootfs.etcfiles import User, parse_user
+from minpack.target import parse_platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +47,19 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "--dest": lambda text: parse_destination(text, ("app",)),
     "--dir": parse_directory,
     "--env": lambda text: parse_pair(text, "--env"),
-    "--expose": parse_port,
+    "--expose": parse_ports,
+    "--label": lambda text: parse_pair(text, "--label"),
+    "--locale": parse_locale,
+    "--max-size": parse_size,
+    "--older-than": parse_days,
+    "--tag": parse_reference,
+    "--platform": parse_platform,
+    "--user": parse_user,
     "--stop-signal": parse_signal,
     "--symlink": parse_link,
     "--tz": parse_zone,
-    "--volume": lambda text: parse_place(text, "--volume"),
+    "--volume": parse_volume,
+    "--workdir": lambda text: parse_root_path(text, "--workdir"),
 }
 
 
@@ -124,7 +141,22 @@ def test_directories(text: str, expected: AddedDirectory) -> None:
     assert parse_directory(text) == expected
 
 
-@pytest.mark.parametrize("text", ["/", "data", "/data:", "/data:8", "/data:17777", "/data:755:1", "/data:755:-1:1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/",
+        "data",
+        "/data:",
+        "/data:8",
+        "/data:0o755",
+        "/data:7_5",
+        "/data:+755",
+        "/data:755:1:2147483648",
+        "/data:17777",
+        "/data:755:1",
+        "/data:755:-1:1",
+    ],
+)
 def test_what_is_no_directory(text: str) -> None:
     """The root is there anyway; modes and owners have their ranges."""
     with pytest.raises(UsageError):
@@ -144,18 +176,30 @@ def test_links() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("8080", "8080/tcp"), ("53/udp", "53/udp"), ("0080", "80/tcp"), ("65535/sctp", "65535/sctp")],
+    [
+        ("8080", ["8080/tcp"]),
+        ("53/udp", ["53/udp"]),
+        ("53/UDP", ["53/udp"]),
+        ("0080", ["80/tcp"]),
+        ("65535/sctp", ["65535/sctp"]),
+        ("8000-8002/udp", ["8000/udp", "8001/udp", "8002/udp"]),
+        ("8000-8000", ["8000/tcp"]),
+        ("1-1000", [f"{port}/tcp" for port in range(1, 1001)]),
+    ],
 )
-def test_ports(text: str, expected: str) -> None:
-    """A port has a protocol, tcp if none is given."""
-    assert parse_port(text) == expected
+def test_ports(text: str, expected: list[str]) -> None:
+    """A port has a protocol, tcp if none is given; a range means each port of it."""
+    assert list(parse_ports(text)) == expected
 
 
-@pytest.mark.parametrize("text", ["", "0", "65536", "-1", "http", "80/", "80/icmp", "80/tcp/udp", "٨٠"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "65536", "-1", "http", "80/", "80/icmp", "80/tcp/udp", "٨٠", "80-", "-", "1-2-3", "80-65536", "1-1001"],
+)
 def test_what_is_no_port(text: str) -> None:
     """Ports are 1 to 65535 in ASCII digits."""
     with pytest.raises(UsageError):
-        parse_port(text)
+        parse_ports(text)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +211,11 @@ def test_signals(text: str, expected: str) -> None:
     assert parse_signal(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "SIG", "SIGNAL", "0", "65", "TERM2", "RTMIN+100", "-9", "15 "])
+@pytest.mark.parametrize(
+    "text", ["", "SIG", "SIGNAL", "0", "65", "TERM2", "RTMIN+16", "RTMAX-15", "RTMIN+0", "RTMIN+03", "-9", "15 "]
+)
 def test_what_is_no_signal(text: str) -> None:
-    """Only signals that Linux has."""
+    """Only signals that Linux has, by the names that Docker knows."""
     with pytest.raises(UsageError):
         parse_signal(text)
 
@@ -209,3 +255,155 @@ def test_the_last_moment_that_documents_can_name() -> None:
     from minpack.oci.documents import timestamp
 
     assert timestamp(MAX_CREATED) == "9999-12-31T23:59:59Z"
+
+
+class Wrong(NamedTuple):
+    """A value that is likely meant otherwise: the option, what is wrong with it, and the value that the hint has."""
+
+    option: str
+    text: str
+    reason: str
+    hint: str
+    instead: str
+
+
+#: The hint has `instead` behind the option, as it would be typed.
+WRONG = [
+    Wrong(
+        "--env", "DEBUG", "it is not KEY=VALUE", "no variable is taken from this shell by itself: as {}", "DEBUG=$DEBUG"
+    ),
+    Wrong("--env", "=x", "it is not KEY=VALUE", "as {}", "name=value"),
+    Wrong("--env", "KEY = x y", "'KEY ' has a space", "as {}", "KEY=x y"),
+    Wrong("--env", "export KEY=x", "'export KEY' has a space", "as {}", "KEY=x"),
+    Wrong("--label", "stable", "it is not KEY=VALUE", "for an empty value: {}", "stable="),
+    Wrong("--label", "a\nb=c", "'a\\nb' has a space", "as {}", "b=c"),
+    Wrong(
+        "--expose",
+        "8080:80",
+        "it is no port",
+        "an image names the port that the program listens on: {}; docker run -p 8080:80 publishes it",
+        "80",
+    ),
+    Wrong(
+        "--expose",
+        "127.0.0.1:8080:80/tcp",
+        "it is no port",
+        "an image names the port that the program listens on: {}; docker run -p 127.0.0.1:8080:80/tcp publishes it",
+        "80/tcp",
+    ),
+    Wrong("--expose", ":8080", "it is no port", "an image names the port that the program listens on: {}", "8080"),
+    Wrong("--expose", "80,443", "it is no port", "one at a time: {} --expose 443", "80"),
+    Wrong("--expose", "udp/53", "it is no port", "as {}", "53/udp"),
+    Wrong("--expose", "8010-8000", "the range ends before it begins", "as {}", "8000-8010"),
+    Wrong(
+        "--volume",
+        "./data:/data",
+        "a volume of an image has no place on a host",
+        "an image names the path in it: {}; docker run -v ./data:/data mounts it",
+        "/data",
+    ),
+    Wrong(
+        "--volume",
+        "/srv:/data:ro",
+        "a volume of an image has no place on a host",
+        "an image names the path in it: {}; docker run -v /srv:/data:ro mounts it",
+        "/data",
+    ),
+    Wrong(
+        "--symlink",
+        "/bin/sh:busybox",
+        "a path in the image must be absolute",
+        "the target comes first, as for ln -s: {}",
+        "busybox:/bin/sh",
+    ),
+    Wrong("--locale", "de-DE", "it is no locale's name", "as {}", "de_DE.UTF-8"),
+    Wrong("--base-sha512", f"sha512:{'AB' * 64}", "a SHA-512 has 128 hexadecimal digits", "as {}", "ab" * 64),
+    Wrong("--older-than", "7d", "it is no number of days", "as {}", "7"),
+    Wrong(
+        "--tag",
+        "app:1.0+b5",
+        "'1.0+b5' is not a tag",
+        "a tag is made of letters, digits, '.', '_' and '-', up to 128 of them: as {}",
+        "app:1.0-b5",
+    ),
+    Wrong(
+        "--platform",
+        "windows/amd64",
+        "images of minpack are for Linux",
+        "build the program for Linux, and give {}",
+        "linux/amd64",
+    ),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong.option} {wrong.text}")
+def test_a_hint_works_when_it_is_followed(wrong: Wrong) -> None:
+    """What looks right and is not is refused with what to type instead, which is taken."""
+    with pytest.raises(UsageError) as caught:
+        PARSERS[wrong.option](wrong.text)
+    assert caught.value.reason == wrong.reason
+    before, after = wrong.hint.split("{}")
+    hint = caught.value.hint or ""
+    assert hint.startswith(f"{before}{wrong.option} ")
+    assert hint.endswith(after)
+    typed = hint[len(before) : len(hint) - len(after)]
+    assert shlex.split(typed) == [wrong.option, wrong.instead]
+    PARSERS[wrong.option](wrong.instead)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "reason", "hint"),
+    [
+        (
+            "--user",
+            "1000:",
+            "a part of it is empty",
+            "was a variable of the shell not set?; give numbers, as 1000:1000",
+        ),
+        ("--user", "www-data", "'www-data' is no number", "give numbers, as 1000:1000 (id -u NAME prints one)"),
+        ("--user", "1000.1000", "'1000.1000' is no number", "give numbers, as 1000:1000"),
+        ("--workdir", "app/data", "a path in the image must be absolute", "begin it with a slash: /app/data"),
+        ("--workdir", "./app", "a path in the image must be absolute", "begin it with a slash: /app"),
+        ("--workdir", "~/app", "a path in the image must be absolute", "begin it with a slash: /data"),
+        ("--workdir", "/app/../data", "a path in the image must not have '..' parts", "write /data"),
+        ("--stop-signal", "0", "there is no such signal", "as SIGTERM or SIGINT"),
+        ("--stop-signal", "SIGRTMIN+20", "there is no such signal", "RTMIN+1 to RTMIN+15 and RTMAX-14 to RTMAX-1"),
+        (
+            "--base-sha512",
+            "ab" * 32,
+            "a SHA-512 has 128 hexadecimal digits",
+            "this is a SHA-256: sha512sum FILE prints it",
+        ),
+        ("--expose", "http", "it is no port", "as 8080, 53/udp or 8000-8010"),
+        ("--expose", "1-65535", "a range has at most 1000 ports", "name those it listens on"),
+        ("--dir", "/data:1000:1000", "it is not PATH[:MODE[:UID:GID]]", "as --dir /data:0750:1000:1000"),
+    ],
+)
+def test_other_hints(option: str, text: str, reason: str, hint: str) -> None:
+    """Where what was meant cannot be told, the hint says how it is written."""
+    with pytest.raises(UsageError) as caught:
+        PARSERS[option](text)
+    assert caught.value.reason == reason
+    assert (caught.value.hint or "").startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("pair", "note"),
+    [
+        (
+            ("PATH", "/opt/bin:$PATH"),
+            "--env PATH has $PATH in it, which neither images nor engines expand: write --env PATH=/opt/bin:{}",
+        ),
+        (
+            ("DATA", "${HOME}/x"),
+            "--env DATA has ${HOME} in it, which neither images nor engines expand: write the value itself",
+        ),
+        (("PASSWORD", "pa$word"), ""),
+        (("PRICE", "5$"), ""),
+        (("PASSWORD", "a$$b"), ""),
+        (("LD_LIBRARY_PATH", "$ORIGIN/../lib:${LIB}"), ""),
+    ],
+)
+def test_variables_that_nobody_expands(pair: tuple[str, str], note: str) -> None:
+    """A value that names another variable stays as it is written, and a note says what to write."""
+    assert unexpanded(RunConfig(env=(pair,))) == ((note.replace("{}", DEFAULT_PATH),) if note else ())

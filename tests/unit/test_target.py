@@ -155,18 +155,13 @@ def test_platforms_are_understood(text: str) -> None:
         "/",
         "linux",
         "linux/",
-        "linux/linux/amd64",
-        "windows/amd64",
-        "darwin/arm64",
         "amd64/",
         "linux/amd64/",
         "linux/amd64/v5",
         "linux/amd64/v3/x",
         "linux/arm/hf",
         "linux/s390x/v1",
-        "arm64v8",
         "armv8l",
-        "linux//amd64",
         " amd64",
     ],
 )
@@ -176,6 +171,28 @@ def test_other_platforms_are_refused(text: str) -> None:
         parse_platform(text)
     assert caught.value.reason == "no such platform"
     assert "linux/arm/v7" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "instead"),
+    [
+        ("windows/amd64", "images of minpack are for Linux", "linux/amd64"),
+        ("darwin/arm64", "images of minpack are for Linux", "linux/arm64"),
+        ("linux/amd64,linux/arm64", "it is more than one platform", "linux/amd64"),
+        ("arm64v8", "no such platform", "linux/arm64"),
+        ("linux/armv7l", "no such platform", "linux/arm/v7"),
+        ("linux-amd64", "no such platform", "linux/amd64"),
+        ("linux//amd64", "no such platform", "linux/amd64"),
+        ("i686", "no such platform", "linux/386"),
+    ],
+)
+def test_the_platform_that_was_meant_is_in_the_hint(text: str, reason: str, instead: str) -> None:
+    """What others call a platform is refused with the name it has here."""
+    with pytest.raises(UsageError) as caught:
+        parse_platform(text)
+    assert caught.value.reason == reason
+    assert (caught.value.hint or "").endswith(f"--platform {instead}")
+    assert str(parse_platform(instead)) == instead
 
 
 def test_variants_choose_the_target() -> None:

@@ -12,7 +12,7 @@ from minpack.cli.options import applied, filled, output_options, parsed
 from minpack.cli.settings import StoreSettings, store_directory
 from minpack.cli.terminal import print_json, print_lines
 from minpack.errors import UsageError
-from minpack.request import parse_size
+from minpack.request import parse_days, parse_size
 
 if TYPE_CHECKING:
     from minpack.store.prune import Pruned
@@ -62,7 +62,7 @@ def info(*, cache_dir: str | None, quiet: bool, verbose: bool, as_json: bool) ->
     metavar="SIZE",
     help="Remove what was used longest ago until so much is left, as 500MB [2GB].",
 )
-@click.option("--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Remove what was not used for so long.")
+@click.option("--older-than", callback=parsed(parse_days), metavar="DAYS", help="Remove what was not used for so long.")
 @place_options
 def prune(
     *,

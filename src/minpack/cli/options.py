@@ -14,6 +14,8 @@ from minpack.target import parse_platform
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: What an empty value most often comes from.
+UNSET = "was a variable of the shell not set?"
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
@@ -26,7 +28,7 @@ def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parame
     def callback(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
         for text in value if isinstance(value, tuple) else (value,):
             if text == "":
-                raise UsageError(parameter.opts[-1], "", "its value is empty")
+                raise UsageError(parameter.opts[-1], "", "its value is empty", UNSET)
         if isinstance(value, tuple):
             return tuple(parse(item) for item in value)
         return None if value is None else parse(value)

@@ -28,18 +28,13 @@ from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.overwrite import HostInput
 from minpack.pipeline import pack
-from minpack.request import parse_place, parse_port, parse_signal
+from minpack.request import parse_ports, parse_signal, parse_volume
 
 if TYPE_CHECKING:
     from minpack.delivery import Delivery
-    from minpack.paths import RootPath
     from minpack.pipeline import Packed
     from minpack.progress import Progress
     from minpack.request import Request, RunConfig
-
-
-def _volume(text: str) -> RootPath:
-    return parse_place(text, "--volume")
 
 
 @click.command("pack", cls=Command, short_help="Pack programs into an image.")
@@ -69,9 +64,9 @@ def _volume(text: str) -> RootPath:
     "--expose",
     "exposed",
     multiple=True,
-    callback=parsed(parse_port),
-    metavar="PORT[/PROTOCOL]",
-    help="A port the program listens on; repeatable.",
+    callback=parsed(parse_ports),
+    metavar="PORT[-PORT][/PROTOCOL]",
+    help="A port that the program listens on, or a range of them; repeatable.",
 )
 @click.option(
     "-l",
@@ -86,7 +81,7 @@ def _volume(text: str) -> RootPath:
     "--volume",
     "volumes",
     multiple=True,
-    callback=parsed(_volume),
+    callback=parsed(parse_volume),
     metavar="PATH",
     help="A directory that is a volume; repeatable.",
 )
@@ -183,7 +178,7 @@ def _run_config(given: dict[str, Any], run: RunConfig) -> RunConfig:
     return run._replace(
         entrypoint=entrypoint,
         cmd=given["cmd"],
-        exposed=given["exposed"],
+        exposed=tuple(port for ports in given["exposed"] for port in ports),
         volumes=given["volumes"],
         labels=given["labels"],
         stop_signal=given["stop_signal"] or "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 
@@ -35,7 +36,7 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         settings.mirror,
         settings.sha512 or "",
         temporary_directory(),
-        PackageOptions(int(time.time()), settings.keys or "") if settings.packages else None,
+        PackageOptions(now(), settings.keys or "") if settings.packages else None,
         debian_mirror(settings),
     )
 
@@ -111,9 +112,23 @@ def created(option: str | None) -> int:
         else ("SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "") or "0")
     )
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_CREATED)) or int(text) > MAX_CREATED:
-        hint = "as --created $(git log -1 --format=%ct)"
-        raise UsageError(name, text, "it is no number of seconds from 1970 to 9999", hint)
+        raise UsageError(name, text, "it is no number of seconds from 1970 to 9999", _moment_hint(name, text))
     return int(text)
+
+
+def _moment_hint(name: str, text: str) -> str:
+    """What to write for a moment that is given in another form."""
+    form = f"{name}=" if name.isupper() else f"as {name} "
+    # Of seconds there are no more digits than of the last one of 9999: more are milliseconds, or smaller parts.
+    if re.fullmatch(r"[1-9]\d{12}|[1-9]\d{15}|[1-9]\d{18}", text, re.ASCII):
+        return f"that is more precise than seconds: {form}{text[:10]}"
+    if re.fullmatch(r"@?\d{1,11}(\.\d+)?", text, re.ASCII):
+        return f"{form}{text.lstrip('@').partition('.')[0]}"
+    if re.match(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        import shlex  # noqa: PLC0415 - for refusals alone
+
+        return f"{form}$(date -u -d {shlex.quote(text)} +%s)"
+    return f"{form}$(git log -1 --format=%ct)"
 
 
 def engine_environment() -> dict[str, str]:
@@ -141,4 +156,9 @@ def threads() -> int:
 
 def today() -> str:
     """The day, as ``YYYY-MM-DD``, in UTC."""
-    return time.strftime("%Y-%m-%d", time.gmtime())
+    return time.strftime("%Y-%m-%d", time.gmtime(now()))
+
+
+def now() -> int:
+    """Seconds since 1970; of a clock that is off by ages the nearest that has four digits for its year."""
+    return min(max(int(time.time()), 0), MAX_CREATED)

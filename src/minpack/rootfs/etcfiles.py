@@ -53,9 +53,11 @@ def parse_user(text: str) -> User:
 def _parse_id(part: str, text: str) -> int:
     if part in _NAMES:
         return _NAMES[part]
-    hint = "give numbers, as 1000:1000, or root, nonroot or nobody"
+    hint = "give numbers, as 1000:1000 (id -u NAME prints one), or root, nonroot or nobody"
+    if not part:
+        raise UsageError("--user", text, "a part of it is empty", f"was a variable of the shell not set?; {hint}")
     if not part.isascii() or not part.isdigit():
-        raise UsageError("--user", text, "it is no number", hint)
+        raise UsageError("--user", text, f"{part!r} is no number", hint)
     if len(part) > len(str(MAX_ID)) or int(part) > MAX_ID:
         raise UsageError("--user", text, f"{MAX_ID} is the highest number that engines take", hint)
     return int(part)
