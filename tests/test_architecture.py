@@ -28,6 +28,7 @@ FLOORS = [
     {"needs", "oci", "engine"},
     {"request", "layers", "delivery"},
     {"placing", "inputs"},
+    {"platforms"},
     {"provision", "resolving"},
     {"plan", "closing", "deliver"},
     {"private", "checking", "entrypoint", "attributing", "locking"},

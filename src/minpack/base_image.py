@@ -18,6 +18,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
 from minpack.paths import ROOT, RootPath, join, sort_key
 from minpack.pipeline import Input, base_input
+from minpack.platforms import platform_of_file
 from minpack.request import DEFAULT_PATH, SHELL, unexpanded
 from minpack.resolving import HOST, base_name
 from minpack.rootfs.entry import Entry, Kind
@@ -124,11 +125,13 @@ def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple
 def _platform(base: Base) -> Platform:
     """The platform that the loaders of the base, or else its shell, are for."""
     walker = Walker(base)
-    targets = {loader.target for loader in find_loaders(walker)}
-    shell = walker.find_file("/bin/sh")
-    if not targets and shell is not None and shell.content is not None:
-        targets = {read_elf(shell.content, shell.path).target}
-    platforms = {target.platform for target in targets}
+    paths = [loader.path for loader in find_loaders(walker)] or [SHELL]
+    entries = [entry for path in paths if (entry := walker.find_file(path)) is not None]
+    platforms = {
+        platform_of_file(entry.content, read_elf(entry.content, entry.path))
+        for entry in entries
+        if entry.content is not None
+    }
     platform = platforms.pop() if len(platforms) == 1 else None
     if platform is None:
         raise UsageError("--platform", "", "the base does not tell one", "give it, as --platform linux/amd64")

@@ -15,6 +15,7 @@ from minpack.needs.detect import read_program
 from minpack.needs.findings import Findings
 from minpack.needs.need import Need
 from minpack.placing import host_file
+from minpack.platforms import platform_of_file
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def inspect(path: str, today: str, *, why: bool = False, full: bool = False) -> 
 
         details = read_details(content)
     costs, kernel = _costs(needs, findings), read_notes(content, info).kernel
-    return Inspected(path, info, info.target.platform, libc, bases, findings, needs, costs, details, kernel)
+    return Inspected(path, info, platform_of_file(content, info), libc, bases, findings, needs, costs, details, kernel)
 
 
 def _has_needs(info: ElfInfo) -> bool:

@@ -15,8 +15,9 @@ from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import own_entries, place
+from minpack.platforms import platform_of
 from minpack.progress import no_progress
-from minpack.resolving import base_name, default_base, fitting_hint, platform_of, read_programs
+from minpack.resolving import base_name, base_platform, default_base, fitting_hint, read_programs
 from minpack.rootfs.entry import Kind
 from minpack.target import alpine_arch
 
@@ -96,6 +97,7 @@ def pack(
     """
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
+    fetched_for = base_platform(programs, platform, request.platform)
     if locking is not None:
         base, options = locking.begin(platform, base, options)
     name = base_name(base) if base is not None else default_base(programs, platform, options.today)
@@ -105,8 +107,8 @@ def pack(
     to = delivery if write else None
     with (
         Ahead(options.store) as ahead,
-        open_base(name, platform, options, progress) as opened,
-        open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
+        open_base(name, fetched_for, options, progress) as opened,
+        open_packages(opened.base, alpine_arch(fetched_for), options, progress) as packages,
     ):
         hint = fitting_hint(programs[0].info, platform, options.today)
         lower = Walker(opened.base)

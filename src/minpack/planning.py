@@ -18,6 +18,7 @@ from minpack.needs.need import Need
 from minpack.packages.source import WholePackage
 from minpack.placing import added_paths
 from minpack.plan import build_plan
+from minpack.platforms import labelled
 from minpack.private import refuse_private
 from minpack.provision.provide import lacking, provide
 from minpack.request import Check, unexpanded
@@ -83,6 +84,7 @@ def make_plan(request: Request, sources: Sources) -> Planned:
         closures = (*closures, shell_closure(request, tree))
     data = ScratchBase()
     provision = provide(request, decisions, findings, tree, Walker(data), added_paths(placed), closures)
+    platform, told = labelled(platform, request.platform, sources.programs, closures)
     plan = build_plan(request, platform, programs, placed, closures, provision, findings)
     refuse_private(plan, base.base.name)
     plan = with_packages(plan, packages, whole, tree)
@@ -92,6 +94,7 @@ def make_plan(request: Request, sources: Sources) -> Planned:
     notes = (
         *base.notes,
         *unexpanded(request.run),
+        *told,
         *(f"{program.path!r} is not stripped: {program.unstripped}" for program in programs if program.unstripped),
         *packages.notes,
         *findings.warnings,

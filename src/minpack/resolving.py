@@ -13,7 +13,6 @@ from minpack.errors import (
     BaseNeededError,
     DownloadError,
     OfflineError,
-    WrongTargetError,
 )
 from minpack.ld.closure import Environment, LateName, Libc
 from minpack.ld.fit import check_fit
@@ -22,6 +21,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import PlaceKind, Program, place, program_destination, read_program
+from minpack.platforms import ARM, platform_of
 from minpack.request import Check
 from minpack.rootfs.tree import Tree
 from minpack.target import alpine_arch
@@ -82,12 +82,13 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
     """
     (read,) = read_programs(request)
     platform = platform_of((read,), request.platform)
+    fetched_for = base_platform((read,), platform, request.platform)
     name = base_name(base) if base is not None else SCRATCH if read.info.interpreter is None else HOST
     if name == HOST and request.destination is None:
         read = read._replace(destination=RootPath(os.path.realpath(read.path)))
     with (
-        open_base(name, platform, options, progress) as opened,
-        open_packages(opened.base, alpine_arch(platform), options, progress) as packages,
+        open_base(name, fetched_for, options, progress) as opened,
+        open_packages(opened.base, alpine_arch(fetched_for), options, progress) as packages,
     ):
         walker = Walker(opened.base)
         check_fit(read.path, read.info, walker, fitting_hint(read.info, platform, options.today))
@@ -162,26 +163,14 @@ def read_programs(request: Request) -> tuple[Program, ...]:
     )
 
 
-def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:
-    """The platform of all the programs.
+def base_platform(programs: Sequence[Program], platform: Platform, wanted: Platform | None) -> Platform:
+    """The platform to fetch a base for: the image's, unless that is one for which distributions have less.
 
-    :param wanted: may choose the variant of an architecture, which ELF files do not tell.
-    :raises WrongTargetError: they are not all for one, or not for the one wanted.
+    Of ARM they have the usual variant. What a static program takes of it is data; whatever else is, the label tells.
     """
-    first = programs[0]
-    for program in programs[1:]:
-        if program.info.target != first.info.target:
-            raise WrongTargetError(
-                program.path, str(first.info.target), str(program.info.target), "pack each architecture by itself"
-            )
-    platform = first.info.target.platform
-    if platform is None:
-        raise WrongTargetError(first.path, "an architecture that OCI images know", str(first.info.target))
-    if wanted is None:
-        return platform
-    if (wanted.os, wanted.architecture) != (platform.os, platform.architecture):
-        raise WrongTargetError(first.path, str(wanted), str(platform), "leave out --platform: it is the program's own")
-    return wanted
+    own = programs[0].info.target.platform
+    static = all(program.info.interpreter is None for program in programs)
+    return own if own is not None and static and wanted is None and platform.architecture == ARM else platform
 
 
 def base_name(base: str) -> str:

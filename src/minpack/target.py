@@ -164,6 +164,12 @@ _VARIANTS = {
 }
 
 
+def variant_rank(architecture: str, variant: str) -> int:
+    """How much a variant asks of a CPU, more than those of the architecture with a lower number; 0 for none of them."""
+    known = _VARIANTS.get(architecture, ())
+    return known.index(variant) + 1 if variant in known else 0
+
+
 def parse_platform(text: str) -> Platform:
     """The platform written ``linux/arm64``, ``arm64`` or ``linux/arm/v7``.
 

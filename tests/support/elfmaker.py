@@ -98,6 +98,7 @@ MACHINES = {
     "mips64": Machine(8, 64, True, 0x60000004, _MIPS64),
     "mips64el": Machine(8, 64, False, 0x60000004, _MIPS64),
     "mipsn32el": Machine(8, 32, False, 0x60000024),
+    "armebhf": Machine(40, 32, True, 0x5000400),
 }
 
 

@@ -56,6 +56,8 @@ class GoForm(NamedTuple):
     inline: bool = True
     sections: bool = True
     extra: Mapping[str, bytes] = {}
+    #: More lines of the build information, as ``GOARM=7``.
+    settings: tuple[str, ...] = ()
 
 
 class GoFile(NamedTuple):
@@ -177,7 +179,8 @@ class _Maker:
 
     def build_info(self) -> bytes:
         sentinel = bytes(range(0x30, 0x40))
-        modules, version = sentinel + MODULES.encode() + sentinel, RELEASES[self.form.table].encode()
+        lines = MODULES + "".join(f"build\t{setting}\n" for setting in self.form.settings)
+        modules, version = sentinel + lines.encode() + sentinel, RELEASES[self.form.table].encode()
         size = struct.calcsize(self.word)
         if self.form.inline:
             head = MAGIC + bytes((size, 2)) + bytes(16)

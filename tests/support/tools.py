@@ -59,6 +59,8 @@ PACKAGES = {
     MUSL: "musl",
     "/etc/mime.types": "media-types",
     "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1": "libc6-arm64-cross",
+    "/usr/arm-linux-gnueabi/lib": "libc6-armel-cross",
+    "/usr/arm-linux-gnueabihf/lib": "libc6-armhf-cross",
     "/usr/include/curses.h": "libncurses-dev",
     "/usr/include/openssl/ssl.h": "libssl-dev",
     "/usr/share/gocode/src/github.com/opencontainers/image-spec/schema": "golang-github-opencontainers-image-spec-dev",

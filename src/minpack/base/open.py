@@ -205,7 +205,10 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     # Debian's ARM with a floating-point unit begins at v7.
     arch = target_of(platform).debian if platform.variant != "v6" else None
     if arch is None:
-        raise UnknownBaseError(name, f"it has no {platform}", "minpack base list shows the architectures")
+        hint = "minpack base list shows the architectures"
+        if platform.variant == "v6":
+            hint = "its armhf is for v7: --platform linux/arm/v7 makes an image for that"
+        raise UnknownBaseError(name, f"it has no {platform}", hint)
     mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
     with open_store(options.store) as store:
         own = options.packages.keys if options.packages is not None else ""

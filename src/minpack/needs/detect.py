@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.elf.abi import EM_X86_64
 from minpack.elf.info import ElfKind
 from minpack.elf.strings import find_strings
 from minpack.needs.binary import open_binary
 from minpack.needs.findings import Findings, Module
+from minpack.needs.level import go_warning, x86_warning
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ def read_program(
 
             own = import_signals(imports, path, soname="", is_program=True, glibc=glibc)
             findings = findings._replace(signals=(*findings.signals, *own))
+        elif info.target.machine == EM_X86_64:
+            # Of dynamic programs all objects count: see `ld.demands`.
+            findings = findings._replace(warnings=(*findings.warnings, *x86_warning(content, info, path)))
         return findings._replace(payload=binary.overlay)
 
 
@@ -111,6 +116,8 @@ def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
         signals = tuple(_unread(binary.path))
     build = program.build
     main = build.main if build.main.name else Module(build.package, "")
+    platform = binary.info.target.platform
+    levels = go_warning(platform.architecture if platform is not None else "", build.settings, binary.path)
     return Findings(
         language="Go",
         toolchain=build.version,
@@ -119,7 +126,7 @@ def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
         static_libc=_go_libc(binary, build),
         signals=signals,
         zones=program.zones,
-        warnings=program.warnings,
+        warnings=(*program.warnings, *levels),
         callers=callers,
     )
 
