@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TOP = Path(__file__).parents[2]
 #: Those of the packages of every Debian, essential or required, that tests use.
 EVERYWHERE = frozenset(
-    ("apt", "bash", "coreutils", "dash", "dpkg", "gzip", "libc-bin", "libc6", "mount", "tar", "util-linux")
+    ("apt", "bash", "coreutils", "dash", "dpkg", "findutils", "gzip", "libc-bin", "libc6", "mount", "tar", "util-linux")
 )
 #: Whoever clones the project and runs its checks has these.
 CLONED = frozenset(("git", "make"))
