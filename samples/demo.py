@@ -158,7 +158,9 @@ def run_in_root(archive: Path, arguments: list[str]) -> int:
     """Unpack the layers and run the entrypoint with that directory as its root."""
     with tempfile.TemporaryDirectory(prefix="minpack-root-") as root:
         for layer in layers(archive):
-            layer.extractall(root, filter="tar")  # noqa: S202 - our own archive
+            if hasattr(tarfile, "tar_filter"):  # Python 3.11.4 has it first
+                layer.extraction_filter = tarfile.tar_filter
+            layer.extractall(root)  # noqa: S202 - our own archive
         config = configuration(archive)
         environment = dict(pair.split("=", 1) for pair in config["Env"])
         command = [*config["Entrypoint"], *arguments]

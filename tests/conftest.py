@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 ALL = os.environ.get("MINPACK_TESTS") == "all"
 
 pytest_plugins = ("support.samples",)
+
+
+def pytest_configure() -> None:
+    """Heed an interrupt, as commands that tests start do: a shell lets what it starts in the background ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

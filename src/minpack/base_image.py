@@ -11,7 +11,7 @@ from minpack.base.walk import Walker
 from minpack.deliver import Work, deliver
 from minpack.elf.read import read_elf
 from minpack.entrypoint import Start, check_start
-from minpack.errors import BaseError, EntrypointError, UsageError
+from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
 from minpack.inputs import base_inputs, guarded, left_out
 from minpack.ld.fit import find_loaders
 from minpack.namedtuple import NamedTuple
@@ -77,7 +77,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
         packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
         if not packed:
             raise BaseError(opened.base.name, "it is empty")
-        platform = request.platform or _platform(opened.base)
+        platform = _platform(opened.base, request.platform)
         bad = next((entry.path for entry in packed if WHITEOUT in entry.path), None)
         if bad is not None:
             raise BaseError(opened.base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
@@ -122,8 +122,12 @@ def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple
     return shell, ()
 
 
-def _platform(base: Base) -> Platform:
-    """The platform that the loaders of the base, or else its shell, are for."""
+def _platform(base: Base, wanted: Platform | None) -> Platform:
+    """The platform that the loaders of the base, or else its shell, are for; `wanted` may choose its variant.
+
+    :raises WrongTargetError: the base is for others than the one wanted.
+    :raises UsageError: it does not tell one, and none is wanted.
+    """
     walker = Walker(base)
     paths = [loader.path for loader in find_loaders(walker)] or [SHELL]
     entries = [entry for path in paths if (entry := walker.find_file(path)) is not None]
@@ -131,7 +135,12 @@ def _platform(base: Base) -> Platform:
         platform_of_file(entry.content, read_elf(entry.content, entry.path))
         for entry in entries
         if entry.content is not None
-    }
+    } - {None}
+    if wanted is not None:
+        if platforms and all(platform[:2] != wanted[:2] for platform in platforms if platform is not None):
+            has = ", ".join(sorted(map(str, platforms)))
+            raise WrongTargetError(base.name, str(wanted), has, "leave out --platform: the base tells its own")
+        return wanted
     platform = platforms.pop() if len(platforms) == 1 else None
     if platform is None:
         raise UsageError("--platform", "", "the base does not tell one", "give it, as --platform linux/amd64")

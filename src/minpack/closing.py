@@ -131,6 +131,8 @@ def _refuse_missing(
 
 def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) -> str:
     info = closure.program.info
+    if closure.libc is None:
+        return "choose a --base that has it, or leave out --add-lib: a static program opens no library but by dlopen"
     lone = next((variant for variant in variants if not variant.instead_of), None)
     if lone is not None:
         return f"{lone.path} is for better CPUs alone: add one for every CPU with --add SRC:DST; {hint}"

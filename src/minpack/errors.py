@@ -157,7 +157,7 @@ class MissingLibraryError(ResolveError):
         names = ", ".join(dict.fromkeys(name for name, _, _ in missing))
         lines = [f"cannot pack {program!r} on {base}: missing {names}"]
         for name, needed_by, considered in missing:
-            lines.append(f"  {name}, needed by {needed_by}, is in none of:")
+            lines.append(f"  {name}, needed by {needed_by}{', is in none of:' if considered else ''}")
             lines += [f"    {directory}  ({rule})" for directory, rule in considered]
         super().__init__("\n".join(lines), hint)
         self.program = program

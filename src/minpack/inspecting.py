@@ -11,7 +11,7 @@ from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
 from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import Wishes, decide
-from minpack.needs.detect import read_program
+from minpack.needs.detect import read_program, with_why_warning
 from minpack.needs.findings import Findings
 from minpack.needs.need import Need
 from minpack.placing import host_file
@@ -85,7 +85,8 @@ def _findings(content: Content, info: ElfInfo, path: str, libc: Libc | None, *, 
         from minpack.needs.native import telling_imports  # noqa: PLC0415
 
         imports = telling_imports(read_symbols(content, imports_alone=True))
-    return read_program(content, info, path, imports, glibc=libc is Libc.GLIBC, why=why)
+    findings = read_program(content, info, path, imports, glibc=libc is Libc.GLIBC, why=why)
+    return with_why_warning(findings, path) if why else findings
 
 
 def _costs(needs: tuple[Decision, ...], findings: Findings) -> dict[Need, int]:

@@ -88,9 +88,13 @@ def _stripped(program: Program) -> Program:
     if reason := why_not(program.content, program.info):
         return program._replace(unstripped=reason)
     content = stripped(program.content, program.info)
+    if content is program.content:
+        lacking = not any(program.weight)
+        reason = "it has no symbol tables or debug sections" if lacking else "it would be no smaller"
+        return program._replace(unstripped=reason)
     info = read_elf(content)
     assert info._replace(size=program.info.size) == program.info, "internal error: stripping changed what is loaded"
-    return program._replace(content=content, info=info, stripped=content is not program.content)
+    return program._replace(content=content, info=info, stripped=True)
 
 
 def program_destination(path: str, wanted: RootPath | None, below: RootPath) -> RootPath:

@@ -25,7 +25,10 @@ from minpack.request import Check, unexpanded
 from minpack.resolving import audit_notes, environment_of, symbols_for, variants_of, with_placed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minpack.base.open import OpenBase
+    from minpack.ld.closure import Closure
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbolcache import SymbolsOf
@@ -98,6 +101,7 @@ def make_plan(request: Request, sources: Sources) -> Planned:
         *(f"{program.path!r} is not stripped: {program.unstripped}" for program in programs if program.unstripped),
         *packages.notes,
         *findings.warnings,
+        *_opened_notes(closures, request.libraries, findings.static_libc),
         *supplied,
         *provision.notes,
         *data.notes,
@@ -110,6 +114,15 @@ def make_plan(request: Request, sources: Sources) -> Planned:
 def wishes_of(request: Request) -> Wishes:
     """What the user said of needs."""
     return Wishes(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file)
+
+
+def _opened_notes(closures: Sequence[Closure], libraries: Sequence[str], libc: str) -> tuple[str, ...]:
+    """What is to be told of libraries that were added for static programs."""
+    if not libraries or any(closure.libc is not None for closure in closures):
+        return ()
+    path, names = closures[0].program.path, ", ".join(libraries)
+    never = ", which does nothing in musl's static library" if libc == "musl" else ""
+    return (f"{path!r} is static: it opens {names} only if it calls dlopen{never}",)
 
 
 def _checked(

@@ -14,9 +14,9 @@ from minpack.errors import (
     DownloadError,
     OfflineError,
 )
-from minpack.ld.closure import Environment, LateName, Libc
-from minpack.ld.fit import check_fit
-from minpack.ld.resolve import libc_of, resolve_closure
+from minpack.ld.closure import Environment, LateName, Libc, Missing
+from minpack.ld.fit import check_fit, find_loaders
+from minpack.ld.resolve import libc_of, resolve_closure, resolve_opened
 from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
@@ -63,6 +63,9 @@ class Resolved(NamedTuple):
     late: tuple[LateLibrary, ...] = ()
     variants: tuple[Variant, ...] = ()
     demands: Demands | None = None
+    #: Whether the base is one that is fetched, and whether a package was.
+    fetched_base: bool = False
+    fetched_package: bool = False
 
     @property
     def result(self) -> str:
@@ -101,8 +104,10 @@ def resolve(request: Request, base: str | None, options: BaseOptions, progress: 
         notes = (*opened.notes, *packages.notes)
         if request.check is Check.NONE:
             variants = variants_of(request, closure, tree)
-            return Resolved(closure, opened.base.name, (*notes, *audit_notes(closure, None)), variants=variants)
-        return _proved(request, read, tree, opened.base.name, notes)
+            found = Resolved(closure, opened.base.name, (*notes, *audit_notes(closure, None)), variants=variants)
+        else:
+            found = _proved(request, read, tree, opened.base.name, notes)
+        return found._replace(fetched_base=bool(opened.url), fetched_package=bool(packages.fetched))
 
 
 def _proved(request: Request, program: Program, tree: Walker, base: str, notes: tuple[str, ...]) -> Resolved:
@@ -259,7 +264,9 @@ def closure_with_late(request: Request, program: str, tree: Walker, symbols: Sym
     names = tuple(LateName((soname,), program, required=True) for soname in request.libraries)
     while True:
         closure = resolve_closure(tree, program, environment, names)
-        if closure.libc is None or closure.missing:
+        if closure.libc is None:
+            return Found(_with_opened(closure, tree, environment, names), ())
+        if closure.missing:
             return Found(closure, ())
         from minpack.ld.dlopen import find_sure, with_hints  # noqa: PLC0415 - for dynamic programs alone
         from minpack.ld.late import Level  # noqa: PLC0415
@@ -270,6 +277,21 @@ def closure_with_late(request: Request, program: str, tree: Walker, symbols: Sym
         if set(new) <= set(names):
             return Found(closure, with_hints(closure, sure, symbols))
         names += tuple(name for name in new if name not in names)
+
+
+def _with_opened(closure: Closure, tree: Walker, environment: Environment, names: tuple[LateName, ...]) -> Closure:
+    """The closure of a static program with the libraries that --add-lib names.
+
+    They are searched for as the loader of the base would, of one with both that of glibc: dlopen(3) of musl's static
+    library opens nothing. Without a loader all are missing.
+    """
+    if not names:
+        return closure
+    loaders = [loader for loader in find_loaders(tree) if loader.target == closure.program.info.target]
+    loader = min(loaders, key=lambda one: one.libc is not Libc.GLIBC, default=None)
+    if loader is None:
+        return closure._replace(missing=tuple(Missing(one.sonames[0], one.needed_by, ()) for one in names))
+    return resolve_opened(tree, closure.program.path, loader.path, environment, names)
 
 
 def with_placed(placed: Sequence[Placed], base: Base) -> Base:

@@ -22,6 +22,7 @@ from minpack.ld.resolve import resolve_closure
 from minpack.ld.symbolcache import SymbolCache
 from minpack.paths import normal
 from support.cc import Compiler
+from support.command import minpack
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -53,6 +54,16 @@ int main(void) { thrd_t t; int r; return thrd_create(&t, run, 0) != thrd_success
 TRACING = """
 #include <execinfo.h>
 int main(void) { void *frames[9]; return backtrace(frames, 9) == 0; }
+"""
+STATIC_OPENING = """
+#include <dlfcn.h>
+#include <stdio.h>
+int main(void) {
+  void *library = dlopen("libm.so.6", RTLD_NOW);
+  double (*root)(double) = library ? (double (*)(double)) dlsym(library, "sqrt") : 0;
+  printf("%d\\n", root ? (int) root(49.0) : -1);
+  return 0;
+}
 """
 CONVERTING = """
 #include <iconv.h>
@@ -113,6 +124,21 @@ def library_of_gcc(name: str) -> Path:
     """Where the compiler finds a library."""
     done = subprocess.run([need_tool("gcc"), f"-print-file-name={name}"], capture_output=True, text=True, check=True)
     return Path(os.path.abspath(done.stdout.strip()))
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_a_static_program_opens_what_add_lib_packs(tmp_path: Path) -> None:
+    """With the C library that the library needs, as glibc's static dlopen wants it; without it, it opens nothing."""
+    (tmp_path / "app.c").write_text(STATIC_OPENING)
+    subprocess.run([need_tool("gcc"), "-static", "-w", "-o", "app", "app.c"], cwd=tmp_path, check=True)
+    for library, number in (("--add-lib=libm.so.6", "7"), ("--no-cache", "-1")):
+        root = tmp_path / f"root{number}"
+        ran = minpack("./app", "--base", "/", library, "--format", "rootfs", "-o", str(root), cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        assert ("is static: it opens libm.so.6 only if it calls dlopen" in ran.err) == (number == "7")
+        done = run_in(root, Path("/usr/local/bin/app"))
+        assert (done.returncode, done.stdout.strip()) == (0, number), done.stderr
 
 
 @pytest.mark.root

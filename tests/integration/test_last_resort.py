@@ -147,8 +147,8 @@ def test_limits_of_the_shell(place: Path, limit: str) -> None:
 def test_what_is_said_of_a_command(place: Path) -> None:
     """The command that is shown has no values of variables, no logins, and an end."""
     given = ("./app", "--env=A=secret", "-eB=secret", "--mirror", "http://me:secret@host/", "-l", "c=secret")
-    ran = broken("{}['a']", *given, *("--add-lib=x" for _ in range(100)), cwd=place)
+    ran = broken("{}['a']", *given, *("--expose=80" for _ in range(100)), cwd=place)
     line = ran.err.splitlines()[-2]
-    shown = "minpack ./app '--env=A=…' '-eB=…' --mirror 'http://…@host/' -l 'c=…' --add-lib=x"
+    shown = "minpack ./app '--env=A=…' '-eB=…' --mirror 'http://…@host/' -l 'c=…' --expose=80"
     assert line.startswith(f"  command: {shown}")
     assert len(line) < 400

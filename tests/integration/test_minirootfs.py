@@ -12,6 +12,7 @@ import pytest
 from minpack.oci.validate import validate_archive
 from support.packing import minpack, packed, seen_in_directory
 from support.tools import need_tool
+from support.trees import unpack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +88,7 @@ def unpacked(archive: Path, layers: list[dict[str, str]], root: Path) -> Path:
         for layer in layers:
             blob = outer.extractfile(f"blobs/sha256/{layer['digest'].partition(':')[2]}")
             with tarfile.open(fileobj=blob, mode="r:*") as inner:
-                inner.extractall(root, filter="fully_trusted")
+                unpack(inner, root)
     return root
 
 

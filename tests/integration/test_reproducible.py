@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
 FORMATS = ("archive", "oci", "tar", "rootfs")
 SITE = Path(shutil.__file__).parent / "site-packages"
-OPTIONS = (
+OF_IMAGES = (
     "--tag=me/app:1.0",
     "--tag=ghcr.io/me/app:latest",
-    "--env=B=2",
-    "--env=A=1",
     "--label=b=2",
     "--label=a=größe",
     "--expose=80",
+)
+OPTIONS = (
+    "--env=B=2",
+    "--env=A=1",
     "--volume=/data",
     "--dir=/data:0750:1000:1000",
     "--symlink=app:/usr/local/bin/alias",
@@ -119,7 +121,7 @@ def pack(inputs: Path, way: Way, form: str, *options: str) -> str:
         shutil.copytree(inputs, work, symlinks=True, copy_function=os.link)
     env = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(work / "cache"), **way.env}
     out = work / "out"
-    options = (*options, *way.options)
+    options = (*options, *way.options, *(OF_IMAGES if form in ("archive", "oci") else ()))
     arguments = ("-m", "minpack", "app", *OPTIONS, f"--format={form}", "-o", str(out), *options)
     done = subprocess.run(
         (*way.prefix, *way.python, *arguments),

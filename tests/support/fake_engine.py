@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import socketserver
+import tarfile
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ class FakeEngine:
     :param image: the bytes that it says of every image; None if it knows none.
     :param endless: what to answer to paths with these endings: some bytes, then others again and again, with pauses of
         so many seconds.
+    :param keeps: whether it knows afterwards what it was given, by its configuration's digest.
     """
 
     def __init__(
@@ -34,12 +37,15 @@ class FakeEngine:
         version: bytes | None = None,
         image: bytes | None = None,
         endless: Mapping[str, tuple[bytes, bytes, float]] | None = None,
+        *,
+        keeps: bool = False,
     ) -> None:
         self.host = f"unix://{socket}"
         self.load = load
         self.version = json.dumps(VERSION).encode() if version is None else version
         self.image = image
         self.endless = endless or {}
+        self.keeps = keeps
         self.loading = threading.Event()
         self.closing = threading.Event()
         self._server = _Server(str(socket), _Handler)
@@ -53,6 +59,14 @@ class FakeEngine:
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+def image_id(archive: bytes) -> str:
+    """The digest of the configuration of an image archive's one image."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        return f"sha256:{json.load(manifest)[0]['Config'].rpartition('/')[2]}"
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
@@ -84,9 +98,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             engine.closing.wait(60)
             self.close_connection = True
             return
+        given = b""
         while size := int(self.rfile.readline().strip() or b"0", 16):
-            self.rfile.read(size + 2)
+            piece = self.rfile.read(size + 2)
+            given += piece[:-2] if engine.keeps else b""
         self.rfile.readline()
+        if engine.keeps:
+            engine.image = json.dumps({"Id": image_id(given)}).encode()
         if self._answer_without_end():
             return
         assert engine.load is not None

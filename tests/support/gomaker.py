@@ -58,6 +58,8 @@ class GoForm(NamedTuple):
     extra: Mapping[str, bytes] = {}
     #: More lines of the build information, as ``GOARM=7``.
     settings: tuple[str, ...] = ()
+    #: What it says of how it was built.
+    modules: str = MODULES
 
 
 class GoFile(NamedTuple):
@@ -179,7 +181,7 @@ class _Maker:
 
     def build_info(self) -> bytes:
         sentinel = bytes(range(0x30, 0x40))
-        lines = MODULES + "".join(f"build\t{setting}\n" for setting in self.form.settings)
+        lines = self.form.modules + "".join(f"build\t{setting}\n" for setting in self.form.settings)
         modules, version = sentinel + lines.encode() + sentinel, RELEASES[self.form.table].encode()
         size = struct.calcsize(self.word)
         if self.form.inline:
@@ -203,7 +205,7 @@ class _Maker:
         form = "IIQQQQIIQQ" if self.wide else "IIIIIIIIII"
         rows = bytes(struct.calcsize(self.order + form))
         for name, (start, end) in self.parts.items():
-            loaded = name not in (".shstrtab", ".dep-v0", ".comment")
+            loaded = name not in (".shstrtab", ".dep-v0", ".comment", ".debug_info")
             flags = (6 if name == ".text" else 3 if name == ".noptrdata" else 2) if loaded else 0
             address = start + self.base if loaded else 0
             at = names.index(name.encode() + b"\0")

@@ -58,9 +58,11 @@ class World:
         (self.place / name).write_bytes(data + overlay)
 
     def run(self, *arguments: str) -> Ran:
-        """Run the command with the options of this world."""
+        """Run the command with the options of this world, but those that what is given forbids."""
+        options = () if "--no-packages" in arguments else self.options
+        cache = () if "--no-cache" in arguments else ("--cache-dir", self.cache)
         return minpack(
-            *(*arguments, *self.options, "--check=none", "--cache-dir", self.cache),
+            *(*arguments, *options, "--check=none", *cache),
             cwd=self.place,
             env={
                 "MINPACK_NO_PACKAGES": None,

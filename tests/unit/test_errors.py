@@ -116,7 +116,7 @@ ROWS = (
         "cannot pack 'app' on alpine: missing liba.so, libb.so\n"
         "  liba.so, needed by /app, is in none of:\n"
         "    /lib  (default)\n"
-        "  libb.so, needed by /lib/libc.so, is in none of:",
+        "  libb.so, needed by /lib/libc.so",
         {"program": "app", "base": "alpine", "missing": MISSING},
     ),
     Row(

@@ -243,6 +243,8 @@ def test_os_release_is_the_bases() -> None:
     found = provided(link, text("/usr/lib/os-release"))
     assert sources(found, Need.OS_RELEASE) == {"/etc/os-release": "base", "/usr/lib/os-release": "base"}
     assert not sources(provided(), Need.OS_RELEASE)
+    with pytest.raises(NotInBaseError, match="/etc/os-release"):
+        provided(request=Request((), wanted=frozenset((Need.OS_RELEASE,))))
 
 
 def test_users_are_always_minpacks_own() -> None:

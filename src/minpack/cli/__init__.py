@@ -18,7 +18,9 @@ def main() -> None:
         from minpack._version import __version__  # noqa: PLC0415
 
         try:
-            print(f"minpack {__version__}", flush=True)
+            if sys.stdout is not None:
+                # Past the stream: what it could not write would stay in it, and come up again.
+                os.write(sys.stdout.fileno(), f"minpack {__version__}\n".encode())
             sys.exit(0)
         except OSError:
             # As for every other output that cannot be written.

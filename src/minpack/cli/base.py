@@ -8,14 +8,9 @@ import click
 
 from minpack.base.open import BaseOptions, is_name, open_base
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options, done
+from minpack.cli.effects import fetching_notes, refuse_for_trees
 from minpack.cli.groups import HelpfulGroup
-from minpack.cli.options import (
-    arguments,
-    output_options,
-    parsed,
-    platform_option,
-    store_options,
-)
+from minpack.cli.options import answer_options, arguments, parsed, platform_option, store_options
 from minpack.cli.settings import StoreSettings, base_options, created, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
@@ -31,8 +26,8 @@ def command() -> None:
 
 
 @command.command("list", short_help="List the bases that can be named.")
-@output_options
-def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
+@answer_options
+def list_(*, quiet: bool, as_json: bool) -> None:
     """List the bases that can be named, with their newest release of known sum and the end of their support."""
     from minpack.base.catalog import catalogue  # noqa: PLC0415
     from minpack.base.debiancatalog import debian_catalogue  # noqa: PLC0415
@@ -53,8 +48,8 @@ def list_(*, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
 @click.argument("base", metavar="BASE")
 @platform_option
 @store_options
-@output_options
-def pull(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401, ARG001
+@answer_options
+def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Fetch BASE into the store, so that later runs need no network."""
     settings = _settings(store)
     if not is_name(base):
@@ -73,9 +68,11 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as
 @click.argument("base", metavar="BASE")
 @platform_option
 @store_options
-@output_options
-def info(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401, ARG001
+@answer_options
+def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Show what BASE is: its distribution, loaders and sums."""
+    if platform is not None and not is_name(base):
+        raise UsageError("--platform", str(platform), f"{base!r} is local, and of one platform alone", "leave it out")
     _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
 
 
@@ -109,13 +106,14 @@ def info(base: str, *, platform: Platform | None, quiet: bool, verbose: bool, as
     help="A label; repeatable.",
 )
 @store_options
-@output_options
+@answer_options
 def image(base: str, **given: Any) -> None:  # noqa: ANN401
     """Make an image of the whole of BASE, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
     from minpack.base_image import BaseImageRequest, pack_base  # noqa: PLC0415
 
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
     name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
+    refuse_for_trees(Format(given["format_"]), {**given, "variables": given["env"]})
     settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
     request = BaseImageRequest(
         base,
@@ -130,6 +128,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         file_name = f"{name}-image" if base.endswith(".tar") else name
         delivery = delivery_of(settings, file_name, default_reference(name))
         made = pack_base(request, _options(given), delivery, progress)
+    made = made._replace(notes=(*made.notes, *fetching_notes(base=bool(made.inputs[0].url), packages=False)))
     with reporting(done(made.delivered)):
         if as_json:
             from minpack.report.documents import base_image_document  # noqa: PLC0415
@@ -157,12 +156,13 @@ def _show(base: str, platform: Platform | None, options: BaseOptions, *, quiet: 
     wanted = platform or parse_platform("linux/amd64")
     with drawing(quiet=quiet) as progress, open_base(base, wanted, options, progress) as opened:
         facts = read_facts(opened.base)
+        told = opened._replace(notes=(*opened.notes, *fetching_notes(base=bool(opened.url), packages=False)))
         if as_json:
             from minpack.report.documents import base_document  # noqa: PLC0415
 
-            print_json(base_document(opened, facts))
+            print_json(base_document(told, facts))
             return
-        print_notes(opened.notes, quiet=quiet)
+        print_notes(told.notes, quiet=quiet)
         if not quiet:
             from minpack.report.facts import base_info_lines  # noqa: PLC0415
 

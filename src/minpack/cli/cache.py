@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minpack.cli.groups import HelpfulGroup
-from minpack.cli.options import applied, filled, output_options, parsed
+from minpack.cli.options import answer_options, applied, filled, parsed
 from minpack.cli.settings import StoreSettings, store_directory
 from minpack.cli.terminal import print_json, print_lines
 from minpack.errors import UsageError
@@ -27,7 +27,7 @@ place_options = applied(
         metavar="DIR",
         help="Where what is kept lies (~/.cache).",
     ),
-    output_options,
+    answer_options,
 )
 
 
@@ -41,7 +41,7 @@ def command() -> None:
 
 @command.command("info")
 @place_options
-def info(*, cache_dir: str | None, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
+def info(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
     """Show where it lies and how much there is of what."""
     from minpack.report.cache import cache_document, cache_lines  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
@@ -70,7 +70,6 @@ def prune(
     older_than: int | None,
     cache_dir: str | None,
     quiet: bool,
-    verbose: bool,  # noqa: ARG001
     as_json: bool,
 ) -> None:
     """Remove leftovers and what is old; downloads go last, and what lock files name stays.
@@ -89,7 +88,7 @@ def prune(
 
 @command.command("clean")
 @place_options
-def clean(*, cache_dir: str | None, quiet: bool, verbose: bool, as_json: bool) -> None:  # noqa: ARG001
+def clean(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
     """Remove all of it."""
     from minpack.store.prune import clean as clean_store  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minpack.cli.effects import fetching_notes
 from minpack.cli.options import (
     LOCK,
     STDOUT,
@@ -82,4 +83,6 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Rene
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
-        return renew(request, given["base"], options, path, progress, known=refresh, write=write)
+        done = renew(request, given["base"], options, path, progress, known=refresh, write=write)
+    fetched = fetching_notes(base=bool(done.image.base.url), packages=bool(done.image.packages))
+    return done._replace(notes=(*done.notes, *fetched))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from minpack.cli.effects import refuse_contradictions
 from minpack.errors import UsageError
 from minpack.request import Check, parse_sha512
 from minpack.target import parse_platform
@@ -80,6 +81,14 @@ class Command(click.Command):
         known.get("_long_opt", {}).update(known.get("_short_opt", {}))
         return parser
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """As click's.
+
+        :raises UsageError: two options contradict each other.
+        """
+        refuse_contradictions(ctx)
+        return super().invoke(ctx)
+
 
 class Choice(click.Choice):  # type: ignore[type-arg] # generic from click 8.2 on
     """One of a few words."""
@@ -106,10 +115,14 @@ def applied(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]
     return decorate
 
 
+_QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else.")
+#: Of commands that have no more to say.
+answer_options = applied(_QUIET, _JSON)
 output_options = applied(
-    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    _QUIET,
     click.option("-v", "--verbose", is_flag=True, help="Print more: each file with its reason, each place looked at."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else."),
+    _JSON,
 )
 
 base_option = click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options, done
+from minpack.cli.effects import fetching_notes, refuse_for_trees, variables_notes
 from minpack.cli.options import (
     LOCK,
     Command,
@@ -106,6 +107,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     minpack ./myapp --base / --load                       libraries of this host, into Docker
     """  # noqa: D301 - click's mark for a block
     quiet, as_json = given["quiet"], given["as_json"]
+    refuse_for_trees(Format(given["format_"]), given)
     settings = OutputSettings(
         given["tags"], given["output"], Format(given["format_"]), given["load"], given["force"], as_json
     )
@@ -115,6 +117,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     request = request_of(given)
     with drawing(quiet=quiet) as progress:
         packed = _packed(given, request, delivery, progress)
+    packed = packed._replace(notes=(*packed.notes, *_effects(packed, request, delivery)))
     with reporting(done(packed.delivered)):
         if as_json:
             from minpack.report.documents import pack_document  # noqa: PLC0415
@@ -127,6 +130,18 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
 
             lines = pack_lines(packed, delivery.references, verbose=given["verbose"])
             print_lines(lines, to_stderr=delivery.path == "-")
+
+
+def _effects(packed: Packed, request: Request, delivery: Delivery) -> tuple[str, ...]:
+    """Notes of what was asked for and has no effect."""
+    variables = [*dict(request.run.env), *(["TZ"] if request.zone else []), *(["LANG"] if request.locale else [])]
+    return (
+        *variables_notes(delivery.format, variables),
+        *fetching_notes(
+            base=any(item.kind == "base" and item.url for item in packed.inputs),
+            packages=any(item.kind == "package" for item in packed.inputs),
+        ),
+    )
 
 
 def _packed(given: dict[str, Any], request: Request, delivery: Delivery, progress: Progress) -> Packed:

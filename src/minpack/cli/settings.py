@@ -8,7 +8,7 @@ import sys
 import time
 
 from minpack.base.open import BaseOptions, PackageOptions, is_name
-from minpack.errors import UsageError
+from minpack.errors import InputError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.overwrite import HostInput
 from minpack.request import MAX_CREATED
@@ -42,10 +42,14 @@ def base_options(settings: StoreSettings) -> BaseOptions:
 
 
 def check_packages(base: str | None, settings: StoreSettings) -> None:
-    """Nothing, unless `base` is made of packages and none are to be fetched.
+    """Nothing, unless `base` is made of packages and none are to be fetched, or --keys names no directory.
 
     :raises UsageError: it is so.
+    :raises InputError: there is no such directory.
     """
+    if settings.keys and not os.path.isdir(settings.keys):
+        reason = "it is no directory" if os.path.exists(settings.keys) else "no such file or directory"
+        raise InputError(settings.keys, reason, hint="--keys names a directory of public keys")
     # With a sum for what is no tarball, that is told.
     if settings.packages or settings.sha512 or base is None or not is_name(base):
         return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minpack.cli.effects import fetching_notes, loader_notes
 from minpack.cli.options import (
     Command,
     base_option,
@@ -87,6 +88,9 @@ def command(
     options = base_options(store)
     with drawing(quiet=quiet) as progress:
         resolved = resolve(request, base, options, progress)
+    fetched = fetching_notes(base=resolved.fetched_base, packages=resolved.fetched_package)
+    told = (*loader_notes(resolved.closure.libc, dict(env)), *fetched)
+    resolved = resolved._replace(notes=(*resolved.notes, *told))
     chain = chain_to(resolved.closure, why) if why is not None else ()
     if why is not None and not chain:
         raise UsageError("--why", why, "no object of the closure has that name", "minpack tree shows their names")

@@ -49,12 +49,43 @@ def resolve_closure(
     interpreter_path = main.info.interpreter
     if main.info.kind is not ElfKind.DYNAMIC or interpreter_path is None:
         return Closure(main, None, None, (main,))
+    return _closure(opener, main, interpreter_path, environment, late)
+
+
+def resolve_opened(
+    walker: Walker, program: str, loader: str, environment: Environment, late: tuple[LateName, ...]
+) -> Closure:
+    """The closure of the static program at `program`, which calls dlopen(3) for `late`.
+
+    What it opens is found as the loader at `loader` would find it: glibc's static library reads the same directories
+    and the same cache.
+
+    :raises MinpackError: as for `resolve_closure`.
+    """
+    opener = Opener(walker, program, environment.working_directory)
+    main = _file(opener, program, FoundBy.PROGRAM, "")
+    closure = _closure(opener, main, loader, environment, late)
+    # The loader is there if one of them needs it: glibc's libc does.
+    needing = next((edge for edge in closure.edges if edge.path == loader), None)
+    objects = tuple(
+        one._replace(name=needing.name, found_by=FoundBy.DEFAULT, needed_by=needing.needed_by)
+        if one.found_by is FoundBy.INTERPRETER and needing is not None
+        else one
+        for one in closure.objects
+        if one.found_by is not FoundBy.INTERPRETER or needing is not None
+    )
+    return closure._replace(libc=None, interpreter=None, objects=objects, late=frozenset(o.path for o in objects[1:]))
+
+
+def _closure(
+    opener: Opener, main: LoadedObject, interpreter_path: str, environment: Environment, late: tuple[LateName, ...]
+) -> Closure:
     from minpack.ld.constants import MAX_LOADER, glibc_constants, musl_constants  # noqa: PLC0415 - as below
 
-    interpreter = _file(opener, interpreter_path, FoundBy.INTERPRETER, program)
+    interpreter = _file(opener, interpreter_path, FoundBy.INTERPRETER, main.path)
     assert interpreter.entry.content is not None, "internal error: a file without content"
     data = read_all(interpreter.entry.content, MAX_LOADER)
-    libc = _libc_in(data, main, interpreter, walker.base.name)
+    libc = _libc_in(data, main, interpreter, opener.walker.base.name)
     if libc is Libc.MUSL:
         from minpack.ld.musl import MuslLoader  # noqa: PLC0415 - one of the two at most is needed
 

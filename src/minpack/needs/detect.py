@@ -45,7 +45,18 @@ def find_needs(closures: Sequence[Closure], symbols: SymbolsOf, *, why: bool = F
         glibc = closure.libc == "glibc"
         one = read_program(content, closure.program.info, closure.program.path, imports, glibc=glibc, why=why)
         found.append(_with_libraries(one, closure, symbols))
-    return _together(found)
+    together = _together(found)
+    return with_why_warning(together, closures[0].program.path) if why else together
+
+
+def with_why_warning(findings: Findings, path: str) -> Findings:
+    """The findings of the program at `path` with a warning if no callers were found, which were looked for."""
+    if any(findings.callers.values()):
+        return findings
+    reason = "it reads the machine code of Go programs alone"
+    if findings.language == "Go":
+        reason = "no function of its modules whose code can be read leads to a need"
+    return findings._replace(warnings=(*findings.warnings, f"--why shows nothing of {path!r}: {reason}"))
 
 
 def read_program(

@@ -59,7 +59,7 @@ def provide(
     if request.locale is not None:
         env.append(("LANG", request.locale))
     if Need.OS_RELEASE in packed:
-        files += taken(base, "/etc/os-release", Need.OS_RELEASE, reason(packed[Need.OS_RELEASE]))
+        files += _os_release(packed[Need.OS_RELEASE], base)
     absent = set()
     for need in DATABASES:
         if need in packed:
@@ -139,7 +139,18 @@ def _from_base(
     yield from found or ()
 
 
+def _os_release(decision: Decision, base: Walker) -> tuple[Provided, ...]:
+    path = "/etc/os-release"
+    found = tuple(taken(base, path, Need.OS_RELEASE, reason(decision)))
+    if decision.said and not found:
+        hint = f"choose a base that has it, or leave out {decision.said}"
+        raise NotInBaseError(base.base.name, path, "what names its distribution", hint)
+    return found
+
+
 def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker) -> Iterator[str]:
+    if Need.LOCALE in absent and packed[Need.LOCALE].said == f"--need {Need.LOCALE}":
+        yield f"{packed[Need.LOCALE].said} packs nothing: glibc alone reads locales from files"
     for need, database in DATABASES.items():
         if need in absent and not packed[need].said:
             where, why = f"{database.name} is not in {base.base.name}", packed[need].why

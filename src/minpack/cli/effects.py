@@ -1,0 +1,99 @@
+"""Options that can do nothing where they were given: each is refused, or a note says that it did nothing.
+
+What only allows or forbids something (--offline, --no-cache, --force, --check none) keeps its word where nothing of the
+kind comes up, and so do settings from the environment, which are there for every run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from minpack.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from minpack.delivery import Format
+    from minpack.ld.closure import Libc
+
+#: What only images have: the parameter, its option, and what a bare tree lacks for it.
+_OF_IMAGES = (
+    ("tags", "--tag", "name"),
+    ("compress", "--compress", "layers"),
+    ("zstd", "--zstd", "layers"),
+    ("single_layer", "--single-layer", "layers"),
+    ("entrypoint", "--entrypoint", "configuration"),
+    ("cmd", "--cmd", "configuration"),
+    ("exposed", "--expose", "configuration"),
+    ("labels", "--label", "configuration"),
+    # Of a whole base; of a program they may say what its loader opens.
+    ("variables", "--env", "configuration"),
+    ("stop_signal", "--stop-signal", "configuration"),
+)
+#: Two that contradict each other, and why the first can do nothing.
+_CONTRADICTIONS = (
+    ("cache_dir", "--cache-dir", "no_cache", "--no-cache keeps nothing"),
+    ("keys", "--keys", "no_packages", "--no-packages fetches no package"),
+)
+#: What the loader of each C library reads of the environment.
+_LOADERS_READ = {
+    "glibc": ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"),
+    "musl": ("LD_LIBRARY_PATH", "LD_PRELOAD"),
+}
+
+
+def refuse_for_trees(form: Format, given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if a bare tree is to be written and an option is about what only images have."""
+    if form.has_layers:
+        return
+    for key, option, what in _OF_IMAGES:
+        if given.get(key):
+            reason = f"--format {form} writes the bare files, which have no {what}"
+            raise UsageError(option, "", reason, "leave it out, or make an image with --format archive or oci")
+
+
+def refuse_contradictions(context: click.Context) -> None:
+    """Raise `UsageError` if two options on the command line contradict each other."""
+    for key, option, other, reason in _CONTRADICTIONS:
+        if _is_explicit(context, key) and _is_explicit(context, other):
+            raise UsageError(option, "", reason, "leave one out")
+
+
+def variables_notes(form: Format, names: Iterable[str]) -> tuple[str, ...]:
+    """A note of variables that were asked for, where there is no configuration that sets them."""
+    wanted = ", ".join(dict.fromkeys(names))
+    if form.has_layers or not wanted:
+        return ()
+    return (f"--format {form} writes no configuration: set {wanted} yourself where the program is started",)
+
+
+def loader_notes(libc: Libc | None, names: Iterable[str]) -> tuple[str, ...]:
+    """A note of the variables that the loader of the program whose libraries are shown does not read."""
+    read = _LOADERS_READ.get(libc or "", ())
+    idle = ", ".join(name for name in names if name not in read)
+    if not idle:
+        return ()
+    what = f"{libc}'s loader reads {', '.join(read)} alone" if libc is not None else "a static program has no loader"
+    return (f"{idle} changed nothing: {what}",)
+
+
+def fetching_notes(*, base: bool, packages: bool) -> tuple[str, ...]:
+    """A note of the options about fetching, where what they are about was not fetched.
+
+    :param base: whether the base is one that is fetched.
+    :param packages: whether a package was fetched.
+    """
+    idle = {"mirror": not (base or packages), "keys": not packages}
+    context = click.get_current_context()
+    options = [f"--{name}" for name, nothing in idle.items() if nothing and _is_explicit(context, name)]
+    if not options:
+        return ()
+    return (f"{' and '.join(options)} changed nothing: {'no package' if base else 'nothing'} was fetched",)
+
+
+def _is_explicit(context: click.Context, name: str) -> bool:
+    """Whether a parameter was given on the command line, and not by the environment."""
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE

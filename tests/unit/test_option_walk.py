@@ -1,0 +1,310 @@
+"""No option is without effect: what each is given changes what its command does, or the command refuses it.
+
+A new option fails the first test here until it has a row, and the last one until it is told where it does nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.optionwalk import NAMED, Walk, commands, options
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+COMMANDS = dict(commands())
+SUM = "0" * 128
+
+#: Options that several commands have: by option, the call without its command, and what is added to it.
+PRINTING = {"--quiet": "--quiet", "--json": "--json"}
+VERBOSE = {"--verbose": "--verbose"}
+FILES = {
+    "--strip": ("./go", "--strip"),
+    "--dest": ("./app", "--dest /opt/app"),
+    "--add": ("./packaged --base apk.tar", "--add libfoo:/usr/lib/libfoo.so.1"),
+    "--dir": ("./packaged --base apk.tar", "--dir /usr/local/bin/packaged"),
+    "--symlink": ("./packaged --base apk.tar", "--symlink nowhere:/usr/lib/libfoo.so.1"),
+    "--add-lib": ("./packaged --base apk.tar", "--add-lib libbar.so.2"),
+    "--need": ("./app", "--need certs"),
+    "--no-need": ("./go", "--no-need certs"),
+    "--tz": ("./app", "--tz Asia/Tokyo"),
+    "--locale": ("./glibc --base glibcbase", "--locale de_DE.UTF-8"),
+    "--ca-file": ("./app", "--ca-file cert.pem"),
+    "--env": ("./musl --base base", "--env LD_PRELOAD=/opt/libplug.so"),
+    "--user": ("./musl --base base --dir /usr/lib:0700:0:0", "--user root"),
+    "--workdir": ("./elsewhere --base base --env LD_LIBRARY_PATH=.", "--workdir /opt"),
+    "--check": ("./unbound --base base", "--check none"),
+    "--package": ("./packaged --base apk.tar", "--package libbar"),
+    "--no-packages": ("./packaged --base apk.tar", "--no-packages"),
+    "--keys": ("./packaged --base apk.tar", "--keys no-keys"),
+    "--base": ("./app", "--base base"),
+    "--platform": ("./app", "--platform linux/amd64/v2"),
+}
+STORE = {
+    "--base-sha512": ("./app --base musl.tar", f"--base-sha512 {SUM}"),
+    "--mirror": (f"./app --base {NAMED}", "--mirror OTHER"),
+    "--offline": (f"./app --base {NAMED}", "--offline"),
+    "--cache-dir": (f"./app --base {NAMED}", "--cache-dir kept"),
+    "--no-cache": (f"./app --base {NAMED}", "--no-cache"),
+}
+IMAGES = {
+    "--tag": "-o out/image --tag me/app:1",
+    "--output": "-o out/other",
+    "--format": "-o out/image --format oci",
+    "--load": "--load",
+    "--created": "-o out/image --created 77",
+    "--compress": "-o out/image --compress small",
+    "--zstd": "-o out/image --zstd",
+    "--label": "-o out/image --label a=b",
+    "--env": "-o out/image --env A=b",
+    "--cmd": "-o out/image --cmd x",
+}
+OWN: dict[str, dict[str, tuple[str, str]]] = {
+    "pack": {
+        "--single-layer": ("./app -o out/image", "--single-layer"),
+        "--force": ("./app --format rootfs -o old", "--force"),
+        "--entrypoint": ("./app -o out/image", "--entrypoint /bin/other"),
+        "--expose": ("./app -o out/image", "--expose 80"),
+        "--volume": ("./app -o out/image", "--volume /data"),
+        "--stop-signal": ("./app -o out/image", "--stop-signal INT"),
+        "--why": ("./go -o out/image", "--why"),
+        "--lock": ("./packaged --locked -o out/image", "--lock out/none"),
+        "--locked": ("./packaged --base apk.tar -o out/image", "--locked"),
+        "--dry-run": ("./app -o out/image", "--dry-run"),
+    },
+    "lock": {"--lock": ("./app", "--lock out/lock")},
+    "update": {
+        "--lock": ("./app", "--lock out/none"),
+        "--dry-run": ("./packaged", "--dry-run"),
+        "--verbose": ("./packaged --need tz", "--verbose"),
+    },
+    "inspect": {"--why": ("./go", "--why"), "--full": ("./app", "--full"), "--verbose": ("./go", "--verbose")},
+    "tree": {
+        "--dest": ("./musl --base base", "--dest /opt/app"),
+        "--env": ("./musl --base base", "--env LD_PRELOAD=/opt/libplug.so"),
+        "--all": ("./musl --base base", "--all"),
+        "--why": ("./musl --base base", "--why libz.so.1"),
+        "--check": ("./unbound --base base", "--check load"),
+        "--base": ("./musl --base base", "--base musl.tar"),
+        "--platform": ("./app", "--platform linux/arm64"),
+        **{option: FILES[option] for option in ("--no-packages", "--keys")},
+    },
+    "base info": {"--platform": (NAMED, "--platform linux/arm64")},
+    "base pull": {"--platform": (NAMED, "--platform linux/arm64"), "--base-sha512": (NAMED, f"--base-sha512 {SUM}")},
+    "base image": {
+        "--platform": ("base -o out/image", "--platform linux/amd64/v2"),
+        "--force": ("base --format rootfs -o old", "--force"),
+    },
+    "cache info": {"--cache-dir": ("", "--cache-dir kept")},
+    "cache clean": {"--cache-dir": ("", "--cache-dir filled")},
+    "cache prune": {
+        "--cache-dir": ("--max-size 1", "--cache-dir filled"),
+        "--max-size": ("--cache-dir filled", "--max-size 1"),
+        "--older-than": ("--cache-dir filled", "--older-than 0"),
+    },
+}
+#: A call of each command that does something.
+USUAL = {
+    "pack": "./app -o out/image",
+    "lock": "./packaged --base apk.tar",
+    "update": "./packaged",
+    "inspect": "./app",
+    "tree": "./musl --base base",
+    "base list": "",
+    "base pull": NAMED,
+    "base info": "base",
+    "base image": "base -o out/image",
+    "cache info": "",
+    "cache prune": "",
+    "cache clean": "",
+    "completion": "bash",
+}
+
+#: Where an option could be without effect: programs and bases of each kind, and each kind of result.
+PLACES = {
+    "pack": {
+        "static": "./app -o out/image",
+        "musl": "./musl --base base -o out/image",
+        "glibc": "./glibc --base glibcbase -o out/image",
+        "tarball": "./app --base musl.tar -o out/image",
+        "oci": "./app --format oci -o out/image",
+        "rootfs": "./app --format rootfs -o out/image",
+        "tar": "./app --format tar -o out/image",
+        "load": "./app --load",
+    },
+    "tree": {
+        "static": "./app",
+        "static on a base": "./app --base base",
+        "musl": "./musl --base base",
+        "glibc": "./glibc --base glibcbase",
+    },
+    "inspect": {"static": "./app", "musl": "./musl", "glibc": "./glibc", "library": "./libfoo"},
+    "base info": {"directory": "base", "tarball": "musl.tar", "scratch": "scratch"},
+    "base image": {
+        "directory": "base -o out/image",
+        "tarball": "musl.tar -o out/image",
+        "oci": "base --format oci -o out/image",
+        "rootfs": "base --format rootfs -o out/image",
+        "tar": "base --format tar -o out/image",
+        "load": "base --load",
+    },
+}
+#: What is added in all of these; where none is said, what the rows above add.
+VALUES = {
+    "--add": "--add file:/etc/file",
+    "--add-lib": "--add-lib libplug.so",
+    "--dir": "--dir /data:0700",
+    "--symlink": "--symlink file:/etc/link",
+    "--no-need": "--no-need passwd",
+    "--base": "--base musl.tar",
+    "--locale": "--locale C.UTF-8",
+    "--env": "--env A=b",
+    "--user": "--user 7",
+    "--workdir": "--workdir /work",
+    "--keys": "--keys keys",
+}
+#: What may change nothing, and why that is right.
+IDLE = {
+    ("pack", "--base"): "it is that base already",
+    ("pack", "--format"): "it is that format already",
+    ("pack", "--load"): "it is loaded already",
+    ("base image", "--format"): "it is that format already",
+    ("base image", "--load"): "it is loaded already",
+    ("pack", "--force"): "it allows, and nothing is in the way",
+    ("pack", "--check"): "it allows, and all that there is to prove is true",
+    ("pack", "--no-packages"): "it forbids, and no package is wanted",
+    ("pack", "--offline"): "it forbids, and nothing is fetched",
+    ("pack", "--no-cache"): "it forbids, and little is kept",
+    ("pack", "--cache-dir"): "where to keep what is worth it",
+    ("tree", "--all"): "the answer is that a static program has no loader",
+    ("tree", "--verbose"): "the answer is that a static program has no loader",
+    ("tree", "--no-packages"): "it forbids, and no package is wanted",
+    ("tree", "--offline"): "it forbids, and nothing is fetched",
+    ("tree", "--no-cache"): "it forbids, and little is kept",
+    ("tree", "--cache-dir"): "where to keep what is worth it",
+    ("inspect", "--verbose"): "there is no more to say of it",
+    ("base info", "--offline"): "it forbids, and nothing is fetched",
+    ("base info", "--no-cache"): "it forbids, and little is kept",
+    ("base info", "--cache-dir"): "where to keep what is worth it",
+    ("base image", "--force"): "it allows, and nothing is in the way",
+    ("base image", "--offline"): "it forbids, and nothing is fetched",
+    ("base image", "--no-cache"): "it forbids, and little is kept",
+    ("base image", "--cache-dir"): "where to keep what is worth it",
+}
+
+#: What is said where an option does nothing, and is right to be there all the same.
+TOLD = {
+    "pack ./app --format tar -o out/image --env A=b --tz Asia/Tokyo --locale C.UTF-8": (
+        "--format tar writes no configuration: set A, TZ, LANG yourself where the program is started"
+    ),
+    "pack ./app --strip --dry-run": "'./app' is not stripped: it has no symbol tables or debug sections",
+    "pack ./app --why --dry-run": (
+        "--why shows nothing of '/usr/local/bin/app': it reads the machine code of Go programs alone"
+    ),
+    "pack ./app --mirror OTHER --keys keys --dry-run": "--mirror and --keys changed nothing: nothing was fetched",
+    "pack ./app --base NAMED --keys keys --dry-run": "--keys changed nothing: no package was fetched",
+    "pack ./musl --base base --need locale --dry-run": (
+        "--need locale packs nothing: glibc alone reads locales from files"
+    ),
+    "pack ./app --base glibcbase --add-lib libplug.so --dry-run": (
+        "'/usr/local/bin/app' is static: it opens libplug.so only if it calls dlopen"
+    ),
+    "tree ./musl --base base --env A=b --env LD_AUDIT=x": (
+        "A, LD_AUDIT changed nothing: musl's loader reads LD_LIBRARY_PATH, LD_PRELOAD alone"
+    ),
+    "tree ./app --env LD_PRELOAD=x": "LD_PRELOAD changed nothing: a static program has no loader",
+    "base info base --mirror OTHER": "--mirror changed nothing: nothing was fetched",
+    "base image base -o out/image --mirror OTHER": "--mirror changed nothing: nothing was fetched",
+    "lock ./app --mirror OTHER": "--mirror changed nothing: nothing was fetched",
+}
+
+
+def rows(command: str) -> dict[str, tuple[str, str]]:
+    """What to call, and what to add, to see the effect of each option of a command."""
+    usual = USUAL[command]
+    found = {option: (usual, more) for option, more in (PRINTING | VERBOSE).items()}
+    if command in ("pack", "base image"):
+        first = usual.split()[0]
+        found |= {option: (f"{first} -o out/image", more) for option, more in IMAGES.items()}
+    written = " -o out/image" if command in ("pack", "base image") else ""
+    if command in ("pack", "lock", "update"):
+        found |= {option: (call + written, more) for option, (call, more) in FILES.items() if option not in found}
+    for option, (call, more) in STORE.items():
+        base = call.partition("--base ")[2]
+        found[option] = (f"{base if command.startswith('base ') else call}{written}", more)
+    found |= OWN.get(command, {})
+    return {option: found[option] for option in options(COMMANDS[command]) if option in found}
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Generator[Walk]:
+    """What the commands are run on; settings of the environment are those alone that it says."""
+    with Walk(tmp_path_factory.mktemp("walk")) as made, pytest.MonkeyPatch.context() as patch:
+        for name, value in made.variables.items():
+            patch.setenv(name, value)
+        patch.delenv("MINPACK_NO_PACKAGES", raising=False)
+        made.prepare()
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _settings(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MINPACK_NO_PACKAGES")
+    for name, value in walk.variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_every_option_has_a_row() -> None:
+    """Click's own tree says which there are."""
+    walked = {(command, option) for command in COMMANDS for option in rows(command)}
+    every = {(command, option) for command, found in COMMANDS.items() for option in options(found)}
+    assert walked == every
+    print(f"{len(every)} options of {len(COMMANDS)} commands are walked")
+    assert len(every) >= 150
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_changes_something(command: str, walk: Walk) -> None:
+    """Given a value that matters, each changes what is written, printed or answered."""
+    idle = []
+    for option, (call, more) in rows(command).items():
+        added = tuple(shlex.split(more.replace("OTHER", walk.other_mirror)))
+        if not walk.differs(f"{command} {call}", added):
+            idle.append((option, walk.outcome(*shlex.split(f"{command} {call}"))))
+    assert idle == []
+
+
+@pytest.mark.parametrize("call", TOLD)
+def test_what_is_told(call: str, walk: Walk) -> None:
+    """A note names the option and says why it changed nothing."""
+    arguments = shlex.split(call.replace("OTHER", walk.other_mirror).replace("NAMED", NAMED))
+    found = walk.outcome(*arguments)
+    assert found.code == 0, found.err
+    assert f"note: {TOLD[call]}\n" in found.err
+
+
+def test_settings_of_the_environment_are_refused_nowhere(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are there for all runs: no option contradicts one, and none is told to be idle."""
+    monkeypatch.setenv("MINPACK_CACHE_DIR", "kept")
+    monkeypatch.setenv("MINPACK_NO_PACKAGES", "1")
+    monkeypatch.setenv("MINPACK_OFFLINE", "1")
+    for arguments in (("./app", "--no-cache", "--dry-run"), ("./packaged", "--base", "musl.tar", "--no-cache")):
+        found = walk.run(*arguments)
+        assert "cannot use" not in found.err
+        assert "changed nothing" not in found.err
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_where_an_option_does_nothing_it_is_refused_or_told(command: str, walk: Walk) -> None:
+    """Whatever program, base and result it meets, but for what allows or forbids."""
+    idle = []
+    for option, (_, usual) in rows(command).items():
+        more = VALUES.get(option, usual).replace("OTHER", walk.other_mirror)
+        for place, call in PLACES[command].items():
+            if not walk.differs(f"{command} {call}", tuple(shlex.split(more))):
+                idle.append((option, place))
+    assert [one for one in idle if (command, one[0]) not in IDLE] == []
+    assert {option for option, _ in idle} == {option for name, option in IDLE if name == command}
