@@ -102,7 +102,8 @@ class FileContent(NamedTuple):
             # Should a named pipe have come to lie here, opening it must not wait for a writer.
             descriptor = open_deep(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            raise InputError(self.where, reason_of(error)) from error
+            hint = "run minpack as a user who may read it" if isinstance(error, PermissionError) else None
+            raise InputError(self.where, reason_of(error), hint=hint) from error
         reader = FileReader(descriptor, self.start, self.size, owned=True, where=self.where, mtime=self.mtime)
         try:
             reader.check()
@@ -235,15 +236,28 @@ class FileReader:
         self._mtime = mtime
 
     def check(self) -> None:
-        """Nothing, if the file is as it was when it was planned.
+        """Raise `ChangedInputError` if the file is not as it was when it was planned.
 
-        :raises ChangedInputError: it is not.
-        :raises InputError: the system does not say.
+        :raises InputError: the system does not say, or the file has not as many bytes as it says.
         """
-        if self._mtime is not None:
-            status = file_status(self._descriptor, self._where)
-            if (status.st_size, status.st_mtime_ns) != (self._size, self._mtime):
-                raise ChangedInputError(self._where, self._size, status.st_size)
+        if self._mtime is None:
+            return
+        status = file_status(self._descriptor, self._where)
+        if (status.st_size, status.st_mtime_ns) != (self._size, self._mtime):
+            raise ChangedInputError(self._where, self._size, status.st_size)
+        # Files that the kernel makes as they are read (proc(5), sysfs(5)) have no blocks, and any size.
+        if status.st_blocks == 0:
+            self._check_size()
+
+    def _check_size(self) -> None:
+        try:
+            last = os.pread(self._descriptor, 1, self._size - 1) if self._size else b"x"
+            beyond = os.pread(self._descriptor, 1, self._size)
+        except OSError as error:
+            raise InputError(self._where, reason_of(error)) from error
+        if beyond or not last:
+            reason = f"the system reports {self._size} bytes, and it has {'more' if beyond else 'fewer'}"
+            raise InputError(self._where, reason, hint="copy it first, as cat FILE > COPY does, and use the copy")
 
     def read_at(self, offset: int, size: int) -> bytes:
         """See `Reader.read_at`."""
@@ -337,6 +351,19 @@ def key_of(content: Content) -> str:
     `key`; those of files that may change have none.
     """
     return getattr(content, "key", "")
+
+
+def same_content(first: Content, second: Content) -> bool:
+    """Whether both are the same file or the same bytes, as far as that shows without reading them."""
+    if isinstance(first, FileContent) and isinstance(second, FileContent):
+        return first[1:] == second[1:] and _without_dots(first.where) == _without_dots(second.where)
+    return first == second
+
+
+def _without_dots(path: str) -> list[str]:
+    """The parts of a host's path but those that say nothing; ``..`` may lead through a link and stays."""
+    start = [] if path.startswith("/") else ["."]
+    return start + [part for part in path.split("/") if part not in ("", ".")]
 
 
 def sum_of(content: Content) -> str:

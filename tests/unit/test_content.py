@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.content import BytesContent, FileContent, RangeContent, read_all, reason_of, sum_of
+from minpack.content import BytesContent, FileContent, RangeContent, read_all, reason_of, same_content, sum_of
 from minpack.errors import ChangedInputError, InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,51 @@ if TYPE_CHECKING:
 
 DATA = bytes(range(200))
 HUGE = (1 << 64) - 1
+
+
+def whole(path: str) -> FileContent:
+    """A whole file, as it is now."""
+    status = os.stat(path)
+    return FileContent(path, status.st_size, mtime=status.st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("/proc/self/environ", "0 bytes, and it has more"), ("/sys/devices/system/cpu/online", "and it has fewer")],
+)
+def test_files_whose_size_is_not_that_of_their_bytes(path: str, words: str) -> None:
+    """What the kernel makes as it is read (proc(5), sysfs(5)) is refused when it is opened, and not taken for empty."""
+    if not os.path.exists(path):
+        pytest.skip(f"this machine has no {path}")
+    with pytest.raises(InputError, match=words) as caught:
+        whole(path).open()
+    assert "copy it first" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 20])
+def test_files_without_blocks_that_are_as_they_say(tmp_path: Path, size: int) -> None:
+    """Empty and sparse files have no blocks either, and are what they are."""
+    path = tmp_path / "sparse"
+    path.touch()
+    os.truncate(path, size)
+    assert os.stat(path).st_blocks == 0
+    assert read_all(whole(str(path)), 1 << 20) == bytes(size)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("a/b", "./a//b", True),
+        ("/a/b", "/a/./b", True),
+        ("a/b", "/a/b", False),
+        ("a/../b", "b", False),
+        ("a", "b", False),
+    ],
+)
+def test_one_file_by_two_spellings(first: str, second: str, same: bool) -> None:
+    """Paths that differ by what says nothing are one file; a ``..`` may lead through a link."""
+    assert same_content(FileContent(first, 1, mtime=2), FileContent(second, 1, mtime=2)) is same
+    assert not same_content(FileContent(first, 1, mtime=2), FileContent(first, 1, mtime=3))
 
 
 @pytest.fixture(params=["bytes", "file", "part of a file", "range"])
