@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.placing import plain
+from minpack.additions import plain
 from minpack.plan import From, PlannedEntry, Reason, ReasonKind
 from minpack.rootfs.entry import Kind, directory
-from minpack.rootfs.tree import Tree
+from minpack.rootfs.modes import SHARED_MODE, is_shared
+from minpack.rootfs.tree import Claim, Precedence, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from minpack.base.walk import Walker
     from minpack.packages.source import PackageId, Packages, WholePackage
@@ -20,23 +21,33 @@ if TYPE_CHECKING:
 
 #: Where files are from that may be a package's.
 _PACKAGED = (From.BASE, From.PACKAGE)
+#: What is planned is decided, but for directories that only hold others.
+_PLANNED = Claim(Precedence.STATED, Precedence.STATED)
+_HOLDS = Claim(Precedence.PARENT, Precedence.PARENT)
 
 
-def with_packages(plan: Plan, packages: Packages, whole: Sequence[WholePackage], files: Walker) -> Plan:
-    """The plan with all files of the packages `whole`, each file with the package it is from, and their database.
+def with_packages(
+    plan: Plan,
+    packages: Packages,
+    whole: Sequence[WholePackage],
+    files: Walker,
+    standard: Mapping[RootPath, Entry] | None = None,
+) -> Plan:
+    """The plan with all that the packages `whole` have, each file with the package it is from, and their database.
 
     The user's own files are nobody's, and what is at their paths is not packed.
 
     :param files: over the tree in which the packages' files are.
+    :param standard: directories that keep their mode and owner.
     :raises PathConflictError: a file of a package would lie below something that is no directory.
     """
     if not whole and not any(planned.source in _PACKAGED for planned in plan.entries):
         return plan
-    tree: Tree[PlannedEntry] = Tree(_implied)
+    tree: Tree[PlannedEntry] = Tree(_implied, standard)
     for planned in plan.entries:
-        tree.add(planned.entry, planned)
+        tree.add(planned.entry, planned, _HOLDS if planned.reason.kind is ReasonKind.DIRECTORY else _PLANNED)
     for package in whole:
-        _add_whole(tree, package, files)
+        _add_whole(tree, package, files, fetched=any(one.name == package.name for one in packages.fetched))
     fetched = frozenset(packages.fetched)
     attributed = [_attributed(entry, planned, packages, fetched) for entry, planned in tree]
     reason = Reason(ReasonKind.DATABASE, "the packages that files are from, for scanners")
@@ -54,12 +65,20 @@ def _implied(path: RootPath) -> PlannedEntry:
     return PlannedEntry(directory(path), From.DEFAULT, Reason(ReasonKind.DIRECTORY, f"holds {path}"))
 
 
-def _add_whole(tree: Tree[PlannedEntry], package: WholePackage, files: Walker) -> None:
+def _add_whole(tree: Tree[PlannedEntry], package: WholePackage, files: Walker, *, fetched: bool) -> None:
     reason = Reason(ReasonKind.ADDED, f"--package {package.name}")
+    directories = []
     for path in package.paths:
         entry = files.lstat(path)
-        if entry is not None and entry.kind in (Kind.FILE, Kind.SYMLINK) and path not in tree:
+        if entry is not None and entry.kind is Kind.DIRECTORY:
+            directories.append(directory(path, SHARED_MODE) if is_shared(entry) else directory(path))
+        elif entry is not None and entry.kind is not Kind.SPECIAL and not tree.has_file(path):
             tree.add(plain(entry), PlannedEntry(plain(entry), From.PACKAGE, reason))
+    for entry in directories:
+        # The others hold files.
+        if entry.path not in tree or entry.mode == SHARED_MODE:
+            source = From.PACKAGE if fetched else From.BASE
+            tree.add(entry, PlannedEntry(entry, source, reason), Claim(Precedence.PURPOSE, Precedence.PURPOSE))
 
 
 def _attributed(entry: Entry, planned: PlannedEntry, packages: Packages, fetched: frozenset[PackageId]) -> PlannedEntry:

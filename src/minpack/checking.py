@@ -1,11 +1,11 @@
-"""What is proved of a plan before it is written: that it loads, that it is complete, that its user may read it."""
+"""What is proved of a plan before it is written: that it loads, and that it is complete."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from minpack.base.walk import Walker
-from minpack.errors import UnboundSymbolError, UnreadableFileError
+from minpack.errors import UnboundSymbolError
 from minpack.ld.audit import ignored
 from minpack.ld.bind import prove
 from minpack.ld.closure import LateName
@@ -13,9 +13,6 @@ from minpack.ld.demands import LEVELS, demands
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.verdict import latent_note, reasons
 from minpack.namedtuple import NamedTuple
-from minpack.paths import ancestors
-from minpack.rootfs.access import EXECUTE, READ, may
-from minpack.rootfs.entry import directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +25,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, Environment
     from minpack.ld.demands import Demands
     from minpack.ld.symbolcache import SymbolsOf
-    from minpack.paths import RootPath
     from minpack.plan import Plan
-    from minpack.rootfs.entry import Entry
-    from minpack.rootfs.etcfiles import User
 
 
 class Checked(NamedTuple):
@@ -107,29 +101,3 @@ def _outline(closure: Closure) -> list[tuple[str, str, str]]:
     """The objects of all namespaces in load order: name, path, and the file it leads to; then what is missing."""
     objects = [(loaded.name, loaded.path, str(loaded.entry.path)) for loaded in closure.opened]
     return objects + [("missing", missing.name, missing.needed_by) for missing in closure.missing]
-
-
-def check_readable(plan: Plan, user: User) -> None:
-    """Nothing, if `user` may read every object of the closures and run the programs and their interpreters.
-
-    :raises UnreadableFileError: it may not.
-    """
-    entries = {entry.path: entry for entry in plan.all}
-    for closure in plan.closures:
-        for loaded in closure.opened:
-            needs_x = loaded in (closure.program, closure.interpreter)
-            _check_entry(entries, loaded.entry.path, user, executable=needs_x)
-
-
-def _check_entry(entries: dict[RootPath, Entry], path: RootPath, user: User, *, executable: bool) -> None:
-    hint = "change the mode given with --dir, or choose another --user"
-    for above in ancestors(path):
-        if not may(entries.get(above, directory(above)), user, EXECUTE):
-            raise UnreadableFileError(above, str(user), "it may not enter", hint)
-    entry = entries.get(path)
-    if entry is None:
-        return
-    if not may(entry, user, READ):
-        raise UnreadableFileError(path, str(user), "it may not read", hint)
-    if executable and not may(entry, user, EXECUTE):
-        raise UnreadableFileError(path, str(user), "it may not run", hint)

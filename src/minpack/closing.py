@@ -17,6 +17,7 @@ from minpack.resolving import add_missing, closure_with_late, environment_of, va
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from minpack.additions import Placed
     from minpack.base.tree import Base
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.packages.source import Packages, WholePackage
-    from minpack.placing import Placed
     from minpack.request import Request
     from minpack.resolving import Found
 

@@ -2,6 +2,7 @@
 
     MinpackError                       .message  .hint  .exit_code = 1
     ├── UsageError                     an option that cannot be meant            exit 2
+    │   └── ContradictoryOptionsError  two options say different things of one path
     ├── InputError                     a file that was named cannot be used
     ├── ElfError
     │   ├── NotElfError                text, a script, an empty file, …
@@ -83,6 +84,16 @@ class UsageError(MinpackError):
         self.option = option
         self.value = value
         self.reason = reason
+
+
+class ContradictoryOptionsError(UsageError):
+    """Two options say different things of the mode or the owner (`what`) of one path in the image."""
+
+    def __init__(self, option: str, other: str, path: str, what: str, hint: str) -> None:
+        super().__init__(option, "", f"{other} gives {path!r} another {what}", hint)
+        self.other = other
+        self.path = path
+        self.what = what
 
 
 class InputError(MinpackError):
@@ -391,7 +402,7 @@ class PathConflictError(RootfsError):
     def __init__(self, path: str, first: str, second: str) -> None:
         super().__init__(
             f"cannot place {path!r}: {second}, and there is already {first}",
-            "choose another place with --dest or --add SRC:DST",
+            "give one of them another place (--dest for a program), or leave it out",
         )
         self.path = path
         self.first = first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.additions import host_file
 from minpack.elf.info import ElfKind
 from minpack.elf.notes import read_notes
 from minpack.elf.read import read_elf
@@ -14,7 +15,6 @@ from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import read_program, with_why_warning
 from minpack.needs.findings import Findings
 from minpack.needs.need import Need
-from minpack.placing import host_file
 from minpack.platforms import platform_of_file
 from minpack.target import alpine_arch
 

@@ -116,7 +116,7 @@ def pack(
             check_fit(program.path, program.info, lower, hint)
         placed = place(request, programs, lower, outside.paths)
         if to is not None and to.format.has_layers and not request.single_layer:
-            ahead.begin(own_entries(placed), _how(request, progress), PROGRAM_LAYER)
+            ahead.begin(own_entries(placed, request.run.user), _how(request, progress), PROGRAM_LAYER)
         # Imported while the program is hashed and compressed on another core.
         from minpack.planning import Sources, make_plan  # noqa: PLC0415
 

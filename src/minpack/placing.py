@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-import stat
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from minpack.base.overlay import number_above
-from minpack.content import FileContent, reason_of
+from minpack.additions import YOURS, Placed, PlaceKind, additions, file_and_mode, plain
+from minpack.base.entries import base_of
+from minpack.base.overlay import OverlayBase, number_above
+from minpack.base.walk import Walker
+from minpack.content import FileContent
 from minpack.elf.info import ElfInfo, ElfKind
 from minpack.elf.read import read_elf
 from minpack.elf.strip import Weight, stripped, weigh, why_not
-from minpack.errors import InputError, NotProgramError, PathConflictError
+from minpack.errors import NotProgramError, PathConflictError
 from minpack.namedtuple import NamedTuple
-from minpack.paths import PATH_MAX, ROOT, RootPath, join, name, normal, parent
+from minpack.paths import RootPath, ancestors, normal
 from minpack.rootfs.access import WRITE, may
-from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
-from minpack.rootfs.tree import Tree, with_hard_links
+from minpack.rootfs.entry import Entry, Kind, directory, file
+from minpack.rootfs.modes import SET_ID_BITS, SHARED_MODE, standard_directories
+from minpack.rootfs.tree import Claim, Precedence, Tree, with_hard_links
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from minpack.base.walk import Walker
     from minpack.content import Content
-    from minpack.request import AddedDirectory, Addition, Request
+    from minpack.request import Request
     from minpack.rootfs.etcfiles import User
 
 
@@ -32,7 +33,7 @@ class Program(NamedTuple):
     """A program and where it goes in the image; `path` is the host's, or says which package it is from.
 
     `weight` is what symbol tables and debug sections have in the host's file; if `stripped`, `content` is without them.
-    `unstripped` says why it could not be.
+    `unstripped` says why it could not be. `mode` is that of the host's file.
     """
 
     path: str
@@ -42,22 +43,12 @@ class Program(NamedTuple):
     weight: Weight = Weight(0, 0)
     stripped: bool = False
     unstripped: str = ""
+    mode: int = 0o755
 
-
-class PlaceKind(StrEnum):
-    """What put an entry at its place."""
-
-    PROGRAM = "program"
-    ADDED = "added"
-    LINK = "link"
-
-
-class Placed(NamedTuple):
-    """An entry of the user's, and why it is there."""
-
-    entry: Entry
-    kind: PlaceKind
-    why: str
+    @property
+    def sets_id(self) -> bool:
+        """Whether the host runs it as its owner or group."""
+        return bool(self.mode & SET_ID_BITS)
 
 
 def read_program(path: str, destination: RootPath, *, strip: bool = False) -> Program:
@@ -69,10 +60,10 @@ def read_program(path: str, destination: RootPath, *, strip: bool = False) -> Pr
     :raises MalformedElfError: it is damaged.
     :raises NotProgramError: it is a library, an object file, or packed.
     """
-    content = host_file(path, "check the path, or build the program first")
+    content, mode = file_and_mode(path, "check the path, or build the program first")
     info = read_elf(content)
     if info.kind.is_program:
-        program = Program(path, content, info, destination, weigh(content, info))
+        program = Program(path, content, info, destination, weigh(content, info), mode=mode)
         return _stripped(program) if strip else program
     if info.kind is ElfKind.UPX:
         hint = "unpack it first with upx -d; its libraries and needs are hidden until then"
@@ -102,52 +93,27 @@ def program_destination(path: str, wanted: RootPath | None, below: RootPath) -> 
     return wanted or normal(f"{below}/{path.rstrip('/').rpartition('/')[2]}")
 
 
-def host_file(path: str, advice: str = "check the path") -> FileContent:
-    """The regular file at the host's `path`.
-
-    :param advice: what to do where there is no such file.
-    :raises InputError: there is none, or it cannot be opened.
-    """
-    if not path:
-        raise InputError(path, "the name is empty", hint="was a variable of the shell not set?")
-    try:
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise InputError(path, "it is a directory", hint="name a file in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(path, "it is no regular file")
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError as error:
-        denied = "run minpack as a user who may read it" if isinstance(error, PermissionError) else None
-        hint = advice if isinstance(error, FileNotFoundError) else denied
-        raise InputError(path, reason_of(error), hint=hint) from error
-    except ValueError as error:
-        raise InputError(path, "the name holds a NUL") from error
-    return FileContent(path, status.st_size, mtime=status.st_mtime_ns)
-
-
 def place(
     request: Request, programs: tuple[Program, ...], walker: Walker, left_out: frozenset[str] = frozenset()
 ) -> tuple[Placed, ...]:
-    """The entries of programs, --add, --dir and --symlink; links of the base on the way to them included.
+    """The entries of programs, --add, --dir, --symlink, --volume and --workdir, at their physical paths.
+
+    Links on the way to them, the base's and the user's own, are followed; those of the base are among the entries.
 
     :param walker: over the base they are placed in.
     :param left_out: what is not taken of directories that are added: paths of the host, absolute and without links.
     :raises InputError: a file to add cannot be read.
+    :raises UsageError: a directory to add was given a mode that only a file can have.
     :raises PathConflictError: a path leads through something that is no directory.
     """
+    read = {(program.path, program.destination): program.content for program in programs}
+    wanted = (*_programs(programs), *additions(request, read, left_out))
+    known: dict[RootPath, Entry] = {}
+    links = {number: item for number, item in enumerate(wanted) if item.entry.kind is Kind.SYMLINK}
+    placed, walker = _place_links(links, walker, known)
     found: list[Placed] = []
-    for program in programs:
-        entry = file(program.destination, program.content, 0o755)
-        found += _at(walker, entry, PlaceKind.PROGRAM, "the program" if program is programs[0] else "a program")
-    for addition in request.additions:
-        for entry in _added(addition, left_out):
-            found += _at(walker, entry, PlaceKind.ADDED, f"--add {addition.source}:{addition.destination}")
-    for wanted in request.directories:
-        found += _at(walker, _directory(wanted, request.run.user), PlaceKind.ADDED, f"--dir {wanted.path}")
-    for link in request.links:
-        entry = symlink(link.path, link.target)
-        found += _at(walker, entry, PlaceKind.ADDED, f"--symlink {link.target}:{link.path}")
+    for number, item in enumerate(wanted):
+        found += placed[number] if number in placed else _at(walker, item, known)
     return _with_inodes(found, request.run.user)
 
 
@@ -200,15 +166,23 @@ def _is_writable(entry: Entry, user: User) -> bool:
     return entry.uid == user.uid or may(entry, user, WRITE)
 
 
-def own_entries(placed: tuple[Placed, ...]) -> tuple[Entry, ...]:
-    """The layer of the user's own files, as it is planned unless the base has something to say of their directories.
+def standard_of(user: User, placed: Iterable[Placed]) -> dict[RootPath, Entry]:
+    """The directories that keep their mode and owner whatever is put into them."""
+    return standard_directories(user) | {
+        item.entry.path: item.entry for item in placed if item.kind is PlaceKind.SHARED
+    }
+
+
+def own_entries(placed: tuple[Placed, ...], user: User) -> tuple[Entry, ...]:
+    """The layer of the user's own files, as it is planned.
 
     :raises PathConflictError: two different things would be at one path.
+    :raises ContradictoryOptionsError: two options say different things of one path.
     """
-    tree: Tree[None] = Tree(lambda _: None)
+    tree: Tree[None] = Tree(lambda _: None, standard_of(user, placed))
     for item in placed:
-        if item.kind is not PlaceKind.LINK:
-            tree.add(item.entry, None)
+        if item.kind in YOURS:
+            tree.add(item.entry, None, item.claim)
     return with_hard_links(entry for entry, _ in tree)
 
 
@@ -217,76 +191,59 @@ def added_paths(placed: tuple[Placed, ...]) -> frozenset[RootPath]:
     return frozenset(item.entry.path for item in placed if item.kind is PlaceKind.ADDED)
 
 
-def _at(walker: Walker, entry: Entry, kind: PlaceKind, why: str) -> Iterator[Placed]:
-    """`entry` at its physical path, and the links of the base that lead there from the path the user wrote."""
-    path, trail = physical(walker, entry.path)
-    yield from (Placed(link, PlaceKind.LINK, f"leads to {path}") for link in trail)
-    yield Placed(entry._replace(path=path), kind, why)
+def _programs(programs: tuple[Program, ...]) -> Iterator[Placed]:
+    claim = Claim(mode=Precedence.PURPOSE)
+    for program in programs:
+        entry = file(program.destination, program.content, 0o755)
+        why = "the program" if program is programs[0] else "a program"
+        yield Placed(entry, PlaceKind.PROGRAM, why, claim, program.path, program.mode)
 
 
-def physical(walker: Walker, path: RootPath) -> tuple[RootPath, tuple[Entry, ...]]:
-    """Where `path` lies once the base's links in its directories are followed, and those links.
+def _place_links(
+    links: Mapping[int, Placed], walker: Walker, known: dict[RootPath, Entry]
+) -> tuple[dict[int, tuple[Placed, ...]], Walker]:
+    """The user's links at their places, which are put into `known`, and a walker over the base that follows them too.
 
-    :raises PathConflictError: one of its directories is something else in the base.
+    One that lies below another is placed when that is: so their order does not matter.
     """
-    missing = [name(path)]
-    above = parent(path)
-    while True:
-        walk = walker.walk(above)
-        if walk.entry is not None:
-            break
-        if above == ROOT:
-            return path, ()
-        missing.append(name(above))
-        above = parent(above)
-    if walk.entry.kind is not Kind.DIRECTORY:
-        raise PathConflictError(
-            path, f"a {walk.entry.kind} at {above!r} in {walker.base.name}", "it would lie below it"
-        )
-    at = walk.entry.path
-    for part in reversed(missing):
-        at = join(at, part)
-    return at, tuple(entry for entry in walk.trail if entry.kind is Kind.SYMLINK)
+    found: dict[int, tuple[Placed, ...]] = {}
+    own: dict[RootPath, Entry] = {}
+    base = walker.base
+    while links:
+        at = {number: walker.locate(item.entry.path).path for number, item in links.items()}
+        taken = set(at.values())
+        below = {}
+        for number, item in links.items():
+            path = at[number]
+            if taken.isdisjoint(ancestors(path)):
+                found[number] = tuple(_at(walker, item, known))
+                own[path] = known[path] = item.entry._replace(path=path)
+            else:
+                below[number] = item
+        walker = Walker(OverlayBase(base_of("links", own.values()), base), walker.known)
+        links = below
+    return found, walker
 
 
-def _directory(wanted: AddedDirectory, user: User) -> Entry:
-    owner = wanted.owner or user
-    return directory(wanted.path, wanted.mode, owner.uid, owner.gid)
+def _at(walker: Walker, item: Placed, known: dict[RootPath, Entry]) -> Iterator[Placed]:
+    """What is at `item`'s place, which is where the links in its path lead, and what of the base is on the way there.
 
-
-def _added(addition: Addition, left_out: frozenset[str]) -> Iterator[Entry]:
-    """The entries of one --add: a file, or a directory with all that is in it."""
-    if not os.path.isdir(addition.source):
-        content = host_file(addition.source)
-        yield file(addition.destination, content, 0o755 if os.stat(addition.source).st_mode & 0o100 else 0o644)
-        return
-    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for added directories alone
-
-    tree, real = DirectoryBase(addition.source), os.path.realpath(addition.source).rstrip("/")
-    yield directory(addition.destination)
-    todo = [ROOT]
-    while todo:
-        here = todo.pop()
-        for part in tree.listdir(here):
-            if left_out and f"{real}{join(here, part)}" in left_out:
-                continue
-            entry = tree.lstat(join(here, part))
-            if entry is None or entry.kind is Kind.SPECIAL:
-                raise InputError(f"{addition.source}{join(here, part)}", "it is no file, directory or symlink")
-            if entry.kind is Kind.DIRECTORY:
-                todo.append(entry.path)
-            path = normal(addition.destination + entry.path)
-            if len(path.encode("utf-8", "surrogateescape")) >= PATH_MAX:
-                place = f"{addition.source}{entry.path[:100]}…"
-                raise InputError(place, f"its path in the image would be longer than {PATH_MAX - 1} bytes")
-            yield plain(entry)._replace(path=path, inode=None)
-
-
-def plain(entry: Entry) -> Entry:
-    """`entry` as root's, readable by all, executable if its owner could execute it.
-
-    So an image does not depend on who unpacked the base, under which umask, and any user of it can load its libraries.
+    :param known: the links, and directories of the base, that are placed already.
+    :raises PathConflictError: it would lie below something of the base's that is no directory.
     """
-    executable = entry.kind is Kind.DIRECTORY or entry.mode & 0o100
-    mode = 0o777 if entry.kind is Kind.SYMLINK else 0o755 if executable else 0o644
-    return entry if entry[2:5] == (mode, 0, 0) else entry._replace(mode=mode, uid=0, gid=0)
+    path = item.entry.path
+    where = walker.locate_directory(path) if item.entry.kind is Kind.DIRECTORY else walker.locate(path)
+    if where.blocked is not None and item.entry.kind is Kind.DIRECTORY:
+        # What is at the path itself and is no directory is the base's, and not in the image.
+        where = walker.locate(path)
+    if where.blocked is not None:
+        first = f"a {where.blocked.kind} at {where.blocked.path!r} in {walker.base.name}"
+        raise PathConflictError(path, first, f"{item.claim.option or 'it'} would lie below it")
+    for passed in (*where.links, *where.shared):
+        if passed.path not in known:
+            known[passed.path] = passed
+            if passed.kind is Kind.SYMLINK:
+                yield Placed(plain(passed), PlaceKind.LINK, f"leads to {where.path}")
+            else:
+                yield Placed(directory(passed.path, SHARED_MODE), PlaceKind.SHARED, f"holds {where.path}")
+    yield item._replace(entry=item.entry._replace(path=where.path))

@@ -5,26 +5,29 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from minpack.additions import PlaceKind, plain
 from minpack.content import BytesContent
-from minpack.errors import PathConflictError
 from minpack.ld.closure import FoundBy
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
-from minpack.paths import ROOT, RootPath, directories_above, normal
-from minpack.placing import PlaceKind, plain
+from minpack.paths import directories_above, normal
+from minpack.placing import standard_of
 from minpack.request import DEFAULT_PATH, SHELL
-from minpack.rootfs.entry import Entry, Kind, directory, file
+from minpack.rootfs.entry import file
 from minpack.rootfs.tree import Tree, with_hard_links
 
 if TYPE_CHECKING:
+    from minpack.additions import Placed
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.packages.source import PackageId
-    from minpack.placing import Placed, Program
+    from minpack.paths import RootPath
+    from minpack.placing import Program
     from minpack.provision.provided import Provision
     from minpack.request import Request
+    from minpack.rootfs.entry import Entry
     from minpack.target import Platform
 
 
@@ -131,16 +134,17 @@ def build_plan(
 
     :raises PathConflictError: two different things would be at one path.
     """
-    tree: Tree[_Tag] = Tree(lambda path: _Tag(From.DEFAULT, Reason(ReasonKind.DIRECTORY, f"holds {path}")))
+    standard = standard_of(request.run.user, placed)
+    tree: Tree[_Tag] = Tree(lambda path: _Tag(From.DEFAULT, Reason(ReasonKind.DIRECTORY, f"holds {path}")), standard)
     for item in placed:
-        tree.add(item.entry, _placed_tag(item))
+        if item.kind is not PlaceKind.SHARED:
+            tree.add(item.entry, _placed_tag(item), item.claim)
     for closure in closures:
         _add_closure(tree, closure)
     _add_cache(tree, closures)
     for provided in provision.files:
         reason = Reason(ReasonKind.NEED, provided.text, need=provided.need)
         tree.add(provided.entry, _Tag(From(provided.source), reason))
-    _add_directories(tree, request)
     entries = tuple(PlannedEntry(entry, tag.source, tag.reason) for entry, tag in tree)
     return Plan(entries, _config(request, platform, programs, provision), provision.decisions, closures, findings)
 
@@ -199,22 +203,6 @@ def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
         data = build_cache(entries, closures[0].program.info.target)
         reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in entries))}")
         tree.add(file(normal(path), BytesContent(data)), _Tag(From.DEFAULT, reason))
-
-
-def _add_directories(tree: Tree[_Tag], request: Request) -> None:
-    """The working directory, and volumes, which are their user's: an engine makes what is missing root's.
-
-    :raises PathConflictError: one is a file.
-    """
-    run = request.run
-    wanted = [(directory(RootPath(path), 0o755, run.user.uid, run.user.gid), "--volume") for path in run.volumes]
-    wanted += [(directory(run.workdir), "--workdir")] if run.workdir != ROOT else []
-    files = {entry.path for entry, _ in tree if entry.kind is Kind.FILE} if wanted else set()
-    for entry, option in wanted:
-        if entry.path in files:
-            raise PathConflictError(entry.path, "a file", f"{option} makes it a directory")
-        if entry.path not in tree:
-            tree.add(entry, _Tag(From.ADDED, Reason(ReasonKind.ADDED, option)))
 
 
 def _config(request: Request, platform: Platform, programs: tuple[Program, ...], provision: Provision) -> ImageConfig:

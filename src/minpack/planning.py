@@ -16,7 +16,7 @@ from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
 from minpack.packages.source import WholePackage
-from minpack.placing import added_paths
+from minpack.placing import added_paths, standard_of
 from minpack.plan import build_plan
 from minpack.platforms import labelled
 from minpack.private import refuse_private
@@ -27,6 +27,7 @@ from minpack.resolving import audit_notes, environment_of, symbols_for, variants
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.additions import Placed
     from minpack.base.open import OpenBase
     from minpack.ld.closure import Closure
     from minpack.ld.demands import Demands
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from minpack.ld.variants import Variant
     from minpack.packages.source import Packages
     from minpack.paths import RootPath
-    from minpack.placing import Placed, Program
+    from minpack.placing import Program
     from minpack.plan import Plan
     from minpack.request import Request
     from minpack.target import Platform
@@ -90,9 +91,11 @@ def make_plan(request: Request, sources: Sources) -> Planned:
     platform, told = labelled(platform, request.platform, sources.programs, closures)
     plan = build_plan(request, platform, programs, placed, closures, provision, findings)
     refuse_private(plan, base.base.name)
-    plan = with_packages(plan, packages, whole, tree)
+    files = Walker(packages.over(base.base))
+    plan = with_packages(plan, packages, whole, files, standard_of(request.run.user, placed))
     variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
     proved, demanded = _checked(request, plan, programs[0].destination, base.base.name, hint, symbols)
+    permitted = _permitted(request, sources, plan)
     late = tuple(dict.fromkeys(library for one in found for library in one.late))
     notes = (
         *base.notes,
@@ -105,6 +108,7 @@ def make_plan(request: Request, sources: Sources) -> Planned:
         *supplied,
         *provision.notes,
         *data.notes,
+        *permitted,
         *proved,
         *_variants_notes(variants),
     )
@@ -141,7 +145,8 @@ def _checked(
     if all(closure.libc is None for closure in plan.closures):
         check_start(start)
         return (), ()
-    from minpack.checking import check_loads, check_loop, check_readable  # noqa: PLC0415 - for dynamic programs alone
+    from minpack.checking import check_loads, check_loop  # noqa: PLC0415 - for dynamic programs alone
+    from minpack.permissions import check_readable  # noqa: PLC0415
 
     check_readable(plan, request.run.user)
     check_loop(plan, tree, environment_of(request))
@@ -152,6 +157,20 @@ def _checked(
     checked = check_loads(names, plan.closures, base, hint, symbols)
     paths = [closure.program.path for closure in plan.closures]
     return checked.notes, tuple(zip(paths, checked.demands, strict=True))
+
+
+def _permitted(request: Request, sources: Sources, plan: Plan) -> tuple[str, ...]:
+    """Prove that the image's user may do what it takes to start the programs; notes on the modes of added files.
+
+    :raises UnreadableFileError: that user may not.
+    """
+    if not (request.additions or request.directories or any(program.sets_id for program in sources.programs)):
+        return ()
+    from minpack.permissions import check_readable, check_workdir, mode_notes  # noqa: PLC0415 - not for most programs
+
+    check_readable(plan, request.run.user)
+    check_workdir(plan, request.run)
+    return mode_notes(request, sources.placed, plan)
 
 
 def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:

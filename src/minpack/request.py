@@ -24,6 +24,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHELL = "/bin/sh"
 #: The last second of 9999: RFC 3339 has four digits for the year.
 MAX_CREATED = 253402300799
+MAX_MODE = 0o7777
 MAX_PORT = 65535
 #: The most ports that one range may have.
 MAX_PORTS = 1000
@@ -38,18 +39,31 @@ MAX_SIGNAL = 64
 
 
 class Addition(NamedTuple):
-    """A file or directory of the host and where it goes."""
+    """A file or directory of the host and where it goes.
+
+    Without `mode` files are 0644, or 0755 if their owner may execute them, and directories 0755; without `owner` all
+    are root's. A directory's `mode` is that of its files and directories: those that are executable, and directories,
+    can be executed by whoever may read them, and other files by nobody.
+    """
 
     source: str
     destination: RootPath
+    mode: int | None = None
+    owner: User | None = None
+
+    def __str__(self) -> str:
+        return f"--add {self.source}:{self.destination}{_rights(self.mode, self.owner)}"
 
 
 class AddedDirectory(NamedTuple):
-    """An empty directory; its owner is the image's user unless given."""
+    """A directory, 0755 unless `mode` is given; its owner is the image's user unless given."""
 
     path: RootPath
-    mode: int = 0o755
+    mode: int | None = None
     owner: User | None = None
+
+    def __str__(self) -> str:
+        return f"--dir {self.path}{_rights(self.mode, self.owner)}"
 
 
 class AddedLink(NamedTuple):
@@ -57,6 +71,16 @@ class AddedLink(NamedTuple):
 
     path: RootPath
     target: str
+
+    def __str__(self) -> str:
+        return f"--symlink {self.target}:{self.path}"
+
+
+def _rights(mode: int | None, owner: User | None) -> str:
+    """``[:MODE[:UID:GID]]``, as options have it."""
+    if mode is None:
+        return ""
+    return f":{mode:04o}:{owner}" if owner is not None else f":{mode:04o}"
 
 
 class RunConfig(NamedTuple):
@@ -112,6 +136,8 @@ class Request(NamedTuple):
     strip: bool = False
     #: Packages of the base's distribution that go in whole.
     packages: tuple[str, ...] = ()
+    #: What new files of the host are without: where a file has more, that was meant.
+    umask: int = 0o022
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:
@@ -140,14 +166,38 @@ def parse_place(text: str, option: str) -> RootPath:
 
 
 def parse_addition(text: str) -> Addition:
-    """``SRC:DST``; a DST that ends with a slash is the directory it goes into.
+    """``SRC:DST[:MODE[:UID:GID]]``, MODE octal; a DST that ends with a slash is the directory it goes into.
 
-    :raises UsageError: there is no DST, or it is not absolute.
+    It is read from the right, and DST is the last part that is absolute: SRC may have colons in it.
+
+    :raises UsageError: there is no DST, or it is not absolute, or what follows it is no mode and owner.
     """
-    source, colon, destination = text.rpartition(":")
-    if not colon or not source or not destination:
-        raise UsageError("--add", text, "it is not SRC:DST", "as --add config.toml:/etc/myapp/")
-    return Addition(source, _below(destination, source, "--add"))
+    parts = text.split(":")
+    backwards = range(len(parts) - 1, 0, -1)
+    at = next((at for at in backwards if parts[at].startswith("/")), 0)
+    # Without one, what is no mode or owner was meant to be it.
+    at = at or next((at for at in backwards if not parts[at].isdigit()), len(parts) - 1)
+    source, destination, rights = ":".join(parts[:at]), parts[at], parts[at + 1 :]
+    if not source or not destination or len(rights) not in (0, 1, 3):
+        raise UsageError("--add", text, "it is not SRC:DST[:MODE[:UID:GID]]", "as --add config.toml:/etc/myapp/")
+    mode, owner = _parse_rights(rights, "--add", text, "as --add key.pem:/etc/myapp/:0600:65532:65532")
+    return Addition(source, _below(destination, source, "--add"), mode, owner)
+
+
+def _parse_rights(parts: list[str], option: str, text: str, hint: str) -> tuple[int | None, User | None]:
+    """The mode and the owner that `parts`, none, one or three, say.
+
+    :raises UsageError: they say none.
+    """
+    if not parts:
+        return None, None
+    if not re.fullmatch("[0-7]{1,5}", parts[0], re.ASCII) or int(parts[0], 8) > MAX_MODE:
+        raise UsageError(option, text, f"{parts[0]!r} is not an octal mode up to {MAX_MODE:o}", hint)
+    for part in parts[1:]:
+        if not re.fullmatch("[0-9]{1,10}", part, re.ASCII) or int(part) > MAX_ID:
+            raise UsageError(option, text, f"{part!r} is not a number up to {MAX_ID}", hint)
+    owner = User(int(parts[1]), int(parts[2])) if len(parts) > 1 else None
+    return int(parts[0], 8), owner
 
 
 def _below(destination: str, source: str, option: str) -> RootPath:
@@ -165,16 +215,8 @@ def parse_directory(text: str) -> AddedDirectory:
     path, *rest = text.split(":")
     if len(rest) not in (0, 1, 3):
         raise UsageError("--dir", text, "it is not PATH[:MODE[:UID:GID]]", "as --dir /data:0750:1000:1000")
-    if not all(re.fullmatch(r"\d+", part, re.ASCII) for part in rest):
-        raise UsageError("--dir", text, "mode or owner is no number", "as --dir /data:0750:1000:1000")
-    mode = rest[0].lstrip("0") if rest else "755"
-    if not re.fullmatch(r"[0-7]{0,4}", mode) or any(len(part) > len(str(MAX_ID)) for part in rest):
-        hint = "a mode is four octal digits, as --dir /data:0750:1000:1000"
-        raise UsageError("--dir", text, "mode or owner is out of range", hint)
-    owner = User(int(rest[1]), int(rest[2])) if len(rest) > 1 else None
-    if owner is not None and max(owner) > MAX_ID:
-        raise UsageError("--dir", text, "mode or owner is out of range", f"owners are numbers up to {MAX_ID}")
-    return AddedDirectory(parse_place(path, "--dir"), int(mode or "0", 8), owner)
+    mode, owner = _parse_rights(rest, "--dir", text, "as --dir /data:0750:1000:1000")
+    return AddedDirectory(parse_place(path, "--dir"), mode, owner)
 
 
 def parse_link(text: str) -> AddedLink:

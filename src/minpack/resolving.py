@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from minpack.additions import YOURS
 from minpack.base.entries import base_of
 from minpack.base.open import SCRATCH, open_base
 from minpack.base.overlay import OverlayBase
@@ -20,7 +21,7 @@ from minpack.ld.resolve import libc_of, resolve_closure, resolve_opened
 from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
-from minpack.placing import PlaceKind, Program, place, program_destination, read_program
+from minpack.placing import Program, place, program_destination, read_program
 from minpack.platforms import ARM, platform_of
 from minpack.request import Check
 from minpack.rootfs.tree import Tree
@@ -29,6 +30,7 @@ from minpack.target import alpine_arch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.additions import Placed
     from minpack.base.open import BaseOptions
     from minpack.base.tree import Base
     from minpack.elf.info import ElfInfo
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from minpack.ld.symbolcache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.packages.source import Packages
-    from minpack.placing import Placed
     from minpack.progress import Progress
     from minpack.request import Request
     from minpack.target import Platform
@@ -298,8 +299,8 @@ def with_placed(placed: Sequence[Placed], base: Base) -> Base:
     """The base with the user's files laid over it."""
     tree: Tree[None] = Tree(lambda _: None)
     for item in placed:
-        if item.kind is not PlaceKind.LINK:
-            tree.add(item.entry, None)
+        if item.kind in YOURS:
+            tree.add(item.entry, None, item.claim)
     return OverlayBase(base_of("files", [entry for entry, _ in tree if entry.path not in tree.implied]), base)
 
 

@@ -18,7 +18,6 @@ from minpack.content import BytesContent
 from minpack.ld.closure import Considered, FoundBy
 from minpack.ld.resolve import resolve_closure
 from minpack.paths import normal
-from minpack.placing import physical
 from minpack.rootfs.entry import file
 from support.elfmaker import library, make_elf, program
 from support.rulebook import Tree
@@ -61,7 +60,7 @@ def test_platform_of_all_machines(tmp_path: Path) -> None:
     made = make_elf(machine="aarch64", overlay=b"GLIBC_PRIVATE\0")
     data = need_file(CROSS).read_bytes() if os.path.exists(CROSS) else made
     base = DirectoryBase("/")
-    place, _ = physical(Walker(base), normal(AARCH64))
+    place = Walker(base).locate(normal(AARCH64)).path
     walker = Walker(OverlayBase(base_of("loader", [file(place, BytesContent(data), 0o755)]), base))
     found = [o.path for o in resolve_closure(walker, str(app)).objects[1:3]]
     assert found == [f"{tmp_path}/aarch64/libmpka.so", f"{tmp_path}/aarch64/libmpkb.so"]

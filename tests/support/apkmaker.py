@@ -80,9 +80,9 @@ def link(name: str, target: str) -> Item:
     return Item(name, type=tarfile.SYMTYPE, link=target, mode=0o777)
 
 
-def folder(name: str) -> Item:
+def folder(name: str, mode: int = 0o755) -> Item:
     """A directory."""
-    return Item(name, type=tarfile.DIRTYPE, mode=0o755)
+    return Item(name, type=tarfile.DIRTYPE, mode=mode)
 
 
 class Made(NamedTuple):

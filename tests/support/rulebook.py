@@ -23,7 +23,6 @@ from minpack.errors import UnloadableLibraryError
 from minpack.ld.constants import GlibcConstants, glibc_constants
 from minpack.ld.resolve import resolve_closure
 from minpack.paths import normal
-from minpack.placing import physical
 from minpack.rootfs.entry import file
 from support.elfmaker import GLIBC, make_elf, program
 from support.oracle import NOTHING, Listing, ask_glibc, ask_musl, listing, refuses
@@ -106,7 +105,7 @@ class Tree:
         base = DirectoryBase("/")
         if self._is_here:
             return resolve_closure(Walker(base), self.at(self.program), environment)
-        place, _ = physical(Walker(base), normal(self.interpreter))
+        place = Walker(base).locate(normal(self.interpreter)).path
         loader = file(place, BytesContent(self._stand_in()), 0o755)
         return resolve_closure(
             Walker(OverlayBase(base_of("loader", [loader]), base)), self.at(self.program), environment

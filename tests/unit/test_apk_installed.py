@@ -82,6 +82,7 @@ def test_odd_lines() -> None:
                 InstalledFile(RootPath("/usr/lib/x"), "Q1abc", 0o4755),
                 InstalledFile(RootPath("/usr/lib/y")),
             ),
+            (RootPath("/usr/lib"),),
         ),
     )
 

@@ -18,6 +18,7 @@ from minpack.errors import (
     BaseError,
     BaseNeededError,
     ChangedInputError,
+    ContradictoryOptionsError,
     DownloadError,
     ElfError,
     EngineError,
@@ -92,6 +93,18 @@ ROWS = (
         UsageError("--user", "x:", "no group", "write 1:2"),
         "cannot use --user 'x:': no group",
         {"option": "--user", "value": "x:", "reason": "no group"},
+    ),
+    Row(
+        ContradictoryOptionsError("--dir /a:0700", "--dir /a:0711", "/a", "mode", "leave one out"),
+        "cannot use --dir /a:0700: --dir /a:0711 gives '/a' another mode",
+        {
+            "option": "--dir /a:0700",
+            "value": "",
+            "reason": "--dir /a:0711 gives '/a' another mode",
+            "other": "--dir /a:0711",
+            "path": "/a",
+            "what": "mode",
+        },
     ),
     Row(
         InputError("a", "is a directory"), "cannot read 'a': is a directory", {"path": "a", "reason": "is a directory"}

@@ -17,6 +17,7 @@ from minpack.errors import (
     MissingLibraryError,
     OfflineError,
     PackageError,
+    PathConflictError,
     UntrustedPackageError,
     UsageError,
 )
@@ -25,8 +26,9 @@ from minpack.packages.indexes import MAX_AGE
 from minpack.packages.repositories import keys_in, keys_of, repositories_of
 from minpack.paths import RootPath, normal
 from minpack.plan import From, ReasonKind
+from minpack.request import AddedDirectory
 from minpack.rootfs.entry import file as file_entry
-from support.apkmaker import Item, file, link, make_index, make_package, signing_key
+from support.apkmaker import Item, file, folder, link, make_index, make_package, signing_key
 from support.elfmaker import MUSL, library, program
 from support.mirror import Mirror, always, cut, dribble, redirect, reset, status, wrong
 from support.repository import COMMUNITY, DATABASE, KEY, MAIN, NOW, Place, library_package
@@ -233,11 +235,56 @@ def test_a_whole_package(place: Place) -> None:
     assert (modes["/usr/bin/tool"], modes["/usr/share/tool/data"]) == (0o755, 0o644)
 
 
+def test_the_directories_of_a_whole_package(place: Place) -> None:
+    """Empty ones go in too, root's; one that all may write to stays so, and what the user says counts more."""
+    items = [
+        folder("var"),
+        folder("var/lib"),
+        folder("var/lib/tool", 0o700),
+        folder("var/tmp", 0o1777),
+        folder("var/spool"),
+        folder("var/spool/tool", 0o1777),
+        folder("var/log"),
+        folder("var/log/tool"),
+        file("usr/share/tool/data", b"data"),
+        file("var/spool/tool/README", b"data"),
+    ]
+    place.publish(make_package("tool", "2-r0", items, keys=(KEY,)))
+    directories = (AddedDirectory(RootPath("/var/log/tool"), 0o711),)
+    plan = place.pack(("libc.so",), packages=("tool",), directories=directories).plan
+    planned = {str(one.entry.path): one for one in plan.entries if one.entry.path.startswith("/var")}
+    assert {path: (one.entry.mode, one.entry.uid) for path, one in planned.items()} == {
+        "/var": (0o755, 0),
+        "/var/lib": (0o755, 0),
+        "/var/lib/tool": (0o755, 0),
+        "/var/log": (0o755, 0),
+        "/var/log/tool": (0o711, 65532),
+        "/var/spool": (0o755, 0),
+        "/var/spool/tool": (0o1777, 0),
+        "/var/spool/tool/README": (0o644, 0),
+        "/var/tmp": (0o1777, 0),
+    }
+    assert (planned["/var/lib/tool"].source, planned["/var/lib/tool"].reason.text) == (From.PACKAGE, "--package tool")
+    assert planned["/var/log/tool"].source is From.ADDED
+
+
+def test_a_package_does_not_give_way_to_a_directory(place: Place) -> None:
+    """A file of a package that would be where the user has a directory is refused, not left out."""
+    place.publish(make_package("tool", "2-r0", [file("etc/tool", b"x")], keys=(KEY,)))
+    with pytest.raises(PathConflictError, match="/etc/tool"):
+        place.pack(("libc.so",), packages=("tool",), directories=(AddedDirectory(RootPath("/etc/tool")),))
+
+
 def test_a_whole_package_that_the_base_has(place: Place) -> None:
     """It is taken from there, without a request; the user's own files stay."""
-    base = place.base(member("bin/busybox", b"x", mode=0o755), member("lib/apk/db/installed", DATABASE.encode()))
+    database = DATABASE.replace("R:busybox\n", "R:busybox\nF:var\nF:var/empty\n").encode()
+    base = place.base(
+        member("bin/busybox", b"x", mode=0o755), directory("var/empty/"), member("lib/apk/db/installed", database)
+    )
     packed = place.pack(("libc.so",), base, packages=("busybox",))
     assert place.mirror.paths == []
+    (empty,) = (p for p in packed.plan.entries if p.entry.path == "/var/empty")
+    assert (empty.source, empty.reason.text) == (From.BASE, "--package busybox")
     (busybox,) = (p for p in packed.plan.entries if p.entry.path == "/bin/busybox")
     assert (busybox.source, busybox.package and busybox.package.version) == (From.BASE, "1.36.1-r29")
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minpack.additions import PlaceKind, host_file, plain
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.content import BytesContent
 from minpack.errors import ElfError, InputError, NotElfError, NotProgramError, PathConflictError
 from minpack.paths import RootPath
-from minpack.placing import PlaceKind, added_paths, host_file, place, plain, program_destination, read_program
+from minpack.placing import added_paths, place, program_destination, read_program
 from minpack.request import AddedDirectory, AddedLink, Addition, Request, RunConfig
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.rootfs.etcfiles import User
@@ -38,7 +39,7 @@ def test_a_program_is_executable_whatever_its_mode(tmp_path: Path) -> None:
     (tmp_path / "app").write_bytes(static_program())
     (tmp_path / "app").chmod(0o600)
     program = read_program(str(tmp_path / "app"), RootPath("/bin/app"))
-    ((entry, kind, _),) = place(Request((program.path,)), (program,), walker())
+    ((entry, kind, *_),) = place(Request((program.path,)), (program,), walker())
     assert (entry.path, entry.mode, entry.uid, entry.gid, kind) == ("/bin/app", 0o755, 0, 0, PlaceKind.PROGRAM)
 
 

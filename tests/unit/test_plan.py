@@ -155,7 +155,7 @@ def test_a_directory_of_ones_own_stays_as_it_is(place: Path) -> None:
 )
 def test_a_file_in_the_place_of_a_directory(place: Path, run: RunConfig) -> None:
     """A working directory or volume that is a file would keep the image from running."""
-    with pytest.raises(PathConflictError, match="makes it a directory"):
+    with pytest.raises(PathConflictError, match=r"a directory \(--(workdir|volume) /etc/passwd\)"):
         planned(place, Request((str(place / "app"),), run=run), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -94,18 +95,56 @@ def test_endless_numbers_are_refused(option: str) -> None:
         (".:/srv/", Addition(".", RootPath("/srv"))),
         ("..:/srv/", Addition("..", RootPath("/srv"))),
         ("a:b:/c", Addition("a:b", RootPath("/c"))),
+        ("/a:/b", Addition("/a", RootPath("/b"))),
+        ("/a:/b:/c", Addition("/a:/b", RootPath("/c"))),
+        ("a:0644:/c", Addition("a:0644", RootPath("/c"))),
+        ("a:/b:0600", Addition("a", RootPath("/b"), 0o600)),
+        ("a:/b/:4755", Addition("a", RootPath("/b/a"), 0o4755)),
+        ("a:/b:01777", Addition("a", RootPath("/b"), 0o1777)),
+        ("a:/b:0", Addition("a", RootPath("/b"), 0)),
+        ("a:b:/c:600:1:2", Addition("a:b", RootPath("/c"), 0o600, User(1, 2))),
+        ("/a:/b:600:0:0:/c:644:3:4", Addition("/a:/b:600:0:0", RootPath("/c"), 0o644, User(3, 4))),
+        ("a:/b:0600:2147483647:0", Addition("a", RootPath("/b"), 0o600, User(2147483647, 0))),
     ],
 )
 def test_additions(text: str, expected: Addition) -> None:
-    """The last colon divides, and a slash at the end means into that directory."""
+    """The destination is the last part that is absolute; a slash at its end means into that directory."""
     assert parse_addition(text) == expected
+    assert parse_addition(str(expected).removeprefix("--add ")) == expected
 
 
-@pytest.mark.parametrize("text", ["", "a", "a:", ":/b", "a:b", "a:/../b"])
+@pytest.mark.parametrize("text", ["", "a", "a:", ":/b", "a:b", "a:/../b", "a:/b:0644:1", "a:/b:0644:1:2:3", "a:b:0644"])
 def test_what_is_no_addition(text: str) -> None:
-    """A source and an absolute destination are needed."""
+    """A source and an absolute destination are needed, and an owner has two numbers."""
     with pytest.raises(UsageError):
         parse_addition(text)
+
+
+@pytest.mark.parametrize("option", ["--add", "--dir"])
+@pytest.mark.parametrize(
+    ("rights", "named"),
+    [
+        ("", "''"),
+        ("rwx", "'rwx'"),
+        ("0o755", "'0o755'"),
+        ("8", "'8'"),
+        ("-1", "'-1'"),
+        ("7_5_5", "'7_5_5'"),
+        ("\u0667\u0665", "'\u0667\u0665'"),
+        ("10000", "'10000'"),
+        ("0000755", "'0000755'"),
+        ("0644:me:me", "'me'"),
+        ("0644::", "''"),
+        ("0644:1:-1", "'-1'"),
+        ("0644:1:2147483648", "'2147483648'"),
+        ("0644: 1:1", "' 1'"),
+    ],
+)
+def test_what_is_no_mode_or_owner(option: str, rights: str, named: str) -> None:
+    """Digits alone are one, in their range; the error names the part that is none."""
+    parse = PARSERS[option]
+    with pytest.raises(UsageError, match=re.escape(f"{named} is not ")):
+        parse(f"{'a:' if option == '--add' else ''}/b:{rights}")
 
 
 @pytest.mark.parametrize(

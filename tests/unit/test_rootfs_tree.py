@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minpack.content import BytesContent
-from minpack.errors import PathConflictError
+from minpack.errors import ContradictoryOptionsError, PathConflictError
 from minpack.paths import ROOT, RootPath, parent, sort_key
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
-from minpack.rootfs.tree import Tree, with_hard_links
+from minpack.rootfs.tree import Claim, Precedence, Tree, with_hard_links
 
 
 def at(path: str, data: bytes = b"data", inode: int | None = None, mode: int = 0o644) -> Entry:
@@ -94,7 +96,7 @@ def test_a_directory_that_was_only_implied_is_replaced() -> None:
 def test_two_different_things_at_one_path_are_refused(second: Entry) -> None:
     """A file cannot be something else too, nor hold something; the error names both."""
     with pytest.raises(PathConflictError) as caught:
-        tree_of(at("/a"), second)
+        list(tree_of(at("/a"), second))
     assert caught.value.path == second.path
     assert caught.value.first
     assert caught.value.second
@@ -118,6 +120,12 @@ def test_the_root_is_no_entry() -> None:
     assert paths(tree_of(directory(ROOT, 0o700))) == []
 
 
+def test_nothing_else_is_the_root() -> None:
+    """A file in its place is not left out in silence."""
+    with pytest.raises(PathConflictError, match="the root directory"):
+        tree_of(at("/"))
+
+
 def test_names_of_one_file_become_hard_links_to_the_first() -> None:
     """Of the names of one file the first is the file, and the others are links to it."""
     entries = [at("/a", inode=7), at("/b"), at("/c", inode=7), at("/d", inode=8), at("/e", inode=7)]
@@ -132,7 +140,67 @@ def test_names_of_one_file_become_hard_links_to_the_first() -> None:
     assert [entry.size for entry in made] == [4, 4, 0, 4, 0]
 
 
-def test_hard_links_have_the_mode_and_owner_of_their_file() -> None:
-    """A link never says anything of its file that the file itself does not."""
-    _, link = with_hard_links([at("/a", inode=7, mode=0o755), at("/b", inode=7)._replace(uid=5, gid=6)])
-    assert (link.mode, link.uid, link.gid) == (0o755, 0, 0)
+def test_names_with_modes_or_owners_of_their_own_are_files_of_their_own() -> None:
+    """A file has one mode and one owner: engines give it those of the name they unpack last."""
+    entries = [
+        at("/a", inode=7, mode=0o755),
+        at("/b", inode=7),
+        at("/c", inode=7)._replace(uid=5),
+        at("/d", inode=7, mode=0o755),
+    ]
+    made = with_hard_links(entries)
+    assert [(entry.kind, entry.link) for entry in made] == [(Kind.FILE, "")] * 3 + [(Kind.HARDLINK, "/a")]
+    assert [(entry.mode, entry.uid) for entry in made] == [(0o755, 0), (0o644, 0), (0o644, 5), (0o755, 0)]
+
+
+TREE, STATED, DEFAULT = Precedence.TREE, Precedence.STATED, Precedence.DEFAULT
+#: Words on one directory: mode, uid, how specific each is; and what counts.
+WORDS: tuple[tuple[tuple[tuple[int, int, int, int], ...], tuple[int, int]], ...] = (
+    (((0o755, 0, DEFAULT, DEFAULT), (0o700, 5, STATED, STATED)), (0o700, 5)),
+    (((0o755, 5, Precedence.PURPOSE, Precedence.PURPOSE), (0o700, 0, STATED, DEFAULT)), (0o700, 5)),
+    (((0o750, 0, TREE, DEFAULT), (0o755, 5, Precedence.PURPOSE, Precedence.PURPOSE)), (0o750, 5)),
+    (((0o700, 1, STATED, STATED), (0o755, 2, DEFAULT, DEFAULT), (0o700, 3, STATED, DEFAULT)), (0o700, 1)),
+    (
+        ((0o700, 1, TREE, DEFAULT), (0o711, 1, TREE, DEFAULT), (0o755, 1, STATED, DEFAULT)),
+        (0o755, 1),
+    ),
+)
+
+
+@pytest.mark.parametrize(("words", "expected"), WORDS)
+def test_the_most_specific_mode_and_owner_count(
+    words: tuple[tuple[int, int, int, int], ...], expected: tuple[int, int]
+) -> None:
+    """Mode and owner each for itself, in any order; a difference that something more specific decides is none."""
+    for order in permutations(words):
+        tree: Tree[str] = Tree(str)
+        for mode, uid, by_mode, by_owner in order:
+            tree.add(directory(RootPath("/a"), mode, uid), "tag", Claim(by_mode, by_owner, "--option"))
+        ((entry, _),) = tree
+        assert (entry.mode, entry.uid) == expected
+
+
+def test_two_words_as_specific_are_a_contradiction() -> None:
+    """The error names both options; the same word twice is none."""
+    for first, second, what in ((0o700, 0o711, "mode"), (0o700, 0o700, "")):
+        tree: Tree[str] = Tree(str)
+        tree.add(directory(RootPath("/a"), first), "tag", Claim(STATED, DEFAULT, "--first"))
+        tree.add(directory(RootPath("/a"), second), "tag", Claim(STATED, DEFAULT, "--second"))
+        if what:
+            with pytest.raises(ContradictoryOptionsError, match="cannot use --second: --first gives '/a' another mode"):
+                list(tree)
+        else:
+            assert len(list(tree)) == 1
+
+
+def test_a_standard_directory_stays_as_it_is() -> None:
+    """Whatever is put into it; only what is stated of its mode counts more."""
+    standard = {RootPath("/tmp"): directory(RootPath("/tmp"), 0o1777)}
+    for claim, mode in ((Claim(), 0o1777), (Claim(Precedence.TREE, Precedence.TREE), 0o1777), (Claim(STATED), 0o711)):
+        for below in (True, False):
+            tree: Tree[str] = Tree(str, standard)
+            if below:
+                tree.add(at("/tmp/a"), "tag")
+            tree.add(directory(RootPath("/tmp"), 0o711, 5), "tag", claim)
+            entry = next(iter(tree))[0]
+            assert (entry.mode, entry.uid) == (mode, 5 if mode == 0o711 else 0)

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
-from minpack.paths import RootPath, normal
+from minpack.paths import ROOT, RootPath, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,13 +37,14 @@ class InstalledFile(NamedTuple):
 
 
 class InstalledPackage(NamedTuple):
-    """A package of a root; `lines` are those that describe it, as written, in order."""
+    """A package of a root; `lines` are those that describe it, as written, in order; `directories` are sorted."""
 
     name: str
     version: str
     arch: str
     lines: tuple[str, ...]
     files: tuple[InstalledFile, ...]
+    directories: tuple[RootPath, ...] = ()
 
 
 def parse_installed(data: bytes) -> tuple[InstalledPackage, ...]:
@@ -56,12 +57,14 @@ def _package(lines: list[str]) -> InstalledPackage | None:
     kept: list[str] = []
     files: list[InstalledFile] = []
     directory = ""
+    directories: set[RootPath] = set()
     for line in lines:
         key, colon, value = line.partition(":")
         if not colon:
             continue
         if key == "F":
             directory = value
+            directories.add(normal(f"/{value}"))
         elif key == "R":
             files.append(InstalledFile(normal(f"{directory}/{value}")))
         elif key == "Z" and files:
@@ -73,7 +76,8 @@ def _package(lines: list[str]) -> InstalledPackage | None:
     fields = {line[:1]: line[2:] for line in kept}
     if not fields.get("P"):
         return None
-    return InstalledPackage(fields["P"], fields.get("V", ""), fields.get("A", ""), tuple(kept), tuple(files))
+    known = tuple(sorted(directories.difference((ROOT,))))
+    return InstalledPackage(fields["P"], fields.get("V", ""), fields.get("A", ""), tuple(kept), tuple(files), known)
 
 
 def _mode(text: str) -> int:
@@ -104,17 +108,21 @@ def installed_lines(control: Control, control_sum: Checksum, size: int) -> tuple
 
 def write_installed(packages: Iterable[InstalledPackage]) -> bytes:
     """A database of the packages, sorted by name, their files by directory and name; directories are root's, 0755."""
-    text = "".join("\n".join((*one.lines, *_file_lines(one.files))) + "\n\n" for one in sorted(packages))
+    text = "".join("\n".join((*one.lines, *_file_lines(one))) + "\n\n" for one in sorted(packages))
     return text.encode("utf-8", "surrogateescape")
 
 
-def _file_lines(files: tuple[InstalledFile, ...]) -> list[str]:
+def _file_lines(package: InstalledPackage) -> list[str]:
     lines: list[str] = []
     directory = None
-    for folder, name, file in sorted((*_split(file.path), file) for file in files):
+    files = [(*_split(file.path), file) for file in package.files]
+    folders = [(path[1:], "", InstalledFile(path)) for path in package.directories]
+    for folder, name, file in sorted((*folders, *files)):
         if folder != directory:
             directory = folder
             lines.append(f"F:{folder}")
+        if not name:
+            continue
         lines.append(f"R:{name}")
         lines += [f"a:0:0:{file.mode:o}"] if file.mode != _FILE_MODE else []
         lines += [f"Z:{file.checksum}"] if file.checksum else []

@@ -11,8 +11,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
-from minpack.paths import NAME_MAX, PATH_MAX, ROOT, RootPath, join, parent
+from minpack.paths import NAME_MAX, PATH_MAX, ROOT, RootPath, join, name, parent
 from minpack.rootfs.entry import Kind
+from minpack.rootfs.modes import is_shared
 
 if TYPE_CHECKING:
     from minpack.base.tree import Base
@@ -50,6 +51,19 @@ class Walk(NamedTuple):
     failure: Failure | None = None
 
 
+class Location(NamedTuple):
+    """Where something lies, or would lie if it were there.
+
+    `path` is physical. `links` are those followed on the way, `shared` the directories passed that all may write to,
+    and `blocked` is what keeps anything from being there: a part of it that is no directory, or one link too many.
+    """
+
+    path: RootPath
+    links: tuple[Entry, ...] = ()
+    shared: tuple[Entry, ...] = ()
+    blocked: Entry | None = None
+
+
 class Walker:
     """Follows paths through one base and remembers the directories it has been through.
 
@@ -61,6 +75,7 @@ class Walker:
         self.known = {} if known is None else known
         self._walks: dict[str, Walk] = {}
         self._lstats: dict[RootPath, Entry | None] = {}
+        self._locations: dict[RootPath, Location] = {}
 
     def lstat(self, path: RootPath) -> Entry | None:
         """`Base.lstat`, asked once for each path."""
@@ -75,6 +90,23 @@ class Walker:
         found = self._walks.get(path)
         if found is None:
             found = self._walks[path] = self._follow(path)
+        return found
+
+    def locate(self, path: RootPath) -> Location:
+        """Where `path` lies, the links in its directories followed; what is missing of these, as if it were there.
+
+        The last part is not looked at.
+        """
+        above = self.locate_directory(parent(path))
+        return above if path == ROOT or above.blocked else above._replace(path=join(above.path, name(path)))
+
+    def locate_directory(self, path: RootPath) -> Location:
+        """Where the directory `path` lies or would lie, a link in its place followed too."""
+        found = self._locations.get(path)
+        if found is None:
+            above = self._locations.get(parent(path))
+            found = self._locate(Location(ROOT), path) if above is None else self._locate(above, name(path))
+            self._locations[path] = found
         return found
 
     def find_file(self, path: str) -> Entry | None:
@@ -123,3 +155,38 @@ class Walker:
         if entry is not None:
             trail.pop(entry.path, None)
         return Walk(entry, tuple(trail.values()))
+
+    def _locate(self, start: Location, rest: str) -> Location:
+        """Where `rest` lies from `start` on."""
+        links = {entry.path: entry for entry in start.links}
+        shared = {entry.path: entry for entry in start.shared}
+        todo = rest.split("/")[::-1]
+        here, blocked, followed, parts = start.path, start.blocked, len(links), len(todo)
+        entry = self.lstat(here)
+        while todo and blocked is None:
+            part = todo.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                here = parent(here)
+                entry = self.lstat(here)
+                continue
+            here = join(here, part)
+            entry = self.lstat(here) if entry is not None else None
+            if entry is None:
+                continue
+            if entry.kind is Kind.DIRECTORY:
+                if is_shared(entry):
+                    shared[here] = entry
+            elif entry.kind is not Kind.SYMLINK:
+                blocked = entry
+            else:
+                links[here] = entry
+                into = entry.link.split("/")
+                followed += 1
+                parts += len(into)
+                blocked = entry if followed > MAX_LINKS or parts > MAX_PARTS else None
+                todo += into[::-1]
+                here = ROOT if entry.link.startswith("/") else parent(here)
+                entry = self.lstat(here)
+        return Location(here, tuple(links.values()), tuple(shared.values()), blocked)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.cli.options import applied, check_option, filled, package_options, parsed
-from minpack.cli.settings import StoreSettings
+from minpack.cli.settings import StoreSettings, umask
 from minpack.errors import UsageError
 from minpack.needs.need import Need, parse_need
 from minpack.paths import parse_root_path
@@ -69,8 +69,10 @@ file_options = applied(
         "additions",
         multiple=True,
         callback=parsed(parse_addition),
-        metavar="SRC:DST",
-        help="Add a file or directory of this host; repeatable, as are --dir and --symlink.",
+        metavar="SRC:DST[:MODE[:UID:GID]]",
+        help="Add a file or directory of this host; repeatable, as are --dir and --symlink. Default: owned by root,"
+        " 0644, or 0755 if executable. In a directory, MODE (octal) is for plain files; executable files and"
+        " directories can also be executed by whoever may read them.",
     ),
     click.option(
         "--dir",
@@ -78,7 +80,7 @@ file_options = applied(
         multiple=True,
         callback=parsed(parse_directory),
         metavar="PATH[:MODE[:UID:GID]]",
-        help="Add an empty directory, the image's user's unless said otherwise.",
+        help="Add a directory, or set the mode and owner of one; by default 0755 and the image's user.",
     ),
     click.option(
         "--symlink",
@@ -168,6 +170,7 @@ def files_request(given: dict[str, Any]) -> Request:
         check=Check(given["check"]),
         strip=given["strip"],
         packages=given["packages"],
+        umask=umask(),
     )
 
 

@@ -158,6 +158,13 @@ def threads() -> int:
     return os.cpu_count() or 1
 
 
+def umask() -> int:
+    """What new files are without (umask(2), which tells it only when it is set)."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def today() -> str:
     """The day, as ``YYYY-MM-DD``, in UTC."""
     return time.strftime("%Y-%m-%d", time.gmtime(now()))

@@ -49,12 +49,18 @@ _FOR_NEEDS = {
 
 
 class _Known(NamedTuple):
-    """A package, its description for a database, what it says of its files by physical path, and its scripts."""
+    """A package, its description for a database, its files by physical path, its scripts, and its directories."""
 
     id: PackageId
     lines: tuple[str, ...]
     files: dict[RootPath, InstalledFile]
     scripts: tuple[str, ...] = ()
+    directories: tuple[RootPath, ...] = ()
+
+    @property
+    def paths(self) -> tuple[RootPath, ...]:
+        """Where its files and directories are."""
+        return (*self.files, *self.directories)
 
 
 @contextmanager
@@ -148,7 +154,7 @@ class AlpinePackages:
         """See `Packages`."""
         for package in self._installed:
             if package.name == name:
-                return tuple(self._of_base(package).files)
+                return self._of_base(package).paths
         offers = self._asked()
         if offers is None:
             raise UsageError("--package", name, "the base does not have it installed, and no repository may be asked")
@@ -159,7 +165,7 @@ class AlpinePackages:
         known = self._fetch(offers, name, chosen)
         if known.scripts:
             self._scripts[f"the scripts of {name} are not run: {', '.join(known.scripts)}"] = None
-        return tuple(known.files)
+        return known.paths
 
     def over(self, base: Base) -> Base:
         """See `Packages`."""
@@ -213,7 +219,10 @@ class AlpinePackages:
             for one in package.files
             if one.entry.path in places and one.entry.kind is not Kind.DIRECTORY
         }
-        known = _Known(id_, installed_lines(package.control, package.sums[0], id_.size), files, package.control.scripts)
+        kept = (one.entry.path for one in package.files if one.entry.kind is Kind.DIRECTORY)
+        directories = tuple(places[path] for path in kept if path in places)
+        lines = installed_lines(package.control, package.sums[0], id_.size)
+        known = _Known(id_, lines, files, package.control.scripts, directories)
         self._fetched[id_.name] = known
         self._owners = None
         return known
@@ -238,7 +247,10 @@ class AlpinePackages:
     def _of_base(self, package: InstalledPackage) -> _Known:
         places = ((self._places.of(one.path), one) for one in package.files)
         files = {path: one for path, one in places if path is not None}
-        return _Known(PackageId(package.name, package.version, package.arch), package.lines, files)
+        directories = (self._places.of(path) for path in package.directories)
+        kept = tuple(path for path in directories if path is not None)
+        id_ = PackageId(package.name, package.version, package.arch)
+        return _Known(id_, package.lines, files, directories=kept)
 
 
 def _checksum(one: PackageFile) -> str:

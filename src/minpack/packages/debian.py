@@ -15,7 +15,7 @@ from minpack.deb.contents import merged
 from minpack.errors import UsageError
 from minpack.packages.source import PackageId
 from minpack.paths import RootPath, join, normal
-from minpack.rootfs.entry import Entry, Kind, file
+from minpack.rootfs.entry import Entry, file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -55,7 +55,7 @@ class DebianPackages:
         if opened is None:
             hint = "packages are looked up by their exact names"
             raise UsageError("--package", name, f"{self._base.name} has no package of that name", hint)
-        return tuple(path for path, entry in opened.entries.items() if entry.kind is not Kind.DIRECTORY)
+        return tuple(opened.entries)
 
     def over(self, base: Base) -> Base:
         """See `Packages`."""

@@ -33,7 +33,7 @@ class PackageId(NamedTuple):
 
 
 class WholePackage(NamedTuple):
-    """A package that goes into the image with all its files, and where they are."""
+    """A package that goes into the image with all its files and directories, and where they are."""
 
     name: str
     paths: tuple[RootPath, ...]
@@ -62,7 +62,7 @@ class Packages(Protocol):
         """
 
     def add(self, name: str) -> tuple[RootPath, ...]:
-        """The paths of the files of the package `name`, fetched unless the base has it installed.
+        """The paths of the files and directories of the package `name`, fetched unless the base has it installed.
 
         :raises UsageError: there is no such package.
         :raises PackageError: as `add_libraries`.

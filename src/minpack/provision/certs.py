@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.additions import host_file, plain
 from minpack.content import BytesContent, read_all
 from minpack.errors import InputError, NotInBaseError
 from minpack.needs.need import Need
 from minpack.paths import normal
-from minpack.placing import host_file, plain
 from minpack.provision.places import BUNDLES
 from minpack.provision.provided import Provided, link_to, taken
 

@@ -13,8 +13,9 @@ from minpack.provision.certs import certs
 from minpack.provision.places import BUNDLES, DATABASES, ZONEINFO
 from minpack.provision.provided import Provided, Provision, taken
 from minpack.provision.zones import all_zones, named_zones
-from minpack.rootfs.entry import Kind, directory, file
+from minpack.rootfs.entry import Kind, file
 from minpack.rootfs.etcfiles import NSSWITCH, group, passwd
+from minpack.rootfs.modes import TMP, standard_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from minpack.needs.need import Decision
     from minpack.paths import RootPath
     from minpack.request import Request
+    from minpack.rootfs.entry import Entry
 
 
 def provide(
@@ -67,10 +69,18 @@ def provide(
             files += found
             absent |= set() if found else {need}
     files += _own(request, {need: reason(decision) for need, decision in packed.items()})
-    kept = tuple(provided for provided in files if provided.entry.path not in added)
+    kept = tuple(provided for provided in files if not _is_replaced(provided.entry, base, added))
     made = tuple(one._replace(packed=False) if one.need in absent else one for one in decisions)
     notes = (*_absent_notes(packed, absent, base), *(_host_notes(kept) if base.base.name == "/" else ()))
     return Provision(kept, tuple(env), made, notes)
+
+
+def _is_replaced(entry: Entry, base: Walker, added: frozenset[RootPath]) -> bool:
+    """Whether the user has another file there. Directories are put together, and neither is the other."""
+    if entry.path not in added or entry.kind is Kind.DIRECTORY:
+        return False
+    there = base.lstat(entry.path)
+    return there is None or there.kind is not Kind.DIRECTORY
 
 
 def lacking(decisions: tuple[Decision, ...], base: Walker) -> tuple[Need, ...]:
@@ -170,14 +180,14 @@ def _host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
 def _own(request: Request, packed: dict[Need, str]) -> Iterator[Provided]:
     """Files of minpack's own, never the base's."""
     user = request.run.user
+    standard = standard_directories(user)
     entries = {
-        Need.TMP: directory(normal("/tmp"), 0o1777),  # noqa: S108 - the image's
+        Need.TMP: standard[TMP],
         Need.PASSWD: file(normal("/etc/passwd"), BytesContent(passwd(user))),
         Need.GROUP: file(normal("/etc/group"), BytesContent(group(user))),
         Need.NSSWITCH: file(normal("/etc/nsswitch.conf"), BytesContent(NSSWITCH)),
-        # Random uids, as some platforms assign, must be able to enter it.
-        Need.HOME: directory(normal(user.home), 0o755, user.uid, user.gid),
+        Need.HOME: standard.get(normal(user.home)),
     }
     for need, entry in entries.items():
-        if need in packed and entry.path != "/nonexistent":
+        if need in packed and entry is not None:
             yield Provided(entry, need, "default", packed[need])

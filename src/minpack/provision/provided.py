@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.additions import plain
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, ancestors, join, name, parent
-from minpack.placing import plain
 from minpack.rootfs.entry import Entry, Kind, symlink
 
 if TYPE_CHECKING:

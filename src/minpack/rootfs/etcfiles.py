@@ -33,6 +33,11 @@ class User(NamedTuple):
             return "/nonexistent"
         return "/root" if self.uid == 0 else f"/home/{self.name}"
 
+    @property
+    def has_home(self) -> bool:
+        """Whether the home directory is one that can be there."""
+        return self.uid != NOBODY
+
 
 DEFAULT_USER = User(NONROOT, NONROOT)
 _NAMES = {"root": 0, "nonroot": NONROOT, "nobody": NOBODY}
