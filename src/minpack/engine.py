@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 #: Where the engine listens unless told otherwise.
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+#: What DOCKER_HOST may be; the SDK takes an address of TCP without its scheme too.
+_HOST = re.compile(r"(http\+)?unix://.*|((tcp|https?)://)?[^\s/?#@]*:[0-9]{1,5}(/\S*)?|(ssh|npipe|fd)://\S*")
 
 _OK = 200
 #: Seconds between two looks at what is waited for.
@@ -36,6 +38,8 @@ _STEP = 0.25
 _LONGEST_REASON = 300
 
 _REACH_HINT = "start the engine, set DOCKER_HOST, or leave out --load and load the file later (docker load -i FILE)"
+_HOST_HINT = "write it as unix:///var/run/docker.sock, tcp://HOST:PORT or ssh://USER@HOST"
+_SSH_HINT = "pip install 'docker[ssh]', or leave out --load and load the file later (docker load -i FILE)"
 _PERMISSION_HINT = "you may not use this socket: join the docker group, or set DOCKER_HOST"
 _LOAD_HINT = "what it can load depends on its version: Docker takes --zstd from 23.0 on"
 _LOST_HINT = "write a file with -o, and load it with the engine's own command (docker load -i FILE)"
@@ -107,7 +111,10 @@ class _RefusalError(Exception):
 
 
 class _Asking:
-    """A conversation with an engine."""
+    """A conversation with an engine.
+
+    :raises EngineError: DOCKER_HOST is no address.
+    """
 
     def __init__(
         self,
@@ -116,7 +123,11 @@ class _Asking:
         progress: Progress,
         limits: EngineLimits,
     ) -> None:
-        self.host = environment.get("DOCKER_HOST") or DEFAULT_HOST
+        given = environment.get("DOCKER_HOST") or DEFAULT_HOST
+        # A password in it is not shown.
+        self.host = re.sub(r":[^/@]*@", ":…@", given)
+        if _HOST.fullmatch(given) is None:
+            raise EngineError(f"reach a container engine at {self.host}", "DOCKER_HOST is no address", _HOST_HINT)
         self.version = ""
         self._connect = connect
         self._environment = environment
@@ -178,9 +189,12 @@ class _Asking:
         from docker.utils.config import load_general_config  # noqa: PLC0415
 
         # With a version the SDK does not ask for it, and read whatever comes.
-        client = self._connect(
-            version=DEFAULT_DOCKER_API_VERSION, timeout=int(self._limits.answer), environment=dict(self._environment)
-        )
+        seconds, environment = int(self._limits.answer), dict(self._environment)
+        try:
+            client = self._connect(version=DEFAULT_DOCKER_API_VERSION, timeout=seconds, environment=environment)
+        except ValueError as error:
+            # As of a port that is none; nobody was asked yet.
+            raise _RefusalError("DOCKER_HOST is no address") from error
         self._client = client
         client.api.headers.update(load_general_config().get("HttpHeaders") or {})
         self.host = _address_of(client, self.host)
@@ -299,6 +313,8 @@ def _reason_and_hint(error: Exception, hint: str) -> tuple[str, str]:
     said += [cause.strerror for cause in reversed(chain) if isinstance(cause, OSError) and cause.strerror]
     if any(isinstance(cause, PermissionError) for cause in chain):
         hint = _PERMISSION_HINT
+    elif isinstance(chain[-1], NameError):
+        hint = _SSH_HINT
     if not said and isinstance(chain[-1], (ValueError, TypeError, KeyError, AttributeError)):
         return "what answers is no engine", hint
     # For an address that needs a library more, the SDK's own words are the outermost.

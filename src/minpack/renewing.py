@@ -75,7 +75,7 @@ def renew(
     notes = packed.notes
     if options.refresh and options.network.offline:
         notes = (*notes, "nothing is fetched with --offline: the newest are those that the store knows")
-    with alone(path):
+    with alone(path, progress):
         # Another process may have added another platform meanwhile.
         before = _before(path, known=known)
         lock = before.with_image(taking.platform, taking.image)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import uuid
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,12 +67,35 @@ def test_something_that_is_no_engine(place: Path, answer: bytes) -> None:
     assert_error_document(ran, case.kind)
 
 
-@pytest.mark.parametrize("host", ["nonsense", "ftp://x", "tcp://127.0.0.1:9", "ssh://nowhere.invalid"])
-def test_an_address_that_leads_nowhere(place: Path, host: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "host", "shown"),
+    [
+        ("no engine", "tcp://127.0.0.1:9", "tcp://127.0.0.1:9"),
+        ("no engine", "127.0.0.1:9", "127.0.0.1:9"),
+        ("no engine", "unix://nonexistent", "unix://nonexistent"),
+        ("a DOCKER_HOST that is no address", "nonsense", "nonsense"),
+        ("a DOCKER_HOST that is no address", "ftp://x", "ftp://x"),
+        ("a DOCKER_HOST that is no address", "tcp://127.0.0.1", "tcp://127.0.0.1"),
+        ("a DOCKER_HOST that is no address", "tcp://me:password@127.0.0.1:9", "tcp://me:…@127.0.0.1:9"),
+        ("a DOCKER_HOST that is no address", "http://[", "http://["),
+        ("a DOCKER_HOST that is no address", "/var/run/docker.sock", "/var/run/docker.sock"),
+        ("a DOCKER_HOST that is no address", " ", " "),
+    ],
+)
+def test_an_address_that_leads_nowhere(place: Path, what: str, host: str, shown: str) -> None:
     """A DOCKER_HOST that cannot be meant or reached is one clear error that names it."""
     ran = minpack("./app", "--load", cwd=place, env={"DOCKER_HOST": host})
-    case = row("no engine")
-    assert_refused(ran, case.code, f"cannot reach a container engine at {host}: …", case.hint)
+    case = row(what)
+    reason = case.message.partition(": ")[2] if "address" in what else "…"
+    assert_refused(ran, case.code, f"cannot reach a container engine at {shown}: {reason}", case.hint)
+    assert "password" not in ran.err
+
+
+def test_an_address_that_takes_another_library(place: Path) -> None:
+    """What the SDK needs for ssh is named, and how to get it."""
+    ran = minpack("./app", "--load", cwd=place, env={"DOCKER_HOST": "ssh://me@nowhere.invalid"})
+    assert ran.code == 1
+    assert ("hint: pip install 'docker[ssh]'" in ran.err) == (find_spec("paramiko") is None)
 
 
 REFUSED = {"message": "invalid tar header"}

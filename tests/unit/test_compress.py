@@ -18,7 +18,7 @@ import zstandard
 
 from minpack.content import BytesContent
 from minpack.errors import ChangedInputError
-from minpack.oci import mediatypes
+from minpack.oci import layer, mediatypes
 from minpack.oci.compress import (
     BLOCK_SIZE,
     MAX_UNDER_WAY,
@@ -262,6 +262,18 @@ def test_an_error_in_a_thread_comes_out() -> None:
             raise
 
     assert "compresslevel" in str(stopped_by(ValueError, run))
+
+
+def test_a_hash_that_fails_in_a_thread_comes_out() -> None:
+    """What goes wrong there is raised where the hash is waited for, which would be for ever."""
+    hashing = layer._HashAside()
+    hashing._hash = None  # type: ignore[assignment] # a hash that cannot be computed
+    hashing.add(memoryview(b"block"))
+    for _ in range(2):
+        with pytest.raises(AttributeError):
+            hashing.add(memoryview(b"block"))
+    with pytest.raises(AttributeError):
+        hashing.finish()
 
 
 def test_a_file_that_shrank_ends_the_work() -> None:

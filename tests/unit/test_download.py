@@ -20,6 +20,7 @@ from minpack.store.download import download, read_document
 from minpack.store.fetch import Fetched, Wanted, fetch
 from minpack.store.network import Limits, Network
 from minpack.store.store import Store, open_store
+from support.listener import Listener
 from support.mirror import (
     Behaviour,
     Mirror,
@@ -426,19 +427,6 @@ def test_when_one_process_is_killed_another_takes_over(mirror: Mirror, directory
     first.wait(20)
     assert second.communicate(timeout=60)[0] == f"{SHA256} {len(DATA)}\n"
     assert ranges(mirror) == [None, f"bytes={HALF}-"]
-
-
-class Listener:
-    """A `Progress` that remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def __call__(self, task: str, done: int, total: int | None) -> None:
-        """Nothing."""
-
-    def tell(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture

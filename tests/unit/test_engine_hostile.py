@@ -13,6 +13,7 @@ import pytest
 from minpack.engine import Archive, EngineLimits, Loaded, load_archive
 from minpack.errors import EngineError
 from support.fake_engine import FakeEngine
+from support.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,20 +28,6 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 #: What follows ends with the connection.
 STREAM = HEAD + b"Connection: close\r\n\r\n"
 PROGRESS = b'{"status":"Loading layer","progressDetail":{"current":1,"total":2}}'
-
-
-class Listener:
-    """A `Progress` that remembers what it hears."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-        self.done: list[int] = []
-
-    def __call__(self, task: str, done: int, total: int | None) -> None:
-        self.done.append(done)
-
-    def tell(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ from minpack.lock.values import (
     differences,
 )
 from minpack.paths import RootPath, normal
+from support.listener import Listener
 from support.places import small_disk
 
 if TYPE_CHECKING:
@@ -274,18 +275,21 @@ def test_writers_wait_for_each_other(tmp_path: Path) -> None:
 def test_a_directory_that_is_locked_for_another_purpose(tmp_path: Path) -> None:
     """As by flock(1), of which minpack may be the command: the wait has an end."""
     pauses: list[float] = []
+    listener = Listener()
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with alone(str(tmp_path / "x.lock"), pauses.append):
+        with alone(str(tmp_path / "x.lock"), listener, pauses.append):
             assert 1 < sum(pauses) < 10
+            what = f"the directory of '{tmp_path}/x.lock'"
+            assert listener.told == [f"waiting for another process that has {what} locked"]
     finally:
         os.close(descriptor)
 
 
 def test_no_directory_to_lock(tmp_path: Path) -> None:
     """That it is missing is for writing to say."""
-    with alone(str(tmp_path / "none" / "x.lock"), lambda _: pytest.fail("nothing to wait for")):
+    with alone(str(tmp_path / "none" / "x.lock"), pause=lambda _: pytest.fail("nothing to wait for")):
         assert not list(tmp_path.iterdir())
 
 

@@ -65,11 +65,14 @@ class _HashAside(_Hash):
         self._hashed: SimpleQueue[None] = SimpleQueue()
         self._thread: Thread | None = None
         self._alone = False
+        self._error: BaseException | None = None
 
     def add(self, block: memoryview) -> None:
         """See `_Hash.add`."""
         if self._thread is not None:
+            self._check()
             self._hashed.get()
+            self._check()
         elif not self._alone:
             self._start()
         if self._alone:
@@ -91,6 +94,7 @@ class _HashAside(_Hash):
     def finish(self) -> Digest:
         """See `_Hash.finish`."""
         self.abandon()
+        self._check()
         return super().finish()
 
     def abandon(self) -> None:
@@ -102,8 +106,15 @@ class _HashAside(_Hash):
 
     def _work(self) -> None:
         while (block := self._blocks.get()) is not None:
-            self._hash.update(block)
+            try:
+                self._hash.update(block)
+            except BaseException as error:  # noqa: BLE001 - raised again by who waits for the block, else for ever
+                self._error = error
             self._hashed.put(None)
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
 
 
 class _Tee:
