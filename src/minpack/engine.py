@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from threading import Thread
-from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -163,7 +163,7 @@ class _Asking:
 
     def _wait(self, thread: Thread, run: Callable[[], None], seconds: float) -> None:
         """Until the thread has ended, but at most so many seconds."""
-        began = self._moved = monotonic()
+        began = self._moved = time.monotonic()
         told = False
         try:
             thread.start()
@@ -171,7 +171,7 @@ class _Asking:
             # The system gives no more threads.
             run()
             return
-        while thread.is_alive() and (now := monotonic()) - began < seconds:
+        while thread.is_alive() and (now := time.monotonic()) - began < seconds:
             if not told and now - self._moved >= self._limits.silence:
                 tell(self._progress, f"waiting for the container engine at {self.host}")
                 told = True
@@ -256,7 +256,7 @@ class _Asking:
         done = 0
         while not self._over and (chunk := archive.file.read(CHUNK)):
             done += len(chunk)
-            self._moved = monotonic()
+            self._moved = time.monotonic()
             self._progress("loading into the engine", done, archive.size)
             yield chunk
 

@@ -72,7 +72,7 @@ def prune(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Remove leftovers and what is old; downloads go last, and what lock files name stays.
+    """Remove leftovers of killed runs and what is old; downloads go last, and what lock files name stays.
 
     It is done by itself whenever something new is kept.
     """
@@ -89,7 +89,7 @@ def prune(
 @command.command("clean")
 @place_options
 def clean(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
-    """Remove all of it."""
+    """Remove all of it, but for what other runs are writing."""
     from minpack.store.prune import clean as clean_store  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Budget:
     def __init__(self, limits: Limits, longest: float) -> None:
         self._limits = limits
         self._longest = longest
-        self._last = monotonic()
+        self._last = time.monotonic()
         self._seconds = 0.0
         self._came = 0
         self._useful = 0
@@ -54,7 +54,7 @@ class Budget:
 
         :raises SpentError: it is too slow, or too much of it is not of the file.
         """
-        now = monotonic()
+        now = time.monotonic()
         self._seconds += min(now - self._last, self._longest)
         self._last = now
         self._came += came
@@ -83,7 +83,7 @@ class Budget:
 
     def rest(self) -> None:
         """The time since the last call does not count: nothing was waited for."""
-        self._last = monotonic()
+        self._last = time.monotonic()
 
     def restart(self) -> None:
         """What has come so far is thrown away.

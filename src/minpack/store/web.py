@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: What to do about most failures.
 HINT = "check the network and the proxy, name another server with --mirror, or use only what is stored with --offline"
 _SPENT_HINT = "name another server with --mirror, or try again later; a proxy between here and there may be the cause"
+_CA_HINT = "SSL_CERT_FILE names it: let it name a PEM file of certificate authorities, or unset it"
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
@@ -202,9 +203,9 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
             _check_authorities(ca_file)
             return ssl.create_default_context(cafile=ca_file)
         except ssl.SSLError as error:
-            raise InputError(ca_file, "it holds no PEM certificates") from error
+            raise InputError(ca_file, "it holds no PEM certificates", hint=_CA_HINT) from error
         except OSError as error:
-            raise InputError(ca_file, reason_of(error)) from error
+            raise InputError(ca_file, reason_of(error), hint=_CA_HINT) from error
     context = ssl.create_default_context()
     if not _has_authorities(context):
         import certifi  # noqa: PLC0415
@@ -220,9 +221,10 @@ def _check_authorities(path: str) -> None:
     """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise InputError(path, "it is no regular file")
+        raise InputError(path, "it is no regular file", hint=_CA_HINT)
     if status.st_size > _MOST_AUTHORITIES:
-        raise InputError(path, f"it has more than the {_MOST_AUTHORITIES} bytes that certificates may have")
+        reason = f"it has more than the {_MOST_AUTHORITIES} bytes that certificates may have"
+        raise InputError(path, reason, hint=_CA_HINT)
 
 
 def _has_authorities(context: ssl.SSLContext) -> bool:
