@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 #: More bytes than any record may have, unless the caller expects more.
 _RECORD_LIMIT = 1 << 20
+#: So often a file is made or opened anew that another process removed or finished at that moment. A file system that
+#: gives it another number each time looks the same.
+_TRIES = 100
 #: How a record begins, up to its own sum, and what stands between that and the rest.
 _SUM, _BEHIND_SUM = b'{"sum": "', b'", '
 _REST = len(_SUM) + 64 + len(_BEHIND_SUM)
@@ -85,15 +88,14 @@ class Store:
         descriptor = self._directory.open(name, os.O_RDONLY)
         if descriptor is None:
             return False
-        locked = None
         try:
             locked = try_lock(descriptor)
             # A file that was finished meanwhile has another name now.
             if locked and self._directory.names(name, descriptor):
                 self._directory.remove(name)
-        except OSError:
+        except (OSError, StoreError):
             # The disk is broken: nobody can tell.
-            return locked
+            return None
         finally:
             release(descriptor)
         return locked
@@ -226,7 +228,10 @@ class Store:
 
         turn = turn or Turn()
         name = f"{key}.part"
-        while (descriptor := self._directory.open(name, os.O_RDWR | os.O_CREAT)) is not None:
+        for _ in range(_TRIES):
+            descriptor = self._directory.open(name, os.O_RDWR | os.O_CREAT)
+            if descriptor is None:
+                break
             try:
                 locked = turn.take(descriptor)
                 # Whoever had it may have renamed it, being done, or removed it, having given up.
@@ -255,7 +260,7 @@ class Store:
     def _temporary(self) -> Part | None:
         import fcntl  # noqa: PLC0415 - where something is kept
 
-        while True:
+        for _ in range(_TRIES):
             name = f"{os.urandom(16).hex()}.tmp"
             descriptor = self._directory.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             if descriptor is None:
@@ -263,10 +268,16 @@ class Store:
             # It stays locked as long as this process lives: who finds it unlocked may remove it.
             with suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self._directory.names(name, descriptor):
-                return Part(self._directory, descriptor, name)
+            part = Part(self._directory, descriptor, name)
+            try:
+                if self._directory.names(name, descriptor):
+                    return part
+            except StoreError:
+                part.close()
+                raise
             # It was found before it was locked.
-            release(descriptor)
+            part.close()
+        return None
 
     def _anonymous(self) -> Part:
         import tempfile  # noqa: PLC0415
