@@ -134,7 +134,9 @@ PLACES = {
         "rootfs": "./app --format rootfs -o out/image",
         "tar": "./app --format tar -o out/image",
         "load": "./app --load",
+        "locked": "./packaged --locked -o out/image",
     },
+    "lock": {"static": "./app", "musl": "./musl --base base", "packages": "./packaged --base apk.tar"},
     "tree": {
         "static": "./app",
         "static on a base": "./app --base base",
@@ -179,6 +181,16 @@ IDLE = {
     ("pack", "--offline"): "it forbids, and nothing is fetched",
     ("pack", "--no-cache"): "it forbids, and little is kept",
     ("pack", "--cache-dir"): "where to keep what is worth it",
+    ("pack", "--locked"): "it is locked already",
+    ("lock", "--check"): "it allows, and all that there is to prove is true",
+    ("lock", "--no-packages"): "it forbids, and no package is wanted",
+    ("lock", "--keys"): "it trusts the same key",
+    ("lock", "--offline"): "it forbids, and nothing is fetched",
+    ("lock", "--verbose"): "there is no more to say of it",
+    **{
+        ("lock", option): "it is given as for pack, and a lock has nothing of it but what it leads to"
+        for option in ("--add", "--dir", "--symlink", "--no-need", "--locale", "--env", "--user", "--workdir")
+    },
     ("tree", "--all"): "the answer is that a static program has no loader",
     ("tree", "--verbose"): "the answer is that a static program has no loader",
     ("tree", "--no-packages"): "it forbids, and no package is wanted",
@@ -218,6 +230,9 @@ TOLD = {
     "tree ./app --env LD_PRELOAD=x": "LD_PRELOAD changed nothing: a static program has no loader",
     "base info base --mirror OTHER": "--mirror changed nothing: nothing was fetched",
     "base image base -o out/image --mirror OTHER": "--mirror changed nothing: nothing was fetched",
+    "pack ./packaged --locked --keys keys --dry-run": (
+        "--keys changed nothing: the lock says which packages are trusted, by their sums"
+    ),
     "lock ./app --mirror OTHER": "--mirror changed nothing: nothing was fetched",
 }
 

@@ -80,18 +80,21 @@ def loader_notes(libc: Libc | None, names: Iterable[str]) -> tuple[str, ...]:
     return (f"{idle} changed nothing: {what}",)
 
 
-def fetching_notes(*, base: bool, packages: bool) -> tuple[str, ...]:
-    """A note of the options about fetching, where what they are about was not fetched.
+def fetching_notes(*, base: bool, packages: bool, locked: bool = False) -> tuple[str, ...]:
+    """Notes of the options about fetching, where what they are about was not fetched, or not by them.
 
     :param base: whether the base is one that is fetched.
     :param packages: whether a package was fetched.
+    :param locked: whether it was the one that a lock names, with its sum.
     """
-    idle = {"mirror": not (base or packages), "keys": not packages}
     context = click.get_current_context()
+    idle = {"mirror": not (base or packages), "keys": not packages}
     options = [f"--{name}" for name, nothing in idle.items() if nothing and _is_explicit(context, name)]
-    if not options:
-        return ()
-    return (f"{' and '.join(options)} changed nothing: {'no package' if base else 'nothing'} was fetched",)
+    if options:
+        return (f"{' and '.join(options)} changed nothing: {'no package' if base else 'nothing'} was fetched",)
+    if locked and _is_explicit(context, "keys"):
+        return ("--keys changed nothing: the lock says which packages are trusted, by their sums",)
+    return ()
 
 
 def _is_explicit(context: click.Context, name: str) -> bool:

@@ -140,6 +140,7 @@ def _effects(packed: Packed, request: Request, delivery: Delivery) -> tuple[str,
         *fetching_notes(
             base=any(item.kind == "base" and item.url for item in packed.inputs),
             packages=any(item.kind == "package" for item in packed.inputs),
+            locked=packed.locked,
         ),
     )
 
