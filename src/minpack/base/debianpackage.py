@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from minpack.base.tarindex import index_of
+from minpack.base.tartable import OpenTar, TarTable
 from minpack.content import RangeContent, reason_of
 from minpack.deb.contents import MERGED
 from minpack.deb.package import read_control, read_deb
@@ -143,8 +144,9 @@ class _Filling:
 def _merged_entries(data: RangeContent, name: str, number: int) -> dict[RootPath, Entry]:
     """The package's entries by path, where they lie once /bin, /lib and so on are links into /usr."""
     found: dict[RootPath, Entry] = {}
-    entries, implied = index_of(data, name)
-    for path, entry in entries.items():
+    table = TarTable(index_of(data, name).table, OpenTar(data.descriptor, name, data.start))
+    implied = table.implied()
+    for path, entry in table.items():
         top, _, below = path[1:].partition("/")
         moved = top in _MOVED
         if (moved and not below) or path in implied:

@@ -22,9 +22,14 @@ class EntriesBase:
 
     def __init__(self, base_name: str, entries: Mapping[RootPath, Entry], implied: Set[RootPath] = frozenset()) -> None:
         self.name = base_name
-        self.implied = implied
+        self._implied = implied
         self._entries = entries
         self._names: dict[RootPath, tuple[str, ...]] | None = None
+
+    @property
+    def implied(self) -> Set[RootPath]:
+        """The directories that are there only to hold others."""
+        return self._implied
 
     def lstat(self, path: RootPath) -> Entry | None:
         """See `Base.lstat`."""

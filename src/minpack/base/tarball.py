@@ -7,17 +7,18 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 from minpack.base.entries import EntriesBase
+from minpack.base.tartable import OpenTar, TarTable
 from minpack.content import RangeContent, file_status, reason_of, release, sum_of
-from minpack.errors import BaseError, InputError
+from minpack.errors import ArchiveError, BaseError, InputError
 from minpack.namedtuple import NamedTuple
 from minpack.tar.decompress import Packing, decompress_to, packing_of
+from minpack.tar.members import DAMAGED, something_follows
 from minpack.tar.spool import nameless_file, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Set
 
     from minpack.paths import RootPath
-    from minpack.rootfs.entry import Entry
     from minpack.store.store import Store
 
 #: Where a compressed tarball is unpacked to unless a caller says otherwise.
@@ -37,9 +38,21 @@ class TarballBase(EntriesBase):
     :param descriptors: the open, uncompressed tar, and the tarball of a kept one, which the base closes.
     """
 
-    def __init__(self, name: str, entries: Mapping[RootPath, Entry], implied: Set[RootPath], *descriptors: int) -> None:
-        super().__init__(name, entries, implied)
+    def __init__(self, name: str, table: TarTable, *descriptors: int) -> None:
+        super().__init__(name, table)
+        #: What of the tarball was not read.
+        self.notes = table.notes
+        self._table = table
         self._descriptors = descriptors
+
+    @property
+    def implied(self) -> Set[RootPath]:
+        """See `EntriesBase`."""
+        return self._table.implied()
+
+    def listdir(self, path: RootPath) -> tuple[str, ...]:
+        """See `Base.listdir`."""
+        return self._table.listdir(path)
 
     def close(self) -> None:
         """Close the files; done once, however often it is called."""
@@ -74,13 +87,11 @@ def open_tarball(
         packing = packing_of(tar, name)
         if packing is not Packing.NONE:
             return _open_packed(tar, packing, name, temporary, store, sha256)
-        from minpack.base.tarindex import index_of  # noqa: PLC0415 - not for a tarball whose index is kept
-
-        entries, implied = index_of(tar, name)
+        table = TarTable(_table(tar), OpenTar(descriptor, name))
     except BaseException:
         release(descriptor)
         raise
-    return TarballBase(name, entries, implied, descriptor)
+    return TarballBase(name, table, descriptor)
 
 
 def _open_packed(
@@ -94,25 +105,39 @@ def _open_packed(
         from minpack.base.tarkept import find_kept  # noqa: PLC0415 - only where something is kept
 
         sha256 = sha256 or sum_of(tarball)
-        kept = find_kept(store, sha256, name, lambda: _unpack(tarball, packing, name, temporary)[0])
+        kept = find_kept(store, sha256, name, lambda: _unpack(tarball, packing, name, temporary).descriptor)
         if kept is not None:
-            return TarballBase(name, kept.entries, kept.implied, kept.tar.descriptor, tarball.descriptor)
-    unpacked, size = _unpack(tarball, packing, name, temporary)
+            return TarballBase(name, kept.table, kept.tar.descriptor, tarball.descriptor)
+    unpacked = _unpack(tarball, packing, name, temporary)
     try:
-        from minpack.base.tarindex import index_of  # noqa: PLC0415 - not for a tarball whose index is kept
-
-        tar = RangeContent(unpacked, 0, size, name)
-        entries, implied = index_of(tar, name)
+        tar = RangeContent(unpacked.descriptor, 0, unpacked.size, name)
+        table = _table(tar, unpacked.unread)
         # What was written to since it was summed is not what the sum is of.
         if store is not None and keeps and written in (None, _written(tarball)):
             from minpack.base.tarkept import keep_tar  # noqa: PLC0415
 
-            keep_tar(store, sha256, tar, entries, implied)
+            keep_tar(store, sha256, tar, table)
     except BaseException:
-        release(unpacked)
+        release(unpacked.descriptor)
         raise
     release(tarball.descriptor)
-    return TarballBase(name, entries, implied, unpacked)
+    return TarballBase(name, TarTable(table, OpenTar(unpacked.descriptor, name)), unpacked.descriptor)
+
+
+def _table(tar: RangeContent, unread: int = 0) -> bytearray:
+    """The entries of a tar.
+
+    :param unread: how many bytes follow the compressed data that it was.
+    """
+    from minpack.base.tarindex import index_of  # noqa: PLC0415 - not for a tarball whose index is kept
+
+    if not unread:
+        return index_of(tar, tar.where).table
+    index = index_of(tar, tar.where, (f"{unread} bytes behind the base's compressed data were not read",))
+    if not index.has_end:
+        # They may be what the rest of it has become.
+        raise ArchiveError(tar.where, something_follows(), DAMAGED)
+    return index.table
 
 
 def _written(tarball: RangeContent) -> int:
@@ -142,17 +167,27 @@ def _open(source: str | OpenFile, name: str) -> int:
     return descriptor
 
 
-def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> tuple[int, int]:
-    """The descriptor and the size of a new file without a name that holds the tar."""
+class _Unpacked(NamedTuple):
+    """A file without a name that holds a tar; `unread` bytes follow the compressed data that it was."""
+
+    descriptor: int
+    size: int
+    unread: int
+
+
+def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> _Unpacked:
+    """The tar in a new file without a name, whose descriptor the caller closes."""
     try:
         descriptor = nameless_file(directory)
     except OSError as error:
         raise _no_room(name, directory, error) from error
+    behind: list[int] = []
     try:
-        return descriptor, decompress_to(tar, _Spool(descriptor, name, directory), packing, name)
+        size = decompress_to(tar, _Spool(descriptor, name, directory), packing, name, behind=behind.append)
     except BaseException:
         release(descriptor)
         raise
+    return _Unpacked(descriptor, size, tar.size - behind[0] if behind else 0)
 
 
 class _Spool(NamedTuple):

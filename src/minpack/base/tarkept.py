@@ -1,45 +1,52 @@
 """Compressed tarballs that were opened before: the tar kept unpacked, and what lies where in it.
 
-The index is a record of the store under the tarball's SHA-256, beside the tar. Nothing of the tar counts before the
-piece that it is in has the sum that the index says; a damaged tar is unpacked again, unseen by whoever reads.
+Both are in the store under the tarball's SHA-256. Nothing of the tar counts before the piece that it is in has the sum
+that the index says; a damaged tar is unpacked again, unseen by whoever reads.
+
+    magic     8 bytes, the format with its version
+    sum       SHA-256 of all that follows
+    size      u64, that of the tar
+    pieces    u32, the number of sums
+    sums      the SHA-256 of each piece of the tar
+    table     what `tartable.build_table` made
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
+from struct import Struct
 from typing import TYPE_CHECKING
 
-from minpack.content import FileReader, RangeContent, reason_of, release
+from minpack.base.tartable import MAX_TABLE, OpenTar, TarTable
+from minpack.content import FileReader, reason_of, release
 from minpack.errors import InputError, StoreError
 from minpack.namedtuple import NamedTuple
-from minpack.paths import RootPath
-from minpack.rootfs.entry import Entry, Kind
-from minpack.store.blob import TAR
+from minpack.store.blob import INDEX, TAR
 from minpack.store.prune import MOST_BYTES, prune
 
 if TYPE_CHECKING:
-    from collections.abc import Set
-
-    from minpack.content import Reader
+    from minpack.content import RangeContent, Reader
     from minpack.store.store import Store
 
-_SCHEMA = "minpack.base-index/1"
-#: The most bytes of an index; one of 500,000 entries has some 50 million.
-_MOST_INDEX = 256 << 20
+#: Another number for every change of what an index holds: those of other versions do not count.
+_MAGIC = b"mpindex2"
+_HEAD = Struct("<QI")
+_SUM = 32
+_SUMMED = len(_MAGIC) + _SUM
 #: No tar that takes more of the store than this is kept: it would push out all others.
 MOST_TAR_BYTES = MOST_BYTES // 4
 #: A tar is summed in pieces of this size; the headers of an ELF file are in one.
 PIECE = 1 << 16
-_SUM = 32
+#: The most bytes of an index, which are read at once; whatever is written has fewer.
+_MOST_INDEX = MAX_TABLE + MOST_TAR_BYTES // PIECE * _SUM + 4096
 #: Gives a descriptor of the tar, unpacked anew.
 Unpack = Callable[[], int]
-_Row = tuple[str, str, int, int, int, int, int, str, int | None]
 
 
-class KeptTar:
+class KeptTar(OpenTar):
     """An open kept tar; the base that it is of closes it.
 
     :param name: what to call it in messages.
@@ -49,12 +56,19 @@ class KeptTar:
     """
 
     def __init__(self, descriptor: int, name: str, sha256: str, sums: bytes, unpack: Unpack) -> None:
-        self.descriptor = descriptor
-        self.sha256 = sha256
-        self._name = name
+        super().__init__(descriptor, name)
+        self._sha256 = sha256
         self._sums = sums
         self._unpack = unpack
         self._good = bytearray(len(sums) // _SUM)
+
+    def key(self, start: int, size: int) -> str:
+        """See `content.key_of`: the tarball's sum, and where in the tar."""
+        return f"tar:{self._sha256}:{start}:{size}"
+
+    def open(self, start: int, size: int, where: str) -> Reader:
+        """A reader that checks what it reads."""
+        return _KeptReader(self, start, size, where)
 
     def check(self, start: int, size: int) -> None:
         """Let the bytes be those of the tarball: whatever else lies there is replaced.
@@ -71,11 +85,11 @@ class KeptTar:
             try:
                 os.dup2(unpacked, self.descriptor, inheritable=False)
             except OSError as error:
-                raise InputError(self._name, reason_of(error)) from error
+                raise InputError(self.name, reason_of(error)) from error
             finally:
                 release(unpacked)
             if not self._is_good(number):
-                raise InputError(self._name, "it changed while it was read")
+                raise InputError(self.name, "it changed while it was read")
         self._good[number] = 1
 
     def _is_good(self, number: int) -> bool:
@@ -85,30 +99,12 @@ class KeptTar:
         return hashlib.sha256(piece).digest() == self._sums[number * _SUM : (number + 1) * _SUM]
 
 
-class KeptContent(NamedTuple):
-    """`size` bytes of a kept tar, from `start` on."""
-
-    tar: KeptTar
-    start: int
-    size: int
-    where: str
-
-    @property
-    def key(self) -> str:
-        """See `content.key_of`: the tarball's sum, and where in the tar."""
-        return f"tar:{self.tar.sha256}:{self.start}:{self.size}"
-
-    def open(self) -> Reader:
-        """A reader that checks what it reads."""
-        return _KeptReader(self)
-
-
 class _KeptReader(FileReader):
-    def __init__(self, content: KeptContent) -> None:
-        super().__init__(content.tar.descriptor, content.start, content.size, owned=False, where=content.where)
-        self._tar = content.tar
-        self._from = content.start
-        self._most = content.size
+    def __init__(self, tar: KeptTar, start: int, size: int, where: str) -> None:
+        super().__init__(tar.descriptor, start, size, owned=False, where=where)
+        self._tar = tar
+        self._from = start
+        self._most = size
 
     def read_at(self, offset: int, size: int) -> bytes:
         self._check(offset, size)
@@ -125,11 +121,10 @@ class _KeptReader(FileReader):
 
 
 class Kept(NamedTuple):
-    """A kept tar with its entries, as `tarindex.index_of` gives them."""
+    """A kept tar with its entries."""
 
     tar: KeptTar
-    entries: Mapping[RootPath, Entry]
-    implied: Set[RootPath]
+    table: TarTable
 
 
 def find_kept(store: Store, sha256: str, name: str, unpack: Callable[[], int]) -> Kept | None:
@@ -138,11 +133,13 @@ def find_kept(store: Store, sha256: str, name: str, unpack: Callable[[], int]) -
     :param name: what to call the base in messages.
     :param unpack: gives a descriptor of the tar, unpacked anew, should the kept one be damaged.
     """
-    record = store.record(_record(sha256), _SCHEMA, _MOST_INDEX)
-    if record is None:
+    data = store.find_index(sha256, _MOST_INDEX)
+    if data is None or data[:_SUMMED] != _MAGIC + hashlib.sha256(memoryview(data)[_SUMMED:]).digest():
         return None
-    # The record has the sum it was written with, so it is as `keep_tar` made it.
-    size, sums = int(str(record["size"])), bytes.fromhex(str(record["sums"]))
+    # It has the sum it was written with, so it is as `keep_tar` made it.
+    size, pieces = _HEAD.unpack_from(data, _SUMMED)
+    at = _SUMMED + _HEAD.size
+    sums = data[at : at + pieces * _SUM]
     descriptor = store.find_tar(sha256, size)
     if descriptor is None:
         return None
@@ -152,14 +149,10 @@ def find_kept(store: Store, sha256: str, name: str, unpack: Callable[[], int]) -
         return unpack()
 
     tar = KeptTar(descriptor, name, sha256, sums, unpack_again)
-    rows: list[_Row] = record["entries"]  # type: ignore[assignment]
-    implied: list[RootPath] = record["implied"]  # type: ignore[assignment]
-    return Kept(tar, _Entries(rows, tar, name), frozenset(implied))
+    return Kept(tar, TarTable(data, tar, at + len(sums)))
 
 
-def keep_tar(
-    store: Store, sha256: str, tar: RangeContent, entries: Mapping[RootPath, Entry], implied: Set[RootPath]
-) -> None:
+def keep_tar(store: Store, sha256: str, tar: RangeContent, table: bytearray) -> None:
     """Keep the unpacked `tar` of the tarball with that sum, and its index, as far as the store takes them."""
     if tar.size > MOST_TAR_BYTES:
         return
@@ -177,50 +170,21 @@ def keep_tar(
                     sums += hashlib.sha256(buffer[start : min(start + PIECE, count)]).digest()
                 at += count
             part.keep(sha256, TAR).close()
-        values = {
-            "size": tar.size,
-            "sums": sums.hex(),
-            "entries": [_row(entry) for entry in entries.values()],
-            "implied": sorted(implied),
-        }
         # Last: whoever finds the index finds the tar.
-        store.keep_record(_record(sha256), _SCHEMA, values)
+        _keep_index(store, sha256, (_HEAD.pack(tar.size, len(sums) // _SUM), sums, table))
         prune(store)
 
 
-def _record(sha256: str) -> str:
-    return f"index-{sha256}"
-
-
-def _row(entry: Entry) -> _Row:
-    content = entry.content
-    start, size = (content.start, content.size) if isinstance(content, RangeContent) else (-1, 0)
-    return (entry.path, str(entry.kind), entry.mode, entry.uid, entry.gid, start, size, entry.link, entry.inode)
-
-
-class _Entries(Mapping[RootPath, Entry]):
-    """The entries of an index, each made when it is first asked for."""
-
-    def __init__(self, rows: list[_Row], tar: KeptTar, name: str) -> None:
-        self._rows = {RootPath(row[0]): row for row in rows}
-        self._made: dict[RootPath, Entry] = {}
-        self._tar = tar
-        self._name = name
-
-    def __getitem__(self, path: RootPath) -> Entry:
-        made = self._made.get(path)
-        if made is None:
-            _, kind, mode, uid, gid, start, size, link, inode = self._rows[path]
-            content = KeptContent(self._tar, start, size, f"{path} in {self._name}") if start >= 0 else None
-            made = self._made[path] = Entry(path, Kind(kind), mode, uid, gid, content, link, inode)
-        return made
-
-    def get(self, path: RootPath, default: Entry | None = None) -> Entry | None:  # type: ignore[override]
-        """The entry, or `default`."""
-        return self[path] if path in self._rows else default
-
-    def __iter__(self) -> Iterator[RootPath]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+def _keep_index(store: Store, sha256: str, pieces: tuple[bytes | bytearray, ...]) -> None:
+    part = store.begin()
+    if part is None:
+        return
+    summed = hashlib.sha256()
+    for piece in pieces:
+        summed.update(piece)
+    with part:
+        at = 0
+        for piece in (_MAGIC + summed.digest(), *pieces):
+            part.write(piece, at)
+            at += len(piece)
+        part.keep(sha256, INDEX).close()

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from minpack.store.prune import Pruned
 
 #: What the endings of names mean; all others are leftovers and unfinished downloads.
-_KINDS = {"blob": "downloads", "tar": "unpacked bases", "layer": "compressed layers", "json": "records"}
+_KINDS = {
+    "blob": "downloads",
+    "tar": "unpacked bases",
+    "layer": "compressed layers",
+    "json": "records",
+    "index": "records",
+}
 _OTHER = "unfinished"
 
 
@@ -60,4 +66,5 @@ def _sums(files: Sequence[StoredFile]) -> list[tuple[str, int, int]]:
     found: dict[str, list[int]] = {}
     for file in files:
         found.setdefault(_KINDS.get(file.name.rpartition(".")[2], _OTHER), []).append(file.size)
-    return [(kind, len(sizes), sum(sizes)) for kind in (*_KINDS.values(), _OTHER) if (sizes := found.get(kind))]
+    kinds = dict.fromkeys((*_KINDS.values(), _OTHER))
+    return [(kind, len(sizes), sum(sizes)) for kind in kinds if (sizes := found.get(kind))]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from minpack.content import Reader
 
 #: What kinds of blobs a store has: the endings of their names.
-BLOB, LAYER, TAR = "blob", "layer", "tar"
+BLOB, LAYER, TAR, INDEX = "blob", "layer", "tar", "index"
 _PIECE = 1 << 20
 
 

@@ -3,6 +3,7 @@
     <sha256>.blob    a download, by the SHA-256 of its bytes
     <sha256>.layer   a compressed layer, likewise
     <sha256>.tar     what a compressed tarball holds, by the SHA-256 of the tarball
+    <sha256>.index   what lies where in that, likewise
     <name>.json      a record: one JSON object with its schema and the SHA-256 of its own bytes
     <key>.part       an unfinished download, locked with flock(2) while it is written
     <random>.tmp     a file being written, locked likewise; after a kill it stays and means nothing
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 from minpack.content import reason_of, release
 from minpack.errors import StoreError
 from minpack.namedtuple import NamedTuple
-from minpack.store.blob import BLOB, LAYER, TAR, Blob, sum_of
+from minpack.store.blob import BLOB, INDEX, LAYER, TAR, Blob, sum_of
 from minpack.store.directory import Directory, StoredFile, open_directory
 from minpack.store.part import Part
 
@@ -158,6 +159,26 @@ class Store:
         if descriptor is not None:
             _touch(descriptor)
         return descriptor
+
+    def find_index(self, sha256: str, limit: int) -> bytes | None:
+        """The bytes of the kept index of the tarball with that sum, unverified.
+
+        None if it is not there, or has over `limit` bytes.
+        """
+        descriptor = self._directory.open(f"{sha256}.{INDEX}", os.O_RDONLY)
+        if descriptor is None:
+            return None
+        try:
+            size = _size(descriptor)
+            if size is None or size > limit:
+                return None
+            data = os.pread(descriptor, size, 0)
+            _touch(descriptor)
+        except OSError:
+            return None  # a disk that cannot give the bytes back
+        finally:
+            os.close(descriptor)
+        return data
 
     def drop_tar(self, sha256: str) -> None:
         """Remove the kept tar of the tarball with that sum, if it is there and can be removed."""

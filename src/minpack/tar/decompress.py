@@ -1,7 +1,7 @@
 """Taking off a tarball's compression, known by its first bytes and never by its name.
 
 All sums are checked; a file that is cut short is an error, and so is anything
-behind its end.
+behind its end, unless the caller takes that on itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from minpack.tar import members, zstd
 from minpack.tar.header import BLOCK, is_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from minpack.content import Content, Reader
     from minpack.digest import Writable
@@ -84,19 +84,27 @@ def limit_for(size: int) -> int:
     return min(MAX_UNPACKED, max(UNSUSPICIOUS, MAX_RATIO * size))
 
 
-def decompress_to(content: Content, out: Writable, packing: Packing, name: str, limit: int | None = None) -> int:
+def decompress_to(
+    content: Content,
+    out: Writable,
+    packing: Packing,
+    name: str,
+    limit: int | None = None,
+    behind: Callable[[int], object] | None = None,
+) -> int:
     """Write the decompressed bytes of `content` to `out`; their number.
 
     :param packing: what `packing_of` says.
     :param name: what to call the tarball in errors.
     :param limit: the most bytes to write; by default `limit_for` its size.
+    :param behind: takes the offset of what follows the end of the compressed data; without it, that is an error.
     :raises ArchiveError: it is damaged, cut short, has something behind its end, or unpacks to more than `limit`.
     :raises OSError: `out` raises it.
     """
     size = 0
     limit = limit_for(content.size) if limit is None else limit
     with content.open() as reader:
-        for piece in _pieces(reader, content.size, packing, name, limit):
+        for piece in _pieces(reader, content.size, packing, name, limit, behind):
             size += len(piece)
             if size > limit:
                 raise ArchiveError(name, f"it unpacks to more than {limit} bytes", "no root file system is so large")
@@ -105,17 +113,17 @@ def decompress_to(content: Content, out: Writable, packing: Packing, name: str, 
 
 
 def _pieces(
-    reader: Reader, size: int, packing: Packing, name: str, limit: int
+    reader: Reader, size: int, packing: Packing, name: str, limit: int, behind: Callable[[int], object] | None
 ) -> Iterable[bytes | bytearray | memoryview]:
     if packing is Packing.GZIP:
         whole = _gunzip_whole(reader, size, limit)
-        return (whole,) if whole is not None else members.decompressed(reader, members.gzip_format(), name)
+        return (whole,) if whole is not None else members.decompressed(reader, members.gzip_format(), name, behind)
     if packing is Packing.XZ:
-        return members.decompressed(reader, members.xz_format(), name)
+        return members.decompressed(reader, members.xz_format(), name, behind)
     if packing is Packing.BZIP2:
-        return members.decompressed(reader, members.bzip2_format(), name)
+        return members.decompressed(reader, members.bzip2_format(), name, behind)
     if packing is Packing.ZSTD:
-        return zstd.decompressed(reader, size, name)
+        return zstd.decompressed(reader, size, name, behind)
     return _copied(reader, size)
 
 

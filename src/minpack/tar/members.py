@@ -77,23 +77,36 @@ def bzip2_format() -> Format:
     return Format(BZ2Decompressor, BZIP2_MAGIC, 0, (OSError, ValueError))
 
 
-def decompressed(reader: Reader, form: Format, name: str) -> Iterator[bytes]:
+def decompressed(
+    reader: Reader, form: Format, name: str, behind: Callable[[int], object] | None = None
+) -> Iterator[bytes]:
     """What all members hold, in pieces of at most `PIECE_SIZE`.
 
     :param name: what to call the file in errors.
+    :param behind: takes the offset of what follows the last member, where that is something else; without it, that is
+        an error.
     :raises ArchiveError: a member is damaged or cut short, or something else follows the last.
     """
     source = _Source(reader)
     while True:
         yield from _member(source, form, name)
+        end = source.at
         zeros = source.skip_zeros()
         rest = source.peek(len(form.magic))
-        if zeros and (not form.padding or zeros % form.padding):
-            raise ArchiveError(name, f"{zeros} zero bytes follow its compressed data", DAMAGED)
-        if not rest:
+        padded = not zeros or (form.padding and zeros % form.padding == 0)
+        if padded and not rest:
             return
-        if rest != form.magic:
-            raise ArchiveError(name, "something else follows its compressed data", DAMAGED)
+        if padded and rest == form.magic:
+            continue
+        if behind is None:
+            raise ArchiveError(name, something_follows(zeros), DAMAGED)
+        behind(end)
+        return
+
+
+def something_follows(zeros: int = 0) -> str:
+    """The reason for an error about what is behind compressed data: zeros first, if any."""
+    return f"{zeros} zero bytes follow its compressed data" if zeros else "something else follows its compressed data"
 
 
 def _member(source: _Source, form: Format, name: str) -> Iterator[bytes]:
@@ -144,6 +157,11 @@ class _Source:
         self._reader = reader
         self._at = 0
         self._rest = b""
+
+    @property
+    def at(self) -> int:
+        """The offset of the next piece."""
+        return self._at - len(self._rest)
 
     def take(self) -> bytes:
         """The next piece; empty at the end."""

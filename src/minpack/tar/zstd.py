@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from minpack.errors import ArchiveError
-from minpack.tar.members import DAMAGED, PIECE_SIZE, READ_SIZE
+from minpack.tar.members import DAMAGED, PIECE_SIZE, READ_SIZE, something_follows
 from minpack.tar.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO
 
     from minpack.content import Reader
@@ -22,19 +22,22 @@ MAX_WINDOW = 128 * 1024**2
 _RLE_BLOCK = 1
 
 
-def decompressed(reader: Reader, size: int, name: str) -> Iterator[memoryview]:
+def decompressed(
+    reader: Reader, size: int, name: str, behind: Callable[[int], object] | None = None
+) -> Iterator[memoryview]:
     """What all frames of a file of `size` bytes hold; each piece is good until the next is asked for.
 
     :param name: what to call the file in errors.
+    :param behind: as in `members.decompressed`.
     :raises ArchiveError: a frame is damaged, cut short or needs too much memory, or something else follows the last.
     """
     from zstandard import ZstdDecompressor, ZstdError  # noqa: PLC0415
 
     # The decompressor does not tell a file that was cut from a whole one.
-    _check_frames(reader, size, name)
+    end = _frames_end(reader, size, name, whole=behind is None)
     decompressor = ZstdDecompressor(max_window_size=MAX_WINDOW)
     buffer = memoryview(bytearray(PIECE_SIZE))
-    source = cast("IO[bytes]", _Stream(reader))  # its `read` is all that is called
+    source = cast("IO[bytes]", _Stream(reader, end))  # its `read` is all that is called
     with decompressor.stream_reader(source, read_size=READ_SIZE, read_across_frames=True) as stream:
         while True:
             try:
@@ -42,12 +45,14 @@ def decompressed(reader: Reader, size: int, name: str) -> Iterator[memoryview]:
             except ZstdError as error:
                 raise ArchiveError(name, f"its compressed data is damaged: {error}", DAMAGED) from error
             if not count:
-                return
+                break
             yield buffer[:count]
+    if behind is not None and end < size:
+        behind(end)
 
 
-def _check_frames(reader: Reader, size: int, name: str) -> None:
-    """Follow the frames and their blocks by the sizes written in them, up to the very end of the file."""
+def _frames_end(reader: Reader, size: int, name: str, *, whole: bool) -> int:
+    """Follow the frames and their blocks by the sizes written in them; where they end, if `whole` at the file's end."""
     window = Window(reader)
     at = 0
     while at < size:
@@ -56,10 +61,13 @@ def _check_frames(reader: Reader, size: int, name: str) -> None:
             at += 8 + int.from_bytes(window.read(at + 4, 4), "little")
         elif magic == MAGIC:
             at = _frame_end(window, at, size)
+        elif whole:
+            raise ArchiveError(name, something_follows(), DAMAGED)
         else:
-            raise ArchiveError(name, "something else follows its compressed data", DAMAGED)
+            break
     if at > size:
         raise ArchiveError(name, "its compressed data ends too early", DAMAGED)
+    return at
 
 
 def _frame_end(window: Window, at: int, size: int) -> int:
@@ -80,13 +88,14 @@ def _frame_end(window: Window, at: int, size: int) -> int:
 
 
 class _Stream:
-    """A `Reader` as a file that is read in order."""
+    """A `Reader` as a file that is read in order, up to `end`."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, end: int) -> None:
         self._reader = reader
+        self._end = end
         self._at = 0
 
     def read(self, size: int) -> bytes:
-        data = self._reader.read_at(self._at, size)
+        data = self._reader.read_at(self._at, min(size, self._end - self._at))
         self._at += len(data)
         return data
