@@ -7,6 +7,8 @@ END = bytes(2 * BLOCK)
 USTAR = b"ustar\x0000"
 GNU = b"ustar  \0"
 V7 = bytes(8)
+#: As ustar; star has marks of its own behind a shorter prefix, see `star_prefix`.
+STAR = USTAR
 
 
 def header(
@@ -18,6 +20,7 @@ def header(
     uid: int | bytes = 0,
     gid: int | bytes = 0,
     link: str | bytes = b"",
+    mtime: int | bytes = 0,
     magic: bytes = USTAR,
     prefix: bytes = b"",
     checksum: bytes | None = None,
@@ -29,7 +32,7 @@ def header(
     _put(block, 108, 8, _octal(uid, 8))
     _put(block, 116, 8, _octal(gid, 8))
     _put(block, 124, 12, _octal(size, 12))
-    _put(block, 136, 12, _octal(0, 12))
+    _put(block, 136, 12, _octal(mtime, 12))
     _put(block, 156, 1, kind)
     _put(block, 157, 100, _bytes(link))
     _put(block, 257, 8, magic)
@@ -82,6 +85,11 @@ def pax(data: bytes, kind: bytes = b"x") -> bytes:
 def long_name(text: str | bytes, kind: bytes = b"L") -> bytes:
     """GNU's header for a long name; ``K`` makes one for a long link."""
     return member("././@LongLink", _bytes(text) + b"\0", kind=kind, magic=GNU)
+
+
+def star_prefix(prefix: str) -> bytes:
+    """The prefix field of star's format, with the two times that are in it."""
+    return prefix.encode().ljust(131, b"\0") + b"00000000001 00000000002 "
 
 
 def archive(*members: bytes) -> bytes:

@@ -93,7 +93,7 @@ def test_real_bases_are_the_same(data: Path, store: Store, idle: Callable[[], No
     assert seen(path, store) == expected
 
 
-@pytest.mark.parametrize("ending", ["tar", "json"])
+@pytest.mark.parametrize("ending", ["tar", "index"])
 @pytest.mark.parametrize("damage", ["empty", "short", "flipped", "end", "missing"])
 def test_damage_is_not_seen(packed: Path, store: Store, place: Path, ending: str, damage: str) -> None:
     """Whatever became of the kept files, the base is what the tarball says."""

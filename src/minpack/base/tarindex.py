@@ -238,8 +238,8 @@ class _Rows:
         named = _encoded(member.link)
         try:
             parts = link_parts(named)
-        except UnsafeNameError as error:
-            raise self._error(member, str(error)) from error
+        except UnsafeNameError:
+            return self._unreadable(member, f"it is a hard link to {shown(named)}, a name that no file has", 0)
         there = _key(parts)
         above = self.rows.get(there.rpartition(b"\0")[0])
         if above is None or above[0] != DIRECTORY:

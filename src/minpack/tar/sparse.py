@@ -184,11 +184,11 @@ def _lines(content: SparseContent, reader: Reader, begin: int) -> Iterator[tuple
         if not piece:
             raise _damaged(content)
         *lines, rest = (rest + piece).split(b"\n")
-        if len(rest) > _DIGITS:
-            raise _damaged(content)
         for line in lines:
             at += len(line) + 1
             yield _decimal(line), at
+        if len(rest) > _DIGITS:
+            raise _damaged(content)
 
 
 def _decimal(text: bytes) -> int | None:
