@@ -21,6 +21,7 @@
     ├── BaseError                      a base that cannot be read
     │   ├── UnknownBaseError
     │   ├── ArchiveError               a tarball that is damaged or unsafe
+    │   ├── ImageBaseError             an image where a root file system is meant
     │   └── NotInBaseError             a file that was needed is not there       exit 3
     ├── PackageError                   a package, or an index of packages, that cannot be used
     │   └── UntrustedPackageError      no trusted key signed it, or not these bytes
@@ -280,6 +281,14 @@ class UnknownBaseError(BaseError):
 
 class ArchiveError(BaseError):
     """The base's tarball is damaged, or holds what could leave its root."""
+
+
+class ImageBaseError(BaseError):
+    """The base is an image; `what` says which form of one."""
+
+    def __init__(self, base: str, what: str, hint: str) -> None:
+        super().__init__(base, f"it is {what}, not a root file system", hint)
+        self.what = what
 
 
 class NotInBaseError(BaseError):

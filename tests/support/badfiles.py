@@ -74,6 +74,8 @@ def _texts() -> dict[str, bytes]:
         "both.pem": CERTIFICATE + KEY,
         "kept.tar": archive(member("file", b"what was here before")),
         "directory/file": b"what was here before",
+        "layout/oci-layout": b"{}",
+        "layout/index.json": b"{}",
     }
 
 
@@ -88,10 +90,11 @@ def _tarballs() -> dict[str, bytes]:
         "cut.tar.gz": packed[:-20],
         "corrupt.tar.gz": packed[:-8] + b"\0\0\0\0" + packed[-4:],
         "up.tar": archive(member("../etc/passwd", b"x")),
-        "absolute.tar": archive(member("/etc/passwd", b"x")),
-        "absolute-link.tar": archive(directory("a/"), hard_link("a/b", "../../etc/passwd")),
-        "twice.tar": archive(member("a", b"1"), directory("a/")),
-        "no-target.tar": archive(hard_link("a", "b")),
+        "below.tar": archive(member("a", b"1"), member("a/b", b"2")),
+        "twice.tar": archive(member("a/b", b"1"), member("a", b"2")),
+        "no-target.tar": archive(hard_link("etc/os-release", "b")),
+        "garbage.tar.gz": gzip.compress(good[:-1024], mtime=0) + b"garbage",
+        "image.tar": archive(*(member(name, b"{}") for name in ("index.json", "manifest.json", "oci-layout"))),
         "huge.tar": archive(header("a", size=1 << 32)),
         "private.tar": archive(
             symlink("etc/os-release", "../etc/shadow"), member("etc/shadow", b"root:$6$x:1::::::\n")

@@ -23,6 +23,7 @@ from minpack.errors import (
     ElfError,
     EngineError,
     EntrypointError,
+    ImageBaseError,
     ImageError,
     InputError,
     InternalError,
@@ -204,6 +205,11 @@ ROWS = (
     Row(BaseError("b", "no"), "cannot read base 'b': no", {"base": "b", "reason": "no"}),
     Row(UnknownBaseError("b", "no"), "cannot read base 'b': no", {"base": "b", "reason": "no"}),
     Row(ArchiveError("b", "no"), "cannot read base 'b': no", {"base": "b", "reason": "no"}),
+    Row(
+        ImageBaseError("b", "an image", "make one"),
+        "cannot read base 'b': it is an image, not a root file system",
+        {"base": "b", "reason": "it is an image, not a root file system", "what": "an image"},
+    ),
     Row(
         NotInBaseError("b", "/etc/x", "which it needs", "add it"),
         "cannot read base 'b': it has no /etc/x, which it needs",

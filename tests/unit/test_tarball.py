@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
+import lzma
 import os
 import resource
 import tarfile
@@ -12,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +31,8 @@ from support.trees import described, entries_in
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from minpack.store.store import Store
 
 TARBALLS = (
     "alpine-minirootfs-20240923-x86_64.tar.gz",
@@ -243,7 +248,7 @@ def test_members_that_cannot_be_read_are_refused_when_they_are_wanted(
     with opened(tmp_path, member("other", b"data"), *members) as base:
         assert content(base, "/other") == b"data"
         assert entry(base, "/l")[:2] == (Kind.FILE, 0o644)
-        with pytest.raises(InputError, match="cannot read '/l in made.tar'") as caught:
+        with pytest.raises(InputError, match=r"cannot read '/l in made\.tar'") as caught:
             content(base, "/l")
     assert why in caught.value.reason
     assert "member 'l' at offset" in caught.value.reason
@@ -322,6 +327,36 @@ def test_the_number_and_length_of_names_are_bounded(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(tarindex, "MAX_NAMES", 1_100_000)
     opened(tmp_path, deep[0]).close()
     assert "more names" in refused(tmp_path, *deep)
+
+
+@pytest.mark.parametrize("garbage", [b"x", bytes(3), b"a signature, perhaps" * 5000])
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, zstandard.compress])
+def test_what_follows_the_compressed_data_is_not_read(
+    pack: Callable[[bytes], bytes], garbage: bytes, tmp_path: Path, store: Store
+) -> None:
+    """As by tar, if the archive is whole; a note says so, also where it was opened before. Zeros are gzip's padding."""
+    path = tmp_path / "base"
+    path.write_bytes(pack(archive(member("f", b"data"))) + garbage)
+    padded = pack is gzip.compress and not garbage.strip(b"\0")
+    notes = () if padded else (f"{len(garbage)} bytes behind the base's compressed data were not read",)
+    for kept in (None, store, store):
+        with open_tarball(str(path), "base", store=kept) as base:
+            assert content(base, "/f") == b"data"
+            assert base.notes == notes
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress, zstandard.compress])
+def test_an_archive_without_an_end_may_have_lost_its_rest(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """Where nothing marks the archive's end, what follows the compressed data may be the rest of it, damaged."""
+    path = tmp_path / "base"
+    whole = archive(member("f", b"data"), member("g", b"data"))
+    path.write_bytes(pack(whole[:1024]) + b"damaged" + pack(whole[1024:])[7:])
+    with pytest.raises(ArchiveError, match="something else follows its compressed data") as caught:
+        open_tarball(str(path), "base")
+    assert caught.value.hint
+    path.write_bytes(pack(whole[:1024]) + pack(whole[1024:])[:20])
+    with pytest.raises(ArchiveError, match="compressed data"):
+        open_tarball(str(path), "base")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

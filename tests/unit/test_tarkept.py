@@ -204,7 +204,7 @@ def test_a_tarball_that_is_used_meanwhile(
     """A blob gets a new time whenever somebody finds it: its sum is known, so that is no reason not to keep its tar."""
     unpack = tarball._unpack
 
-    def touch_and_unpack(*arguments: Any) -> tuple[int, int]:
+    def touch_and_unpack(*arguments: Any) -> tarball._Unpacked:
         os.utime(packed, (0, 0))
         return unpack(*arguments)
 

@@ -106,6 +106,7 @@ def open_base(text: str, platform: Platform, options: BaseOptions, progress: Pro
     :param platform: the one to fetch the base for.
     :raises UnknownBaseError: there is no such file and no such name.
     :raises ArchiveError: a tarball is damaged or unsafe.
+    :raises ImageBaseError: it is an image.
     :raises InputError: it cannot be read.
     :raises SumMismatchError: a tarball is not the expected one.
     :raises UsageError: a sum is given, and the base is no tarball.
@@ -139,8 +140,11 @@ def open_local(text: str, options: BaseOptions) -> Generator[OpenBase]:
         yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
     elif os.path.isdir(text):
         from minpack.base.directory import DirectoryBase  # noqa: PLC0415
+        from minpack.base.images import refuse_image  # noqa: PLC0415
 
-        yield OpenBase(DirectoryBase(text), BaseKind.DIRECTORY)
+        directory = DirectoryBase(text)
+        refuse_image(directory, text, is_directory=True)
+        yield OpenBase(directory, BaseKind.DIRECTORY)
     else:
         with _open_tarball(text, options) as opened:
             yield opened
@@ -227,6 +231,7 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
 
 @contextmanager
 def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
+    from minpack.base.images import refuse_image  # noqa: PLC0415
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
 
     if not _is_there(path):
@@ -238,7 +243,8 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
         _store_for_unpacked(options) as store,
         open_tarball(path, os.path.basename(path), temporary=options.temporary, store=store) as base,
     ):
-        yield OpenBase(base, BaseKind.TARBALL, size=_size(path))
+        refuse_image(base, path, is_directory=False)
+        yield OpenBase(base, BaseKind.TARBALL, size=_size(path), notes=base.notes)
 
 
 def _is_there(path: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _FOR_LINUX = "build it for Linux: GOOS=linux, cargo --target x86_64-unknown-linux-musl, or in a Linux container"
 _UNPACK = "unpack it and name the program in it"
 _LINK = "link it into a program and name that"
@@ -22,6 +24,8 @@ _KNOWN = (
     (b"BZh", "a bzip2 file", _UNPACK),
     (b"PK\x03\x04", "a zip file", _UNPACK),
 )
+#: How the first name in an image archive begins: a blob, a layer, or a document.
+_IN_IMAGE = re.compile(rb"blobs/|[0-9a-f]{64}[/.]|(index\.json|manifest\.json|oci-layout)\0")
 #: The control characters that texts have none of: all but tab, line feed, form feed, carriage return, escape.
 _NO_TEXT = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\n\f\r\x1b")
 
@@ -40,6 +44,9 @@ def what_else(head: bytes) -> tuple[str, str | None]:
     for magic, what, hint in _KNOWN:
         if head.startswith(magic):
             return what, hint
+    if head[257:262] == b"ustar" and _IN_IMAGE.match(head):
+        hint = "name a program; docker cp $(docker create IMAGE x):/PATH . copies one out of an image"
+        return "an archive of a container image", hint
     if head[257:262] == b"ustar":
         return "a tar file", _UNPACK
     if head.translate(None, _NO_TEXT) == head:

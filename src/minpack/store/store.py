@@ -177,7 +177,7 @@ class Store:
         except OSError:
             return None  # a disk that cannot give the bytes back
         finally:
-            os.close(descriptor)
+            release(descriptor)
         return data
 
     def drop_tar(self, sha256: str) -> None:
