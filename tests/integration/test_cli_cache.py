@@ -241,7 +241,7 @@ def test_a_base_is_remembered(place: Path, alpine_x86_64: Path) -> None:
     base = ("--base", str(alpine_x86_64), "--need", "os-release")
     bare = pack(place, "--no-cache", *base)
     assert pack(place, *base) == bare
-    assert {path.suffix for path in stored()} == {".tar", ".json", ".layer"}
+    assert {path.suffix for path in stored()} == {".tar", ".index", ".json", ".layer"}
     assert not [path for path in stored() if path.name.startswith("layer-key-")]
     assert pack(place, *base) == bare
     assert [path for path in stored() if path.name.startswith("layer-key-")], (

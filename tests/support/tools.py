@@ -19,6 +19,7 @@ PACKAGES = {
     "apt-get": "apt",
     "bash": "bash",
     "bsdtar": "libarchive-tools",
+    "busybox": "busybox",
     "bzip2": "bzip2",
     "chroot": "coreutils",
     "ctr": "containerd",

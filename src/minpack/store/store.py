@@ -44,7 +44,7 @@ _SUM, _BEHIND_SUM = b'{"sum": "', b'", '
 _REST = len(_SUM) + 64 + len(_BEHIND_SUM)
 
 #: All names that files of a store have.
-_NAME = re.compile(rf"[a-z0-9._-]+\.({BLOB}|{LAYER}|{TAR}|json|part|tmp)", re.ASCII)
+_NAME = re.compile(rf"[a-z0-9._-]+\.({BLOB}|{LAYER}|{TAR}|{INDEX}|json|part|tmp)", re.ASCII)
 _RECORD_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}", re.ASCII)
 
 
@@ -170,7 +170,7 @@ class Store:
             return None
         try:
             size = _size(descriptor)
-            if size is None or size > limit:
+            if size > limit:
                 return None
             data = os.pread(descriptor, size, 0)
             _touch(descriptor)
