@@ -170,7 +170,7 @@ class Store:
             return None
         try:
             size = _size(descriptor)
-            if size > limit:
+            if size is None or size > limit:
                 return None
             data = os.pread(descriptor, size, 0)
             _touch(descriptor)
