@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import os
 import zlib
 from pathlib import Path
+
+import zstandard
 
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.lock.file import lock_bytes
@@ -125,6 +128,13 @@ def tar_seeds() -> list[bytes]:
         tarmaker.archive(tarmaker.pax(tarmaker.records(gid="5"), b"g"), tarmaker.member("g", b"abc")),
         tarmaker.archive(tarmaker.pax(tarmaker.records(size="3")), tarmaker.member("s", b"abc")),
         tarmaker.archive(tarmaker.member("v7", b"old", magic=tarmaker.V7), tarmaker.symlink("loop", "loop")),
+        tarmaker.archive(tarmaker.directory("/"), tarmaker.member("/a", b"x"), tarmaker.hard_link("b", "/a")),
+        tarmaker.archive(tarmaker.member("usr/a", b"x"), tarmaker.symlink("b", "usr"), tarmaker.member("b/c", b"y")),
+        tarmaker.archive(tarmaker.member("a", b"1"), tarmaker.hard_link("b", "a"), tarmaker.member("a", b"2")),
+        tarmaker.archive(tarmaker.header("d/", kind=b"D", size=5, magic=tarmaker.GNU) + tarmaker.padded(b"Yabc\0")),
+        tarmaker.archive(tarmaker.sparse_member("s", 4096, {0: b"first", 2048: b"second"})),
+        tarmaker.archive(tarmaker.sparse_member("s", 1 << 20, {at: b"%d" % at for at in range(0, 90_000, 3000)})),
+        *(tarmaker.archive(*sparse_in_records(form)) for form in ("0.0", "0.1", "1.0")),
     ]  # fmt: skip
     return [*made, gzip.compress(made[0], mtime=0)]
 
@@ -138,6 +148,43 @@ def apk_text_seeds() -> list[bytes]:
     database = "P:musl\nV:1\nF:lib\nM:0:0:1777\nR:ld.so\na:0:0:755\nZ:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nF:\nR:root\n\n"
     control = f"pkgname = a\npkgver = 1.2.3b_p4-r5\narch = x86_64\nsize = 12\ndepend = b\ndatahash = {'0' * 64}\n"
     return ["\n".join(records).encode(), database.encode(), control.encode()]
+
+
+def sparse_in_records(form: str) -> tuple[bytes, bytes]:
+    """A sparse member of 4096 bytes, of which ten are data, in a form of pax."""
+    told = {"1.0": {"GNU__sparse__major": "1", "GNU__sparse__minor": "0", "GNU__sparse__realsize": "4096"}}
+    told["0.1"] = {"GNU__sparse__size": "4096", "GNU__sparse__numblocks": "2", "GNU__sparse__map": "0,4,1000,6"}
+    told["0.0"] = {"GNU__sparse__size": "4096", "GNU__sparse__numblocks": "2"}
+    records = tarmaker.records(**told[form])
+    data = b"datadata.."
+    if form == "0.0":
+        pieces = ((b"offset", b"0"), (b"numbytes", b"4"), (b"offset", b"1000"), (b"numbytes", b"6"))
+        records += b"".join(tarmaker.record(b"GNU.sparse." + key, value) for key, value in pieces)
+    if form == "1.0":
+        data = tarmaker.padded(b"2\n0\n4\n1000\n6\n") + data
+    return tarmaker.pax(records), tarmaker.member("s", data)
+
+
+def sparse_seeds() -> list[bytes]:
+    """Maps of sparse files in every form, with their data."""
+    old = tarmaker.sparse_member("s", 4096, {0: b"datum", 2048: b"more"})
+    long = tarmaker.sparse_member("s", 90_000, dict.fromkeys(range(0, 90_000, 10_000), b"12"))
+    data = tarmaker.padded(b"2\n0\n4\n1000\n6\n") + b"datadata.."
+    made = [(1, 4096, 512, old[:512] + old[512:][:9]), (1, 90_000, 1024, long[:1024] + long[1024:][:18])]
+    for number, form in ((2, "0.0"), (3, "0.1")):
+        records = sparse_in_records(form)[0][512:].rstrip(b"\0")
+        made.append((number, 4096, len(records), records + b"datadata.."))
+    made.append((4, 4096, 0, data))
+    return [
+        bytes((number - 1,)) + size.to_bytes(3, "little") + length.to_bytes(2, "little") + rest
+        for number, size, length, rest in made
+    ]
+
+
+def unpack_seeds() -> list[bytes]:
+    """Compressed data of every format, one member and two, with garbage behind it and without."""
+    made = [pack(b"some data\n" * 40) for pack in (gzip.compress, lzma.compress, bz2.compress, zstandard.compress)]
+    return [one + behind for one in made for behind in (b"", one, b"garbage", bytes(4))]
 
 
 def apk_tar_seeds() -> list[bytes]:
@@ -252,6 +299,8 @@ def seeds_of(target: str) -> list[bytes]:
         "loader": loader_seeds,
         "needs": needs_seeds,
         "tar": tar_seeds,
+        "sparse": sparse_seeds,
+        "unpack": unpack_seeds,
         "bind": bind_seeds,
         "deb": deb_seeds,
         "debindex": debindex_seeds,

@@ -16,6 +16,7 @@ from minpack.apk.package import open_package
 from minpack.apk.signature import read_signatures
 from minpack.apk.table import make_table, read_table
 from minpack.base.entries import base_of
+from minpack.base.images import refuse_image
 from minpack.base.tarball import open_tarball
 from minpack.base.tarindex import index_of
 from minpack.base.walk import Walker
@@ -51,8 +52,9 @@ from minpack.needs.need import Need
 from minpack.paths import normal
 from minpack.report.needs import caller_lines, left_out, need_rows
 from minpack.rootfs.entry import Kind, file
-from minpack.tar.decompress import Packing, packing_of
+from minpack.tar.decompress import Packing, decompress_to, packing_of
 from minpack.tar.header import BLOCK, number, padded
+from minpack.tar.sparse import SparseContent, SparseForm, is_continued
 from minpack.target import Target
 from support import tarmaker
 from support.elfmaker import GLIBC, MUSL, make_elf
@@ -137,7 +139,7 @@ def conf(data: bytes) -> None:
 
 
 def tar(data: bytes) -> None:
-    """A tarball, each header's sum made right, opened as a base: every entry is walked to and read."""
+    """A tarball, each header's sum made right, opened as a base: every entry is walked to and read, if it can be."""
     memory = os.memfd_create("tar")
     with os.fdopen(memory, "w+b", closefd=True) as opened:
         opened.write(with_sums(data))
@@ -149,7 +151,46 @@ def tar(data: bytes) -> None:
                 if entry.kind is Kind.SYMLINK:
                     walker.walk(f"{entry.path}/../{entry.link}")
                 if entry.content is not None:
-                    read(entry.content)
+                    with suppress(MinpackError):
+                        read(entry.content)
+            assert all(path in {normal("/"), *(entry.path for entry in entries(walker))} for path in base.implied)
+            refuse_image(base, "fuzz.tar", is_directory=False)
+
+
+def sparse(data: bytes) -> None:
+    """A sparse file's map in each of its forms, and its data: however it is read, its bytes are the same."""
+    form, size, length = data[:1], int.from_bytes(data[1:4], "little"), int.from_bytes(data[4:6], "little")
+    source = BytesContent(data[6:])
+    known = SparseForm(1 + form[0] % 4) if form else SparseForm.DATA
+    length = min(length, source.size) if known is not SparseForm.DATA else 0
+    content = SparseContent(source, known, length, source.size - length, min(size, MOST), "fuzz")
+    with content.open() as reader:
+        whole = read_all(content, MOST)
+        for at in range(0, content.size, 1 + content.size // 8):
+            assert reader.read_at(at, 700) == whole[at : at + 700]
+
+
+def unpack(data: bytes) -> None:
+    """Compressed data of every format, with something behind it or not."""
+    content = BytesContent(data)
+    strict, lenient = bytearray(), bytearray()
+    behind: list[int] = []
+    packing = packing_of(content, "fuzz")
+    decompress_to(content, Bytes(lenient), packing, "fuzz", MOST, behind.append)
+    assert all(0 < at < len(data) for at in behind)
+    if not behind:
+        decompress_to(content, Bytes(strict), packing, "fuzz", MOST)
+        assert strict == lenient
+
+
+class Bytes(NamedTuple):
+    """Bytes in memory to write to."""
+
+    data: bytearray
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take `data`."""
+        self.data.extend(data)
 
 
 def bind(data: bytes) -> None:
@@ -283,6 +324,8 @@ FUZZED = {
     "loader": Fuzzed(loader, 4096),
     "conf": Fuzzed(conf, 4096),
     "tar": Fuzzed(tar, 16384),
+    "sparse": Fuzzed(sparse, 4096),
+    "unpack": Fuzzed(unpack, 4096),
     "bind": Fuzzed(bind, 16384),
     "deb": Fuzzed(deb, 16384),
     "debindex": Fuzzed(debindex, 4096),
@@ -298,7 +341,13 @@ def with_sums(data: bytes) -> bytes:
         out[at + 148 : at + 156] = b" " * 8
         out[at + 148 : at + 156] = b"%06o\0 " % sum(out[at : at + BLOCK])
         size = number(bytes(out[at + 124 : at + 136]))
-        at += BLOCK + padded(size if size is not None else 0)
+        block, is_first = bytes(out[at : at + BLOCK]), True
+        at += BLOCK
+        if block[156:157] == b"S":  # what follows is a map, which has no sum
+            while len(block) == BLOCK and is_continued(block, header=is_first):
+                block, is_first = bytes(out[at : at + BLOCK]), False
+                at += BLOCK
+        at += padded(size if size is not None else 0)
     return bytes(out)
 
 

@@ -92,6 +92,22 @@ def star_prefix(prefix: str) -> bytes:
     return prefix.encode().ljust(131, b"\0") + b"00000000001 00000000002 "
 
 
+def sparse_member(name: str, size: int, pieces: dict[int, bytes]) -> bytes:
+    """A sparse file in GNU's older form, with as many blocks of its map as it takes."""
+    data = b"".join(pieces.values())
+    numbers = [b"%011o\0%011o\0" % (at, len(piece)) for at, piece in pieces.items()]
+    block = bytearray(header(name, kind=b"S", size=len(data), magic=GNU))
+    first, rest = numbers[:4], numbers[4:]
+    _put(block, 386, 96, b"".join(first))
+    _put(block, 482, 13, bytes((bool(rest),)) + b"%011o\0" % size)
+    _put(block, 148, 8, b" " * 8)
+    _put(block, 148, 8, b"%06o\0 " % sum(block))
+    while rest:
+        more, rest = rest[:21], rest[21:]
+        block += b"".join(more).ljust(504, b"\0") + bytes((bool(rest),)) + bytes(7)
+    return bytes(block) + padded(data)
+
+
 def archive(*members: bytes) -> bytes:
     """A whole tar."""
     return b"".join(members) + END
