@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,8 @@ import pytest
 from minpack.content import BytesContent, FileContent, read_all
 from minpack.elf.info import ElfKind
 from minpack.elf.read import read_elf
-from minpack.elf.strip import Weight, stripped, weigh, why_not
+from minpack.elf.sections import MAX_SECTIONS
+from minpack.elf.strip import SHT_STRTAB, SHT_SYMTAB, Weight, stripped, weigh, why_not
 from minpack.errors import MinpackError
 from support.elfmaker import static_program
 from support.gobuild import go_build
@@ -145,6 +148,41 @@ def test_a_program_without_section_headers_is_left_alone() -> None:
     info = read_elf(content)
     assert info.kind is ElfKind.STATIC
     assert (stripped(content, info), weigh(content, info), why_not(content, info)) == (content, (0, 0), "")
+
+
+@pytest.mark.tool
+@pytest.mark.parametrize(("offset", "size"), [((1 << 64) - 8, (1 << 64) - 8), (0, 1 << 63), (1 << 20, 8)])
+def test_a_segment_that_is_not_there_keeps_it_whole(compiled: Path, offset: int, size: int) -> None:
+    """A header that is not for loading may name any bytes; where they are not in the file, nothing in it moves."""
+    data = bytearray(compiled.read_bytes())
+    at = next(at for at in range(64, 2000, 56) if data[at : at + 4] == (6).to_bytes(4, "little"))
+    struct.pack_into("<Q16xQ", data, at + 8, offset, size)
+    content = BytesContent(bytes(data))
+    info = read_elf(content)
+    assert why_not(content, info) == "its program headers name bytes behind its end"
+    assert stripped(content, info) is content
+    assert weigh(content, info) == weigh(of(compiled), read_elf(of(compiled)))
+
+
+def test_thousands_of_symbol_tables_are_told_apart_at_once() -> None:
+    """The work grows with the number of section headers and not with its square."""
+    count = MAX_SECTIONS - 2
+    rows = [bytes(64), section_row(SHT_STRTAB, 0)]
+    rows += [section_row(SHT_SYMTAB, 2 + count // 2 + n) for n in range(count // 2)]
+    rows += [section_row(SHT_STRTAB, 0) for _ in range(count // 2)]
+    data = bytearray(static_program(0))
+    struct.pack_into("<Q", data, 40, len(data))
+    struct.pack_into("<3H", data, 58, 64, len(rows), 1)
+    content = BytesContent(bytes(data) + b"".join(rows))
+    info = read_elf(content)
+    start = time.process_time()
+    assert weigh(content, info) == Weight(count, 0)
+    assert time.process_time() - start < 0.3
+
+
+def section_row(type_: int, link: int) -> bytes:
+    """The header of a section of one byte."""
+    return struct.pack("<IIQQQQIIQQ", 0, type_, 0, 0, 0, 1, link, 0, 1, 0)
 
 
 GO = """package main

@@ -99,9 +99,15 @@ def why_not(content: Content, info: ElfInfo) -> str:
     :raises InputError: the system could not read it.
     """
     table = _read(content, info)
-    if table is None:
-        return ""
-    payload = content.size - table.end
+    return "" if table is None else _refusal(table, content.size)
+
+
+def _refusal(table: _Table, size: int) -> str:
+    """Why a file of `size` bytes has to stay as it is; empty if it has not to."""
+    # Of segments that are not loaded the kernel looks at few, and checks no end.
+    if max(table.loaded, table.end) > min(size, (1 << table.bits) - 1):
+        return "its program headers name bytes behind its end"
+    payload = size - table.end
     if payload > 0:
         return f"{payload} bytes lie behind its ELF image, which it may look for at their place"
     return "it has data that no header tells of, and may look for it at its place" if table.has_gap else ""
@@ -115,7 +121,7 @@ def stripped(content: Content, info: ElfInfo) -> Content:
     :raises InputError: the system could not read it.
     """
     table = _read(content, info)
-    if table is None or not (table.symbols | table.debug) or content.size > table.end or table.has_gap:
+    if table is None or not (table.symbols | table.debug) or _refusal(table, content.size):
         return content
     gone = table.symbols | table.debug
     kept = [number for number in range(len(table.rows)) if number not in gone]
@@ -200,16 +206,14 @@ def _symbols(rows: Sequence[_Row], names_index: int) -> Iterator[int]:
     """The symbol tables that are not loaded, what belongs to them, and the names that nothing else has."""
     tables = {n for n, row in enumerate(rows) if row.type == SHT_SYMTAB and not row.flags & SHF_ALLOC}
     yield from tables
-    strings = {rows[n].link for n in tables}
+    strings = {rows[n].link for n in tables} - {row.link for n, row in enumerate(rows) if n not in tables}
     for number, row in enumerate(rows):
         if row.flags & SHF_ALLOC or number in tables:
             continue
         if row.type in (SHT_SYMTAB_SHNDX, SHT_REL, SHT_RELA) and row.link in tables:
             yield number
         elif row.type == SHT_STRTAB and number in strings and number != names_index:
-            others = (other for n, other in enumerate(rows) if n not in tables)
-            if all(other.link != number for other in others):
-                yield number
+            yield number
 
 
 def _is_debug(names: bytes, row: _Row) -> bool:
