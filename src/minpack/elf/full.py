@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 #: More rows of one table are not shown.
 MAX_ROWS = 10_000
+#: What is read at once at most, however much a note claims.
+MAX_PIECE = 1 << 16
+#: All bytes and reads of one file; pyelftools takes half a microsecond for each. The largest libraries take some two
+#: million bytes in half a million reads.
+MAX_WORK = 8_000_000
 
 
 class Details(NamedTuple):
@@ -39,7 +44,7 @@ def read_details(content: Content) -> Details:
 
     with content.open() as reader:
         try:
-            elf = ELFFile(io.BufferedReader(_Stream(reader, content.size)))
+            elf = ELFFile(_BoundedReader(_Stream(reader, content.size)))
             return Details(*(_rows(read, elf) for read in (_segments, _dynamic, _versions, _notes)))
         except Exception as error:
             if isinstance(error, MemoryError | KeyboardInterrupt) or type(error).__module__.startswith("minpack."):
@@ -98,6 +103,20 @@ def _notes(elf: Any) -> Iterator[tuple[str, ...]]:  # noqa: ANN401
             elif isinstance(text, list):
                 text = ", ".join(str(part.get("pr_type", part)) for part in text)
             yield str(note["n_name"]), str(note["n_type"]), str(text)
+
+
+class _BoundedReader(io.BufferedReader):
+    """Reads a piece at most, until all was too much."""
+
+    _left = MAX_WORK
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        # Memory for all that is asked for would be taken before anything is read.
+        size = MAX_PIECE if size is None or not 0 <= size <= MAX_PIECE else size
+        self._left -= size + 1
+        if self._left < 0:
+            raise ValueError("its tables have more than a person can look at")
+        return super().read(size)
 
 
 class _Stream(io.RawIOBase):

@@ -210,9 +210,8 @@ def _symbols(rows: Sequence[_Row], names_index: int) -> Iterator[int]:
     for number, row in enumerate(rows):
         if row.flags & SHF_ALLOC or number in tables:
             continue
-        if row.type in (SHT_SYMTAB_SHNDX, SHT_REL, SHT_RELA) and row.link in tables:
-            yield number
-        elif row.type == SHT_STRTAB and number in strings and number != names_index:
+        belongs = row.type in (SHT_SYMTAB_SHNDX, SHT_REL, SHT_RELA) and row.link in tables
+        if belongs or (row.type == SHT_STRTAB and number in strings and number != names_index):
             yield number
 
 
