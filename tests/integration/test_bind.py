@@ -74,6 +74,24 @@ def test_a_bound_program_loads(cc: Compiler) -> None:
     assert ldd(program)[0] == set()
 
 
+def test_a_name_may_have_any_number_of_versions(cc: Compiler) -> None:
+    """As symbols of Crystal have, whose names end with the place in the source: the loader binds each by its own."""
+    count = 300
+    defined = "".join(
+        f'__asm__(".globl f{n}\\n.type f{n},@function\\nf{n}: ret\\n.symver f{n},dup@V{n}\\n");\n' for n in range(count)
+    )
+    nodes = "".join(f"V{n} {{}};\n" for n in range(count))
+    wanted = "".join(f'void g{n}(void); __asm__(".symver g{n},dup@V{n}");\n' for n in range(0, count, 7))
+    calls = " ".join(f"g{n}();" for n in range(0, count, 7))
+    cc.make_library("libdup.so", defined, versions=nodes)
+    program = cc.program("app", f"{wanted}int main(void) {{ {calls} return 0; }}", *NOW, "-l:libdup.so")
+    assert proof_of(program).loads
+    assert ldd(program)[0] == set()
+    cc.make_library("libdup.so", defined.replace("dup@V287", "other@V287"), versions=nodes)
+    assert [(u.symbol, u.version) for u in proof_of(program).unbound] == [("dup", "V287")]
+    assert not starts(program)
+
+
 def test_a_lazy_call_of_nothing_is_latent(cc: Compiler) -> None:
     """A call bound lazily that nothing defines ends the program when it is made, not at its start."""
     cc.make_library("libf.so", "int f(void) { return 0; }")

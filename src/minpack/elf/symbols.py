@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 DT_SYMTAB, DT_SYMBOLIC, DT_BIND_NOW, DT_RELR, DT_VERSYM = 6, 16, 24, 36, 0x6FFFFFF0
 DF_SYMBOLIC, DF_BIND_NOW, DF_1_NOW = 2, 8, 1
 STT_FUNC, STO_MIPS_PLT = 2, 8
-#: The most definitions of one name in one file; each look-up may go through all. glibc's have at most a handful.
-MAX_SAME = 64
 #: The fields of a symbol that matter, by class: name, info, other, section, value (gABI chapter 4, "Symbol Table").
 _FORMS = {True: "IBBHQ8x", False: "II4xBBH"}
 
@@ -190,7 +188,7 @@ def _symbols(tables: Tables, *, imports_alone: bool) -> Symbols:
     flags, flags_1 = last.get(DT_FLAGS, 0), last.get(DT_FLAGS_1, 0)
     references = _references(table, names, used, versions, indexes)
     return Symbols(
-        _by_name(tables, table, names, hashed),
+        _by_name(table, names, hashed),
         table,
         indexes,
         references,
@@ -220,9 +218,7 @@ def _is_defined_on_mips(table: SymbolTable, index: int) -> bool:
     return section != 0 or bool(other & STO_MIPS_PLT)
 
 
-def _by_name(
-    tables: Tables, table: SymbolTable, names: Names, hashed: Sequence[int]
-) -> dict[bytes, int | tuple[int, ...]]:
+def _by_name(table: SymbolTable, names: Names, hashed: Sequence[int]) -> dict[bytes, int | tuple[int, ...]]:
     """Each name the hash table leads to, with its index or indexes. Most files have tens of thousands."""
     if isinstance(hashed, range):
         offsets: Sequence[int] = table.names[hashed.start : hashed.stop]
@@ -231,21 +227,17 @@ def _by_name(
     texts = list(map(names.__getitem__, offsets))
     found: dict[bytes, int | tuple[int, ...]] = dict(zip(texts, hashed, strict=True))
     if len(found) < len(texts):
-        found |= _several(tables, texts, hashed)
+        found |= _several(texts, hashed)
     # Sections and the like: no relocation names what has no name.
     found.pop(b"", None)
     return found
 
 
-def _several(tables: Tables, texts: Sequence[bytes], hashed: Sequence[int]) -> dict[bytes, tuple[int, ...]]:
+def _several(texts: Sequence[bytes], hashed: Sequence[int]) -> dict[bytes, tuple[int, ...]]:
     """The names that more than one symbol has."""
     several: dict[bytes, list[int]] = {}
     for text, index in zip(texts, hashed, strict=True):
         several.setdefault(text, []).append(index)
-    most, text = max(((len(indexes), text) for text, indexes in several.items() if text), default=(0, b""))
-    if most > MAX_SAME:
-        shown = text[:100].decode("utf-8", "backslashreplace")
-        raise tables.error(DT_SYMTAB, f"there are {most} definitions of {shown!r}")
     return {text: tuple(indexes) for text, indexes in several.items() if len(indexes) > 1}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.errors import InputError
 from minpack.ld.closure import Libc
 from minpack.ld.symbolcache import SymbolsOf, symbols_of
 from minpack.namedtuple import NamedTuple
@@ -28,6 +29,11 @@ HIDDEN, VERSION_MASK = 0x8000, 0x7FFF
 LAST_UNVERSIONED = 2
 #: The most characters of a version's number, as 2.36.
 MAX_NUMBER = 100
+#: Of names with more definitions in one file it is worked out once what each version leads to. glibc's have at most a
+#: handful; Crystal makes a version of a source's path, and hundreds of one name (``~proc@main.cr:3``).
+FEW = 8
+#: The most objects asked for names, all together: the largest closures known take some hundred thousand.
+MAX_ASKED = 5_000_000
 _GLIBC_TYPES = frozenset((STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC))
 _MUSL_TYPES = _GLIBC_TYPES - {STT_GNU_IFUNC}
 _BINDS = frozenset((STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE))
@@ -90,6 +96,7 @@ def prove(closure: Closure, symbols: SymbolsOf = symbols_of) -> Proof:
 
     :param symbols: gives the symbols of an object.
     :raises MalformedElfError: a table of an object cannot be true.
+    :raises InputError: there is more to look up than any real program has.
     """
     if closure.libc is None or closure.interpreter is None:
         return Proof((), (), (), 0)
@@ -109,6 +116,7 @@ class _Scope:
 
     def __init__(self, members: Sequence[_Member]) -> None:
         self.members = members
+        self._left = MAX_ASKED
         wanted = {reference.name for member in members for reference in member.symbols.references}
         self._providers: dict[bytes, list[int]] = {}
         for position, member in enumerate(members):
@@ -116,8 +124,15 @@ class _Scope:
                 self._providers.setdefault(name, []).append(position)
 
     def providers(self, name: bytes) -> Sequence[int]:
-        """The positions of the objects whose hash tables lead to `name`."""
-        return self._providers.get(name, ())
+        """The positions of the objects whose hash tables lead to `name`.
+
+        :raises InputError: they are too many, together with those of the names before.
+        """
+        found = self._providers.get(name, ())
+        self._left -= len(found)
+        if self._left < 0:
+            raise InputError(self.members[0].loaded.path, f"its symbols need more than {MAX_ASKED} look-ups")
+        return found
 
 
 def _look_up(
@@ -172,7 +187,7 @@ def _is_bound(
 
 def _prove_glibc(scope: Sequence[_Member], closure: Closure) -> Proof:
     versions = _missing_versions(scope, closure)
-    unbound, looked_up = _look_up(closure, scope, _glibc_accepts, skips=_glibc_skips, may_be_lazy=True)
+    unbound, looked_up = _look_up(closure, scope, _GlibcRules().accept, skips=_glibc_skips, may_be_lazy=True)
     lacking = {(missing.version, missing.needed_by) for missing in versions}
     unbound = [u._replace(fatal=u.fatal or (u.version, u.needed_by) in lacking) for u in unbound]
     return Proof(tuple(unbound), versions, (), looked_up)
@@ -193,7 +208,7 @@ def _missing_versions(scope: Sequence[_Member], closure: Closure) -> tuple[Missi
         if edge.path in by_path:
             by_name.setdefault(edge.name, by_path[edge.path])
     found = []
-    newest: dict[tuple[str, str], str] = {}
+    newest: dict[str, dict[str, str]] = {}
     for member in scope:
         if member.loaded.path in closure.late:
             continue
@@ -202,48 +217,99 @@ def _missing_versions(scope: Sequence[_Member], closure: Closure) -> tuple[Missi
             if provider is None or need.weak or not provider.symbols.versions.defines:
                 continue
             if need.version not in provider.symbols.versions.defined:
-                key = (provider.loaded.path, need.version.rpartition("_")[0])
-                if key not in newest:
-                    newest[key] = _newest(provider.symbols.versions.defined, key[1])
-                found.append(MissingVersion(need.version, provider.loaded.path, member.loaded.path, newest[key]))
+                path = provider.loaded.path
+                if path not in newest:
+                    newest[path] = _newest(provider.symbols.versions.defined)
+                its_newest = newest[path].get(need.version.rpartition("_")[0], "")
+                found.append(MissingVersion(need.version, path, member.loaded.path, its_newest))
     return tuple(dict.fromkeys(found))
 
 
-def _newest(defined: frozenset[str], prefix: str) -> str:
-    """The highest of the versions with this name before their number, as GLIBC_2.36 has GLIBC."""
-    numbered = []
+def _newest(defined: frozenset[str]) -> dict[str, str]:
+    """The highest version of each kind, by the name before its number, as GLIBC_2.36 by GLIBC."""
+    highest: dict[str, tuple[tuple[int, ...], str]] = {}
     for version in defined:
         before, _, number = version.rpartition("_")
         # Digits of other scripts are no numbers, nor is anything longer than a number that a person wrote.
-        if before == prefix and len(number) <= MAX_NUMBER and number.isascii() and number.replace(".", "").isdigit():
-            numbered.append((tuple(int(part) for part in number.split(".") if part), version))
-    return max(numbered, default=((), ""))[1]
+        if len(number) <= MAX_NUMBER and number.isascii() and number.replace(".", "").isdigit():
+            key = (tuple(int(part) for part in number.split(".") if part), version)
+            highest[before] = max(key, highest.get(before, key))
+    return {before: version for before, (_, version) in highest.items()}
 
 
 def _glibc_skips(reference: Reference) -> bool:
     return reference.info >> 4 == STB_LOCAL or reference.other & 3 in (STV_INTERNAL, STV_HIDDEN)
 
 
-def _glibc_accepts(symbols: Symbols, reference: Reference) -> bool:
-    """Whether one object binds the reference (do_lookup_x, check_match)."""
-    fallback: list[Definition] = []
-    for definition in symbols.definitions(reference.name):
-        if not _is_candidate(definition, strict=reference.kind in ("jump", "tls")):
+class _GlibcRules:
+    """Whether one object binds a reference (do_lookup_x, check_match)."""
+
+    def __init__(self) -> None:
+        self._shortlists: dict[tuple[int, bytes, bool], _Shortlist] = {}
+
+    def accept(self, symbols: Symbols, reference: Reference) -> bool:
+        """Whether it does, by the first definition of its version, or the only one that any version may have."""
+        strict = reference.kind in ("jump", "tls")
+        fallback: list[Definition] = []
+        for definition in self._definitions(symbols, reference, strict=strict):
+            if not _is_candidate(definition, strict=strict):
+                continue
+            if not symbols.has_versions:
+                return _is_visible(definition)
+            index, hidden = definition.version & VERSION_MASK, bool(definition.version & HIDDEN)
+            if reference.version:
+                name = symbols.versions.named.get(index, ("", False))[0]
+                if name == reference.version:
+                    return _is_visible(definition)
+                if not reference.hidden and not name and not hidden:
+                    fallback.append(definition)
+            elif index <= LAST_UNVERSIONED:
+                return _is_visible(definition)
+            elif not hidden:
+                fallback.append(definition)
+        return len(fallback) == 1 and _is_visible(fallback[0])
+
+    def _definitions(self, symbols: Symbols, reference: Reference, *, strict: bool) -> Sequence[Definition]:
+        """The definitions of the name; of many those alone that decide."""
+        name = reference.name
+        found = symbols.names.get(name, ())
+        if isinstance(found, int) or len(found) <= FEW:
+            return symbols.definitions(name)
+        key = (id(symbols), name, strict)
+        if key not in self._shortlists:
+            self._shortlists[key] = _shortlist(symbols, name, strict=strict)
+        shortlist = self._shortlists[key]
+        return shortlist.by_version.get(reference.version, shortlist.others) if reference.version else shortlist.plain
+
+
+class _Shortlist(NamedTuple):
+    """Of many definitions of one name those that decide: for each version, for all others, and for none."""
+
+    by_version: dict[str, list[Definition]]
+    others: list[Definition]
+    plain: list[Definition]
+
+
+def _shortlist(symbols: Symbols, name: bytes, *, strict: bool) -> _Shortlist:
+    """What decides: the first of a version, the first of the file's own; of what any may have, whether it is one."""
+    found = _Shortlist({}, [], [])
+    first: Definition | None = None
+    for definition in symbols.definitions(name):
+        if not _is_candidate(definition, strict=strict):
             continue
         if not symbols.has_versions:
-            return _is_visible(definition)
+            return _Shortlist({}, [definition], [definition])
         index, hidden = definition.version & VERSION_MASK, bool(definition.version & HIDDEN)
-        if reference.version:
-            name = symbols.versions.named.get(index, ("", False))[0]
-            if name == reference.version:
-                return _is_visible(definition)
-            if not reference.hidden and not name and not hidden:
-                fallback.append(definition)
-        elif index <= LAST_UNVERSIONED:
-            return _is_visible(definition)
-        elif not hidden:
-            fallback.append(definition)
-    return len(fallback) == 1 and _is_visible(fallback[0])
+        version = symbols.versions.named.get(index, ("", False))[0]
+        if version:
+            found.by_version.setdefault(version, [definition])
+        elif not hidden and len(found.others) <= 1:
+            found.others.append(definition)
+        if index <= LAST_UNVERSIONED and first is None:
+            first = definition
+        elif not hidden and len(found.plain) <= 1:
+            found.plain.append(definition)
+    return found._replace(plain=[first]) if first is not None else found
 
 
 def _is_candidate(definition: Definition, *, strict: bool) -> bool:
@@ -260,14 +326,20 @@ def _is_visible(definition: Definition) -> bool:
 
 
 def _prove_musl(scope: Sequence[_Member], closure: Closure) -> Proof:
+    known: dict[tuple[int, bytes, bool], bool] = {}
+
     def accepts(symbols: Symbols, reference: Reference) -> bool:
-        return _musl_accepts(symbols, reference.name, strict=reference.kind == "jump")
+        key = (id(symbols), reference.name, reference.kind == "jump")
+        if key not in known:
+            known[key] = _musl_accepts(symbols, reference.name, strict=key[2])
+        return known[key]
 
     loader = next((m.symbols for m in scope if m.loaded is closure.interpreter), None)
     unbound, looked_up = _look_up(
         closure, scope, accepts, skips=lambda reference: reference.info >> 4 == STB_LOCAL, may_be_lazy=False
     )
-    unbound = [u for u in unbound if not _is_lfs64(u.symbol, loader)]
+    plain = {symbol for symbol in {u.symbol for u in unbound} if _is_lfs64(symbol, loader)}
+    unbound = [u for u in unbound if u.symbol not in plain]
     problems = tuple(
         f"{member.loaded.path} has relocations that call resolvers (IFUNC), which musl does not know"
         for member in scope
