@@ -15,7 +15,8 @@ ROOT = Path(minpack.__file__).parent
 
 #: The rooms from the ground up; a room may import from the floors below its own, never from beside it.
 FLOORS = [
-    {"errors", "_version", "namedtuple"},
+    {"excerpt", "_version", "namedtuple"},
+    {"errors"},
     {"host"},
     {"digest", "target", "paths", "progress", "content"},
     {"rootfs", "elf", "overwrite"},

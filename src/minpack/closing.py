@@ -8,6 +8,7 @@ from minpack.base.walk import Walker
 from minpack.elf.info import ElfKind
 from minpack.elf.read import read_elf
 from minpack.errors import DownloadError, ElfError, MissingLibraryError, NotInBaseError, UsageError
+from minpack.excerpt import listed
 from minpack.ld.resolve import resolve_closure
 from minpack.namedtuple import NamedTuple
 from minpack.placing import Program
@@ -121,12 +122,9 @@ def _refuse_missing(
 ) -> None:
     if not closure.missing:
         return
-    missing = tuple(
-        (m.name, m.needed_by, tuple((c.directory, str(c.rule)) for c in m.considered)) for m in closure.missing
-    )
-    why = "; ".join(filter(None, dict.fromkeys(packages.why_missing(m.name) for m in closure.missing)))
+    why = listed(filter(None, dict.fromkeys(packages.why_missing(m.name) for m in closure.missing)), separator="; ")
     hint = _missing_hint(closure, variants, hint)
-    raise MissingLibraryError(program.path, base, missing, f"{why}; {hint}" if why else hint)
+    raise MissingLibraryError(program.path, base, closure.missing, f"{why}; {hint}" if why else hint)
 
 
 def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) -> str:

@@ -9,7 +9,7 @@
     │   ├── MalformedElfError          an offset or count that cannot be true
     │   └── NotProgramError            a library, an object file, a packed program
     ├── ResolveError                   understood, and the answer is no          exit 3
-    │   ├── MissingLibraryError        with every directory considered
+    │   ├── MissingLibraryError        with the directories considered
     │   ├── UnloadableLibraryError     the first file found cannot be loaded
     │   ├── UnboundSymbolError         a symbol or version that no library defines
     │   ├── UnreadableFileError        the image's user may not read or run a file
@@ -34,7 +34,7 @@
     ├── RootfsError
     │   └── PathConflictError          two different things at one path
     ├── ImageError
-    │   ├── InvalidImageError          with every issue found                    exit 3
+    │   ├── InvalidImageError          with the issues found                     exit 3
     │   ├── NotTextError               bytes that are no UTF-8 where JSON has text
     │   └── ChangedInputError          a file changed while it was packed
     ├── OutputError                    a target that cannot be written
@@ -50,6 +50,21 @@ Each class takes plain data and builds its own text, so that `kind` and
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+from minpack.excerpt import few, listed, quoted, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: The most lines of a message, and the most characters of a line, a reason and a hint: whatever a class is given.
+MOST_LINES, MOST_LINE, MOST_REASON = 100, 2000, 1000
+#: Of what is missing so many are shown, each with so many of the places where it was sought.
+MOST_MISSING, MOST_PLACES = 8, 20
+
+
+def _reason(text: str) -> str:
+    return shorten(text, MOST_REASON)
 
 
 class MinpackError(Exception):
@@ -58,10 +73,18 @@ class MinpackError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        # A line break that is not minpack's own is a part of somebody's name, and must not begin a line.
-        self.message = re.sub(r"\n(?!  )", r"\\n", message)
-        super().__init__(self.message)
-        self.hint = hint
+        # Lines of minpack's own are indented: no name that is shown can begin another.
+        lines = (shorten(line, MOST_LINE) for line in re.split(r"\n(?=  )", message))
+        message = "\n".join(few(lines, MOST_LINES, "  and {} more"))
+        super().__init__(message)
+        self.message = message
+        self.hint = hint if hint is None else shorten(hint, MOST_REASON)
+
+    def reword(self, verb: str) -> None:
+        """Say `verb` in place of "pack": another command than that wanted something else of the program."""
+        if self.message.startswith("cannot pack "):
+            self.message = f"cannot {verb} {self.message.removeprefix('cannot pack ')}"
+            self.args = (self.message,)
 
     @property
     def kind(self) -> str:
@@ -81,7 +104,7 @@ class UsageError(MinpackError):
     exit_code = 2
 
     def __init__(self, option: str, value: str, reason: str, hint: str | None = None, *, verb: str = "use") -> None:
-        super().__init__(f"cannot {verb} {option}{f' {value!r}' if value else ''}: {reason}", hint)
+        super().__init__(f"cannot {verb} {option}{f' {quoted(value)}' if value else ''}: {reason}", hint)
         self.option = option
         self.value = value
         self.reason = reason
@@ -101,7 +124,7 @@ class InputError(MinpackError):
     """A file or directory the user named cannot be used."""
 
     def __init__(self, path: str, reason: str, *, verb: str = "read", hint: str | None = None) -> None:
-        super().__init__(f"cannot {verb} {path!r}: {reason}", hint)
+        super().__init__(f"cannot {verb} {quoted(path)}: {reason}", hint)
         self.path = path
         self.reason = reason
 
@@ -119,7 +142,7 @@ class NotElfError(ElfError):
     """The file is no ELF file; `what` says what it is instead."""
 
     def __init__(self, path: str, what: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot read {path!r} as an ELF program: it is {what}", hint)
+        super().__init__(f"cannot read {quoted(path)} as an ELF program: it is {what}", hint)
         self.path = path
         self.what = what
 
@@ -129,7 +152,7 @@ class MalformedElfError(ElfError):
 
     def __init__(self, path: str, offset: int, reason: str) -> None:
         super().__init__(
-            f"cannot read {path!r}: malformed ELF file: {reason} (at offset {offset})",
+            f"cannot read {quoted(path)}: malformed ELF file: {reason} (at offset {offset})",
             "the file is damaged or was cut short; build or copy it again",
         )
         self.path = path
@@ -141,7 +164,7 @@ class NotProgramError(ElfError):
     """The ELF file is none that can be started, or none that can be analysed."""
 
     def __init__(self, path: str, what: str, hint: str) -> None:
-        super().__init__(f"cannot pack {path!r}: it is {what}", hint)
+        super().__init__(f"cannot pack {quoted(path)}: it is {what}", hint)
         self.path = path
         self.what = what
 
@@ -163,14 +186,23 @@ class MissingLibraryError(ResolveError):
         self,
         program: str,
         base: str,
-        missing: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...],
+        missing: Sequence[tuple[str, str, Sequence[tuple[str, str]]]],
         hint: str,
     ) -> None:
-        names = ", ".join(dict.fromkeys(name for name, _, _ in missing))
-        lines = [f"cannot pack {program!r} on {base}: missing {names}"]
-        for name, needed_by, considered in missing:
-            lines.append(f"  {name}, needed by {needed_by}{', is in none of:' if considered else ''}")
-            lines += [f"    {directory}  ({rule})" for directory, rule in considered]
+        names = listed(dict.fromkeys(name for name, _, _ in missing), MOST_MISSING)
+        lines = [f"cannot pack {quoted(program)} on {shorten(base)}: missing {names}"]
+        before: Sequence[tuple[str, str]] = ()
+        for name, needed_by, considered in missing[:MOST_MISSING]:
+            needed = f"  {shorten(name)}, needed by {shorten(needed_by)}"
+            if considered and considered == before:
+                lines.append(f"{needed}, is in none of these either")
+                continue
+            lines.append(f"{needed}, is in none of:")
+            places = (f"    {shorten(directory)}  ({rule})" for directory, rule in considered)
+            lines += few(places, MOST_PLACES, "    and {} more")
+            before = considered
+        if len(missing) > MOST_MISSING:
+            lines.append(f"  and {len(missing) - MOST_MISSING} more")
         super().__init__("\n".join(lines), hint)
         self.program = program
         self.base = base
@@ -182,7 +214,7 @@ class UnloadableLibraryError(ResolveError):
 
     def __init__(self, path: str, needed_by: str, reason: str) -> None:
         super().__init__(
-            f"cannot load {path!r}, needed by {needed_by}: {reason}",
+            f"cannot load {quoted(path)}, needed by {shorten(needed_by)}: {reason}",
             "remove it, or let the search find another first (rpath, LD_LIBRARY_PATH)",
         )
         self.path = path
@@ -194,7 +226,11 @@ class UnboundSymbolError(ResolveError):
     """Everything is found, and the program would not start: `reasons` says what nothing defines."""
 
     def __init__(self, program: str, base: str, reasons: tuple[str, ...], hint: str) -> None:
-        super().__init__("\n  ".join((f"cannot pack {program!r} on {base}: it would not start", *reasons)), hint)
+        lines = (
+            f"cannot pack {quoted(program)} on {shorten(base)}: it would not start",
+            *few(map(_reason, reasons), MOST_PLACES),
+        )
+        super().__init__("\n  ".join(lines), hint)
         self.program = program
         self.base = base
         self.reasons = reasons
@@ -204,7 +240,7 @@ class UnreadableFileError(ResolveError):
     """A file that starting the program takes is closed to the image's user."""
 
     def __init__(self, path: str, user: str, what: str, hint: str) -> None:
-        super().__init__(f"cannot start the program as {user}: {what} {path!r}", hint)
+        super().__init__(f"cannot start the program as {shorten(user)}: {what} {quoted(path)}", hint)
         self.path = path
         self.user = user
         self.what = what
@@ -214,7 +250,7 @@ class EntrypointError(ResolveError):
     """What the image is started with is not there, or nothing that the kernel or the image's user can start."""
 
     def __init__(self, program: str, reason: str, hint: str) -> None:
-        super().__init__(f"cannot start {program!r}: {reason}", hint)
+        super().__init__(f"cannot start {quoted(program)}: {reason}", hint)
         self.program = program
         self.reason = reason
 
@@ -223,8 +259,8 @@ class LibcMismatchError(ResolveError):
     """The program's C library is not the base's."""
 
     def __init__(self, program: str, interpreter: str, libc: str, base: str, base_libc: str, hint: str) -> None:
-        has = f"{base} has {base_libc}" if base_libc else f"{base} has no C library"
-        super().__init__(f"cannot pack {program!r}: it needs {libc} ({interpreter}), and {has}", hint)
+        has = f"{shorten(base)} has {base_libc}" if base_libc else f"{shorten(base)} has no C library"
+        super().__init__(f"cannot pack {quoted(program)}: it needs {libc} ({shorten(interpreter)}), and {has}", hint)
         self.program = program
         self.interpreter = interpreter
         self.libc = libc
@@ -236,7 +272,7 @@ class WrongTargetError(ResolveError):
     """An ELF file is of another architecture than the one wanted."""
 
     def __init__(self, path: str, wanted: str, got: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot use {path!r}: it is for {got}, and {wanted} is wanted", hint)
+        super().__init__(f"cannot use {quoted(path)}: it is for {got}, and {wanted} is wanted", hint)
         self.path = path
         self.wanted = wanted
         self.got = got
@@ -246,8 +282,9 @@ class AmbiguousLibraryError(ResolveError):
     """More than one package has the library; `candidates` holds name, version and repository of each."""
 
     def __init__(self, soname: str, candidates: tuple[tuple[str, str, str], ...]) -> None:
-        lines = [f"cannot choose a package for {soname}: several have it, and none is preferred"]
-        lines += [f"  {name} {version}  ({repository})" for name, version, repository in candidates]
+        lines = [f"cannot choose a package for {shorten(soname)}: several have it, and none is preferred"]
+        rows = (shorten(f"  {name} {version}  ({repository})") for name, version, repository in candidates)
+        lines += few(rows, MOST_PLACES, "  and {} more")
         super().__init__("\n".join(lines), f"choose one with --package {candidates[0][0]}")
         self.soname = soname
         self.candidates = candidates
@@ -260,7 +297,8 @@ class BaseNeededError(ResolveError):
 
     def __init__(self, program: str, interpreter: str, hint: str) -> None:
         super().__init__(
-            f"cannot pack {program!r}: it is dynamically linked ({interpreter}) and no base was named", hint
+            f"cannot pack {quoted(program)}: it is dynamically linked ({shorten(interpreter)}) and no base was named",
+            hint,
         )
         self.program = program
         self.interpreter = interpreter
@@ -270,7 +308,7 @@ class BaseError(MinpackError):
     """A base cannot be read."""
 
     def __init__(self, base: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot read base {base!r}: {reason}", hint)
+        super().__init__(f"cannot read base {quoted(base)}: {reason}", hint)
         self.base = base
         self.reason = reason
 
@@ -297,7 +335,7 @@ class NotInBaseError(BaseError):
     exit_code = 3
 
     def __init__(self, base: str, path: str, why: str, hint: str) -> None:
-        super().__init__(base, f"it has no {path}, {why}", hint)
+        super().__init__(base, f"it has no {shorten(path)}, {why}", hint)
         self.path = path
 
 
@@ -305,7 +343,7 @@ class PackageError(MinpackError):
     """A package or an index of packages, which `what` names, cannot be used."""
 
     def __init__(self, what: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot use {what}: {reason}", hint)
+        super().__init__(f"cannot use {shorten(what)}: {reason}", hint)
         self.what = what
         self.reason = reason
 
@@ -318,7 +356,7 @@ class StoreError(MinpackError):
     """The directory that keeps downloads cannot be used."""
 
     def __init__(self, path: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot use store {path!r}: {reason}", hint)
+        super().__init__(f"cannot use store {quoted(path)}: {reason}", hint)
         self.path = path
         self.reason = reason
 
@@ -350,7 +388,7 @@ class SumMismatchError(MinpackError):
 
     def __init__(self, what: str, algorithm: str, expected: str, actual: str, hint: str) -> None:
         super().__init__(
-            f"cannot verify {what}: its {algorithm} differs\n  expected {expected}\n  actual   {actual}", hint
+            f"cannot verify {shorten(what)}: its {algorithm} differs\n  expected {expected}\n  actual   {actual}", hint
         )
         self.what = what
         self.algorithm = algorithm
@@ -362,7 +400,7 @@ class LockError(MinpackError):
     """A lock file cannot be read or written, or is none."""
 
     def __init__(self, lock: str, reason: str, hint: str | None = None, *, verb: str = "use lock") -> None:
-        super().__init__(f"cannot {verb} {lock!r}: {reason}", hint)
+        super().__init__(f"cannot {verb} {quoted(lock)}: {reason}", hint)
         self.lock = lock
         self.reason = reason
 
@@ -384,9 +422,7 @@ class LockedError(LockError):
         differences: tuple[tuple[str, str, str, str], ...],
         hint: str = "minpack update renews the lock, and says what changes",
     ) -> None:
-        lines = [_difference(*difference) for difference in differences]
-        more = len(lines) - self.most_lines
-        lines = lines[: self.most_lines] + ([f"\n  and {more} more"] if more > 0 else [])
+        lines = few((_difference(*difference) for difference in differences), self.most_lines, "\n  and {} more")
         super().__init__(lock, f"this build differs from it{''.join(lines)}", hint, verb="build from")
         self.differences = differences
 
@@ -394,7 +430,7 @@ class LockedError(LockError):
 def _difference(kind: str, name: str, locked: str, now: str) -> str:
     """A line for a difference; of sums the first digits, which tell them apart."""
     name, locked, now = (
-        re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1…", text).replace("\n", "\\n") for text in (name, locked, now)
+        shorten(re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", r"\1…", text)) for text in (name, locked, now)
     )
     if not locked:
         return f"\n  {kind} {name}: not in the lock, now {now}"
@@ -410,7 +446,7 @@ class PathConflictError(RootfsError):
 
     def __init__(self, path: str, first: str, second: str) -> None:
         super().__init__(
-            f"cannot place {path!r}: {second}, and there is already {first}",
+            f"cannot place {quoted(path)}: {shorten(second)}, and there is already {shorten(first)}",
             "give one of them another place (--dest for a program), or leave it out",
         )
         self.path = path
@@ -428,7 +464,8 @@ class InvalidImageError(ImageError):
     exit_code = 3
 
     def __init__(self, image: str, issues: tuple[str, ...]) -> None:
-        super().__init__("\n  ".join((f"cannot accept {image!r}: it is not a valid image", *issues)))
+        lines = (f"cannot accept {quoted(image)}: it is not a valid image", *few(map(_reason, issues), MOST_PLACES))
+        super().__init__("\n  ".join(lines))
         self.image = image
         self.issues = issues
 
@@ -438,7 +475,7 @@ class NotTextError(ImageError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"cannot put {text!r} into an image's configuration: it is no UTF-8",
+            f"cannot put {quoted(text)} into an image's configuration: it is no UTF-8",
             "rename the program or place it with --dest, and give options in UTF-8",
         )
         self.text = text
@@ -450,7 +487,7 @@ class ChangedInputError(ImageError):
     def __init__(self, path: str, planned: int, actual: int) -> None:
         how = f"{planned} bytes planned, {actual} read" if planned != actual else "it was written to"
         super().__init__(
-            f"cannot pack {path!r}: it changed while it was read ({how})",
+            f"cannot pack {quoted(path)}: it changed while it was read ({how})",
             "let the build that writes it finish, then pack again",
         )
         self.path = path
@@ -462,7 +499,7 @@ class OutputError(MinpackError):
     """A target cannot be written; what was there before is untouched."""
 
     def __init__(self, path: str, reason: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot write {path!r}: {reason}", hint)
+        super().__init__(f"cannot write {quoted(path)}: {reason}", hint)
         self.path = path
         self.reason = reason
 

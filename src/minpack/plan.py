@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from minpack.additions import PlaceKind, plain
 from minpack.content import BytesContent
+from minpack.excerpt import listed
 from minpack.ld.closure import FoundBy
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
@@ -201,7 +202,7 @@ def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
 
         path = next(closure.cache for closure in closures if closure.cached)
         data = build_cache(entries, closures[0].program.info.target)
-        reason = Reason(ReasonKind.LIBRARY, f"finds {', '.join(sorted(entry.soname for entry in entries))}")
+        reason = Reason(ReasonKind.LIBRARY, f"finds {listed(sorted(entry.soname for entry in entries))}")
         tree.add(file(normal(path), BytesContent(data)), _Tag(From.DEFAULT, reason))
 
 

@@ -15,6 +15,7 @@ from minpack.errors import (
     DownloadError,
     OfflineError,
 )
+from minpack.excerpt import listed
 from minpack.ld.closure import Environment, LateName, Libc, Missing
 from minpack.ld.fit import check_fit, find_loaders
 from minpack.ld.resolve import libc_of, resolve_closure, resolve_opened
@@ -244,7 +245,7 @@ def add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
     except OfflineError:
         raise
     except DownloadError as error:
-        names = ", ".join(dict.fromkeys(missing))
+        names = listed(dict.fromkeys(missing))
         hint = f"it was to have {names}, which {base} lacks (--no-packages asks none); {error.hint}"
         raise DownloadError(error.url, error.reason, hint, status=error.status) from error
 

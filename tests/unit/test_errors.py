@@ -7,12 +7,13 @@ import inspect
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from minpack import errors
 from minpack.errors import (
+    MOST_LINES,
     AmbiguousLibraryError,
     ArchiveError,
     BaseError,
@@ -353,6 +354,59 @@ def test_data_are_fit_for_json(row: Row) -> None:
     again = json.loads(json.dumps(row.error.data))
     assert again == json.loads(json.dumps(row.data))
     assert json.dumps(row.error.data).isascii()
+
+
+#: More of each kind of value than any class was made for; what is in a line would make another.
+LONG = "n\nhint: do\n" * 100_000
+HUGE: dict[str, object] = {
+    "str": LONG,
+    "str | None": LONG,
+    "int": 1 << 64,
+    "int | None": 1 << 64,
+    "tuple[str, ...]": (LONG,) * 5000,
+    "tuple[tuple[str, str, str], ...]": ((LONG,) * 3,) * 5000,
+    "tuple[tuple[str, str, str, str], ...]": ((LONG,) * 4,) * 100,
+    "Sequence[tuple[str, str, Sequence[tuple[str, str]]]]": ((LONG, LONG, ((LONG, LONG),) * 5000),) * 5000,
+}
+
+
+@pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
+def test_messages_have_a_bound_that_no_value_moves(cls: type[MinpackError]) -> None:
+    """However much there is of anything, a message has a screenful; and no value in it can pass for a hint."""
+    wanted = inspect.signature(cls, eval_str=False).parameters.values()
+    given: dict[str, Any] = {parameter.name: HUGE[parameter.annotation] for parameter in wanted}
+    error = cls(**given)
+    lines = error.message.split("\n")
+    assert len(lines) <= MOST_LINES + 1
+    assert len(error.message) < 100_000
+    assert len(error.hint or "") < 1200
+    assert "message" in given or not [line for line in lines if not line.startswith(("cannot ", "  "))]
+    assert "\n" not in (error.hint or "")
+
+
+def test_what_is_missing_is_told_of_a_few() -> None:
+    """Of a thousand libraries sought in hundreds of directories: some of either, and how many more there are."""
+    places = tuple((f"/{n}/" + "d" * 4000, "runpath") for n in range(250))
+    error = MissingLibraryError("app", "base", tuple((f"l{n}.so", "/app", places) for n in range(1150)), "add it")
+    lines = error.message.split("\n")
+    assert lines[0] == (
+        "cannot pack 'app' on base: missing l0.so, l1.so, l2.so, l3.so, l4.so, l5.so, l6.so, l7.so and 1142 more"
+    )
+    assert lines[1] == "  l0.so, needed by /app, is in none of:"
+    assert lines[2] == "    /0/" + "d" * 222 + "…3703 more…" + "d" * 75 + "  (runpath)"
+    assert lines[22:25] == ["    and 230 more", "  l1.so, needed by /app, is in none of these either", *lines[24:25]]
+    assert lines[-1] == "  and 1142 more"
+    assert len(lines) == 31
+
+
+def test_other_commands_say_what_they_wanted() -> None:
+    """A program that `tree` cannot show is not said to be one that cannot be packed."""
+    error = NotProgramError("a.o", "an object file", "link it")
+    error.reword("show")
+    assert (error.message, str(error)) == ("cannot show 'a.o': it is an object file",) * 2
+    other = InputError("cannot pack", "no")
+    other.reword("show")
+    assert other.message == "cannot read 'cannot pack': no"
 
 
 def test_kinds_are_names_in_kebab_case() -> None:

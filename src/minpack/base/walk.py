@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from minpack.errors import BaseError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX, ROOT, RootPath, join, name, parent
 from minpack.rootfs.entry import Kind
@@ -27,6 +28,10 @@ MAX_LINKS = 40
 #: The most parts of a path and of all links on its way together. A path alone has at most 2,048; forty links that
 #: lead through one directory again and again would have 160,000, each time anew.
 MAX_PARTS = 4096
+#: What is remembered of paths, in characters, before all of it is forgotten. The largest programs known take a million.
+MAX_REMEMBERED = 32 << 20
+#: The most parts of all paths: that many take some ten seconds, and whole distributions a tenth of them.
+MAX_STEPS = 10_000_000
 
 
 class Failure(StrEnum):
@@ -76,20 +81,30 @@ class Walker:
         self._walks: dict[str, Walk] = {}
         self._lstats: dict[RootPath, Entry | None] = {}
         self._locations: dict[RootPath, Location] = {}
+        self._room = MAX_REMEMBERED
+        self._steps = MAX_STEPS
 
     def lstat(self, path: RootPath) -> Entry | None:
         """`Base.lstat`, asked once for each path."""
         try:
             return self._lstats[path]
         except KeyError:
-            entry = self._lstats[path] = self.base.lstat(path)
+            entry = self.base.lstat(path)
+            self._spend(len(path))
+            self._lstats[path] = entry
             return entry
 
     def walk(self, path: str) -> Walk:
-        """Follow `path`, links at its end too. A relative path starts at the root."""
+        """Follow `path`, links at its end too. A relative path starts at the root.
+
+        :raises BaseError: links have led through more directories than any real tree's.
+        """
         found = self._walks.get(path)
         if found is None:
-            found = self._walks[path] = self._follow(path)
+            found = self._follow(path)
+            # A directory on the way is an entry of the trail, eight bytes each time.
+            self._spend(len(path) + 8 * len(found.trail))
+            self._walks[path] = found
         return found
 
     def locate(self, path: RootPath) -> Location:
@@ -109,6 +124,14 @@ class Walker:
             self._locations[path] = found
         return found
 
+    def _spend(self, size: int) -> None:
+        """Make room for so much more; a tree and a program that lie could fill any memory with paths."""
+        self._room -= size
+        if self._room < 0:
+            self._walks.clear()
+            self._lstats.clear()
+            self._room = MAX_REMEMBERED
+
     def find_file(self, path: str) -> Entry | None:
         """The regular file that `path` leads to, or None."""
         entry = self.walk(path).entry
@@ -122,6 +145,7 @@ class Walker:
         trail: dict[RootPath, Entry] = {}
         todo = path.split("/")[::-1]
         here, links, parts = ROOT, 0, len(todo)
+        self._step(parts)
         entry = self.lstat(ROOT)
         while todo:
             part = todo.pop()
@@ -147,6 +171,7 @@ class Walker:
             into = found.link.split("/")
             links += 1
             parts += len(into)
+            self._step(len(into))
             if links > MAX_LINKS or parts > MAX_PARTS:
                 return Walk(None, tuple(trail.values()), Failure.LOOP)
             todo += into[::-1]
@@ -190,3 +215,8 @@ class Walker:
                 here = ROOT if entry.link.startswith("/") else parent(here)
                 entry = self.lstat(here)
         return Location(here, tuple(links.values()), tuple(shared.values()), blocked)
+
+    def _step(self, count: int) -> None:
+        self._steps -= count
+        if self._steps < 0:
+            raise BaseError(self.base.name, f"its paths have more than {MAX_STEPS} parts together")

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from minpack.content import reason_of
 from minpack.errors import OutputError
+from minpack.excerpt import few_notes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -98,7 +99,7 @@ def print_json(document: dict[str, Any]) -> None:
 def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
     """Print what the user should know, on stderr."""
     if not quiet:
-        print_lines((f"note: {note}" for note in notes), to_stderr=True)
+        print_lines((f"note: {note}" for note in few_notes(notes)), to_stderr=True)
 
 
 def print_error(message: str, hint: str | None) -> None:

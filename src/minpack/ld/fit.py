@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from minpack.elf.read import read_elf
 from minpack.errors import ElfError, LibcMismatchError, NotInBaseError, WrongTargetError
+from minpack.excerpt import listed
 from minpack.ld.resolve import libc_of
 from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
@@ -65,7 +66,7 @@ def check_fit(program: str, info: ElfInfo, walker: Walker, hint: str) -> None:
         raise WrongTargetError(base, str(info.target), str(got), hint)
     loaders = find_loaders(walker)
     if loaders and all(loader.target != info.target for loader in loaders):
-        others = ", ".join(dict.fromkeys(str(loader.target) for loader in loaders))
+        others = listed(dict.fromkeys(str(loader.target) for loader in loaders))
         raise WrongTargetError(base, str(info.target), others, hint)
     if info.interpreter is None:
         return

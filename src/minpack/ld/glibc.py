@@ -79,7 +79,7 @@ class GlibcLoader:
         """
         asking = Node(self._program.loaded, None, self._program.origin)
         if asking.runpath and self._constants.version >= AUDITS_BY_RUNPATH:
-            asking.rpath, asking.rule, asking.owners = asking.runpath, FoundBy.RUNPATH, (asking,)
+            asking.rpath, asking.rule = asking.runpath, FoundBy.RUNPATH
         asking.runpath, asking.no_default = None, False
         considered: list[Considered] = []
         try:
@@ -211,9 +211,9 @@ class GlibcLoader:
         self._listed.insert(place, found)
 
     def _miss(self, name: str, node: Node, considered: list[Considered]) -> None:
-        path = node.loaded.path
-        self.edges.append(Edge(path, name, None, "", tuple(considered)))
-        self.missing.append(Missing(name, path, tuple(considered)))
+        path, places = node.loaded.path, tuple(considered)
+        self.edges.append(Edge(path, name, None, "", places))
+        self.missing.append(Missing(name, path, places))
 
     def _load(
         self, text: str, requester: Node, considered: list[Considered], special: FoundBy | None = None

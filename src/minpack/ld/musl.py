@@ -10,17 +10,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from minpack.base.walk import Failure
+from minpack.base.walk import Failure, Walk
 from minpack.elf.format import PT_DYNAMIC
 from minpack.errors import ElfError, UnloadableLibraryError
 from minpack.ld.closure import Considered, Edge, FoundBy, LoadedObject, Missing, Opened
-from minpack.ld.opening import identity, origin_of, size_of
+from minpack.ld.opening import NOWHERE, identity, origin_of, size_of
 from minpack.ld.tokens import expand_musl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from minpack.base.walk import Walk
     from minpack.ld.closure import Environment, LateName
     from minpack.ld.constants import MuslConstants
     from minpack.ld.opening import Opener
@@ -42,8 +41,8 @@ _GOES_ON = frozenset((None, Failure.MISSING, Failure.NOT_DIRECTORY, Failure.TOO_
 class _Node:
     """An object while the closure grows.
 
-    `short_name` is empty while no search has found it. `owners` are those whose rpath it is searched in for
-    what it needs: itself, and what caused it to be loaded, up to the program.
+    `short_name` is empty while no search has found it. Those `above` are the nearest of what caused it to be loaded
+    that has an rpath.
     """
 
     def __init__(self, loaded: LoadedObject, needed_by: _Node | None, origin: str | None) -> None:
@@ -53,8 +52,16 @@ class _Node:
         # Of both the runpath counts, and it is inherited no less (decode_dyn, load_library).
         self.rule = FoundBy.RPATH if info.runpath is None else FoundBy.RUNPATH
         self.rpath = expand_musl((info.rpath if info.runpath is None else info.runpath) or "", origin) or ""
-        inherited = needed_by.owners if needed_by is not None else ()
-        self.owners: tuple[_Node, ...] = (self, *inherited) if self.rpath else inherited
+        self.above: _Node | None = needed_by
+        if needed_by is not None and not needed_by.rpath:
+            self.above = needed_by.above
+
+    def owners(self) -> Iterator[_Node]:
+        """Those in whose rpaths its needs are searched: itself, and what caused it to be loaded, up to the program."""
+        node = self if self.rpath else self.above
+        while node is not None:
+            yield node
+            node = node.above
 
 
 class MuslLoader:
@@ -81,7 +88,7 @@ class MuslLoader:
         self._by_short_name: dict[str, _Node] = {}
         self._by_file: dict[object, _Node] = {}
         self._system_path: str | None = None
-        self._splits: dict[str, tuple[str, ...]] = {}
+        self._splits: dict[tuple[str, FoundBy], tuple[Considered, ...]] = {}
         self.edges: list[Edge] = []
         self.missing: list[Missing] = []
         self.aliases: list[Opened] = []
@@ -105,7 +112,7 @@ class MuslLoader:
             considered: list[Considered] = []
             if not self._open_late(late, considered) and late.required:
                 self._note(self._program, late.sonames[0], FoundBy.DEFAULT, None, considered)
-                self.missing.append(Missing(late.sonames[0], self._program.loaded.path, tuple(considered)))
+                self.missing.append(Missing(late.sonames[0], self._program.loaded.path, self.edges[-1].considered))
             self._grow(at)
 
     def _open_late(self, late: LateName, considered: list[Considered]) -> bool:
@@ -153,7 +160,7 @@ class MuslLoader:
         rule, node = self._find(name, needed_by, considered)
         self._note(needed_by, name, rule, node, considered)
         if node is None:
-            self.missing.append(Missing(name, needed_by.loaded.path, tuple(considered)))
+            self.missing.append(Missing(name, needed_by.loaded.path, self.edges[-1].considered))
 
     def _note(
         self, needed_by: _Node, name: str, rule: FoundBy, node: _Node | None, considered: list[Considered]
@@ -162,11 +169,11 @@ class MuslLoader:
 
         :raises UnloadableLibraryError: the object is for another machine; musl would not see that, and crash.
         """
-        path = needed_by.loaded.path
+        path, places = needed_by.loaded.path, tuple(considered)
         if node is None:
-            self.edges.append(Edge(path, name, None, "", tuple(considered)))
+            self.edges.append(Edge(path, name, None, "", places))
             return
-        self.edges.append(Edge(path, name, rule, node.loaded.path, tuple(considered)))
+        self.edges.append(Edge(path, name, rule, node.loaded.path, places))
         wanted, got = self._program.loaded.info.target, node.loaded.info.target
         if wanted != got:
             raise UnloadableLibraryError(node.loaded.path, path, f"it is for {got}, and {wanted} is wanted")
@@ -209,30 +216,41 @@ class MuslLoader:
     ) -> tuple[str, Walk, FoundBy] | None:
         """LD_LIBRARY_PATH, then the rpaths from the requester up to the program, then the system path."""
         for path, rule in self._paths(name, needed_by):
-            for directory in self._split(path):
-                considered.append(Considered(directory, rule))
-                candidate = f"{directory}/{name}"
-                if size_of(candidate) >= BUFFER:
-                    self._opener.look()
-                    continue
-                walk = self._opener.walk(candidate)
+            self._opener.look()
+            for place in self._split(path, rule):
+                considered.append(place)
+                candidate = f"{place.directory}/{name}"
+                walk = self._candidate(place.directory, name, candidate)
                 if walk.entry is not None:
                     return candidate, walk, rule
                 if walk.failure not in _GOES_ON:
                     return None
         return None
 
-    def _split(self, path: str) -> tuple[str, ...]:
+    def _candidate(self, directory: str, name: str, path: str) -> Walk:
+        """Where a candidate leads; what is not there, or in a directory that is not, is not followed again."""
+        if size_of(path) >= BUFFER:
+            self._opener.look()
+            return NOWHERE
+        where = self._opener.directory(directory)
+        if isinstance(where, Failure):
+            self._opener.look()
+            return Walk(None, (), where)
+        return self._opener.walk(path) if self._opener.has(where, name) else NOWHERE
+
+    def _split(self, path: str, rule: FoundBy) -> tuple[Considered, ...]:
         """The directories of a path; empty ones are none (path_open)."""
-        found = self._splits.get(path)
+        key = (path, rule)
+        found = self._splits.get(key)
         if found is None:
             parts = (part for part in _SEPARATORS.split(path) if part and size_of(part) < BUFFER)
-            found = self._splits[path] = tuple(parts)
+            found = self._splits[key] = tuple(Considered(part, rule) for part in parts)
+            self._opener.look(len(found))
         return found
 
     def _paths(self, name: str, needed_by: _Node | None) -> Iterator[tuple[str, FoundBy]]:
         yield self._library_path, FoundBy.LIBRARY_PATH
-        for node in needed_by.owners if needed_by else ():
+        for node in needed_by.owners() if needed_by else ():
             yield node.rpath, node.rule
         yield self._system(name, needed_by), FoundBy.DEFAULT
 

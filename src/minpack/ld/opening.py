@@ -8,6 +8,7 @@ from minpack.base.walk import Failure, Walk
 from minpack.elf.read import read_elf
 from minpack.errors import ElfError, InputError, UnloadableLibraryError
 from minpack.ld.closure import LoadedObject
+from minpack.paths import RootPath, join
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 #: The largest programs known take some ten thousand names and places.
-MAX_LOOKS = 300_000
+MAX_LOOKS = 400_000
+#: The most libraries, and characters of all names that they need: the largest programs have a thousand, of thirty each.
+MAX_OBJECTS, MAX_NAMES = 10_000, 64 << 20
+NOWHERE = Walk(None, (), Failure.MISSING)
 
 
 class Opener:
@@ -33,13 +37,16 @@ class Opener:
         self._program = program
         self._working_directory = working_directory.rstrip("/")
         self._looks = 0
+        self._objects = 0
+        self._names = 0
+        self._directories: dict[str, RootPath | Failure] = {}
 
-    def look(self) -> None:
-        """Count a name or a place that is looked at.
+    def look(self, count: int = 1) -> None:
+        """Count names or places that are looked at.
 
         :raises InputError: they are more than any real program has.
         """
-        self._looks += 1
+        self._looks += count
         if self._looks > MAX_LOOKS:
             raise InputError(self._program, f"its libraries need more than {MAX_LOOKS} names and places looked at")
 
@@ -58,7 +65,36 @@ class Opener:
         except InputError as error:
             if error.is_fault:
                 raise
-            return Walk(None, (), Failure.MISSING)
+            return NOWHERE
+
+    def directory(self, path: str) -> RootPath | Failure:
+        """The physical path of the directory that `path` leads to, or why there is none; it is followed once.
+
+        :raises InputError: see `look`.
+        """
+        found = self._directories.get(path)
+        if found is None:
+            walk = self.walk(path)
+            found = walk.failure or Failure.NOT_DIRECTORY
+            if walk.entry is not None and walk.entry.kind is Kind.DIRECTORY:
+                found = walk.entry.path
+            self._directories[path] = found
+        return found
+
+    def has(self, directory: RootPath, name: str) -> bool:
+        """Whether anything, a dangling link too, is called `name` in a directory; not if the caller may not look.
+
+        :raises InputError: see `look`.
+        """
+        self.look()
+        if name in ("", ".", ".."):
+            return True
+        try:
+            return self.walker.lstat(join(directory, name)) is not None
+        except InputError as error:
+            if error.is_fault:
+                raise
+            return False
 
     def info(self, entry: Entry) -> ElfInfo:
         """What the ELF file says of itself.
@@ -83,7 +119,7 @@ class Opener:
         """The object at the end of `walk`.
 
         :raises UnloadableLibraryError: what is there cannot be loaded.
-        :raises InputError: it cannot be read.
+        :raises InputError: it cannot be read, or the program has more libraries than any real one.
         """
         entry = walk.entry
         assert entry is not None, f"internal error: nothing at {path}"
@@ -93,6 +129,10 @@ class Opener:
             info = self.info(entry)
         except ElfError as error:
             raise UnloadableLibraryError(path, needed_by, error.message) from error
+        self._objects += 1
+        self._names += sum(map(len, info.needed))
+        if self._objects > MAX_OBJECTS or self._names > MAX_NAMES:
+            raise InputError(self._program, f"it needs more than {MAX_OBJECTS} libraries, or by endless names")
         return LoadedObject(name, path, entry, info, found_by, needed_by, walk.trail)
 
 

@@ -7,6 +7,9 @@ import re
 # A name ends where no letter, digit or underscore follows (glibc elf/dl-load.c, is_dst).
 _NAME = r"\$(?:(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_])|\{(ORIGIN|LIB|PLATFORM)\})"
 _MUSL_NAME = r"\$(?:ORIGIN|\{ORIGIN\})"
+#: Many tokens, each of them a long directory, would fill any memory. A text that becomes longer counts as one without a
+#: value: no directory is as long, and no list of them.
+MAX_EXPANDED = 1 << 16
 
 
 def expand_glibc(text: str, origin: str, lib: str, platform: str = "") -> str | None:
@@ -18,7 +21,7 @@ def expand_glibc(text: str, origin: str, lib: str, platform: str = "") -> str | 
         return text
     values = {"ORIGIN": origin, "LIB": lib, "PLATFORM": platform}
     names = [a or b for a, b in re.findall(_NAME, text)]
-    if "PLATFORM" in names and not platform:
+    if ("PLATFORM" in names and not platform) or len(text) + sum(len(values[name]) for name in names) > MAX_EXPANDED:
         return None
     return re.sub(_NAME, lambda m: values[m[1] or m[2]], text)
 
@@ -30,6 +33,7 @@ def expand_musl(text: str, origin: str | None) -> str | None:
     """
     if "$" not in text:
         return text
-    if origin is None or text.count("$") != len(re.findall(_MUSL_NAME, text)):
+    count = text.count("$")
+    if origin is None or count != len(re.findall(_MUSL_NAME, text)) or len(text) + count * len(origin) > MAX_EXPANDED:
         return None
     return re.sub(_MUSL_NAME, lambda _: origin, text)

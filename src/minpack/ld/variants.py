@@ -10,6 +10,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from minpack.content import read_all
+from minpack.excerpt import listed
 from minpack.ld.closure import FoundBy, Libc
 from minpack.ld.constants import MAX_LOADER, glibc_constants
 from minpack.namedtuple import NamedTuple
@@ -146,6 +147,5 @@ def variants_note(variants: tuple[Variant, ...]) -> str | None:
     found = [variant for variant in variants if variant.instead_of]
     if not found:
         return None
-    names = ", ".join(variant.path for variant in found[:3])
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004 - the names shown
-    return f"variants for better CPUs are not packed: {names}{more}; what is packed runs on every CPU"
+    names = listed((variant.path for variant in found), 3)
+    return f"variants for better CPUs are not packed: {names}; what is packed runs on every CPU"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.excerpt import few, listed, shorten
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from minpack.ld.bind import MissingVersion, Proof, Unbound
 
 #: More lines than this help nobody; what is left out is counted.
-MOST_LINES = 8
+MOST_LINES, MOST_NAMES = 8, 3
 
 
 def reasons(proof: Proof) -> tuple[str, ...]:
@@ -23,10 +25,10 @@ def reasons(proof: Proof) -> tuple[str, ...]:
     lines = [_version_line(m, symbols.get((m.version, m.needed_by), "")) for m in worst[:MOST_LINES]]
     if len(worst) > MOST_LINES:
         lines.append(f"and {len(worst) - MOST_LINES} more versions")
-    lines += proof.problems
+    lines += few((shorten(problem) for problem in proof.problems), MOST_LINES, "and {} more problems")
     explained = {(missing.version, missing.needed_by) for missing in proof.versions}
     others = [u for u in proof.unbound if u.fatal and (u.version, u.needed_by) not in explained]
-    lines += [f"no library defines {_symbol(u)}, which {u.needed_by} needs" for u in others[:MOST_LINES]]
+    lines += [f"no library defines {symbol_text(u)}, which {shorten(u.needed_by)} needs" for u in others[:MOST_LINES]]
     if len(others) > MOST_LINES:
         lines.append(f"and {len(others) - MOST_LINES} more symbols")
     return tuple(lines)
@@ -42,9 +44,8 @@ def latent_note(proof: Proof) -> str | None:
     found = latent(proof)
     if not found:
         return None
-    names = ", ".join(_symbol(unbound) for unbound in found[:3])
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""  # noqa: PLR2004 - the names shown
-    return f"nothing defines {names}{more}: the program starts, and ends if it calls them"
+    names = listed(map(symbol_text, found), MOST_NAMES)
+    return f"nothing defines {names}: the program starts, and ends if it calls them"
 
 
 def _worst(versions: Iterable[MissingVersion]) -> list[MissingVersion]:
@@ -65,10 +66,13 @@ def version_key(version: str) -> tuple[int, ...]:
 
 
 def _version_line(missing: MissingVersion, symbol: str) -> str:
-    why = f"symbol {symbol} in {missing.needed_by}" if symbol else f"named in {missing.needed_by}"
-    has = f"has up to {missing.newest}" if missing.newest else "has no such version"
-    return f"it needs {missing.version} ({why}), and {missing.file} of this base {has}"
+    by, symbol = shorten(missing.needed_by), shorten(symbol)
+    why = f"symbol {symbol} in {by}" if symbol else f"named in {by}"
+    has = f"has up to {shorten(missing.newest)}" if missing.newest else "has no such version"
+    return f"it needs {shorten(missing.version)} ({why}), and {shorten(missing.file)} of this base {has}"
 
 
-def _symbol(unbound: Unbound) -> str:
-    return f"{unbound.symbol}@{unbound.version}" if unbound.version else unbound.symbol
+def symbol_text(unbound: Unbound) -> str:
+    """The symbol with its version, as tools write it."""
+    symbol = shorten(unbound.symbol)
+    return f"{symbol}@{shorten(unbound.version)}" if unbound.version else symbol

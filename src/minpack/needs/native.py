@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.excerpt import listed, shorten
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
@@ -178,5 +179,5 @@ def _tls(imports: Collection[str], path: str, *, is_program: bool) -> Iterator[S
 
 
 def _imports(path: str, names: list[str], so: str = "", *, is_program: bool) -> Evidence:
-    subject = "" if is_program else path.rpartition("/")[2] + " "
-    return Evidence(Seen.IMPORT, names[0], path, f"{subject}imports {', '.join(names)}{so}")
+    subject = "" if is_program else shorten(path.rpartition("/")[2]) + " "
+    return Evidence(Seen.IMPORT, names[0], path, f"{subject}imports {listed(names)}{so}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from minpack.excerpt import few_notes
+from minpack.report.allowance import Allowance
 from minpack.report.human import version_text
 from minpack.report.needs import need_costs
 from minpack.rootfs.entry import Kind
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from minpack.errors import MinpackError
     from minpack.inspecting import Inspected
     from minpack.ld.bind import Proof
-    from minpack.ld.closure import Considered, Edge, LoadedObject
+    from minpack.ld.closure import Considered, Edge, LoadedObject, Missing
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.variants import Variant
@@ -40,7 +42,7 @@ def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str
         "images": [_image(packed, references)],
         "inputs": [_input(item) for item in packed.inputs],
         "outputs": _outputs(packed.delivered),
-        "notes": list(packed.notes),
+        "notes": few_notes(packed.notes),
     }
 
 
@@ -53,86 +55,93 @@ def base_image_document(made: BaseImage) -> dict[str, Any]:
         "images": [{**_named(str(made.platform), references), **_digests(made.delivered)}],
         "inputs": [_input(item) for item in made.inputs],
         "outputs": _outputs(made.delivered),
-        "notes": list(made.notes),
+        "notes": few_notes(made.notes),
     }
 
 
 def tree_document(resolved: Resolved, chain: tuple[LoadedObject, ...]) -> dict[str, Any]:
     """``minpack.tree/1``; `unbound` is null unless symbols were checked, `why` unless a chain was asked for."""
     closure = resolved.closure
-    return {
+    # What is wrong comes first, where not all has room; and places have an allowance of their own.
+    rows, places = Allowance(), Allowance()
+    missing = rows.rows(closure.missing, lambda one: _missing(one, places))
+    unbound = _unbound(resolved.proof, rows)
+    document = {
         "schema": "minpack.tree/1",
         "program": closure.program.path,
         "base": resolved.base,
         "target": str(closure.program.info.target),
         "libc": closure.libc,
         "interpreter": closure.interpreter.path if closure.interpreter is not None else None,
-        "objects": _objects(closure.objects),
-        "edges": _edges(closure.edges),
-        "missing": [
-            {"name": missing.name, "needed_by": missing.needed_by, "considered": _considered(missing.considered)}
-            for missing in closure.missing
-        ],
+        "objects": _objects(closure.objects, rows),
+        "edges": _edges(closure.edges, rows, places),
+        "missing": missing,
         "audits": [
             {
                 "name": audit.name,
-                "objects": _objects(audit.objects),
-                "edges": _edges(audit.edges),
+                "objects": _objects(audit.objects, rows),
+                "edges": _edges(audit.edges, rows, places),
                 "problem": audit.problem or None,
             }
             for audit in closure.audits
         ],
-        "variants": _variants(resolved.variants),
-        "unbound": _unbound(resolved.proof),
-        "late": _late(resolved.late),
+        "variants": _variants(resolved.variants, rows),
+        "unbound": unbound,
+        "late": _late(resolved.late, rows),
         "demands": _demands(resolved.demands) if resolved.demands is not None else None,
         "result": resolved.result,
         "why": [loaded.path for loaded in chain] or None,
-        "notes": list(resolved.notes),
+        "notes": few_notes(resolved.notes),
     }
+    return {**document, "left_out": rows.left_out + places.left_out}
 
 
-def _objects(objects: tuple[LoadedObject, ...]) -> list[dict[str, Any]]:
-    return [
-        {
+def _objects(objects: tuple[LoadedObject, ...], allowance: Allowance) -> list[dict[str, Any]]:
+    return allowance.rows(
+        objects,
+        lambda loaded: {
             "name": loaded.name,
             "path": loaded.path,
             "file": loaded.entry.path,
             "size": loaded.entry.size,
             "found_by": loaded.found_by,
             "needed_by": loaded.needed_by or None,
-        }
-        for loaded in objects
-    ]
+        },
+    )
 
 
-def _edges(edges: tuple[Edge, ...]) -> list[dict[str, Any]]:
-    return [
-        {
+def _edges(edges: tuple[Edge, ...], allowance: Allowance, places: Allowance) -> list[dict[str, Any]]:
+    return allowance.rows(
+        edges,
+        lambda edge: {
             "needed_by": edge.needed_by,
             "name": edge.name,
             "found_by": edge.found_by,
             "path": edge.path or None,
-            "considered": _considered(edge.considered),
-        }
-        for edge in edges
-    ]
+            "considered": _considered(edge.considered, places),
+        },
+    )
 
 
-def _considered(places: tuple[Considered, ...]) -> list[dict[str, Any]]:
-    return [{"directory": place.directory, "rule": place.rule} for place in places]
+def _missing(missing: Missing, places: Allowance) -> dict[str, Any]:
+    considered = _considered(missing.considered, places)
+    return {"name": missing.name, "needed_by": missing.needed_by, "considered": considered}
 
 
-def _variants(variants: tuple[Variant, ...]) -> list[dict[str, Any]]:
-    return [
-        {
+def _considered(considered: tuple[Considered, ...], allowance: Allowance) -> list[dict[str, Any]]:
+    return allowance.rows(considered, lambda place: {"directory": place.directory, "rule": place.rule})
+
+
+def _variants(variants: tuple[Variant, ...], allowance: Allowance) -> list[dict[str, Any]]:
+    return allowance.rows(
+        variants,
+        lambda variant: {
             "name": variant.name,
             "path": variant.path,
             "subdirectory": variant.subdirectory,
             "instead_of": variant.instead_of or None,
-        }
-        for variant in variants
-    ]
+        },
+    )
 
 
 def _demands(demanded: Demands) -> dict[str, Any]:
@@ -144,26 +153,26 @@ def _demands(demanded: Demands) -> dict[str, Any]:
     }
 
 
-def _late(libraries: tuple[LateLibrary, ...]) -> list[dict[str, Any]]:
-    return [
-        {
+def _late(libraries: tuple[LateLibrary, ...], allowance: Allowance) -> list[dict[str, Any]]:
+    return allowance.rows(
+        libraries,
+        lambda library: {
             "sonames": list(library.sonames),
             "paths": list(library.paths),
             "level": library.level,
             "needed_by": library.needed_by,
             "evidence": library.evidence,
-        }
-        for library in libraries
-    ]
+        },
+    )
 
 
-def _unbound(proof: Proof | None) -> list[dict[str, Any]] | None:
+def _unbound(proof: Proof | None, allowance: Allowance) -> list[dict[str, Any]] | None:
     if proof is None:
         return None
-    return [
-        {"symbol": u.symbol, "version": u.version or None, "needed_by": u.needed_by, "fatal": u.fatal}
-        for u in proof.unbound
-    ]
+    return allowance.rows(
+        proof.unbound,
+        lambda u: {"symbol": u.symbol, "version": u.version or None, "needed_by": u.needed_by, "fatal": u.fatal},
+    )
 
 
 def inspect_document(files: tuple[Inspected, ...]) -> dict[str, Any]:
@@ -176,7 +185,8 @@ def inspect_document(files: tuple[Inspected, ...]) -> dict[str, Any]:
 
 def _inspected(file: Inspected) -> dict[str, Any]:
     info = file.info
-    return {
+    allowance = Allowance()
+    document = {
         "path": file.path,
         "kind": info.kind,
         "target": str(info.target),
@@ -197,11 +207,12 @@ def _inspected(file: Inspected) -> dict[str, Any]:
         "kernel": version_text(file.kernel) if file.kernel else None,
         "bases": list(file.bases),
         **_findings(file.findings),
-        "needs": [_need(decision, file.costs.get(decision.need)) for decision in file.needs],
+        "needs": [_need(decision, file.costs.get(decision.need), allowance) for decision in file.needs],
         "details": {key: [list(row) for row in rows] for key, rows in file.details._asdict().items()}
         if file.details is not None
         else None,
     }
+    return {**document, "left_out": allowance.left_out}
 
 
 def _findings(findings: Findings) -> dict[str, Any]:
@@ -247,32 +258,35 @@ def base_document(opened: OpenBase, facts: BaseFacts) -> dict[str, Any]:
         "url": opened.url or None,
         "sha256": opened.sha256 or None,
         "size": opened.size or None,
-        "notes": list(opened.notes),
+        "notes": few_notes(opened.notes),
     }
 
 
 def error_document(error: MinpackError) -> dict[str, Any]:
     """``minpack.error/1``."""
+    allowance = Allowance()
     return {
         "schema": "minpack.error/1",
         "kind": error.kind,
         "message": error.message,
         "hint": error.hint,
         "exit_code": error.exit_code,
-        "data": error.data,
+        "data": {key: allowance.value(value) for key, value in error.data.items()},
+        "left_out": allowance.left_out,
     }
 
 
 def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
     plan = packed.plan
     costs = need_costs(plan)
-    return {
+    allowance = Allowance()
+    document = {
         **_named(str(plan.config.platform), references),
         **_digests(packed.delivered),
         "files": [_file(planned, packed.sums) for planned in plan.written],
-        "needs": [_need(decision, costs.get(decision.need)) for decision in plan.decisions],
-        "late": _late(packed.late),
-        "variants": _variants(packed.variants),
+        "needs": [_need(decision, costs.get(decision.need), allowance) for decision in plan.decisions],
+        "late": _late(packed.late, allowance),
+        "variants": _variants(packed.variants, allowance),
         "demands": [{"program": path, **_demands(demanded)} for path, demanded in packed.demands],
         "symbols": [
             {
@@ -284,6 +298,7 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
             for program in packed.programs
         ],
     }
+    return {**document, "left_out": allowance.left_out}
 
 
 def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:
@@ -351,22 +366,28 @@ def _package(package: PackageId | None) -> dict[str, Any] | None:
     }
 
 
-def _need(decision: Decision, cost: int | None) -> dict[str, Any]:
+def _need(decision: Decision, cost: int | None, allowance: Allowance) -> dict[str, Any]:
     """One need; `cost` is in bytes of files, and null where nothing is packed and what would be is not known."""
+    seen = allowance.rows(
+        decision.evidence,
+        lambda one: {"kind": one.kind, "name": one.name or None, "path": one.path or None, "text": one.text},
+    )
     return {
         "need": decision.need,
         "verdict": decision.verdict,
         "packed": decision.packed,
-        "evidence": [evidence.text for evidence in decision.evidence],
-        "callers": [
-            {"target": caller.target, "name": caller.name, "via": list(caller.via), "arguments": list(caller.arguments)}
-            for caller in decision.callers
-        ],
+        "evidence": [one.pop("text") for one in seen],
+        "callers": allowance.rows(
+            decision.callers,
+            lambda one: {
+                "target": one.target,
+                "name": one.name,
+                "via": list(one.via),
+                "arguments": list(one.arguments),
+            },
+        ),
         "cost": cost,
-        "seen": [
-            {"kind": evidence.kind, "name": evidence.name or None, "path": evidence.path or None}
-            for evidence in decision.evidence
-        ],
+        "seen": seen,
         "option": decision.said or None,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.excerpt import few, listed, shorten
 from minpack.ld.closure import Libc
 from minpack.report.human import human, version_text
 from minpack.report.needs import caller_lines, need_rows
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: More modules or crates are listed by -v alone.
 MOST_MODULES = 8
+#: More names that a file needs, loaders of a base, and characters of a row, are counted.
+MOST_NEEDED, MOST_LOADERS, MOST_ROW = 100, 20, 20_000
 
 
 def inspect_lines(files: tuple[Inspected, ...], *, verbose: bool) -> list[str]:
@@ -33,20 +36,20 @@ def inspect_lines(files: tuple[Inspected, ...], *, verbose: bool) -> list[str]:
         lines += ["", *callers] if callers else []
         if file.details is not None:
             for name, rows in file.details._asdict().items():
-                lines += ["", name, *(f"  {'  '.join(row)}" for row in rows)]
+                lines += ["", name, *(shorten(f"  {'  '.join(row)}", MOST_ROW) for row in rows)]
     return lines
 
 
 def _made_rows(findings: Findings, *, verbose: bool) -> list[tuple[str, str | None]]:
     """How a program was made."""
     modules = [f"{module.name} {module.version}".rstrip() for module in findings.modules]
-    few = modules if verbose else modules[:MOST_MODULES]
-    more = [f"and {len(modules) - len(few)} more (-v)"] if len(few) < len(modules) else []
+    shown = modules if verbose else modules[:MOST_MODULES]
+    more = [f"and {len(modules) - len(shown)} more (-v)"] if len(shown) < len(modules) else []
     rows: list[tuple[str, str | None]] = [
         ("language", ", ".join(text for text in (findings.language, findings.toolchain) if text)),
         ("main", f"{findings.main.name} {findings.main.version}".rstrip()),
         ("libc inside", findings.static_libc),
-        ("modules" if findings.language == "Go" else "crates", ", ".join(few + more)),
+        ("modules" if findings.language == "Go" else "crates", ", ".join(shown + more)),
         ("payload", f"{human(findings.payload)} behind the program, read by itself" if findings.payload else ""),
     ]
     return rows + [("warning", text) for text in findings.warnings]
@@ -63,7 +66,7 @@ def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:
         ("size", human(info.size)),
         ("interpreter", f"{info.interpreter} ({file.libc})" if file.libc else info.interpreter),
         ("soname", info.soname),
-        ("needed", ", ".join(info.needed)),
+        ("needed", listed(info.needed, MOST_NEEDED)),
         ("rpath", info.rpath),
         ("runpath", info.runpath),
         ("audit", info.audit),
@@ -75,12 +78,13 @@ def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:
 
 def base_info_lines(opened: OpenBase, facts: BaseFacts) -> list[str]:
     """What a base is."""
+    loaders = (f"{loader.path} ({loader.libc}, {loader.target})" for loader in facts.loaders)
     return _rows(
         [
             ("base", facts.name),
             ("kind", str(opened.kind)),
             ("system", facts.system),
-            *(("loader", f"{loader.path} ({loader.libc}, {loader.target})") for loader in facts.loaders),
+            *(("loader", text) for text in few(loaders, MOST_LOADERS)),
             ("url", opened.url),
             ("sha256", opened.sha256),
             ("size", human(opened.size) if opened.size else ""),
@@ -90,7 +94,7 @@ def base_info_lines(opened: OpenBase, facts: BaseFacts) -> list[str]:
 
 def _rows(rows: Iterable[tuple[str, str | None]]) -> list[str]:
     """One line for each row that has a value."""
-    return [f"{label:<12} {value}" for label, value in rows if value]
+    return [f"{label:<12} {shorten(value, MOST_ROW)}" for label, value in rows if value]
 
 
 def base_lines(offers: tuple[Offer, ...], today: str) -> list[str]:

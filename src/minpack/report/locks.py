@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from minpack.excerpt import few_notes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -71,13 +73,13 @@ def lock_document(done: Renewed) -> dict[str, Any]:
         ],
         "data": [one._asdict() for one in image.data],
         "changes": _changes(done),
-        "notes": list(done.notes),
+        "notes": few_notes(done.notes),
     }
 
 
 def update_document(done: Renewed) -> dict[str, Any]:
     """``minpack.update/1``: what changed, of files those of this image."""
-    return {"schema": "minpack.update/1", **_common(done), "changes": _changes(done), "notes": list(done.notes)}
+    return {"schema": "minpack.update/1", **_common(done), "changes": _changes(done), "notes": few_notes(done.notes)}
 
 
 def _common(done: Renewed) -> dict[str, Any]:

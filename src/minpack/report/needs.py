@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.excerpt import few, listed, shorten
 from minpack.needs.decide import MEANING
 from minpack.needs.need import Need, Seen, Verdict
 from minpack.report.human import human
@@ -20,8 +21,8 @@ ALWAYS = (Need.CERTS, Need.TZ)
 SMALL = frozenset((Need.TMP, Need.PASSWD, Need.GROUP, Need.NSSWITCH, Need.HOME, Need.OS_RELEASE))
 #: What packs a need, where that is not --need alone.
 OPTIONS = {Need.TZ: "--need tz, or --tz ZONE", Need.LOCALE: "--locale NAME"}
-#: More evidence, and more callers, are told by -v alone.
-MOST = 2
+#: More evidence, and more callers, are told by -v alone, and even there not more than a person reads.
+MOST, MOST_VERBOSE = 2, 100
 
 
 def need_costs(plan: Plan) -> dict[Need, int]:
@@ -38,11 +39,9 @@ def why(decision: Decision, *, verbose: bool = False) -> str:
     """What decided: the option, else the evidence, the first of it unless `verbose`."""
     if decision.said and decision.packed:
         return decision.said
-    texts = tuple(dict.fromkeys(evidence.text for evidence in decision.evidence))
-    shown = texts if verbose else texts[:MOST]
-    more = f" and {len(texts) - len(shown)} more" if len(texts) > len(shown) else ""
+    texts = dict.fromkeys(evidence.text for evidence in decision.evidence)
     meaning = MEANING.get((decision.need, decision.verdict), "")
-    text = "; ".join(shown) + more + (f": {meaning}" if meaning else "")
+    text = listed(texts, MOST_VERBOSE if verbose else MOST, "; ") + (f": {meaning}" if meaning else "")
     return f"{text} ({decision.said})" if decision.said else text
 
 
@@ -76,7 +75,7 @@ def caller_lines(decisions: Sequence[Decision], *, verbose: bool = False) -> lis
     lines = []
     for decision in decisions:
         shown = decision.callers if verbose else _few(decision.callers)
-        lines += [f"  {decision.need:<12} {_call(caller)}" for caller in shown]
+        lines += few((f"  {decision.need:<12} {_call(caller)}" for caller in shown), MOST_VERBOSE, "  and {} more")
     return lines
 
 
@@ -92,8 +91,9 @@ def _few(callers: Sequence[Caller]) -> tuple[Caller, ...]:
 
 
 def _call(caller: Caller) -> str:
-    arguments = ", ".join(f'"{text}"' for text in caller.arguments)
-    return " <- ".join((f"{caller.target}({arguments})" if arguments else caller.target, *caller.via, caller.name))
+    arguments = listed(f'"{text}"' for text in caller.arguments)
+    target = f"{shorten(caller.target)}({arguments})" if arguments else caller.target
+    return listed((target, *caller.via, caller.name), MOST_VERBOSE, " <- ")
 
 
 def need_rows(decisions: Sequence[Decision], costs: Mapping[Need, int]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from minpack.excerpt import shorten
 from minpack.needs.need import Need
 from minpack.paths import RootPath, name
 from minpack.plan import From, ReasonKind
@@ -180,7 +181,7 @@ def _group_line(name: str, source: str, members: Sequence[PlannedEntry], size: i
     if len(files) > MANY_FILES:
         together = os.path.commonpath([planned.entry.path for planned in files])
         return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files){_because(reason)}")
-    shown = ", ".join(planned.entry.path for planned in files[:MOST_NAMES])
+    shown = ", ".join(shorten(planned.entry.path) for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
     return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}{_because(reason)}")
 
@@ -227,6 +228,7 @@ def _from_packages(plan: Plan, trusted: str) -> list[str]:
 
 
 def _columns(rows: Sequence[tuple[str, str, str]]) -> list[str]:
+    rows = [(shorten(one), shorten(two), shorten(three)) for one, two, three in rows]
     first = max((len(row[0]) for row in rows), default=0)
     second = max((len(row[1]) for row in rows), default=0)
     return [f"  + {name:<{first}}  {path:<{second}}  {said}" for name, path, said in rows]
@@ -238,10 +240,12 @@ def _files(plan: Plan) -> list[str]:
     for planned in plan.written:
         entry = planned.entry
         kind = {Kind.DIRECTORY: "d", Kind.SYMLINK: "l", Kind.HARDLINK: "h"}.get(entry.kind, "-")
-        link = {Kind.SYMLINK: f" -> {entry.link}", Kind.HARDLINK: f" = {entry.link}"}.get(entry.kind, "")
+        link = {Kind.SYMLINK: f" -> {shorten(entry.link)}", Kind.HARDLINK: f" = {shorten(entry.link)}"}.get(
+            entry.kind, ""
+        )
         owner = f"{entry.uid}:{entry.gid}"
         lines.append(
-            f"  {kind}{entry.mode:04o} {owner:<11} {entry.size:>10} {entry.path}{link}"
-            f"  [{planned.source}: {planned.reason.text}]"
+            f"  {kind}{entry.mode:04o} {owner:<11} {entry.size:>10} {shorten(entry.path)}{link}"
+            f"  [{planned.source}: {shorten(planned.reason.text)}]"
         )
     return lines
