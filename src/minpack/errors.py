@@ -528,7 +528,8 @@ class InternalError(MinpackError):
     """
 
     def __init__(self, error: str, places: tuple[str, ...], versions: str, command: str, hint: str) -> None:
-        lines = (f"internal error: {error}", *(f"at {place}" for place in places), versions, f"command: {command}")
+        through = few((f"at {shorten(place)}" for place in places), MOST_PLACES)
+        lines = (f"internal error: {_reason(error)}", *through, shorten(versions), f"command: {_reason(command)}")
         super().__init__("\n  ".join(lines), hint)
         self.error = error
         self.places = places
