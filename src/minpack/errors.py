@@ -197,7 +197,7 @@ class MissingLibraryError(ResolveError):
             if considered and considered == before:
                 lines.append(f"{needed}, is in none of these either")
                 continue
-            lines.append(f"{needed}, is in none of:")
+            lines.append(f"{needed}{', is in none of:' if considered else ''}")
             places = (f"    {shorten(directory)}  ({rule})" for directory, rule in considered)
             lines += few(places, MOST_PLACES, "    and {} more")
             before = considered

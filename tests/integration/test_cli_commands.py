@@ -148,7 +148,7 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     (image,) = document["images"]
     assert list(image) == [
         *("platform", "references", "digest", "image_id", "size", "unpacked_size", "layers", "files", "needs", "late"),
-        *("variants", "demands", "symbols"),
+        *("variants", "demands", "symbols", "left_out"),
     ]
     assert list(image["layers"][0]) == ["digest", "diff_id", "size", "media_type"]
     for file in image["files"]:

@@ -85,7 +85,7 @@ def assert_refused(ran: Ran, code: int, message: str, hint: str = "") -> None:
 def assert_error_document(ran: Ran, kind: str) -> None:
     """Stdout is the error as one document and nothing else, and says what stderr says."""
     document = ran.document
-    assert list(document) == ["schema", "kind", "message", "hint", "exit_code", "data"]
+    assert list(document) == ["schema", "kind", "message", "hint", "exit_code", "data", "left_out"]
     assert document["schema"] == "minpack.error/1"
     assert document["kind"] == kind
     assert document["exit_code"] == ran.code
