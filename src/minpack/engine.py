@@ -103,11 +103,12 @@ def load_archive(
 
 
 class _RefusalError(Exception):
-    """What the engine says, or what is wrong with that."""
+    """What the engine says, or what is wrong with that; and what to do, where that is not what it mostly is."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.hint = hint
 
 
 class _Asking:
@@ -247,7 +248,7 @@ class _Asking:
         with response:
             body: bytes = response.raw.read(most + 1, decode_content=False)
         if len(body) > most:
-            raise _RefusalError(f"its answer has more than {most} bytes")
+            raise _RefusalError(f"its answer has more than {most} bytes", _SILENT_HINT)
         if response.status_code != _OK:
             raise _RefusalError(_message(response, body))
         return body
@@ -309,7 +310,9 @@ def _message(response: Response, body: bytes) -> str:
 def _reason_and_hint(error: Exception, hint: str) -> tuple[str, str]:
     """What the engine said, else what the system said, which the SDK wraps several times; and what to do."""
     chain = tuple(_chain(error))
-    said = [cause.reason for cause in chain if isinstance(cause, _RefusalError)]
+    refusals = [cause for cause in chain if isinstance(cause, _RefusalError)]
+    said = [refusal.reason for refusal in refusals]
+    hint = next((refusal.hint for refusal in refusals if refusal.hint), hint)
     said += [cause.strerror for cause in reversed(chain) if isinstance(cause, OSError) and cause.strerror]
     if any(isinstance(cause, PermissionError) for cause in chain):
         hint = _PERMISSION_HINT

@@ -144,6 +144,18 @@ def test_an_engine_that_has_not_got_it(place: Path, what: str, image: dict[str, 
     assert (place / "kept.tar").read_bytes() == KEPT
 
 
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_an_engine_that_reports_for_ever(place: Path, end: bytes) -> None:
+    """Of what an engine says while it loads only so much is read."""
+    case = row("an engine that reports for ever")
+    stream = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+    endless = {"/images/load": (stream, (b'{"status":"Loading"}' + end) * 5000, 0.0)}
+    with FakeEngine(place / "socket", endless=endless) as engine:
+        ran = minpack("./app", "--load", "--json", cwd=place, env={"DOCKER_HOST": engine.host})
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+
+
 def test_an_engine_that_does_not_answer(place: Path) -> None:
     """What the page says of an engine that is given up on; half a minute is made shorter here."""
     case = row("an engine that does not answer")
