@@ -11,6 +11,7 @@ import pytest
 from support.badfiles import make_bad_files
 from support.command import COMMAND, Ran, assert_error_document, assert_refused, minpack, snapshot
 from support.elfmaker import static_program
+from support.gomaker import GoForm, go_program
 from support.places import as_nobody, shared_directory
 from support.refusals import Refusal, refusals, row
 
@@ -93,6 +94,16 @@ def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     assert_refused(ran, case.code, case.message, case.hint)
     assert os.listdir(os.fsencode(tmp_path)) == [b"caf\xe9"]
     assert minpack(b"./caf\xe9", "--dest", "/app", "-o", "app.tar", cwd=tmp_path).code == 0
+
+
+def test_a_variant_below_the_programs(tmp_path: Path) -> None:
+    """A program that was built for a later CPU is not labelled for an earlier one."""
+    case = row("a variant that the program needs more than")
+    (tmp_path / "app").write_bytes(go_program(GoForm("armhf", settings=("GOARM=7",))).data)
+    ran = minpack("./app", "--platform", "linux/arm/v6", "--json", cwd=tmp_path)
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+    assert os.listdir(tmp_path) == ["app"]
 
 
 def test_an_added_file_is_meant(files: Path, tmp_path: Path) -> None:
