@@ -80,6 +80,8 @@ def new_directory(target: str, inputs: Iterable[HostInput] = (), *, force: bool 
     :param inputs: what must not be in it.
     :raises OutputError: see `directory_place`; or the disk is full.
     """
+    from minpack.host.trees import remove_tree  # noqa: PLC0415 - for directories alone
+
     with as_output_error(target):
         place = directory_place(target, inputs, force=force)
         remove_leftovers(os.path.dirname(place))
@@ -92,10 +94,8 @@ def new_directory(target: str, inputs: Iterable[HostInput] = (), *, force: bool 
             made.leftover = _put(partial.path, place, force=force)
         finally:
             # It is what was being written, or what was there before; where nothing was, it is gone.
-            if partial.path and os.path.lexists(partial.path):
-                from minpack.host.trees import remove_tree  # noqa: PLC0415 - if something is to be removed
-
-                made.leftover = "" if remove_tree(partial.path) else partial.path
+            if partial.path and not remove_tree(partial.path):
+                made.leftover = partial.path
             partial.close()
 
 

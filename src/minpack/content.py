@@ -7,10 +7,10 @@ the process with SIGBUS, a read just comes back short (mmap(2), "SIGBUS").
 from __future__ import annotations
 
 import os
+from errno import ENAMETOOLONG
 from typing import TYPE_CHECKING, Protocol
 
 from minpack.errors import ChangedInputError, InputError
-from minpack.host.deep import open_deep
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class FileContent(NamedTuple):
         """
         try:
             # Should a named pipe have come to lie here, opening it must not wait for a writer.
-            descriptor = open_deep(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = _open(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             hint = "run minpack as a user who may read it" if isinstance(error, PermissionError) else None
             raise InputError(self.where, reason_of(error), hint=hint) from error
@@ -325,6 +325,18 @@ def release(descriptor: int) -> None:
         os.close(descriptor)
     except OSError:
         return
+
+
+def _open(path: str, flags: int) -> int:
+    """As `os.open`, of a path of any length."""
+    try:
+        return os.open(path, flags)
+    except OSError as error:
+        if error.errno != ENAMETOOLONG:
+            raise
+    from minpack.host.deep import open_deep  # noqa: PLC0415 - for paths that the system does not take at once
+
+    return open_deep(path, flags)
 
 
 def read_all(content: Content, limit: int) -> bytes:

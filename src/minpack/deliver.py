@@ -91,7 +91,8 @@ def _opened(to: Delivery) -> Generator[Delivery]:
     if to.path in (None, "-") or to.format.is_directory:
         yield to
         return
-    if file_place(to.path, to.inputs, force=to.force).direct:
+    # What it may replace is looked at again when its place is taken.
+    if file_place(to.path, force=to.force).direct:
         with opened_directly(to.path) as out:
             yield to._replace(stdout=out)
         return

@@ -118,7 +118,7 @@ def outputs_within(place: str, directory: str) -> tuple[str, ...]:
 
     Both are absolute and without links.
     """
-    from minpack.host.partial import NAME  # noqa: PLC0415 - where directories are added
+    from minpack.host.partial import is_unfinished  # noqa: PLC0415 - where directories are added
 
     above = os.path.dirname(place)
     if not f"{above}/".startswith(f"{directory}/"):
@@ -128,7 +128,7 @@ def outputs_within(place: str, directory: str) -> tuple[str, ...]:
     except OSError:
         return ()
     own = os.path.basename(place)
-    return tuple(os.path.join(above, name) for name in sorted(names) if name == own or NAME.fullmatch(name))
+    return tuple(os.path.join(above, name) for name in sorted(names) if name == own or is_unfinished(name))
 
 
 def _followed(target: str) -> str:
@@ -160,12 +160,14 @@ def _check_no_input(target: str, place: str, status: os.stat_result, inputs: Ite
             other = os.stat(one.path)
         except OSError:
             continue
-        real = os.path.realpath(one.path)
-        if not stat.S_ISDIR(other.st_mode):
-            if os.path.samestat(status, other) or real == place:
-                raise OutputError(target, f"it is {one.what}", _ELSEWHERE)
-        elif one.whole and place.startswith(f"{real.rstrip('/')}/") and not _is_own_file(place):
-            raise OutputError(target, f"it is a file in {one.path!r}, {one.what}", _ELSEWHERE)
+        if stat.S_ISDIR(other.st_mode):
+            if one.whole and _is_within(place, one.path) and not _is_own_file(place):
+                raise OutputError(target, f"it is a file in {one.path!r}, {one.what}", _ELSEWHERE)
+        # Some file systems give a file another number each time; of another size it is another file anyway.
+        elif other.st_size == status.st_size and (
+            os.path.samestat(status, other) or os.path.realpath(one.path) == place
+        ):
+            raise OutputError(target, f"it is {one.what}", _ELSEWHERE)
 
 
 def _check_holds_no_input(target: str, place: str, inputs: Iterable[HostInput]) -> None:
@@ -177,7 +179,7 @@ def _check_holds_no_input(target: str, place: str, inputs: Iterable[HostInput]) 
             raise OutputError(target, f"it is {one.what}", _ELSEWHERE)
         if real.startswith(f"{place}/") or any(_is_same(above, status) for above in _above(real)):
             raise OutputError(target, f"{one.path!r} is in it, {one.what}", _ELSEWHERE)
-        if one.whole and place.startswith(f"{real.rstrip('/')}/") and not _is_own_directory(place):
+        if one.whole and _is_within(place, one.path) and not _is_own_directory(place):
             raise OutputError(target, f"it is a directory in {one.path!r}, {one.what}", _ELSEWHERE)
 
 
@@ -229,6 +231,11 @@ def _is_own_directory(place: str) -> bool:
         return True
     time = os.stat(place).st_mtime_ns
     return time % 10**9 == 0 and set(times.values()) == {time}
+
+
+def _is_within(place: str, directory: str) -> bool:
+    """Whether `place` is below `directory`, which may be a link to one."""
+    return place.startswith(f"{os.path.realpath(directory).rstrip('/')}/")
 
 
 def _is_same(path: str, status: os.stat_result) -> bool:

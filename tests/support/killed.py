@@ -20,7 +20,7 @@ from unittest import mock
 
 from minpack.base.open import BaseOptions
 from minpack.delivery import Delivery, Format
-from minpack.host.partial import NAME, remove_leftovers
+from minpack.host.partial import is_unfinished, remove_leftovers
 from minpack.oci.reference import parse_reference
 from minpack.pipeline import pack
 from minpack.request import Request
@@ -122,13 +122,13 @@ def described(path: str) -> dict[str, bytes]:
 
 def beside(place: str) -> int:
     """How many unfinished outputs there are."""
-    return sum(1 for name in os.listdir(place) if NAME.fullmatch(name))
+    return sum(1 for name in os.listdir(place) if is_unfinished(name))
 
 
 def _reset(place: str, before: str) -> None:
     """Put what is to be replaced at the target: something old, an empty directory, or nothing."""
     for name in os.listdir(place):
-        if name == "target" or NAME.fullmatch(name):
+        if name == "target" or is_unfinished(name):
             (shutil.rmtree if os.path.isdir(f"{place}/{name}") else os.unlink)(f"{place}/{name}")
     if os.path.isdir(f"{place}/before"):
         shutil.copytree(f"{place}/before", f"{place}/target")

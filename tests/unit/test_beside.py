@@ -173,8 +173,8 @@ def test_what_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     """The new directory is in its place, which is no error; where the old one is now is known."""
     if not exchanges:
         monkeypatch.setattr("minpack.host.exchange.exchange", lambda _first, _second: False)
-    monkeypatch.setattr("minpack.host.trees.remove_tree", lambda _path: False)
-    monkeypatch.setattr("minpack.host.swap.remove_tree", lambda _path: False)
+    monkeypatch.setattr("minpack.host.trees.remove_tree", lambda path: not os.path.lexists(path))
+    monkeypatch.setattr("minpack.host.swap.remove_tree", lambda path: not os.path.lexists(path))
     (tmp_path / "target").mkdir()
     (tmp_path / "target" / "old").write_bytes(b"")
     with new_directory(str(tmp_path / "target"), force=True) as made:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack.host import partial as module
-from minpack.host.partial import NAME, Partial, remove_leftovers
+from minpack.host.partial import Partial, is_unfinished, remove_leftovers
 from minpack.host.swap import swap_in
 from support.places import NOBODY
 from support.trees import make_deep
@@ -57,7 +57,7 @@ def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
     second.make_directory()
     remove_leftovers(str(tmp_path))
     assert sorted(os.listdir(tmp_path)) == sorted(os.path.basename(one.path) for one in (first, second))
-    assert all(NAME.fullmatch(name) for name in os.listdir(tmp_path))
+    assert all(is_unfinished(name) for name in os.listdir(tmp_path))
     first.close()
     second.close()
     first.close()

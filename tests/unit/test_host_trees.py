@@ -121,3 +121,33 @@ def test_what_is_mounted_stays(tmp_path: Path) -> None:
         subprocess.run(["umount", mounted_below(str(tmp_path / "top"))], check=True)
     assert mounted_below(str(tmp_path / "top")) == ""
     assert remove_tree(str(tmp_path / "top"))
+
+
+@pytest.mark.parametrize("call", ["scandir", "unlink", "rmdir", "rename", "close"])
+def test_what_fails_once_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """A call that fails a single time, as on a file system of a network's, leaves nothing behind."""
+    (tmp_path / "top" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "top" / "a" / "file").write_bytes(b"")
+    real, failed = getattr(os, call), list[object]()
+
+    def once(*given: object, **options: object) -> object:
+        if not failed:
+            failed.append(given)
+            raise OSError(116, "Stale file handle")
+        return real(*given, **options)
+
+    monkeypatch.setattr(os, call, once)
+    assert remove_tree(str(tmp_path / "top"))
+    assert failed
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_cannot_be_looked_at_may_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the system does not tell whether it is gone, it is not."""
+
+    def stale(_path: str) -> os.stat_result:
+        raise OSError(116, "Stale file handle")
+
+    (tmp_path / "top").mkdir()
+    monkeypatch.setattr(os, "lstat", stale)
+    assert not remove_tree(str(tmp_path / "top"))

@@ -8,11 +8,12 @@ from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 
 from minpack.content import FileContent, reason_of
 from minpack.errors import InputError
-from minpack.host.deep import reached
 from minpack.paths import PATH_MAX, ROOT, RootPath, parent
 from minpack.rootfs.entry import Entry, Kind
 
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
+#: Every system takes a path of less than so many bytes at once.
+_SHORT = 1024
 _NOTHING_THERE = frozenset((ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP))
 
 
@@ -93,10 +94,14 @@ class DirectoryBase:
         """What is at `path`, whose parent is a directory."""
         try:
             host = self._host(path)
-            with reached(host) as (name, above):
-                status = os.lstat(name, dir_fd=above)
-                kind = _KINDS.get(stat.S_IFMT(status.st_mode), Kind.SPECIAL)
-                link = os.readlink(name, dir_fd=above) if kind is Kind.SYMLINK else b""
+            if len(host) < _SHORT:
+                status, link = _look(host)
+            else:
+                from minpack.host.deep import reached  # noqa: PLC0415 - for paths that the system takes not at once
+
+                with reached(host) as (name, above):
+                    status, link = _look(name, above)
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), Kind.SPECIAL)
             if len(host) - len(self._root) >= PATH_MAX:
                 start = os.fsdecode(host[:100])
                 raise InputError(f"{start}…", f"its path below {self.name!r} is longer than {PATH_MAX - 1} bytes")
@@ -116,10 +121,18 @@ class DirectoryBase:
         return Entry(path, kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, content, inode=inode)
 
 
+def _look(path: bytes, above: int | None = None) -> tuple[os.stat_result, bytes]:
+    """What is at `path`, and if it is a symlink, its target."""
+    status = os.lstat(path, dir_fd=above)
+    return status, os.readlink(path, dir_fd=above) if stat.S_ISLNK(status.st_mode) else b""
+
+
 def _names(path: bytes) -> list[bytes]:
     """The names in the directory at `path`, a path of any length."""
-    if len(path) < PATH_MAX:
+    if len(path) < _SHORT:
         return os.listdir(path)
+    from minpack.host.deep import reached  # noqa: PLC0415
+
     with reached(path) as (name, above):
         descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=above)
     try:

@@ -19,7 +19,6 @@ from minpack.oci.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
     from minpack.delivery import Delivered
-    from minpack.overwrite import HostInput
 
 _ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
 
@@ -77,13 +76,11 @@ class OutputSettings(NamedTuple):
     as_json: bool
 
 
-def delivery_of(
-    settings: OutputSettings, name: str, default: Reference, inputs: tuple[HostInput, ...] = ()
-) -> Delivery:
+def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: str | None = None) -> Delivery:
     """Where the result goes.
 
     :param name: what the file is called after where no path was given, or a directory.
-    :param inputs: what it must not replace, besides what the request names.
+    :param lock: the lock file that is built from, if any is.
     :raises UsageError: the options contradict each other.
     :raises OutputError: stdout is closed.
     """
@@ -104,7 +101,7 @@ def delivery_of(
         engine_environment() if settings.load else None,
         binary_stdout() if path == "-" else None,
         temporary_directory(),
-        (*never_replaced(), *inputs),
+        never_replaced(lock),
         below,
     )
 

@@ -27,7 +27,6 @@ from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, 
 from minpack.delivery import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
-from minpack.overwrite import HostInput
 from minpack.pipeline import pack
 from minpack.request import parse_ports, parse_signal, parse_volume
 
@@ -112,7 +111,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
         given["tags"], given["output"], Format(given["format_"]), given["load"], given["force"], as_json
     )
     name = os.path.basename(given["programs"][0].rstrip("/"))
-    lock = (HostInput(given["lock"] or LOCK, "the lock file"),) if given["locked"] else ()
+    lock = (given["lock"] or LOCK) if given["locked"] else None
     delivery = delivery_of(settings, name, default_reference(name), lock)
     request = request_of(given)
     with drawing(quiet=quiet) as progress:

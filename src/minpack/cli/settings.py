@@ -6,13 +6,16 @@ import os
 import re
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from minpack.base.open import BaseOptions, PackageOptions, is_name
 from minpack.errors import InputError, UsageError
 from minpack.namedtuple import NamedTuple
-from minpack.overwrite import HostInput
 from minpack.request import MAX_CREATED
 from minpack.store.network import Network
+
+if TYPE_CHECKING:
+    from minpack.overwrite import HostInput
 
 
 class StoreSettings(NamedTuple):
@@ -140,11 +143,14 @@ def engine_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
 
 
-def never_replaced() -> tuple[HostInput, ...]:
-    """Directories that no output replaces, whatever is asked for: the user's home, Python's, and minpack's own."""
+def never_replaced(lock: str | None) -> tuple[HostInput, ...]:
+    """What no output replaces, whatever is asked for: the lock file, the user's home, Python's, and minpack's own."""
+    from minpack.overwrite import HostInput  # noqa: PLC0415 - where something is written
+
     home = os.environ.get("HOME", "")
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return (
+        *((HostInput(lock, "the lock file"),) if lock is not None else ()),
         *((HostInput(home, "your home directory"),) if os.path.isabs(home) else ()),
         HostInput(own, "minpack itself"),
         *(HostInput(path, "the Python that runs minpack") for path in dict.fromkeys((sys.prefix, sys.base_prefix))),

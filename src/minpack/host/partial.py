@@ -17,8 +17,8 @@ import stat
 from contextlib import suppress
 from itertools import islice
 
-#: The names of unfinished outputs.
-NAME = re.compile(r"\.minpack-[0-9a-f]{12}\.(partial|swap|old)", re.ASCII)
+# Compiled when it is first used, as most runs do not.
+_NAME = r"\.minpack-[0-9a-f]{12}\.(partial|swap|old)"
 #: So many entries of a directory are looked at: what else is in it is no business of an output's.
 _MOST_ENTRIES = 10_000
 _TRIES = 10
@@ -80,6 +80,11 @@ class Partial:
         return try_lock(self._lock) is not False and is_at(self._lock, self.path)
 
 
+def is_unfinished(name: str) -> bool:
+    """Whether an unfinished output is called so."""
+    return name.startswith(".minpack-") and re.fullmatch(_NAME, name, re.ASCII) is not None
+
+
 def try_lock(descriptor: int) -> bool | None:
     """Whether the file is locked for this process now; None where the file system has no locks."""
     import fcntl  # noqa: PLC0415
@@ -97,7 +102,7 @@ def remove_leftovers(directory: str) -> None:
     """Remove what killed processes of this user left in `directory`, and put back a directory that was moved aside."""
     try:
         with os.scandir(directory) as entries:
-            found = sorted(entry.name for entry in islice(entries, _MOST_ENTRIES) if NAME.fullmatch(entry.name))
+            found = sorted(entry.name for entry in islice(entries, _MOST_ENTRIES) if is_unfinished(entry.name))
     except OSError:
         return
     # Directories that were moved aside come first: a target is there before anything else is removed.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: What failed once may work when it is tried again, as on a file system of a network's.
+_PASSES = 3
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -19,21 +21,34 @@ def remove_tree(path: str) -> bool:
     names, and what is mounted somewhere stays as it is, because nothing can be moved out from under a mount (rename(2),
     EBUSY and EXDEV).
     """
+    for _ in range(_PASSES):
+        with suppress(OSError):
+            _remove(path)
+        if _is_gone(path):
+            return True
+    return False
+
+
+def _is_gone(path: str) -> bool:
+    """Whether nothing is at `path`; not if the system cannot tell."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
+    return False
+
+
+def _remove(path: str) -> None:
     try:
         top = _open_directory(path, None)
     except NotADirectoryError:
-        with suppress(OSError):
-            os.unlink(path)
-        return not os.path.lexists(path)
-    except OSError:
-        return not os.path.lexists(path)
+        os.unlink(path)
+        return
     try:
         _empty(top)
     finally:
         os.close(top)
-    with suppress(OSError):
-        os.rmdir(path)
-    return not os.path.lexists(path)
+    os.rmdir(path)
 
 
 def _empty(top: int) -> None:
