@@ -22,7 +22,7 @@ from minpack.cli.options import (
     why_option,
 )
 from minpack.cli.requesting import file_options, files_request, pair, programs_argument, store_settings
-from minpack.cli.settings import base_options, check_packages, created, threads
+from minpack.cli.settings import base_options, check_packages, created, host_platform, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
 from minpack.errors import UsageError
@@ -128,7 +128,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
         if not quiet:
             from minpack.report.text import pack_lines  # noqa: PLC0415
 
-            lines = pack_lines(packed, delivery.references, verbose=given["verbose"])
+            lines = pack_lines(packed, delivery.references, verbose=given["verbose"], host=host_platform())
             print_lines(lines, to_stderr=delivery.path == "-")
 
 
