@@ -21,7 +21,7 @@ from minpack.cli.options import (
     store_options,
     why_option,
 )
-from minpack.cli.requesting import file_options, files_request, pair, programs_argument, store_settings
+from minpack.cli.requesting import file_options, files_request, noted, pair, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages, created, host_platform, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
@@ -127,7 +127,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
 
             print_json(pack_document(packed, delivery.references))
             return
-        print_notes(packed.notes, quiet=quiet)
+        print_notes(noted(packed.notes, given), quiet=quiet)
         if not quiet:
             from minpack.report.text import pack_lines  # noqa: PLC0415
 
