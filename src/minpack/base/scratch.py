@@ -55,6 +55,7 @@ class Embedded(NamedTuple):
 class LastingNote(str):
     """A note of what is so on this machine in every run; `about` has the sum of what it is about."""
 
+    __slots__ = ("about",)
     about: str
 
     def __new__(cls, text: str, about: str) -> LastingNote:
