@@ -52,6 +52,8 @@ class BaseImage(NamedTuple):
     platform: Platform
     inputs: tuple[Input, ...]
     notes: tuple[str, ...]
+    #: What is run: the entrypoint and its arguments; empty if nothing is.
+    cmd: tuple[str, ...]
 
 
 def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Delivery, progress: Progress) -> BaseImage:
@@ -97,7 +99,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: Deliver
         inputs = (base_input(request.base, opened, sums=True),)
         delivered = deliver(work, delivery)
         notes = (*opened.notes, *outside.notes, *unexpanded(request.run), *notes, *start_notes, *delivered.notes)
-        return BaseImage(delivered, platform, inputs, notes)
+        return BaseImage(delivered, platform, inputs, notes, config.entrypoint + config.cmd)
 
 
 def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple[ImageConfig, tuple[str, ...]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from minpack.additions import host_file
 from minpack.elf.info import ElfKind
 from minpack.elf.notes import read_notes
 from minpack.elf.read import read_elf
+from minpack.errors import BaseError
 from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
 from minpack.namedtuple import NamedTuple
@@ -97,15 +99,16 @@ def _costs(needs: tuple[Decision, ...], findings: Findings) -> dict[Need, int]:
     from minpack.base.walk import Walker  # noqa: PLC0415
     from minpack.provision.zones import all_zones, named_zones  # noqa: PLC0415
 
-    default = Walker(ScratchBase(checked=False))
-    bundle = default.find_file(CA_BUNDLE)
+    default = Walker(ScratchBase())
+    bundle = None
+    # One that was changed is told by the run that would pack it.
+    with suppress(BaseError):
+        bundle = default.find_file(CA_BUNDLE)
     zones = (
         named_zones(findings.zones, None, default, default, "") if findings.zones else all_zones(default, default, "")
     )
-    return {
-        Need.CERTS: bundle.size if bundle is not None else 0,
-        Need.TZ: sum(zone.entry.size for zone in zones),
-    }
+    costs = {Need.CERTS: bundle.size} if bundle is not None else {}
+    return {**costs, Need.TZ: sum(zone.entry.size for zone in zones)}
 
 
 def _bases(info: ElfInfo, libc: Libc | None, today: str) -> tuple[str, ...]:

@@ -202,14 +202,34 @@ def test_a_ca_that_was_added_to_certifi(place: Path, site: Path) -> None:
     bundle = site / "certifi" / "cacert.pem"
     whole = bundle.read_bytes()
     bundle.write_bytes(whole + whole[whole.rindex(b"-----BEGIN") :])
-    for cache in ((), ("--no-cache",)):
-        ran = minpack("./app", "-o", "app.tar", *ZONES, *cache, cwd=place, env=env)
+    note = "note: certifi here has extra CA certificates; they were left out (add yours with --ca-file)\n"
+    for options, told in (((), True), ((), False), (("-v",), True), (("--no-cache",), True), (("--json",), False)):
+        ran = minpack("./app", "-o", "app.tar", *ZONES, *options, cwd=place, env=env)
         assert ran.code == 0
-        assert (
-            f"note: what was added to {str(bundle)!r} since it was installed is not packed: --ca-file adds" in ran.err
-        )
+        assert (ran.err == note) == told, "it is told once, unless more is asked for, or nothing is remembered"
         assert (place / "app.tar").read_bytes() == expected
-    assert "what was added" not in minpack("./app", "-o", "app.tar", "--no-need", "certs", cwd=place, env=env).err
+    assert ran.document["notes"] == [note[6:-1]], "programs get all notes"
+    assert "certifi" not in minpack("./app", "-o", "app.tar", "--no-need", "certs", cwd=place, env=env).err
+    bundle.write_bytes(bundle.read_bytes() + whole[whole.rindex(b"-----BEGIN") :])
+    assert minpack("./app", "-o", "app.tar", *ZONES, cwd=place, env=env).err == note, "another one is another note"
+
+
+def test_certificates_have_one_size(place: Path, site: Path) -> None:
+    """`inspect` says of the CA bundle what packing it takes, also where somebody added a certificate to certifi."""
+    env = {"PYTHONPATH": str(site)}
+    bundle = site / "certifi" / "cacert.pem"
+    whole = bundle.read_bytes()
+    bundle.write_bytes(whole + whole[whole.rindex(b"-----BEGIN") :])
+    (place / "server").write_bytes(static_program(overlay=b"/etc/ssl/certs/ca-certificates.crt\0"))
+    packed = minpack("./server", "--need", "certs", "--dry-run", "--json", cwd=place, env=env).document["images"][0]
+    inspected = minpack("inspect", "./server", "--json", cwd=place, env=env).document
+    costs = [
+        next(need["cost"] for need in document["needs"] if need["need"] == "certs") for document in (packed, inspected)
+    ]
+    (size,) = (file["size"] for file in packed["files"] if file["path"].endswith("ca-certificates.crt"))
+    assert costs == [size, size]
+    bundle.write_bytes(b"other" + whole)
+    assert minpack("inspect", "./server", cwd=place, env=env).code == 0
 
 
 def test_a_bundle_of_certifi_that_was_changed(place: Path, site: Path) -> None:

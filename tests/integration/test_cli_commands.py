@@ -12,8 +12,9 @@ import pytest
 
 from minpack._version import __version__
 from support.badfiles import make_bad_files
-from support.command import COMMAND, assert_refused, minpack
+from support.command import COMMAND, assert_error_document, assert_refused, minpack
 from support.elfmaker import MUSL, library, program, static_program
+from support.refusals import row
 from support.tarmaker import archive, directory, member, symlink
 from support.tools import need_tool
 
@@ -61,6 +62,15 @@ def test_every_way_to_ask_for_help(files: Path) -> None:
     assert tree.out.startswith(b"Usage: minpack tree [OPTIONS] APP")
     assert minpack("help", "tree", cwd=files) == tree
     assert minpack("./app", "--help", cwd=files).out.startswith(b"Usage: minpack pack [OPTIONS] APP...")
+
+
+def test_help_of_what_is_no_command(files: Path) -> None:
+    """It is refused as what it is, as text and as a document."""
+    case = row("help of what is no command")
+    ran = minpack("help", "nosuch", "--json", cwd=files)
+    assert_refused(ran, case.code, case.message, case.hint)
+    assert_error_document(ran, case.kind)
+    assert minpack("base", "help", cwd=files) == minpack("base", "--help", cwd=files)
 
 
 def test_the_version(files: Path) -> None:

@@ -21,6 +21,7 @@ from support.fake_engine import FakeEngine
 from support.places import as_nobody, shared_directory
 from support.refusals import row
 from support.tarmaker import archive, member
+from support.tools import need_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,6 +194,52 @@ def test_a_loaded_image_runs(place: Path, name: str) -> None:
     assert sorted(os.listdir(place)) == ["app", "kept.tar"]
     done = subprocess.run(["docker", "run", "--rm", "--network", "none", name], capture_output=True, check=False)
     assert done.returncode == 7, done.stderr
+
+
+#: An architecture that this machine has not.
+FOREIGN = "x86_64" if os.uname().machine == "aarch64" else "aarch64"
+
+
+@pytest.mark.engine
+@pytest.mark.tool
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("./app -o a.tar", "docker load -i a.tar && docker run --rm {}:latest"),
+        ("./app -o -a.tar", "docker load -i ./-a.tar && docker run --rm {}:latest"),
+        ("./foreign -o a.tar", "docker load -i a.tar && docker run --rm --platform {platform} {}:latest"),
+        ("./foreign --load", "docker run --rm --platform {platform} {}:latest"),
+        ("./foreign --format tar -o -a.tar", "docker import --platform {platform} ./-a.tar"),
+        ("./foreign --format oci -o a", "skopeo inspect oci:a"),
+        ("./app --format oci -o a -t {}:1.0", "skopeo inspect oci:a:1.0"),
+        ("./app --format oci -o a:b", ""),
+        ("base image base.tar -o a.tar", "docker load -i a.tar && docker run --rm -it {}:latest"),
+        ("base image base.tar -o a.tar --cmd /bin/app", "docker load -i a.tar && docker run --rm {}:latest"),
+        ("base image bare.tar --platform {platform} -o a.tar", "docker load -i a.tar"),
+    ],
+)
+def test_what_is_to_be_typed_next_works(place: Path, name: str, arguments: str, line: str) -> None:
+    """The line can be typed as it is, whatever the platform, the name of the file and the command of the image are."""
+    (place / "foreign").write_bytes(static_program(machine=FOREIGN))
+    shell = member("bin/sh", static_program(), mode=0o755)
+    (place / "base.tar").write_bytes(archive(shell, member("bin/app", static_program(), mode=0o755)))
+    (place / "bare.tar").write_bytes(archive(member("file", b"x")))
+    need_tool("skopeo")
+    platform = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}[FOREIGN]
+    words = [word.format(name, platform=platform) for word in (*arguments.split(), "-t", "{}:latest")]
+    if "tar" in words:
+        words = words[:-2]
+    ran = minpack(*words, cwd=place)
+    assert ran.code == 0, ran.err
+    typed = "".join(part for part in ran.out.decode().splitlines() if part.startswith("next: ")).removeprefix("next: ")
+    assert typed == line.format(name, platform=platform)
+    # A container of another platform can be made, if not run.
+    made = typed.replace("docker run --rm", "docker create")
+    done = subprocess.run(["sh", "-c", made or "true"], cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.split()[-1] if done.stdout else ""
+    remove = ["docker", "rm", last] if "docker create" in made else ["docker", "image", "rm", last]
+    subprocess.run(remove, capture_output=True, check=False)
 
 
 @pytest.mark.engine

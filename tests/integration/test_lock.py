@@ -666,6 +666,27 @@ def test_where_a_lock_lies(alpine: AlpineWorld) -> None:
     assert_refused(ran, 1, "cannot use lock 'pipe': it is no regular file", "--lock FILE names another")
 
 
+def test_a_lock_that_is_here_and_not_asked_for(alpine: AlpineWorld) -> None:
+    """Without --base the lock in the working directory, or beside the program, is named: with what builds from it."""
+    alpine.lock(BASE)
+    (alpine.place / "static").write_bytes(static_program())
+    beside = alpine.place / "my build"
+    beside.mkdir()
+    shutil.copy(alpine.place / "app", beside)
+    used = "--locked builds from the lock that is here; it needs musl: --base alpine-…"
+    assert_refused(alpine.run("./app"), 2, "cannot pack './app': …", used)
+    note = "note: the lock that is here was not used: --locked builds from it\n"
+    assert note in alpine.done("./static", "--dry-run").err
+    assert note not in alpine.done("./static", "--dry-run", "--base=scratch").err
+    assert alpine.done("./static", "--dry-run", "--json").document["notes"] == [note[6:-1]]
+    (alpine.place / "minpack.lock").rename(beside / "minpack.lock")
+    ran = alpine.run("./my build/app")
+    assert_refused(
+        ran, 2, "cannot pack …", "--locked --lock './my build/minpack.lock' builds from the lock that is here; …"
+    )
+    alpine.done("./my build/app", "--locked", "--lock", "./my build/minpack.lock", BASE, "-o", "out.tar")
+
+
 def test_names_that_are_no_utf8(alpine: AlpineWorld) -> None:
     """Any bytes but the slash and NUL may be in the name of a file that is taken."""
     library = program()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 import pytest
 
 from minpack.cli.app import COMMANDS, app, with_command
 from minpack.cli.usage import suggestion, usage_error
-from minpack.errors import BaseError, InputError
+from minpack.errors import BaseError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -27,12 +32,39 @@ from minpack.errors import BaseError, InputError
         ("help tree", "tree --help"),
         ("help base info", "base info --help"),
         ("help ./app", "pack help ./app"),
+        ("help -q", "pack help -q"),
+        ("help help", "--help"),
+        ("base help", "base --help"),
+        ("cache help prune", "cache prune --help"),
+        ("tree help", "tree help"),
         ("./help", "pack ./help"),
     ],
 )
 def test_which_command_is_meant(arguments: str, expected: str) -> None:
     """The first word decides, and what is no command belongs to `pack`."""
     assert with_command(arguments.split()) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("tre", "did you mean minpack help tree? minpack help lists them"),
+        ("nosuch", "minpack help lists them"),
+    ],
+)
+def test_help_of_what_is_no_command(word: str, hint: str) -> None:
+    """It is told, and nothing is packed."""
+    with pytest.raises(UsageError) as caught:
+        with_command(["help", word])
+    assert caught.value.message == f"cannot show the help of {word!r}: there is no such command"
+    assert caught.value.hint == hint
+
+
+def test_programs_that_are_called_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the word behind it is a file, `help` is one too."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").touch()
+    assert with_command(["help", "app"]) == ["pack", "help", "app"]
 
 
 def test_every_command_is_there() -> None:
@@ -108,5 +140,7 @@ def test_suggestions() -> None:
     assert suggestion(InputError("tre", "no"), ["tre"]) == "did you mean minpack tree?"
     assert suggestion(InputError("tree", "no"), ["-q", "tree", "./app"]) == "did you mean minpack tree?"
     assert suggestion(InputError("tree", "no", hint="h"), ["./app", "tree"]) == "h"
+    assert suggestion(InputError("version", "no"), ["version"]) == "did you mean minpack --version?"
+    assert suggestion(InputError("help", "no", hint="h"), ["tree", "help"]) == "minpack tree --help shows the help"
     assert suggestion(BaseError("tre", "no", "h"), ["tre"]) == "h"
     assert suggestion(missing, []) == "check the path"

@@ -116,8 +116,8 @@ def test_a_certificate_more_is_left_out(site: Path) -> None:
     more = whole + whole[whole.rindex(b"-----BEGIN") :]
     bundle.write_bytes(more)
     assert content_at(CA_BUNDLE) == expected
-    note = f"what was added to {str(bundle)!r} since it was installed is not packed: --ca-file adds"
-    assert [text[: len(note)] for text in notes_of(CA_BUNDLE)] == [note]
+    note = "certifi here has extra CA certificates; they were left out (add yours with --ca-file)"
+    assert notes_of(CA_BUNDLE) == (note,)
     assert notes_of(BERLIN) == ()
     bundle.write_bytes(whole + b"\n")
     assert content_at(CA_BUNDLE) == expected
@@ -142,9 +142,6 @@ def test_a_changed_bundle_is_refused(site: Path, change: str) -> None:
     assert caught.value.hint is not None
     assert caught.value.hint.startswith("pip install --force-reinstall certifi; --ca-file adds")
     assert f"--add {bundle}:{CA_BUNDLE}" in caught.value.hint
-    entry = ScratchBase(checked=False).lstat(CA_BUNDLE)
-    assert entry is not None
-    assert entry.size == len(without_comments(more))
 
 
 @pytest.mark.parametrize("change", ["byte", "longer", "shorter", "empty", "other", "missing", "fifo", "directory"])

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from minpack.base.catalog import (
     Release,
     Version,
-    catalogue,
     find_release,
     fitting_bases,
     parse_name,
-    releases,
     support_note,
 )
-from minpack.base.debiancatalog import RELEASES, fitting_releases
+from minpack.base.debiancatalog import fitting_releases
 from minpack.base.latest import is_sha512, listed_minirootfs, sum_for
 from minpack.errors import DownloadError, OfflineError, UnknownBaseError, UsageError
 from minpack.namedtuple import NamedTuple
@@ -248,21 +246,16 @@ def check_mirror(mirror: str, option: str = "--mirror") -> None:
 
 
 def _advice(name: str, arch: str, today: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415
+    from minpack.base.likely import NO_UBUNTU, likely_base  # noqa: PLC0415 - for refusals alone
 
     if name.startswith("ubuntu"):
-        return (
-            "there are no Ubuntu bases by name; give a root file system as a tarball or directory,"
-            " or / for this host's own"
-        )
+        return NO_UBUNTU
     if (asked := parse_name(name)) is not None:
         newest = find_release(f"alpine-{asked.branch}", arch)
-        near = [newest.name] if newest is not None else []
+        near = newest.name if newest is not None else ""
     else:
-        names = [offer.name for offer in catalogue()] + [release.name for release in releases() if release.arch == arch]
-        names += [release.name for release in RELEASES]
-        near = get_close_matches(name.lower(), names, 1)
-    question = f"did you mean {near[0]}? " if near else ""
+        near = likely_base(name)
+    question = f"did you mean {near}? " if near else ""
     target = target_named(arch)
     debian = fitting_releases(target.debian or "", today) if target is not None else ()
     return f"{question}Bases for {arch}: {', '.join((*fitting_bases(arch, today), *debian)) or 'none'}"

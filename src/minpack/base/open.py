@@ -203,7 +203,11 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
         names = ", ".join(r.name for r in reversed(RELEASES))
         if os.path.lexists(name):
             raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
-        raise UnknownBaseError(name, "no base has that name", f"of Debian there are {names}")
+        from minpack.base.likely import likely_base  # noqa: PLC0415 - for refusals alone
+
+        near = likely_base(name)
+        question = f"did you mean {near}? " if near else ""
+        raise UnknownBaseError(name, "no base has that name", f"{question}of Debian there are {names}")
     if options.sha512:
         raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {name!r} is none", "leave it out")
     # Debian's ARM with a floating-point unit begins at v7.
@@ -235,8 +239,7 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
 
     if not _is_there(path):
-        hint = "minpack base list shows the names; a path needs a slash or an ending, as ./rootfs or base.tar.gz"
-        raise UnknownBaseError(path, "there is no such file, and no base of that name", hint)
+        raise UnknownBaseError(path, "there is no base and no file of that name", _near(path))
     if options.sha512:
         _check_sum(path, options.sha512)
     with (
@@ -245,6 +248,19 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
     ):
         refuse_image(base, path, is_directory=False)
         yield OpenBase(base, BaseKind.TARBALL, size=_size(path), notes=base.notes)
+
+
+def _near(path: str) -> str:
+    """What to do where neither a base nor a file is called so."""
+    from minpack.base.likely import NO_UBUNTU, likely_base  # noqa: PLC0415 - for refusals alone
+
+    hint = "minpack base list shows the names; a path needs a slash or an ending, as ./rootfs or base.tar.gz"
+    if path.startswith((".", "/")):
+        return hint
+    if path.startswith("ubuntu"):
+        return NO_UBUNTU
+    near = likely_base(path)
+    return f"did you mean {near}? {hint}" if near else hint
 
 
 def _is_there(path: str) -> bool:

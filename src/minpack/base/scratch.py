@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.base.installed import Package, find_package, read_file
+from minpack.base.installed import Package, find_package
 from minpack.base.zoneinfo import ZONEINFO, zones_of
 from minpack.content import BytesContent, read_all
 from minpack.digest import Digest
@@ -38,6 +38,8 @@ _ABOVE = {
 }
 _BUNDLE_FILE = "cacert.pem"
 _CA_FILE = "--ca-file adds a certificate of your own"
+#: What is told of certificates that somebody added, as tools of companies and of some machines do.
+EXTRA_CERTIFICATES = "certifi here has extra CA certificates; they were left out (add yours with --ca-file)"
 #: No file of either package is larger.
 _MAX_FILE = 16 * 1024 * 1024
 
@@ -50,18 +52,28 @@ class Embedded(NamedTuple):
     size: int
 
 
+class LastingNote(str):
+    """A note of what is so on this machine in every run; `about` has the sum of what it is about."""
+
+    __slots__ = ("about",)
+    about: str
+
+    def __new__(cls, text: str, about: str) -> LastingNote:
+        """The note."""
+        made = super().__new__(cls, text)
+        made.about = about
+        return made
+
+
 class ScratchBase:
     """See `minpack.base.tree.Base`. All is root's, directories are 0755 and files 0644.
 
     `notes` has what the user should know of the files looked up so far.
-
-    :param checked: False to have the CA bundle as it is, where no more than its size is told.
     """
 
     name = "scratch"
 
-    def __init__(self, *, checked: bool = True) -> None:
-        self._checked = checked
+    def __init__(self) -> None:
         self._packages: dict[str, Package] = {}
         self._bundle: BytesContent | None = None
         self.notes: tuple[str, ...] = ()
@@ -118,9 +130,9 @@ class ScratchBase:
             package = self._package("certifi")
             where = f"{package.directory}/{_BUNDLE_FILE}"
             own = f"{_CA_FILE}, --add {where}:{CA_BUNDLE} takes the file as it is"
-            data, added = package.read(_BUNDLE_FILE, own) if self._checked else (read_file(where), b"")
+            data, added = package.read(_BUNDLE_FILE, own)
             if added.strip():
-                self.notes = (f"what was added to {where!r} since it was installed is not packed: {_CA_FILE}",)
+                self.notes = (LastingNote(EXTRA_CERTIFICATES, Digest.of(added).hex),)
             self._bundle = BytesContent(without_comments(data), "certifi")
         return self._bundle
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from minpack._version import __version__
 from minpack.cli.groups import HelpfulGroup
+from minpack.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -27,17 +29,42 @@ COMMANDS = {
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 #: The variable by which completion scripts ask.
 COMPLETE = "_MINPACK_COMPLETE"
+#: The commands that have commands.
+_GROUPS = ("base", "cache")
 #: What `minpack` answers itself, without a command.
 _OWN = ("--help", "-h", "--version")
 
 
 def with_command(arguments: list[str]) -> list[str]:
-    """`minpack APP …` means `minpack pack APP …`, and `minpack help …` means `minpack … --help`."""
+    """`minpack APP …` means `minpack pack APP …`, and `minpack help …` means `minpack … --help`.
+
+    :raises UsageError: help is asked for of what is no command.
+    """
+    if arguments[:1] == ["help"] and not _is_program(arguments[1:2]):
+        return [*_known(arguments[1:]), "--help"]
+    if len(arguments) > 1 and arguments[0] in _GROUPS and arguments[1] == "help":
+        return [arguments[0], *arguments[2:], "--help"]
     if not arguments or arguments[0] in COMMANDS or arguments[0] in _OWN:
         return arguments
-    if arguments[0] == "help" and all(word in COMMANDS for word in arguments[1:2]):
-        return [*arguments[1:], "--help"]
     return ["pack", *arguments]
+
+
+def _is_program(words: list[str]) -> bool:
+    """Whether the word behind `help` shows that `help` is a program's name: it is an option, or a file of its own."""
+    return any(word not in COMMANDS and (word.startswith("-") or "/" in word or os.path.exists(word)) for word in words)
+
+
+def _known(words: list[str]) -> list[str]:
+    """The command whose help is asked for; nothing for minpack itself.
+
+    :raises UsageError: there is none of that name.
+    """
+    if words[:1] in ([], ["help"]) or words[0] in COMMANDS:
+        return [word for word in words if word != "help"]
+    from difflib import get_close_matches  # noqa: PLC0415 - for refusals alone
+
+    near = "".join(f"did you mean minpack help {name}? " for name in get_close_matches(words[0], COMMANDS, 1))
+    raise UsageError("the help of", words[0], "there is no such command", f"{near}minpack help lists them", verb="show")
 
 
 class LazyGroup(HelpfulGroup):

@@ -11,7 +11,7 @@ from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, 
 from minpack.cli.effects import fetching_notes, refuse_for_trees
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import answer_options, arguments, parsed, platform_option, store_options
-from minpack.cli.settings import StoreSettings, base_options, created, store_directory, threads, today
+from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
 from minpack.errors import UsageError
@@ -139,7 +139,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         if not quiet:
             from minpack.report.text import base_image_lines  # noqa: PLC0415
 
-            print_lines(base_image_lines(made), to_stderr=delivery.path == "-")
+            print_lines(base_image_lines(made, host_platform()), to_stderr=delivery.path == "-")
 
 
 def _settings(store: dict[str, Any]) -> StoreSettings:

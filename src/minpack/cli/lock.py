@@ -17,7 +17,7 @@ from minpack.cli.options import (
     platform_option,
     store_options,
 )
-from minpack.cli.requesting import file_options, files_request, programs_argument, store_settings
+from minpack.cli.requesting import file_options, files_request, noted, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
@@ -62,7 +62,7 @@ def tell(
         if given["as_json"]:
             print_json(document(done))
             return
-        print_notes(done.notes, quiet=given["quiet"])
+        print_notes(noted(done.notes, given), quiet=given["quiet"])
         if not given["quiet"]:
             print_lines(lines(done, verbose=given["verbose"]), to_stderr=done.path in STDOUT)
 

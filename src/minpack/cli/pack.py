@@ -21,17 +21,20 @@ from minpack.cli.options import (
     store_options,
     why_option,
 )
-from minpack.cli.requesting import file_options, files_request, pair, programs_argument, store_settings
-from minpack.cli.settings import base_options, check_packages, created, threads
+from minpack.cli.requesting import file_options, files_request, noted, pair, programs_argument, store_settings
+from minpack.cli.settings import base_options, check_packages, created, host_platform, threads
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
-from minpack.errors import UsageError
+from minpack.errors import BaseNeededError, UsageError
 from minpack.oci.reference import default_reference
 from minpack.pipeline import pack
 from minpack.request import parse_ports, parse_signal, parse_volume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minpack.delivery import Delivery
+    from minpack.locking import Locking
     from minpack.pipeline import Packed
     from minpack.progress import Progress
     from minpack.request import Request, RunConfig
@@ -123,11 +126,11 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
 
             print_json(pack_document(packed, delivery.references))
             return
-        print_notes(packed.notes, quiet=quiet)
+        print_notes(noted(packed.notes, given), quiet=quiet)
         if not quiet:
             from minpack.report.text import pack_lines  # noqa: PLC0415
 
-            lines = pack_lines(packed, delivery.references, verbose=given["verbose"])
+            lines = pack_lines(packed, delivery.references, verbose=given["verbose"], host=host_platform())
             print_lines(lines, to_stderr=delivery.path == "-")
 
 
@@ -149,11 +152,15 @@ def _packed(given: dict[str, Any], request: Request, delivery: Delivery, progres
     store, as_json, write = store_settings(given), given["as_json"], not given["dry_run"]
     options = base_options(store)
     check_packages(given["base"], store)
+
+    def packed(locking: Locking | None = None) -> Packed:
+        return pack(request, given["base"], options, delivery, progress, write=write, sums=as_json, locking=locking)
+
     if not given["locked"]:
         if given["lock"] is not None:
             hint = "add --locked to build from it; minpack lock writes one"
             raise UsageError("--lock", given["lock"], "no lock is read without --locked", hint)
-        return pack(request, given["base"], options, delivery, progress, write=write, sums=as_json)
+        return _unlocked(packed, _lock_here(request.programs) if given["base"] is None else "")
     from minpack.lock.file import read_lock  # noqa: PLC0415 - as the others here: for locked builds alone
     from minpack.locking import Checked  # noqa: PLC0415
     from minpack.renewing import keep  # noqa: PLC0415
@@ -163,8 +170,34 @@ def _packed(given: dict[str, Any], request: Request, delivery: Delivery, progres
     notes = keep(lock, path, options.store)
     locking = Checked(lock, path)
     with locking.refusing():
-        packed = pack(request, given["base"], options, delivery, progress, write=write, sums=as_json, locking=locking)
-    return packed._replace(notes=(*packed.notes, *notes))
+        result = packed(locking)
+    return result._replace(notes=(*result.notes, *notes))
+
+
+def _unlocked(packed: Callable[[], Packed], unused: str) -> Packed:
+    """What packing without a lock gives.
+
+    :param unused: the options that would build from a lock that is there, which is told; empty where there is none.
+    """
+    if not unused:
+        return packed()
+    try:
+        result = packed()
+    except BaseNeededError as error:
+        error.hint = f"{unused} builds from the lock that is here; {error.hint}"
+        raise
+    return result._replace(notes=(*result.notes, f"the lock that is here was not used: {unused} builds from it"))
+
+
+def _lock_here(programs: tuple[str, ...]) -> str:
+    """The options that build from the lock in the working directory, or beside a program; empty where there is none."""
+    directories = ("", *dict.fromkeys(os.path.dirname(program) for program in programs))
+    path = next((path for path in (os.path.join(here, LOCK) for here in directories) if os.path.isfile(path)), "")
+    if path in ("", LOCK):
+        return path and "--locked"
+    import shlex  # noqa: PLC0415 - for hardly any
+
+    return f"--locked --lock {shlex.quote(path)}"
 
 
 def request_of(given: dict[str, Any]) -> Request:

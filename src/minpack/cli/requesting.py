@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.cli.options import applied, check_option, filled, package_options, parsed
-from minpack.cli.settings import StoreSettings, umask
+from minpack.cli.settings import StoreSettings, store_directory, umask
 from minpack.errors import UsageError
 from minpack.needs.need import Need, parse_need
 from minpack.paths import parse_root_path
@@ -185,6 +185,15 @@ def store_settings(given: dict[str, Any]) -> StoreSettings:
         not given["no_packages"],
         given["keys"],
     )
+
+
+def noted(notes: tuple[str, ...], given: dict[str, Any]) -> tuple[str, ...]:
+    """The notes to print: of those that are told once, without --verbose, the ones that were not told before."""
+    if given["quiet"] or given["verbose"] or all(type(note) is str for note in notes):
+        return notes
+    from minpack.cli.told import untold  # noqa: PLC0415 - for hardly any
+
+    return untold(notes, store_directory(store_settings(given)))
 
 
 def _check_needs(wanted: frozenset[Need], unwanted: frozenset[Need], given: dict[str, Any]) -> None:

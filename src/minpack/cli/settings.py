@@ -13,6 +13,7 @@ from minpack.errors import InputError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.request import MAX_CREATED
 from minpack.store.network import Network
+from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
     from minpack.overwrite import HostInput
@@ -155,6 +156,14 @@ def never_replaced(lock: str | None) -> tuple[HostInput, ...]:
         HostInput(own, "minpack itself"),
         *(HostInput(path, "the Python that runs minpack") for path in dict.fromkeys((sys.prefix, sys.base_prefix))),
     )
+
+
+def host_platform() -> Platform | None:
+    """The platform of programs of this machine, as its kernel says; None if it is none that images know."""
+    try:
+        return parse_platform(os.uname().machine)
+    except UsageError:
+        return None
 
 
 def threads() -> int:

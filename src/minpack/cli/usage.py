@@ -12,11 +12,13 @@ def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
     """The error's hint, with the command that a word that is no file could be meant for: commands come first."""
     first = arguments[0] if arguments else ""
     word = error.path if isinstance(error, InputError) else ""
+    if word == "help" and first in COMMANDS:
+        return f"minpack {first} --help shows the help"
     if not word or "/" in word or (word != first and not (first.startswith("-") and word in COMMANDS)):
         return error.hint
     from difflib import get_close_matches  # noqa: PLC0415
 
-    near = [f"did you mean minpack {name}?" for name in get_close_matches(word, COMMANDS, 1)]
+    near = [f"did you mean minpack {name}?" for name in get_close_matches(word, [*COMMANDS, "--version"], 1)]
     return "; ".join([error.hint, *near] if error.hint else near) or None
 
 

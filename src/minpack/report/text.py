@@ -6,11 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 from minpack.excerpt import shorten
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
+from minpack.oci.compression import Compression
 from minpack.paths import RootPath, name
 from minpack.plan import From, ReasonKind
 from minpack.report.human import human
 from minpack.report.needs import SMALL, caller_lines, left_out, why
+from minpack.request import SHELL
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from minpack.placing import Program
     from minpack.plan import Plan, PlannedEntry
     from minpack.rootfs.entry import Entry
+    from minpack.target import Platform
 
 MOST_NAMES = 3
 #: More are shown by the directory that holds them all.
@@ -39,8 +43,13 @@ _SOURCES = {
 }
 
 
-def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bool) -> list[str]:
-    """The closing summary: the image, what is in it, where it went, what to do next."""
+def pack_lines(
+    packed: Packed, references: tuple[Reference, ...], *, verbose: bool, host: Platform | None = None
+) -> list[str]:
+    """The closing summary: the image, what is in it, where it went, what to do next.
+
+    :param host: the platform of this machine, where it is known.
+    """
     platform = str(packed.plan.config.platform)
     lines = _head(packed.delivered, references, platform, packed.inputs, verbose=verbose)
     if packed.delivered is None:
@@ -51,10 +60,8 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
         _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
     ]
     if packed.late:
-        count = len(packed.late)
-        lines.append(
-            _row("late", f"{'':>8}  {'':<7}  {count} that may be opened later (-v shows them, --add-lib packs one)")
-        )
+        files = f"{len(packed.late)} file{'s' if len(packed.late) > 1 else ''} it may load at run time"
+        lines.append(_row("optional", f"{'':>8}  {'':<7}  {files} (-v lists them, --add-lib packs one)"))
     callers = caller_lines(packed.plan.decisions, verbose=verbose)
     lines += ["", *callers] if callers else []
     if verbose:
@@ -64,15 +71,20 @@ def pack_lines(packed: Packed, references: tuple[Reference, ...], *, verbose: bo
         lines += [line for path, demanded in packed.demands for line in demand_lines(demanded, path)]
     if packed.delivered is None:
         return [*lines, "", "nothing was written (--dry-run)"]
-    return [*lines, "", *_output_lines(packed.delivered)]
+    start = _Start(packed.plan.config.platform, host)
+    return [*lines, "", *_output_lines(packed.delivered, start)]
 
 
-def base_image_lines(made: BaseImage) -> list[str]:
-    """The closing summary of an image of a whole base."""
+def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]:
+    """The closing summary of an image of a whole base.
+
+    :param host: the platform of this machine, where it is known.
+    """
     image = made.delivered.image
     references = image.references if image is not None else ()
     lines = _head(made.delivered, references, str(made.platform), made.inputs, verbose=False)
-    return [*lines, "", *_output_lines(made.delivered)]
+    start = _Start(made.platform, host, made.cmd, interactive=made.cmd == (SHELL,))
+    return [*lines, "", *_output_lines(made.delivered, start)]
 
 
 def _head(
@@ -92,6 +104,8 @@ def _head(
     if image is not None:
         count = len(image.layers)
         sizes = f"{human(image.size)} packed, {human(image.unpacked_size)} unpacked"
+        if all(layer.descriptor.media_type == Compression.NONE.media_type for layer in image.layers):
+            sizes = f"{human(image.unpacked_size)}, not compressed"
         lines.append(_row("digest", str(image.digest)))
         lines += [_row("image id", str(image.image_id))] if verbose else []
         lines.append(_row("size", f"{sizes}, {count} layer{'s' if count > 1 else ''}"))
@@ -103,7 +117,28 @@ def _row(label: str, value: str) -> str:
     return f"  {label:<12} {value}"
 
 
-def _output_lines(delivered: Delivered) -> list[str]:
+class _Start(NamedTuple):
+    """What starting the image takes: `cmd` is None where it starts by itself, empty where it has nothing to start."""
+
+    platform: Platform
+    host: Platform | None
+    cmd: tuple[str, ...] | None = None
+    interactive: bool = False
+
+    @property
+    def foreign(self) -> str:
+        """The option that an engine of another architecture needs; empty where none is needed."""
+        same = self.host is None or self.host.architecture == self.platform.architecture
+        return "" if same else f"--platform {self.platform} "
+
+    def command(self, name: str) -> str:
+        """The command that runs the image of that name; empty if nothing would be run."""
+        if self.cmd == ():
+            return ""
+        return f"docker run --rm {'-it ' if self.interactive else ''}{self.foreign}{name}"
+
+
+def _output_lines(delivered: Delivered, start: _Start) -> list[str]:
     """Where everything went, and what to type next."""
     lines = []
     for output in delivered.outputs:
@@ -113,26 +148,32 @@ def _output_lines(delivered: Delivered) -> list[str]:
             lines.append(f"wrote {output.path} ({human(delivered.size)})")
         else:
             lines.append(f"loaded {output.reference} into the engine")
-    next_ = _next(delivered)
+    next_ = _next(delivered, start)
     return [*lines, f"next: {next_}"] if next_ else lines
 
 
-def _next(delivered: Delivered) -> str:
+def _next(delivered: Delivered, start: _Start) -> str:
+    """What to type next; empty where nothing follows."""
     first = delivered.outputs[0]
-    image = delivered.image
-    name = image.references[0].familiar if image is not None else ""
+    references = delivered.image.references if delivered.image is not None else ()
+    run = start.command(references[0].familiar) if references else ""
     if any(output.reference for output in delivered.outputs):
-        return f"docker run --rm {name}"
+        return run
     if first.path is None or first.path == "-":
         return ""
-    return {
-        "archive": f"docker load -i {_quoted(first.path)} && docker run --rm {name}",
-        "oci": f"skopeo inspect oci:{_quoted(first.path)}",
-        "tar": f"docker import {_quoted(first.path)}",
-    }.get(first.format, "")
+    path = _quoted(first.path)
+    if first.format == "archive":
+        return f"docker load -i {path}" + (f" && {run}" if run else "")
+    if first.format == "oci":
+        # Of several names skopeo wants one; a colon begins it.
+        tag = f":{references[0].tag}" if len(references) > 1 else ""
+        return f"skopeo inspect oci:{path}{tag}" if ":" not in first.path else ""
+    return f"docker import {start.foreign}{path}" if first.format == "tar" else ""
 
 
 def _quoted(path: str) -> str:
+    """`path` as a shell takes it for one word, and no command for an option."""
+    path = f"./{path}" if path.startswith("-") else path
     if path and all(letter.isalnum() or letter in "/._-" for letter in path) and path.isascii():
         return path
     import shlex  # noqa: PLC0415 - for hardly any

@@ -85,7 +85,7 @@ def late_lines(libraries: tuple[LateLibrary, ...]) -> list[str]:
         f"  ({library.level}: {shorten(library.needed_by)} {shorten(library.evidence)})"
         for library in libraries
     )
-    return ["it may open later, and has not:", *few(lines, 2 * MOST, "  and {} more")]
+    return ["not packed, but may be loaded at run time:", *few(lines, 2 * MOST, "  and {} more")]
 
 
 def _proof_lines(proof: Proof | None) -> list[str]:
