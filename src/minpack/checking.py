@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.errors import UnboundSymbolError
 from minpack.ld.audit import ignored
@@ -17,7 +18,6 @@ from minpack.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minpack.base.tree import Base
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.errors import ElfError
@@ -73,14 +73,14 @@ def _advice(proof: Proof, hint: str) -> str:
     return f"{hint}; --check none packs it anyway"
 
 
-def check_loop(plan: Plan, tree: Base, environment: Environment) -> None:
-    """Resolve again on the packed `tree` alone: the closures must be the same.
+def check_loop(plan: Plan, environment: Environment) -> None:
+    """Resolve again on the packed tree alone: the closures must be the same.
 
     A difference is a fault of minpack's own, and shows as one.
     """
     objects = (loaded for closure in plan.closures for loaded in closure.objects)
     known: dict[Content, ElfInfo | ElfError] = {o.entry.content: o.info for o in objects if o.entry.content is not None}
-    walker = Walker(tree, known)
+    walker = Walker(base_of("the packed tree", plan.all), known)
     for closure in plan.closures:
         again = resolve_closure(walker, closure.program.path, environment, _late_names(closure))
         planned, packed = _outline(closure), _outline(again)

@@ -15,9 +15,8 @@ from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import own_entries, place
-from minpack.platforms import platform_of
 from minpack.progress import no_progress
-from minpack.resolving import base_name, base_platform, default_base, fitting_hint, read_programs
+from minpack.resolving import base_name, base_platform, default_base, fitting_hint, platform_of, read_programs
 from minpack.rootfs.entry import Kind
 from minpack.target import alpine_arch
 

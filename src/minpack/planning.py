@@ -5,24 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.attributing import with_packages
-from minpack.base.entries import base_of
 from minpack.base.scratch import ScratchBase
 from minpack.base.walk import Walker
 from minpack.closing import close, programs_of, shell_closure, supply
-from minpack.entrypoint import Start, check_start
 from minpack.ld.closure import Libc
 from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import Wishes, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
 from minpack.packages.source import WholePackage
+from minpack.paths import ancestors
 from minpack.placing import added_paths, standard_of
 from minpack.plan import build_plan
-from minpack.platforms import labelled
 from minpack.private import refuse_private
 from minpack.provision.provide import lacking, provide
 from minpack.request import Check, unexpanded
 from minpack.resolving import audit_notes, environment_of, symbols_for, variants_of, with_placed
+from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,10 +87,11 @@ def make_plan(request: Request, sources: Sources) -> Planned:
         closures = (*closures, shell_closure(request, tree))
     data = ScratchBase()
     provision = provide(request, decisions, findings, tree, Walker(data), added_paths(placed), closures)
-    platform, told = labelled(platform, request.platform, sources.programs, closures)
+    platform, told = _labelled(request, sources, closures)
     plan = build_plan(request, platform, programs, placed, closures, provision, findings)
     refuse_private(plan, base.base.name)
-    files = Walker(packages.over(base.base))
+    # Below an empty overlay, as below the user's files: so each file has one inode in the whole plan.
+    files = Walker(with_placed((), packages.over(base.base)))
     plan = with_packages(plan, packages, whole, files, standard_of(request.run.user, placed))
     variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
     proved, demanded = _checked(request, plan, programs[0].destination, base.base.name, hint, symbols)
@@ -113,6 +113,16 @@ def make_plan(request: Request, sources: Sources) -> Planned:
         *_variants_notes(variants),
     )
     return Planned(plan, programs, data, notes, late, variants, demanded)
+
+
+def _labelled(request: Request, sources: Sources, closures: Sequence[Closure]) -> tuple[Platform, tuple[str, ...]]:
+    """The platform with the variant that all which is loaded runs on, and what is to be told of it."""
+    platform = sources.platform
+    if not platform.tells_variant:
+        return platform, ()
+    from minpack.platforms import labelled  # noqa: PLC0415 - for ARM, and where a variant is wanted
+
+    return labelled(platform, request.platform, sources.programs, closures)
 
 
 def wishes_of(request: Request) -> Wishes:
@@ -138,25 +148,45 @@ def _checked(
     :raises UnboundSymbolError: a program would not start.
     :raises UnreadableFileError: the image's user may not read what it takes to start one.
     """
-    tree = base_of("the packed tree", plan.all)
-    proved = frozenset(closure.program.entry.path for closure in plan.closures)
-    advice = f"the program lies at {program}; --add SRC:DST adds another file"
-    start = Start(plan.config, Walker(tree), proved, environment_of(request), advice)
     if all(closure.libc is None for closure in plan.closures):
-        check_start(start)
+        _check_start(request, plan, program)
         return (), ()
     from minpack.checking import check_loads, check_loop  # noqa: PLC0415 - for dynamic programs alone
     from minpack.permissions import check_readable  # noqa: PLC0415
 
     check_readable(plan, request.run.user)
-    check_loop(plan, tree, environment_of(request))
-    check_start(start)
+    check_loop(plan, environment_of(request))
+    _check_start(request, plan, program)
     if request.check is Check.NONE:
         return tuple(note for closure in plan.closures for note in audit_notes(closure, None)), ()
     names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]
     checked = check_loads(names, plan.closures, base, hint, symbols)
     paths = [closure.program.path for closure in plan.closures]
     return checked.notes, tuple(zip(paths, checked.demands, strict=True))
+
+
+def _check_start(request: Request, plan: Plan, program: RootPath) -> None:
+    """Raise `EntrypointError` if a container of the image would not start.
+
+    :param program: where the first program is.
+    """
+    if plan.config.entrypoint[:1] == (program,) and _all_may_run(plan, program):
+        return
+    from minpack.base.entries import base_of  # noqa: PLC0415 - most images start the program itself
+    from minpack.entrypoint import Start, check_start  # noqa: PLC0415
+
+    proved = frozenset(closure.program.entry.path for closure in plan.closures)
+    advice = f"the program lies at {program}; --add SRC:DST adds another file"
+    tree = Walker(base_of("the packed tree", plan.all))
+    check_start(Start(plan.config, tree, proved, environment_of(request), advice))
+
+
+def _all_may_run(plan: Plan, path: RootPath) -> bool:
+    """Whether there is a file at the path itself that every user may run."""
+    modes = {
+        planned.entry.path: planned.entry.mode for planned in plan.entries if planned.entry.kind is not Kind.SYMLINK
+    }
+    return all(modes.get(one, 0) & 0o111 == 0o111 for one in (*ancestors(path), path))  # noqa: PLR2004 - all may
 
 
 def _permitted(request: Request, sources: Sources, plan: Plan) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import WrongTargetError
 from minpack.namedtuple import NamedTuple
-from minpack.target import Platform, variant_rank
+from minpack.target import ARM, variant_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure
     from minpack.needs.level import Level
     from minpack.placing import Program
-
-#: The architecture whose ELF headers do not tell its variants, which images are labelled with all the same.
-ARM = "arm"
+    from minpack.target import Platform
 
 
 class Needed(NamedTuple):
@@ -28,25 +26,11 @@ class Needed(NamedTuple):
     level: Level | None
 
 
-def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:
-    """The platform of all the programs.
+def with_variant(programs: Sequence[Program], platform: Platform, wanted: Platform | None) -> Platform:
+    """The platform of the programs with the variant that they need, or the wanted one.
 
-    :param wanted: chooses a variant, but none that a program needs more than.
-    :raises WrongTargetError: they are not all for one, or not for the one wanted.
+    :raises WrongTargetError: a program needs more than the wanted one has.
     """
-    first = programs[0]
-    for program in programs[1:]:
-        if program.info.target != first.info.target:
-            raise WrongTargetError(
-                program.path, str(first.info.target), str(program.info.target), "pack each architecture by itself"
-            )
-    platform = first.info.target.platform
-    if platform is None:
-        raise WrongTargetError(first.path, "an architecture that OCI images know", str(first.info.target))
-    if wanted is not None and (wanted.os, wanted.architecture) != (platform.os, platform.architecture):
-        raise WrongTargetError(first.path, str(wanted), str(platform), "leave out --platform: it is the program's own")
-    if platform.architecture != ARM and (wanted is None or not wanted.variant):
-        return wanted or platform
     needed = needed_by_programs(programs)
     if wanted is not None:
         _check_variant(wanted, needed)
@@ -114,8 +98,6 @@ def labelled(
     :param platform: of the programs; see `platform_of`.
     :raises WrongTargetError: a library needs more than the wanted platform has.
     """
-    if platform.architecture != ARM and (wanted is None or not wanted.variant):
-        return Labelled(platform)
     objects = {one.path: one for closure in closures for one in closure.objects}
     needed = needed_by(
         (path, one.entry.content, one.info) for path, one in objects.items() if one.entry.content is not None

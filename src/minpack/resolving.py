@@ -14,6 +14,7 @@ from minpack.errors import (
     BaseNeededError,
     DownloadError,
     OfflineError,
+    WrongTargetError,
 )
 from minpack.excerpt import listed
 from minpack.ld.closure import Environment, LateName, Libc, Missing
@@ -23,10 +24,9 @@ from minpack.namedtuple import NamedTuple
 from minpack.packages.open import open_packages
 from minpack.paths import RootPath
 from minpack.placing import Program, place, program_destination, read_program
-from minpack.platforms import ARM, platform_of
 from minpack.request import Check
 from minpack.rootfs.tree import Tree
-from minpack.target import alpine_arch
+from minpack.target import ARM, alpine_arch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,6 +168,30 @@ def read_programs(request: Request) -> tuple[Program, ...]:
         read_program(path, program_destination(path, single, request.directory), strip=request.strip)
         for path in request.programs
     )
+
+
+def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:
+    """The platform of all the programs.
+
+    :param wanted: chooses a variant, but none that a program needs more than.
+    :raises WrongTargetError: they are not all for one, or not for the one wanted.
+    """
+    first = programs[0]
+    for program in programs[1:]:
+        if program.info.target != first.info.target:
+            raise WrongTargetError(
+                program.path, str(first.info.target), str(program.info.target), "pack each architecture by itself"
+            )
+    platform = first.info.target.platform
+    if platform is None:
+        raise WrongTargetError(first.path, "an architecture that OCI images know", str(first.info.target))
+    if wanted is not None and (wanted.os, wanted.architecture) != (platform.os, platform.architecture):
+        raise WrongTargetError(first.path, str(wanted), str(platform), "leave out --platform: it is the program's own")
+    if not (wanted or platform).tells_variant:
+        return platform
+    from minpack.platforms import with_variant  # noqa: PLC0415 - for ARM, and where a variant is wanted
+
+    return with_variant(programs, platform, wanted)
 
 
 def base_platform(programs: Sequence[Program], platform: Platform, wanted: Platform | None) -> Platform:

@@ -56,12 +56,21 @@ class Target(NamedTuple):
         return self.name
 
 
+#: The architecture whose ELF headers do not tell its variants, which images are labelled with all the same.
+ARM = "arm"
+
+
 class Platform(NamedTuple):
     """An OCI platform (image-spec, image-index.md, "platform")."""
 
     os: str
     architecture: str
     variant: str = ""
+
+    @property
+    def tells_variant(self) -> bool:
+        """Whether it promises that all CPUs of a variant run the image."""
+        return self.architecture == ARM or bool(self.variant)
 
     def __str__(self) -> str:
         return "/".join(part for part in self if part)

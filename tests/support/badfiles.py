@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from support.elfmaker import GLIBC, MUSL, library, make_elf, program, static_program, upx_program
+from support.gomaker import GoForm, go_program
 from support.tarmaker import archive, directory, hard_link, header, member, symlink
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _programs() -> dict[str, bytes]:
     return {
         "app": whole,
         "arm": static_program(machine="aarch64"),
+        "go-arm7": go_program(GoForm("armhf", settings=("GOARM=7",))).data,
         "glibc-app": program(interpreter=GLIBC),
         "musl-app": program(interpreter=MUSL),
         "lacking": program(("libz.so.9",), interpreter=MUSL, runpath="/opt/lib"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,13 +27,14 @@ from minpack.packages.indexes import MAX_AGE
 from minpack.packages.repositories import keys_in, keys_of, repositories_of
 from minpack.paths import RootPath, normal
 from minpack.plan import From, ReasonKind
-from minpack.request import AddedDirectory
+from minpack.request import AddedDirectory, Addition
+from minpack.rootfs.entry import Kind
 from minpack.rootfs.entry import file as file_entry
 from support.apkmaker import Item, file, folder, link, make_index, make_package, signing_key
 from support.elfmaker import MUSL, library, program
 from support.mirror import Mirror, always, cut, dribble, redirect, reset, status, wrong
 from support.repository import COMMUNITY, DATABASE, KEY, MAIN, NOW, Place, library_package
-from support.tarmaker import directory, member, symlink
+from support.tarmaker import directory, hard_link, member, symlink
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -233,6 +235,32 @@ def test_a_whole_package(place: Place) -> None:
     assert packed.notes == ("the scripts of tool are not run: post-install",)
     modes = {str(p.entry.path): p.entry.mode for p in packed.plan.entries}
     assert (modes["/usr/bin/tool"], modes["/usr/share/tool/data"]) == (0o755, 0o644)
+
+
+def test_hard_links_from_everywhere(place: Place, tmp_path: Path) -> None:
+    """Files with several names, of the base, of a whole package and of the user, each stay the file that they are."""
+    items = []
+    for number in range(8):
+        items += [file(f"opt/{number}/a", b"p%d" % number, 0o755)]
+        items += [Item(f"opt/{number}/b", type=b"1", link=f"opt/{number}/a")]
+    place.publish(make_package("tool", "2-r0", items, keys=(KEY,)), FOO)
+    zones = [member(f"usr/share/zoneinfo/{number}", b"z%d" % number) for number in range(8)]
+    zones += [hard_link(f"usr/share/zoneinfo/x{n}", f"usr/share/zoneinfo/{n}") for n in range(8)]
+    added = tmp_path / "added"
+    added.mkdir()
+    for number in range(8):
+        (added / f"{number}").write_bytes(b"a%d" % number)
+        (added / f"{number}").chmod(0o755)
+        os.link(added / f"{number}", added / f"x{number}")
+    additions = (Addition(str(added), RootPath("/srv")),)
+    base = place.base(directory("usr/share/zoneinfo"), *zones)
+    wanted = {"packages": ("tool",), "additions": additions, "wanted": frozenset((Need.TZ,))}
+    plan = place.pack(("libc.so",), base, **wanted).plan
+    expected = {f"/opt/{number}/b": f"/opt/{number}/a" for number in range(8)}
+    expected |= {f"/{d}/x{number}": f"/{d}/{number}" for d in ("srv", "usr/share/zoneinfo") for number in range(8)}
+    assert {entry.path: entry.link for entry in plan.all if entry.kind is Kind.HARDLINK} == expected
+    layers = (*plan.lower, *plan.upper)
+    assert {entry.path: entry.link for entry in layers if entry.kind is Kind.HARDLINK} == expected
 
 
 def test_the_directories_of_a_whole_package(place: Place) -> None:

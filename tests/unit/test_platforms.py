@@ -21,9 +21,9 @@ from minpack.needs.level import level_of
 from minpack.paths import RootPath
 from minpack.pipeline import Packed, pack
 from minpack.placing import Program, read_program
-from minpack.platforms import platform_of, platform_of_file
+from minpack.platforms import platform_of_file
 from minpack.request import Request
-from minpack.resolving import base_platform
+from minpack.resolving import base_platform, platform_of
 from minpack.store.network import Network
 from minpack.target import parse_platform
 from support.elfmaker import MACHINES, PT_NOTE, make_elf, program, static_program

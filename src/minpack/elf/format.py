@@ -12,6 +12,8 @@ MAGIC = b"\x7fELF"
 EI_CLASS, EI_DATA, EI_OSABI, E_TYPE = 4, 5, 7, 16
 ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
+#: The note that says which x86 level is needed, and others (Linux gABI extensions, "Program Property").
+PT_GNU_PROPERTY = 0x6474E553
 #: In `e_phnum`: the number is too large for it and lies in the first section header (elf(5), "e_phnum").
 PN_XNUM = 0xFFFF
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_SONAME, DT_RPATH, DT_DEBUG, DT_RUNPATH, DT_FLAGS = 0, 1, 5, 14, 15, 21, 29, 30

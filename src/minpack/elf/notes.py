@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from minpack.elf.format import PT_NOTE
+from minpack.elf.format import PT_GNU_PROPERTY, PT_NOTE
 from minpack.elf.window import Window
 from minpack.namedtuple import NamedTuple
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from minpack.content import Content
     from minpack.elf.info import ElfInfo, Segment
 
-PT_GNU_PROPERTY = 0x6474E553
 NT_GNU_ABI_TAG, NT_GNU_BUILD_ID, NT_GNU_PROPERTY, NT_FDO_DLOPEN = 1, 3, 5, 0x407C0C0A
 GNU_PROPERTY_X86_ISA_NEEDED = 0xC0008002
 #: Owners' names are a few bytes long. A longer name is none of interest.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.elf.abi import EM_X86_64
+from minpack.elf.format import PT_GNU_PROPERTY
 from minpack.elf.info import ElfKind
 from minpack.elf.strings import find_strings
 from minpack.needs.binary import open_binary
 from minpack.needs.findings import Findings, Module
-from minpack.needs.level import go_warning, x86_warning
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
 if TYPE_CHECKING:
@@ -75,7 +74,9 @@ def read_program(
 
             own = import_signals(imports, path, soname="", is_program=True, glibc=glibc)
             findings = findings._replace(signals=(*findings.signals, *own))
-        elif info.target.machine == EM_X86_64:
+        elif any(segment.type == PT_GNU_PROPERTY for segment in info.segments):
+            from minpack.needs.level import x86_warning  # noqa: PLC0415 - what C compilers make static has such notes
+
             # Of dynamic programs all objects count: see `ld.demands`.
             findings = findings._replace(warnings=(*findings.warnings, *x86_warning(content, info, path)))
         return findings._replace(payload=binary.overlay)
@@ -127,8 +128,11 @@ def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
         signals = tuple(_unread(binary.path))
     build = program.build
     main = build.main if build.main.name else Module(build.package, "")
-    platform = binary.info.target.platform
-    levels = go_warning(platform.architecture if platform is not None else "", build.settings, binary.path)
+    warnings = program.warnings
+    if build.cpus:
+        from minpack.needs.level import go_warning  # noqa: PLC0415 - few programs have such a setting
+
+        warnings += (go_warning(build.cpus, binary.path),)
     return Findings(
         language="Go",
         toolchain=build.version,
@@ -137,7 +141,7 @@ def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
         static_libc=_go_libc(binary, build),
         signals=signals,
         zones=program.zones,
-        warnings=(*program.warnings, *levels),
+        warnings=warnings,
         callers=callers,
     )
 

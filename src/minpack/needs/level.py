@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.elf.abi import EM_X86_64
+from minpack.elf.format import PT_GNU_PROPERTY
 from minpack.namedtuple import NamedTuple
 from minpack.target import variant_rank
 
@@ -19,25 +21,21 @@ if TYPE_CHECKING:
 
 
 class _Setting(NamedTuple):
-    """Go's variable for an architecture, what comes before its value in the variant's name, the value for all CPUs."""
+    """Go's variable for an architecture, and what comes before its value in a variant's name and in a CPU's."""
 
     variable: str
     prefix: str
-    least: str
-    #: What CPUs are said to have, before the value.
     cpu: str
 
 
 _SETTINGS = {
-    "arm": _Setting("GOARM", "v", "", "ARMv"),
-    "arm64": _Setting("GOARM64", "", "v8.0", "ARM"),
-    "amd64": _Setting("GOAMD64", "", "v1", "x86-64-"),
-    "ppc64le": _Setting("GOPPC64", "", "power8", ""),
-    "riscv64": _Setting("GORISCV64", "", "rva20u64", ""),
+    "arm": _Setting("GOARM", "v", "ARMv"),
+    "arm64": _Setting("GOARM64", "", "ARM"),
+    "amd64": _Setting("GOAMD64", "", "x86-64-"),
+    "ppc64le": _Setting("GOPPC64", "", ""),
+    "riscv64": _Setting("GORISCV64", "", ""),
 }
 _X86_LEVELS = ("v1", "v2", "v3", "v4")
-#: The segment with the note that says which x86 level is needed (Linux gABI extensions, "Program Property").
-PT_GNU_PROPERTY = 0x6474E553
 
 
 class Level(NamedTuple):
@@ -84,13 +82,11 @@ def go_level(architecture: str, settings: Mapping[str, str]) -> Level | None:
     return Level(variant, f"is built with {setting.variable}={value}") if variant_rank(architecture, variant) else None
 
 
-def go_warning(architecture: str, settings: Mapping[str, str], path: str) -> tuple[str, ...]:
-    """What is to be told of a Go program that not all CPUs of its architecture run; of ARM the label tells it."""
-    setting = _SETTINGS.get(architecture)
-    value = settings.get(setting.variable, "") if setting is not None else ""
-    if setting is None or value in ("", setting.least) or architecture == "arm":
-        return ()
-    return (f"{path} runs only on CPUs with {setting.cpu}{value}: it is built with {setting.variable}={value}",)
+def go_warning(setting: str, path: str) -> str:
+    """What is to be told of a Go program that not all CPUs of its architecture run, as its `setting` says."""
+    variable, _, value = setting.partition("=")
+    cpu = next((known.cpu for known in _SETTINGS.values() if known.variable == variable), "")
+    return f"{path} runs only on CPUs with {cpu}{value}: it is built with {setting}"
 
 
 def x86_warning(content: Content, info: ElfInfo, path: str) -> tuple[str, ...]:
@@ -98,7 +94,7 @@ def x86_warning(content: Content, info: ElfInfo, path: str) -> tuple[str, ...]:
 
     :raises InputError: the system could not read it.
     """
-    level = _x86_level(content, info)
+    level = _x86_level(content, info) if info.target.machine == EM_X86_64 else None
     if level is None or level.variant == _X86_LEVELS[0]:
         return ()
     return (f"{path} runs only on CPUs with x86-64-{level.variant}: a note in it says so",)

@@ -190,6 +190,7 @@ def with_hard_links(entries: Iterable[Entry]) -> tuple[Entry, ...]:
         if entry.kind is Kind.FILE and entry.inode is not None:
             target = first.setdefault((entry.inode, entry.mode, entry.uid, entry.gid), entry)
         if target is not entry:
+            assert target.size == entry.size, f"internal error: {target.path} and {entry.path} have one inode"
             entry = target._replace(path=entry.path, kind=Kind.HARDLINK, link=target.path, content=None)  # noqa: PLW2901
         made.append(entry)
     return tuple(made)

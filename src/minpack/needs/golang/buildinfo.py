@@ -30,6 +30,8 @@ MAX_MODULES = 2 << 20
 MAX_CANDIDATES = 1000
 #: Sentinels that Go lays around the list (`cmd/go/internal/modload`, `infoStart`).
 SENTINEL = 16
+#: The settings of programs that all CPUs of their architecture run; of ARM, the image's label tells what others need.
+_FOR_ALL = {"GOAMD64": "v1", "GOARM64": "v8.0", "GOPPC64": "power8", "GORISCV64": "rva20u64"}
 _VERSION = re.compile(r"(?:go\d|devel )[ -~]*")
 
 
@@ -45,6 +47,12 @@ class BuildInfo(NamedTuple):
     main: Module = Module("", "")
     modules: tuple[Module, ...] = ()
     settings: Mapping[str, str] = {}
+
+    @property
+    def cpus(self) -> str:
+        """The setting that says which CPUs alone run the program, as ``GOAMD64=v3``; empty if all do."""
+        told = ((name, self.settings.get(name, least), least) for name, least in _FOR_ALL.items())
+        return next((f"{name}={value}" for name, value, least in told if value != least), "")
 
     @property
     def minor(self) -> int:
