@@ -134,6 +134,8 @@ def _damaged(content: SparseContent) -> InputError:
 
 def _in_blocks(content: SparseContent, blocks: bytes) -> array[int]:
     found = array("Q")
+    if len(blocks) % BLOCK:
+        raise _damaged(content)
     for at in range(0, len(blocks), BLOCK):
         first, count = (at, _PIECES_IN_BLOCK) if at else (_IN_HEADER, _PIECES_IN_HEADER)
         for place in range(first, first + count * _PIECE, _PIECE):
@@ -145,13 +147,17 @@ def _in_blocks(content: SparseContent, blocks: bytes) -> array[int]:
 
 
 def _in_records(content: SparseContent, data: bytes) -> array[int]:
-    """The numbers of ``GNU.sparse.map``, or of the records of each piece; the records were read before."""
+    """The numbers of ``GNU.sparse.map``, or of the records of each piece."""
     found = array("Q")
     at = 0
     while data[at : at + 1].isdigit():
-        digits = data[at : data.index(b" ", at)]
-        record = data[at + len(digits) + 1 : at + int(digits) - 1]
-        at += int(digits)
+        digits, blank, _ = data[at : at + _DIGITS].partition(b" ")
+        length = _decimal(digits) if blank else None
+        # A record counts its own digits, the blank and the newline (pax, "pax Extended Header").
+        if length is None or length < len(digits) + 2:
+            raise _damaged(content)
+        record = data[at + len(digits) + 1 : at + length - 1]
+        at += length
         key, _, value = record.partition(b"=")
         if key == b"GNU.sparse.map":
             found = array("Q")
