@@ -99,11 +99,11 @@ def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
 def test_a_variant_below_the_programs(tmp_path: Path) -> None:
     """A program that was built for a later CPU is not labelled for an earlier one."""
     case = row("a variant that the program needs more than")
-    (tmp_path / "app").write_bytes(go_program(GoForm("armhf", settings=("GOARM=7",))).data)
-    ran = minpack("./app", "--platform", "linux/arm/v6", "--json", cwd=tmp_path)
+    (tmp_path / "go-arm7").write_bytes(go_program(GoForm("armhf", settings=("GOARM=7",))).data)
+    ran = minpack("./go-arm7", "--platform", "linux/arm/v6", "--json", cwd=tmp_path)
     assert_refused(ran, case.code, case.message, case.hint)
     assert_error_document(ran, case.kind)
-    assert os.listdir(tmp_path) == ["app"]
+    assert os.listdir(tmp_path) == ["go-arm7"]
 
 
 def test_an_added_file_is_meant(files: Path, tmp_path: Path) -> None:
