@@ -99,7 +99,9 @@ def test_programs_of_alpine(data: Path, tmp_path: Path, release: str) -> None:
     """Packed from their minirootfs, Alpine's programs have the closures they have there."""
     tarball = data / "bases" / f"alpine-minirootfs-{release}.tar.gz"
     subprocess.run([need_tool("tar"), "-xzf", str(tarball), "-C", str(tmp_path)], check=True)
-    programs = list(programs_in(*(str(tmp_path / name) for name in ("bin", "sbin", "usr/bin", "usr/sbin"))))
+    found = programs_in(*(str(tmp_path / name) for name in ("bin", "sbin", "usr/bin", "usr/sbin")))
+    # Links to /bin/busybox lead to that of this machine, where it has one.
+    programs = [path for path in found if path.startswith(f"{tmp_path}/")]
     for path in programs:
         inside = path[len(str(tmp_path)) :]
         closure = looped(planned(path, tmp_path, inside))
