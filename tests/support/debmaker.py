@@ -76,10 +76,11 @@ class Deb(NamedTuple):
     @property
     def data(self) -> bytes:
         """The .deb file."""
+        dot = "." if self.compression else ""
         return ar(
             ("debian-binary", b"2.0\n"),
-            (f"control.tar.{self.compression}", packed(tar(self._control_files()), self.compression)),
-            (f"data.tar.{self.compression}", packed(tar(self.files), self.compression)),
+            (f"control.tar{dot}{self.compression}", packed(tar(self._control_files()), self.compression)),
+            (f"data.tar{dot}{self.compression}", packed(tar(self.files), self.compression)),
         )
 
     def _control_files(self) -> dict[str, bytes | str]:
@@ -92,7 +93,9 @@ class Deb(NamedTuple):
 
 
 def packed(data: bytes, compression: str) -> bytes:
-    """`data`, compressed with xz, gz or zst."""
+    """`data`, compressed with xz, gz or zst, or as it is."""
+    if not compression:
+        return data
     if compression == "xz":
         return lzma.compress(data)
     if compression == "gz":

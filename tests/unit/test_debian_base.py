@@ -150,6 +150,18 @@ def test_a_library_is_found_and_only_its_package_fetched(world: World) -> None:
     assert world.fetched("pool/") == [f"/debian/{FOO.path}"]
 
 
+@pytest.mark.parametrize("compression", ["", "gz", "zst"])
+def test_packages_are_read_whatever_they_are_compressed_with(world: World, compression: str) -> None:
+    """Also where the data lies as it is in the middle of the .deb file, as dpkg-deb -Znone leaves it."""
+    world.main = Archive("bookworm", KEY)
+    world.main.add(LIBC, FOO._replace(compression=compression))
+    world.serve()
+    for _ in range(2):
+        with world.base() as base:
+            assert content_of(Walker(base).find_file(f"/{LIB}/libfoo.so.1")) == b"foo"
+            assert content_of(Walker(base).find_file(f"/{LIB}/foo/plugin.so")) == b"plugin"
+
+
 def test_the_c_library_needs_no_large_index(world: World) -> None:
     """What every program needs is found without the index of all files."""
     world.serve()

@@ -194,6 +194,17 @@ def test_records_come_back(store: Store) -> None:
     store.drop_record("a-1.x_y")
 
 
+def test_no_record_is_kept_that_would_not_be_read(store: Store, directory: Path) -> None:
+    """The limit that reading has holds for writing: no file lies there that nobody ever takes."""
+    for size in range(900, 1100):
+        store.keep_record(f"r{size}", "s/1", {"text": "x" * size}, 1000)
+        kept = store.record(f"r{size}", "s/1", 1000)
+        assert (kept is not None) == (directory / f"r{size}.json").exists()
+    assert store.record("r1099", "s/1") is None
+    store.keep_record("large", "s/1", {"text": "x" * (1 << 20)})
+    assert not (directory / "large.json").exists()
+
+
 @pytest.mark.parametrize(
     "damaged",
     [

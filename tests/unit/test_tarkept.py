@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minpack.base import tarball, tarkept
+from minpack.base import tarball, tarindex, tarkept
 from minpack.base.tarball import open_tarball
-from minpack.content import key_of, read_all, sum_of
-from minpack.errors import BaseError, InputError
+from minpack.base.tarindex import index_of
+from minpack.base.tartable import MAX_TABLE, max_table
+from minpack.content import RangeContent, key_of, read_all, sum_of
+from minpack.errors import ArchiveError, BaseError, InputError
 from minpack.paths import RootPath
+from minpack.tar.names import MAX_ENTRIES, MAX_NAMES
+from support.tarmaker import archive, symlink
 from support.trees import described
 
 if TYPE_CHECKING:
@@ -152,6 +156,47 @@ def test_a_store_without_room(packed: Path, store: Store, place: Path, monkeypat
     monkeypatch.setattr(tarkept, "MOST_TAR_BYTES", 1000)
     assert seen(packed, store) == seen(packed, None)
     assert os.listdir(place) == []
+
+
+def test_an_index_that_would_not_be_read_is_not_kept(
+    packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound that reading has holds for writing."""
+    expected = seen(packed, None)
+    monkeypatch.setattr(tarkept, "MAX_TABLE", 100)
+    assert seen(packed, store) == expected
+    assert os.listdir(place) == []
+
+
+def test_the_largest_index_is_read(
+    tmp_path: Path, store: Store, idle: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many entries and as long names as there may be make an index below the bound of its bytes."""
+    for most, names in ((50, 1 << 20), (10_000, 30_000)):
+        monkeypatch.setattr(tarindex, "MAX_ENTRIES", most)
+        monkeypatch.setattr(tarindex, "MAX_NAMES", names)
+        members: list[bytes] = []
+        path = tmp_path / f"{most}.tar.gz"
+        for number in range(most):
+            members.append(symlink(f"d{number}/{'n' * 80}", "t" * 90))
+            path.write_bytes(gzip.compress(archive(*members)))
+            try:
+                open_tarball(str(path), "base").close()
+            except ArchiveError:
+                break
+        path.write_bytes(gzip.compress(archive(*members[:-1])))
+        seen(path, store)
+        table = len(index_of(tar_of(tmp_path, archive(*members[:-1])), "base").table)
+        assert table <= max_table(most, names)
+    assert max_table(MAX_ENTRIES, MAX_NAMES) == MAX_TABLE
+    idle()
+    seen(path, store)
+
+
+def tar_of(place: Path, data: bytes) -> RangeContent:
+    """A tar in a file that stays open."""
+    (place / "open.tar").write_bytes(data)
+    return RangeContent(os.open(place / "open.tar", os.O_RDONLY), 0, len(data), "open.tar")
 
 
 def test_no_room_to_unpack_anew(packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

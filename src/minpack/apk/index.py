@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: More bytes than any index has: Alpine's largest have 2 MB, and unpack to 9 MB.
 MAX_INDEX = 64 << 20
 MAX_UNPACKED = 128 << 20
+#: No repository has more packages; Alpine's largest has 30,000.
+MAX_PACKAGES = 500_000
 
 _KNOWN = frozenset("CPVASITULDFMRZK")
 
@@ -87,10 +89,14 @@ class VerifiedIndex(NamedTuple):
     text: str
     description: str
     signed_by: Key
+    what: str = "an index"
 
     def records(self) -> Iterator[IndexRecord]:
-        """The packages in order."""
-        return parse_records(self.text)
+        """The packages in order.
+
+        :raises PackageError: there are more than any repository has.
+        """
+        return parse_records(self.text, self.what)
 
 
 def verify_index(data: bytes, keys: Sequence[Key], what: str) -> VerifiedIndex:
@@ -110,7 +116,7 @@ def verify_index(data: bytes, keys: Sequence[Key], what: str) -> VerifiedIndex:
     files = _files(stream.data, what)
     if "APKINDEX" not in files:
         raise PackageError(what, "it holds no APKINDEX", DAMAGED)
-    return VerifiedIndex(files["APKINDEX"], files.get("DESCRIPTION", "").strip(), key)
+    return VerifiedIndex(files["APKINDEX"], files.get("DESCRIPTION", "").strip(), key, what)
 
 
 def _files(data: bytes, what: str) -> dict[str, str]:
@@ -119,14 +125,26 @@ def _files(data: bytes, what: str) -> dict[str, str]:
         members = list(read_members(BytesContent(data), what))
     except ArchiveError as error:
         raise PackageError(what, f"its index is damaged: {error.reason}", error.hint) from error
-    return {m.name: data[m.start : m.start + m.size].decode("utf-8", "surrogateescape") for m in members}
+    texts = (m for m in members if m.name in ("APKINDEX", "DESCRIPTION"))
+    return {m.name: data[m.start : m.start + m.size].decode("utf-8", "surrogateescape") for m in texts}
 
 
-def parse_records(text: str) -> Iterator[IndexRecord]:
-    """The records of an index's text; those without name, version or checksum are left out."""
-    for lines in text.split("\n\n"):
+def parse_records(text: str, what: str = "an index") -> Iterator[IndexRecord]:
+    """The records of an index's text; those without name, version or checksum are left out.
+
+    :param what: what to call the index in errors.
+    :raises PackageError: there are more than `MAX_PACKAGES`.
+    """
+    count, start = 0, 0
+    while start < len(text):
+        end = text.find("\n\n", start)
+        end = len(text) if end < 0 else end
+        lines, start = text[start:end], end + 2
         fields = {line[:1]: line[2:] for line in lines.split("\n") if line[1:2] == ":"}
         if "P" in fields and "V" in fields and "C" in fields:
+            count += 1
+            if count > MAX_PACKAGES:
+                raise PackageError(what, f"it has more than {MAX_PACKAGES} packages", DAMAGED)
             yield _record(fields)
 
 

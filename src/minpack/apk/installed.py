@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from minpack.errors import PackageError
 from minpack.namedtuple import NamedTuple
-from minpack.paths import ROOT, RootPath, normal
+from minpack.paths import PATH_MAX, ROOT, RootPath, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: More bytes than any root's database has: a full desktop's has some 20 MB.
 MAX_INSTALLED = 64 << 20
+#: The most files and directories in it, and the most characters of all their paths.
+MAX_FILES = 2_000_000
+MAX_NAMES = 256 << 20
 #: What a file has that no line gives a mode.
 _FILE_MODE = 0o644
 #: The lines of files; others are kept as they are.
@@ -48,12 +52,36 @@ class InstalledPackage(NamedTuple):
 
 
 def parse_installed(data: bytes) -> tuple[InstalledPackage, ...]:
-    """The packages of a database; what has no name is left out."""
+    """The packages of a database; what has no name is left out.
+
+    :raises PackageError: it has more files than any root, or one with a longer path.
+    """
     text = data.decode("utf-8", "surrogateescape")
-    return tuple(found for block in text.split("\n\n") if (found := _package(block.split("\n"))) is not None)
+    names = _Names()
+    return tuple(found for block in text.split("\n\n") if (found := _package(block.split("\n"), names)) is not None)
 
 
-def _package(lines: list[str]) -> InstalledPackage | None:
+class _Names:
+    """Counts the files of a database and their bytes: each line has a name, and each file its directory's too."""
+
+    def __init__(self) -> None:
+        self._files = 0
+        self._bytes = 0
+
+    def path(self, text: str) -> RootPath:
+        """The path that `text` is.
+
+        :raises PackageError: it is longer than any, or there are too many.
+        """
+        self._files += 1
+        self._bytes += len(text)
+        if len(text) >= PATH_MAX or self._files > MAX_FILES or self._bytes > MAX_NAMES:
+            reason = "it has more files than any root, or one with a longer path"
+            raise PackageError("/lib/apk/db/installed", reason, "name another base")
+        return normal(text)
+
+
+def _package(lines: list[str], names: _Names) -> InstalledPackage | None:
     kept: list[str] = []
     files: list[InstalledFile] = []
     directory = ""
@@ -64,9 +92,9 @@ def _package(lines: list[str]) -> InstalledPackage | None:
             continue
         if key == "F":
             directory = value
-            directories.add(normal(f"/{value}"))
+            directories.add(names.path(f"/{value}"))
         elif key == "R":
-            files.append(InstalledFile(normal(f"{directory}/{value}")))
+            files.append(InstalledFile(names.path(f"{directory}/{value}")))
         elif key == "Z" and files:
             files[-1] = files[-1]._replace(checksum=value)
         elif key == "a" and files:

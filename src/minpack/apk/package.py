@@ -19,6 +19,7 @@ from minpack.errors import ArchiveError, PackageError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX, RootPath
 from minpack.rootfs.entry import Entry, Kind
+from minpack.tar.names import MAX_ENTRIES, MAX_NAMES
 from minpack.tar.read import read_members
 from minpack.tar.spool import nameless_file, write_all
 
@@ -140,10 +141,14 @@ def _unpack_data(reader: Reader, start: int, size: int, control: Control, descri
 def _files(data: RangeContent, what: str) -> tuple[PackageFile, ...]:
     """The files of an unpacked data stream, each verified by its SHA-1; names that start with a dot are apk's own."""
     found: dict[RootPath, PackageFile] = {}
+    names = 0
     try:
         for member in read_members(data, what):
             if member.name.startswith(".") and not member.name.startswith(".."):
                 continue
+            names += len(member.name) + len(member.link)
+            if len(found) >= MAX_ENTRIES or names > MAX_NAMES:
+                raise PackageError(what, "it has more names than any package", DAMAGED)
             file = PackageFile(_entry(member, data, what), member.sha1)
             known = found.get(file.entry.path)
             if known is not None and not known.entry.kind is file.entry.kind is Kind.DIRECTORY:
@@ -196,13 +201,21 @@ def _check_sum(file: PackageFile, what: str) -> None:
 
 def _above_are_directories(found: dict[RootPath, PackageFile], what: str) -> Iterator[PackageFile]:
     """The files, none of which lies below another that is no directory."""
+    implied: set[str] = set()
+    names = 0
     for path, file in found.items():
-        above = path.rpartition("/")[0]
-        while above:
+        at = path.rfind("/")
+        while at > 0 and (above := path[:at]) not in implied:
             other = found.get(RootPath(above))
             if other is not None and other.entry.kind is not Kind.DIRECTORY:
                 raise PackageError(what, f"{path!r} in it lies below a {other.entry.kind}", DAMAGED)
-            above = above.rpartition("/")[0]
+            if other is not None:
+                break  # what that one lies below is looked at in its turn
+            implied.add(above)
+            names += len(above)
+            if names > MAX_NAMES:
+                raise PackageError(what, "it has more names than any package", DAMAGED)
+            at = path.rfind("/", 0, at)
         if file.entry.kind is Kind.HARDLINK:
             target = found.get(RootPath(file.entry.link))
             if target is None or target.entry.kind is not Kind.FILE:

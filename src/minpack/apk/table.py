@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 
 from minpack.apk.checksum import parse_checksum
 from minpack.apk.names import SONAME, parse_provides
+from minpack.errors import PackageError
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from minpack.apk.checksum import Checksum
     from minpack.apk.index import IndexRecord
 
 #: Another number for every change of what lines hold.
 MAGIC = b"minpack.apk-table/1\n"
+#: The most bytes of a table; that of Alpine's largest repository has 3 million.
+MAX_TABLE = 256 << 20
 
 
 class Provider(NamedTuple):
@@ -66,21 +69,33 @@ class Table(NamedTuple):
         return tuple(found)
 
 
-def make_table(records: Iterable[IndexRecord]) -> Table:
-    """The table of an index's records; what cannot be installed or has no checksum that is known is not in it."""
+def make_table(records: Iterable[IndexRecord], what: str = "an index") -> Table:
+    """The table of an index's records; what cannot be installed or has no checksum that is known is not in it.
+
+    :param what: what to call the index in errors.
+    :raises PackageError: it would have more than `MAX_TABLE` bytes: each name that a package provides is a line with
+        what there is to say of the package.
+    """
     lines = []
+    size = len(MAGIC)
+    for line in _lines(records):
+        lines.append(line)
+        size += len(line)
+        if size > MAX_TABLE:
+            raise PackageError(what, "it names more libraries than any repository has", "name another repository")
+    return Table(MAGIC + "".join(sorted(lines)).encode("utf-8", "surrogateescape"))
+
+
+def _lines(records: Iterable[IndexRecord]) -> Iterator[str]:
     for record in records:
         if not record.installable or record.checksum[:2] not in ("Q1", "X1", "Q2", "X2"):
             continue
         rest = f"{record.provider_priority}\t{record.arch}\t{record.size}\t{record.checksum.split()[0]}\n"
-        lines.append(f"{record.name}\t{record.name}\t{record.version}\t{record.version}\t{rest}")
+        yield f"{record.name}\t{record.name}\t{record.version}\t{record.version}\t{rest}"
         if SONAME in record.provide:
-            lines += [
-                f"{name}\t{record.name}\t{record.version}\t{version}\t{rest}"
-                for name, version in parse_provides(record.provide)
-                if name.startswith(SONAME) and "\t" not in name
-            ]
-    return Table(MAGIC + "".join(sorted(lines)).encode("utf-8", "surrogateescape"))
+            for name, version in parse_provides(record.provide):
+                if name.startswith(SONAME) and "\t" not in name:
+                    yield f"{name}\t{record.name}\t{record.version}\t{version}\t{rest}"
 
 
 def read_table(data: bytes) -> Table | None:

@@ -153,8 +153,11 @@ def find_kept(store: Store, sha256: str, name: str, unpack: Callable[[], int]) -
 
 
 def keep_tar(store: Store, sha256: str, tar: RangeContent, table: bytearray) -> None:
-    """Keep the unpacked `tar` of the tarball with that sum, and its index, as far as the store takes them."""
-    if tar.size > MOST_TAR_BYTES:
+    """Keep the unpacked `tar` of the tarball with that sum, and its index, as far as the store takes them.
+
+    Nothing is kept that `find_kept` would not take.
+    """
+    if tar.size > MOST_TAR_BYTES or len(table) > MAX_TABLE:
         return
     with suppress(StoreError):
         part = store.begin()

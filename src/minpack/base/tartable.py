@@ -46,17 +46,24 @@ _SPARSE_REST = Struct("<BQQQ")
 _BETWEEN = b"\0\0"
 #: So many samples are kept in memory: with fewer rows, all are.
 _MOST_SAMPLES = 4096
+_BETWEEN_SAMPLES = 2 * _MOST_SAMPLES * len(_BETWEEN)
+#: More than the head and all notes have.
+_NOTES = 4096
 #: The first byte of a row, behind its path: the number of its kind.
 FILE, DIRECTORY, SYMLINK, SPECIAL = range(4)
 KINDS = (Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK, Kind.SPECIAL)
-#: The most bytes that a table has.
-MAX_TABLE = 2 * MAX_NAMES + MAX_ENTRIES * (2 * _NUMBER.size + _LENGTH.size + _FIELDS.size) + (1 << 16)
 REMAKE = "minpack unpacks only what every program unpacks alike; make the tarball again with tar"
 
 
 #: What a row says besides its fields: the file has hard links; the rest says how its pieces are read, or why it cannot
 #: be read.
 LINKED, SPARSE, UNREADABLE = 1, 2, 4
+
+
+def max_table(entries: int, names: int) -> int:
+    """The most bytes of a table of so many entries, whose paths and what else there is of them have so many bytes."""
+    sampled = _BETWEEN_SAMPLES + names
+    return names + sampled + entries * (2 * _NUMBER.size + _LENGTH.size + _FIELDS.size) + _NOTES
 
 
 class Row(NamedTuple):
@@ -119,6 +126,10 @@ def build_table(rows: dict[bytes, bytes], implied: set[bytes], notes: Sequence[s
 def _step(count: int) -> int:
     """How many rows there are from one sample to the next."""
     return count // _MOST_SAMPLES + 1
+
+
+#: The most bytes of any table.
+MAX_TABLE = max_table(MAX_ENTRIES, MAX_NAMES)
 
 
 class OpenTar:

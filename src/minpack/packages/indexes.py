@@ -133,9 +133,10 @@ def _verified(data: bytes, repository: Repository, access: Access, fetched: int,
 
     :raises UntrustedPackageError: no trusted key signed it; or that time is before `seen`, where that is refused.
     """
-    index = verify_index(data, access.keys, f"index {repository.index_url}")
+    what = f"index {repository.index_url}"
+    index = verify_index(data, access.keys, what)
     records = tuple(index.records())
-    table = make_table(records)
+    table = make_table(records, what)
     built = max((record.built for record in records), default=0)
     if access.locked and built < seen:
         raise _older(repository)

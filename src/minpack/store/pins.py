@@ -32,7 +32,7 @@ def pin(store: Store, lock: str, sums: Sequence[str]) -> None:
     name = _PREFIX + hashlib.sha256(os.fsencode(lock)).hexdigest()
     values = {"path": lock, "sums": list(sums)}
     if {**(store.record(name, _SCHEMA, _MOST) or {}), "schema": ""} != {**values, "schema": ""}:
-        store.keep_record(name, _SCHEMA, values)
+        store.keep_record(name, _SCHEMA, values, _MOST)
 
 
 def pinned(store: Store, files: Iterable[StoredFile]) -> frozenset[str]:

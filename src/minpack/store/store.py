@@ -209,20 +209,21 @@ class Store:
         del value["sum"]
         return value
 
-    def keep_record(self, name: str, schema: str, values: Mapping[str, object]) -> None:
+    def keep_record(self, name: str, schema: str, values: Mapping[str, object], limit: int = _RECORD_LIMIT) -> None:
         """Write the record `name`, over an older one; nothing happens where the store cannot be written.
 
         :param name: lower-case letters, digits, ``.``, ``_`` and ``-``.
+        :param limit: nothing happens either with more bytes, which whoever reads it would not take.
         :raises StoreError: the disk is full or broken.
         """
         import json  # noqa: PLC0415
 
         file = _record_file(name)
-        part = self._temporary()
+        rest = json.dumps({"schema": schema, **values}, sort_keys=True).encode()[1:]
+        part = self._temporary() if _REST + len(rest) <= limit else None
         if part is None:
             return
         with part:
-            rest = json.dumps({"schema": schema, **values}, sort_keys=True).encode()[1:]
             part.write(_summed(rest) + rest, 0)
             part.rename(file)
 
