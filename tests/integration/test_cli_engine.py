@@ -51,7 +51,7 @@ def name(engine: str) -> Iterator[str]:
 def test_no_engine(place: Path, output: tuple[str, ...]) -> None:
     """Without an engine there is one clear error, and no file is written either."""
     case = row("no engine")
-    ran = minpack("./app", "--load", *output, "--json", cwd=place, env={"DOCKER_HOST": "unix:///nonexistent"})
+    ran = minpack("./app", "--load", *output, "--json", cwd=place, env={"DOCKER_HOST": f"unix://{place}/none"})
     assert_refused(ran, case.code, case.message, case.hint)
     assert_error_document(ran, case.kind)
     assert sorted(os.listdir(place)) == ["app", "kept.tar"]
@@ -73,7 +73,7 @@ def test_something_that_is_no_engine(place: Path, answer: bytes) -> None:
     [
         ("no engine", "tcp://127.0.0.1:9", "tcp://127.0.0.1:9"),
         ("no engine", "127.0.0.1:9", "127.0.0.1:9"),
-        ("no engine", "unix://nonexistent", "unix://nonexistent"),
+        ("no engine", "unix:///dev/null/none", "unix:///dev/null/none"),
         ("a DOCKER_HOST that is no address", "nonsense", "nonsense"),
         ("a DOCKER_HOST that is no address", "ftp://x", "ftp://x"),
         ("a DOCKER_HOST that is no address", "tcp://127.0.0.1", "tcp://127.0.0.1"),
