@@ -48,7 +48,7 @@ def _read(path: str, *, why: bool) -> None:
     from minpack.needs.decide import Wishes, decide  # noqa: PLC0415
     from minpack.needs.detect import read_program  # noqa: PLC0415
     from minpack.needs.native import telling_imports  # noqa: PLC0415
-    from minpack.placing import host_file  # noqa: PLC0415
+    from minpack.additions import host_file  # noqa: PLC0415
 
     content = host_file(path)
     info = read_elf(content)
