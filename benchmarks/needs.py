@@ -43,12 +43,12 @@ def why(path: str) -> None:
 
 
 def _read(path: str, *, why: bool) -> None:
+    from minpack.additions import host_file  # noqa: PLC0415
     from minpack.elf.read import read_elf  # noqa: PLC0415 - not for the sum
     from minpack.elf.symbols import read_symbols  # noqa: PLC0415
     from minpack.needs.decide import Wishes, decide  # noqa: PLC0415
     from minpack.needs.detect import read_program  # noqa: PLC0415
     from minpack.needs.native import telling_imports  # noqa: PLC0415
-    from minpack.additions import host_file  # noqa: PLC0415
 
     content = host_file(path)
     info = read_elf(content)

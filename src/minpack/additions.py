@@ -79,14 +79,19 @@ def host_file(path: str, advice: str = "check the path") -> FileContent:
     return file_and_mode(path, advice)[0]
 
 
-def file_and_mode(path: str, advice: str = "check the path") -> tuple[FileContent, int]:
-    """See `host_file`; with the file's mode."""
+def file_and_mode(
+    path: str, advice: str = "check the path", inside: str = "name a file in it"
+) -> tuple[FileContent, int]:
+    """See `host_file`; with the file's mode.
+
+    :param inside: what to do where it is a directory.
+    """
     if not path:
         raise InputError(path, "the name is empty", hint="was a variable of the shell not set?")
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(path, "it is a directory", hint="name a file in it")
+            raise InputError(path, "it is a directory", hint=inside)
         if not stat.S_ISREG(status.st_mode):
             raise InputError(path, "it is no regular file")
         content = FileContent(path, status.st_size, mtime=status.st_mtime_ns)

@@ -60,7 +60,8 @@ def read_program(path: str, destination: RootPath, *, strip: bool = False) -> Pr
     :raises MalformedElfError: it is damaged.
     :raises NotProgramError: it is a library, an object file, or packed.
     """
-    content, mode = file_and_mode(path, "check the path, or build the program first")
+    inside = "name the program in it, for example ./target/release/myapp"
+    content, mode = file_and_mode(path, "check the path, or build the program first", inside)
     info = read_elf(content)
     if info.kind.is_program:
         program = Program(path, content, info, destination, weigh(content, info), mode=mode)

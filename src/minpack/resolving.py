@@ -186,7 +186,8 @@ def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platfor
     if platform is None:
         raise WrongTargetError(first.path, "an architecture that OCI images know", str(first.info.target))
     if wanted is not None and (wanted.os, wanted.architecture) != (platform.os, platform.architecture):
-        raise WrongTargetError(first.path, str(wanted), str(platform), "leave out --platform: it is the program's own")
+        hint = f"build it for {wanted} first (GOARCH={wanted.architecture}); the platform comes from the program"
+        raise WrongTargetError(first.path, str(wanted), str(platform), hint)
     if not (wanted or platform).tells_variant:
         return platform
     from minpack.platforms import with_variant  # noqa: PLC0415 - for ARM, and where a variant is wanted

@@ -91,8 +91,8 @@ def error_of(*arguments: str) -> str:
         (("tree", "x", "-o", "y"), "cannot use -o: there is no such option"),
         (("pack", "x", "--tag"), "cannot use --tag: it needs a value"),
         (("pack", "x", "--force=1"), "cannot use --force: it takes no value"),
-        (("inspect",), "cannot run minpack inspect: APP... is missing"),
-        (("completion",), "cannot run minpack completion: SHELL is missing"),
+        (("inspect",), "cannot run minpack inspect: no program is named"),
+        (("completion",), "cannot run minpack completion: no shell is named"),
         (("base", "info", "a", "b"), "cannot run minpack base info: got unexpected extra argument (b)"),
     ],
 )

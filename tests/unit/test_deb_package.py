@@ -123,7 +123,7 @@ def test_what_is_no_package_is_refused(opened: Callable[[bytes], RangeContent], 
     ("control", "reason"),
     [
         (b"", "an empty file"),
-        (b"x" * 600, "no tarball"),
+        (b"x" * 600, "not a tar archive"),
         (packed(b"x" * 600, "xz"), "control.tar"),
         (packed(tar({"control": FOO.control}), "xz")[:-20], "control.tar"),
         (packed(tar({"other": b""}), "xz"), "no control file"),

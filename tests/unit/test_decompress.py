@@ -319,7 +319,7 @@ def test_plain_tars_are_known_with_and_without_magic() -> None:
         (b"!<arch>\ndebian-binary", ".deb"),
         (b"<!DOCTYPE html>", "web page"),
         (b"\x04\x22\x4d\x18", "lz4"),
-        (b"just some bytes" * 100, "no tarball"),
+        (b"just some bytes" * 100, "not a tar archive"),
     ],
 )
 def test_what_is_no_tarball_is_named(data: bytes, what: str) -> None:

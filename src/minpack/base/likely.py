@@ -40,7 +40,8 @@ def _alpine(version: str) -> str:
         return branches[-1]
     asked = parse_name(f"alpine-{version}")
     if asked is None or f"alpine-{asked.branch}" not in (offer.name for offer in offers):
-        return next(iter(get_close_matches(f"alpine-{version}", branches, 1)), "")
+        names = branches if version[0].isdigit() else [offer.name for offer in offers]
+        return next(iter(get_close_matches(f"alpine-{version}", names, 1)), "")
     known = any(asked.release in ("", release.version) for release in releases() if release.branch == asked.branch)
     return f"alpine-{version}" if known else f"alpine-{asked.branch}"
 

@@ -10,7 +10,7 @@ from minpack.base.open import BaseOptions, is_name, open_base
 from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options, done
 from minpack.cli.effects import fetching_notes, refuse_for_trees
 from minpack.cli.groups import HelpfulGroup
-from minpack.cli.options import answer_options, arguments, parsed, platform_option, store_options
+from minpack.cli.options import answer_options, arguments, base_platform_option, parsed, store_options
 from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.delivery import Format
@@ -46,7 +46,7 @@ def list_(*, quiet: bool, as_json: bool) -> None:
 
 @command.command("pull")
 @click.argument("base", metavar="BASE")
-@platform_option
+@base_platform_option
 @store_options
 @answer_options
 def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
@@ -66,7 +66,7 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 
 @command.command("info")
 @click.argument("base", metavar="BASE")
-@platform_option
+@base_platform_option
 @store_options
 @answer_options
 def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
@@ -78,7 +78,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 
 @command.command("image", short_help="Make an image of the whole of BASE.")
 @click.argument("base", metavar="BASE")
-@platform_option
+@base_platform_option
 @delivery_options
 @click.option(
     "--cmd",

@@ -25,7 +25,7 @@ place_options = applied(
         envvar="MINPACK_CACHE_DIR",
         callback=filled,
         metavar="DIR",
-        help="Where what is kept lies (~/.cache).",
+        help="Directory of the cache (~/.cache).",
     ),
     answer_options,
 )
@@ -42,7 +42,7 @@ def command() -> None:
 @command.command("info")
 @place_options
 def info(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
-    """Show where it lies and how much there is of what."""
+    """Show the location and size of the cache."""
     from minpack.report.cache import cache_document, cache_lines  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
 

@@ -134,11 +134,18 @@ base_option = click.option(
     " directory (/ is this host). Default: scratch for static programs.",
 )
 
+base_platform_option = click.option(
+    "--platform",
+    callback=parsed(parse_platform),
+    metavar="OS/ARCH",
+    help="The platform to fetch it for [linux/amd64]; a local base has its own.",
+)
+
 platform_option = click.option(
     "--platform",
     callback=parsed(parse_platform),
     metavar="OS/ARCH",
-    help="The platform; with a program it is the program's own, and only a variant can be chosen (linux/arm/v6).",
+    help="The platform. Taken from the program; use it only to choose a variant (linux/arm/v6).",
 )
 
 store_options = applied(

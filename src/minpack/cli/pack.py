@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     "--stop-signal",
     callback=parsed(parse_signal),
     metavar="SIGNAL",
-    help="What asks the program to end [SIGTERM].",
+    help="Signal that stops the program [SIGTERM].",
 )
 @why_option
 @lock_option

@@ -57,12 +57,12 @@ programs_argument = click.argument(
 )
 
 file_options = applied(
-    click.option("--strip", is_flag=True, help="Leave symbol tables and debug sections out of the programs."),
+    click.option("--strip", is_flag=True, help="Strip symbol tables and debug sections from the programs."),
     click.option(
         "--dest",
         callback=filled,
         metavar="PATH",
-        help="Where the program lies [/usr/local/bin/NAME]; a PATH that ends with / is the directory for all programs.",
+        help="Path of the program in the image [/usr/local/bin/NAME]; one that ends with / is the directory for all.",
     ),
     click.option(
         "--add",
@@ -124,7 +124,7 @@ file_options = applied(
         help="Set a variable; repeatable.",
     ),
     click.option(
-        "-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="Whom to run as [65532:65532]."
+        "-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="User to run as [65532:65532]."
     ),
     click.option("-w", "--workdir", callback=parsed(_workdir), metavar="PATH", help="The working directory [/]."),
     check_option(Check.LOAD),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--dest",
     callback=filled,
     metavar="PATH",
-    help="Where the program lies; on / where it is, else /usr/local/bin/NAME.",
+    help="Path of the program in the image; on / where it is, else /usr/local/bin/NAME.",
 )
 @click.option(
     "-e",

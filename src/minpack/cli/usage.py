@@ -7,6 +7,13 @@ import click
 from minpack.cli.app import COMMANDS
 from minpack.errors import InputError, MinpackError, UsageError
 
+#: What is missing where an argument is, in words, and an example of one.
+_MISSING = {
+    "APP": ("program", "./myapp"),
+    "BASE": ("base", "alpine-3.22"),
+    "SHELL": ("shell", "bash"),
+}
+
 
 def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
     """The error's hint, with the command that a word that is no file could be meant for: commands come first."""
@@ -36,8 +43,11 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
         reason = "it needs a value" if "requires" in error.message else "it takes no value"
         return UsageError(error.option_name, "", reason, hint)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        name = error.param.metavar or error.param.human_readable_name
-        return UsageError(command, "", f"{name} is missing", hint, verb="run")
+        name = (error.param.metavar or error.param.human_readable_name).removesuffix("...")
+        what, example = _MISSING.get(name, (name, ""))
+        typed = command.removesuffix(" pack") if name == "APP" else command
+        hint = f"name one: {typed} {example}" if example else hint
+        return UsageError(command, "", f"no {what} is named", hint, verb="run")
     text = error.message.rstrip(".")
     reason = text[:1].lower() + text[1:]
     if isinstance(error, click.BadParameter) and error.param is not None:

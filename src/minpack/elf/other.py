@@ -30,6 +30,15 @@ _IN_IMAGE = re.compile(rb"blobs/|[0-9a-f]{64}[/.]|(index\.json|manifest\.json|oc
 _NO_TEXT = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\n\f\r\x1b")
 
 
+def _is_dockerfile(head: bytes) -> bool:
+    """Whether the first words are those of a Dockerfile: behind comments and ARG, FROM (Dockerfile reference)."""
+    for line in head.split(b"\n"):
+        word = line.split(maxsplit=1)[:1]
+        if word and not line.lstrip().startswith(b"#") and word[0].upper() != b"ARG":
+            return word[0] == b"FROM"
+    return False
+
+
 def what_else(head: bytes) -> tuple[str, str | None]:
     """What a file that is no ELF file is, and what to do about it.
 
@@ -40,7 +49,10 @@ def what_else(head: bytes) -> tuple[str, str | None]:
     if head.startswith(b"#!"):
         line = head[2:128].split(b"\n")[0].decode("utf-8", "replace").strip()
         shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-        return f"a script (#!{shown})", "name the program it starts; minpack packs ELF programs"
+        return (
+            f"a script (#!{shown})",
+            "minpack packs compiled (ELF) programs; a script needs its interpreter in the image",
+        )
     for magic, what, hint in _KNOWN:
         if head.startswith(magic):
             return what, hint
@@ -49,6 +61,8 @@ def what_else(head: bytes) -> tuple[str, str | None]:
         return "an archive of a container image", hint
     if head[257:262] == b"ustar":
         return "a tar file", _UNPACK
+    if _is_dockerfile(head):
+        return "a Dockerfile", "minpack needs no Dockerfile: name the compiled program"
     if head.translate(None, _NO_TEXT) == head:
         return "a text file", "name the compiled program, not its source"
     return "no ELF file (it does not start with \\x7fELF)", "name a program built for Linux"

@@ -129,7 +129,7 @@ class TreeRules:
     def _place_issues(self, member: Member, path: RootPath) -> Iterator[str]:
         """Once, sorted, behind its directory, and behind what it is a hard link to."""
         if path in self._here:
-            yield "it is there twice"
+            yield "duplicate entry"
         key = sort_key(path)
         if key < self._last:
             yield "it is not sorted"

@@ -92,7 +92,7 @@ def _archive_parts(path: str, issues: Issues) -> _Parts:
 def _member_issues(reader: Reader, member: Member, before: Mapping[str, Content]) -> Iterator[str]:
     """What is wrong with a member, but for its name and its data."""
     if member.name in before:
-        yield "it is there twice"
+        yield "duplicate entry"
     if member.kind is not Kind.FILE or (member.mode, member.uid, member.gid) != (0o644, 0, 0):
         yield "it is not a file of root's with mode 0644"
     yield from header_issues(reader.read_at(member.start - BLOCK, BLOCK), 0)

@@ -75,7 +75,9 @@ def packing_of(content: Content, name: str) -> Packing:
             return packing
     if head[257:262] == b"ustar":
         return Packing.NONE  # a damaged one: reading it tells where
-    what = next((what for magic, what in _OTHERS if head.startswith(magic)), "no tarball" if head else "an empty file")
+    what = next(
+        (what for magic, what in _OTHERS if head.startswith(magic)), "not a tar archive" if head else "an empty file"
+    )
     raise ArchiveError(name, f"it is {what}", "name a .tar, plain or compressed with gzip, xz, bzip2 or zstd")
 
 
