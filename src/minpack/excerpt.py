@@ -19,7 +19,7 @@ def shorten(text: str, most: int = MOST_TEXT) -> str:
     if len(text) > most:
         end = most // 4
         text = f"{text[: most - end]}…{len(text) - most} more…{text[-end:]}"
-    return text.replace("\n", "\\x0a") if "\n" in text else text
+    return text.replace("\n", "\\n") if "\n" in text else text
 
 
 def quoted(text: str) -> str:

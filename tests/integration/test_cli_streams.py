@@ -22,7 +22,7 @@ NAMES = {
     "a b": "a b",
     "-x": "-x",
     "inspect": "inspect",
-    "new\nline": r"new\x0aline",
+    "new\nline": r"new\nline",
     "größe": "größe",
     "colour\x1b[31m": r"colour\x1b[31m",
     "$(reboot)": "$(reboot)",

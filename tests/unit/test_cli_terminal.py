@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     [
         ("plain größe 日本", "plain größe 日本"),
         ("a\tb", "a\tb"),
-        ("a\nb\rc", r"a\x0ab\x0dc"),
+        ("a\nb\rc", r"a\nb\x0dc"),
         ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
         ("\x9b31m\x7f", r"\x9b31m\x7f"),
         ("caf\udce9", r"caf\xe9"),

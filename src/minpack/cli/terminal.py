@@ -41,6 +41,8 @@ def visible(text: str) -> str:
 
 def _escape(code: int) -> str:
     """The escape that Python and shells have for a character."""
+    if code == ord("\n"):
+        return "\\n"
     if code in _BYTES:
         code &= 0xFF
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
