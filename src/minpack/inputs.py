@@ -29,13 +29,13 @@ def request_inputs(request: Request, base: str, options: BaseOptions) -> tuple[H
     return (
         *(HostInput(path, "the program" if path == request.programs[0] else "a program") for path in request.programs),
         *(HostInput(one.source, _what(one), whole=True) for one in request.additions),
-        *((HostInput(request.ca_file, "what --ca-file names"),) if request.ca_file is not None else ()),
+        *((HostInput(request.ca_file, "the file that --ca-file names"),) if request.ca_file is not None else ()),
         *base_inputs(base, options),
     )
 
 
 def _what(addition: Addition) -> str:
-    return f"what --add {addition.source}:{addition.destination} adds"
+    return f"the source of --add {addition.source}:{addition.destination}"
 
 
 def base_inputs(base: str, options: BaseOptions, *, whole: bool = False) -> tuple[HostInput, ...]:
@@ -47,8 +47,8 @@ def base_inputs(base: str, options: BaseOptions, *, whole: bool = False) -> tupl
     ca_file = options.network.ca_file
     return (
         *((HostInput(base, "the base", whole),) if not is_name(base) and base != SCRATCH else ()),
-        *((HostInput(keys, "the directory of --keys", whole=True),) if keys else ()),
-        *((HostInput(ca_file, "what SSL_CERT_FILE names"),) if ca_file else ()),
+        *((HostInput(keys, "the directory that --keys names", whole=True),) if keys else ()),
+        *((HostInput(ca_file, "the file that SSL_CERT_FILE names"),) if ca_file else ()),
         *((HostInput(options.store, "the cache"),) if options.store is not None else ()),
     )
 

@@ -84,7 +84,7 @@ def file_place(target: str, inputs: Iterable[HostInput] = (), *, force: bool = F
         _check_no_input(target, place, status, inputs)
         if not force and not _may_be_replaced(place):
             hint = "choose another name with -o, or replace it with --force"
-            raise OutputError(target, "the file there is not a tar archive", hint)
+            raise OutputError(target, "the existing file is not a tar archive", hint)
         return FilePlace(place)
 
 
@@ -104,7 +104,7 @@ def directory_place(target: str, inputs: Iterable[HostInput] = (), *, force: boo
         if os.path.ismount(place):
             raise OutputError(target, "something is mounted on it", "name a directory below it")
         if place[1:] in _SYSTEM.split("|"):
-            raise OutputError(target, "it is a directory of the system", "name a directory below it")
+            raise OutputError(target, "it is a system directory", "name a directory below it")
         if f"{os.path.realpath('.')}/".startswith(f"{place}/"):
             raise OutputError(target, "the working directory is in it", "name another directory")
         _check_holds_no_input(target, place, inputs)
@@ -134,8 +134,8 @@ def outputs_within(place: str, directory: str) -> tuple[str, ...]:
 def _followed(target: str) -> str:
     found = follow(target)
     if found.planted:
-        reason = f"{found.planted!r} is a link of another user's, in a directory that everybody may write to"
-        raise OutputError(target, reason, "name a place that no such link leads to")
+        reason = f"{found.planted!r} is another user's symbolic link in a directory that everyone can write to"
+        raise OutputError(target, reason, "name a path that does not lead through it")
     return found.path
 
 
@@ -147,10 +147,10 @@ def _check_direct(target: str, place: str, status: os.stat_result, *, force: boo
     if stat.S_ISSOCK(status.st_mode):
         raise OutputError(target, "it is a socket", "name a file or a pipe with -o")
     if stat.S_ISFIFO(status.st_mode) and is_planted(place):
-        reason = "it is a pipe of another user's, in a directory that everybody may write to"
+        reason = "it is another user's pipe in a directory that everyone can write to"
         raise OutputError(target, reason, _ELSEWHERE)
     if stat.S_ISBLK(status.st_mode) and not force:
-        raise OutputError(target, "it is a disk", "choose another place with -o, or overwrite it with --force")
+        raise OutputError(target, "it is a block device", "choose another place with -o, or overwrite it with --force")
 
 
 def _check_no_input(target: str, place: str, status: os.stat_result, inputs: Iterable[HostInput]) -> None:
@@ -162,7 +162,7 @@ def _check_no_input(target: str, place: str, status: os.stat_result, inputs: Ite
             continue
         if stat.S_ISDIR(other.st_mode):
             if one.whole and _is_within(place, one.path) and not _is_own_file(place):
-                raise OutputError(target, f"it is a file in {one.path!r}, {one.what}", _ELSEWHERE)
+                raise OutputError(target, f"it is a file in {one.what}", _ELSEWHERE)
         # Some file systems give a file another number each time; of another size it is another file anyway.
         elif other.st_size == status.st_size and (
             os.path.samestat(status, other) or os.path.realpath(one.path) == place
@@ -178,9 +178,9 @@ def _check_holds_no_input(target: str, place: str, inputs: Iterable[HostInput]) 
         if real == place or _is_same(one.path, status):
             raise OutputError(target, f"it is {one.what}", _ELSEWHERE)
         if real.startswith(f"{place}/") or any(_is_same(above, status) for above in _above(real)):
-            raise OutputError(target, f"{one.path!r} is in it, {one.what}", _ELSEWHERE)
+            raise OutputError(target, f"it contains {one.what} ({one.path!r})", _ELSEWHERE)
         if one.whole and _is_within(place, one.path) and not _is_own_directory(place):
-            raise OutputError(target, f"it is a directory in {one.path!r}, {one.what}", _ELSEWHERE)
+            raise OutputError(target, f"it is a directory in {one.what}", _ELSEWHERE)
 
 
 def _check_replaceable_directory(target: str, place: str, *, force: bool) -> None:

@@ -75,7 +75,7 @@ def test_a_store_behind_a_planted_link() -> None:
         assert_error_document(ran, case.kind)
         ran = minpack("./app", "--cache-dir", "planted", cwd=place)
         assert ran.code == 0
-        assert "is a link of another user's" in ran.err
+        assert "is another user's symbolic link" in ran.err
         assert os.listdir(place / "private") == []
         os.chown(place / "planted", 0, 0, follow_symlinks=False)
         assert minpack("./app", "--cache-dir", "planted", cwd=place).err == ""

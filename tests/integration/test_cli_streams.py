@@ -147,20 +147,20 @@ def test_stdout_that_is_full(place: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "done"),
     [
-        ("./app -o out.tar", "'out.tar' is written"),
-        ("./app -o out.tar --json", "'out.tar' is written"),
-        ("./app --format oci -o out", "'out' is written"),
-        ("base image base.tar --platform amd64 -o out.tar", "'out.tar' is written"),
-        ("lock ./app --lock out.lock", "'out.lock' is written"),
+        ("./app -o out.tar", "'out.tar' was written"),
+        ("./app -o out.tar --json", "'out.tar' was written"),
+        ("./app --format oci -o out", "'out' was written"),
+        ("base image base.tar --platform amd64 -o out.tar", "'out.tar' was written"),
+        ("lock ./app --lock out.lock", "'out.lock' was written"),
     ],
 )
 def test_a_report_that_cannot_be_printed(place: Path, arguments: str, done: str) -> None:
     """The run failed, and the error says that what was written is there, and whole."""
     (place / "base.tar").write_bytes(archive(member("file", b"data")))
-    case = row("stdout that is full, and something is written")
+    case = row("stdout that is full, and something was written")
     ran = in_shell('"$@" >/dev/full', *arguments.split(), cwd=place)
-    assert_refused(ran, case.code, case.message, f"{done}, and only this report is missing")
-    assert matches(f"{done}, and only this report is missing", case.hint)
+    assert_refused(ran, case.code, case.message, f"{done}; only this report is missing")
+    assert matches(f"{done}; only this report is missing", case.hint)
     again = minpack(*arguments.replace("out", "again").split(), cwd=place)
     assert again.code == 0
     for name in ("out.tar", "out.lock", "out/index.json"):

@@ -100,7 +100,7 @@ def test_the_image_of_a_directory_in_itself(tmp_path: Path) -> None:
     assert written[0] == written[1]
     assert ran.err.startswith("note: 'base/out.tar' is not packed: it is the output\n")
     ran = minpack("base", "image", "./base", "--platform", "amd64", "-o", "base/file", "--force", cwd=tmp_path)
-    assert "it is a file in './base', the base" in ran.err
+    assert "it is a file in the base" in ran.err
 
 
 def test_an_image_of_a_tarball_has_another_name(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_library_of_the_base_is_an_input(tmp_path: Path) -> None:
     ran = minpack(*command, "-o", "base/lib/ld-musl-x86_64.so.1", cwd=tmp_path)
     assert ran.err.startswith("minpack: cannot write 'base/lib/ld-musl-x86_64.so.1': it is a file that is packed\n")
     ran = minpack(*command, "--format", "rootfs", "-o", "base/lib", cwd=tmp_path)
-    assert "is in it, a file that is packed" in ran.err
+    assert "it contains a file that is packed ('" in ran.err
     assert loader.read_bytes() == MUSL_LOADER
     assert minpack(*command, "-o", "base/lib/other", cwd=tmp_path).code == 0
 
@@ -215,5 +215,5 @@ def test_the_trusted_certificates_are_an_input(place: Path) -> None:
     """So is what SSL_CERT_FILE names."""
     (place / "own.pem").write_bytes(CERTIFICATE)
     ran = minpack("./app", "-o", "own.pem", "--force", cwd=place, env={"SSL_CERT_FILE": "own.pem"})
-    assert "it is what SSL_CERT_FILE names" in ran.err
+    assert "it is the file that SSL_CERT_FILE names" in ran.err
     assert (place / "own.pem").read_bytes() == CERTIFICATE

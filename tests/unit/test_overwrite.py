@@ -53,7 +53,7 @@ def test_what_a_file_may_replace(tmp_path: Path, data: bytes, may: bool) -> None
     if may:
         assert file_place(str(target)) == FilePlace(str(target.resolve()))
     else:
-        assert refused(lambda: file_place(str(target))) == "the file there is not a tar archive"
+        assert refused(lambda: file_place(str(target))) == "the existing file is not a tar archive"
     assert target.read_bytes() == data
 
 
@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_read_is_no_archive(tmp_path: Path, monkeypatch: p
 
     (tmp_path / "target").write_bytes(archive(member("file", b"")))
     monkeypatch.setattr(os, "open", denied)
-    assert refused(lambda: file_place(str(tmp_path / "target"))) == "the file there is not a tar archive"
+    assert refused(lambda: file_place(str(tmp_path / "target"))) == "the existing file is not a tar archive"
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -87,8 +87,8 @@ def test_a_file_in_a_directory_of_inputs(tmp_path: Path) -> None:
     """Only what minpack has written may be replaced there, or an empty file; a base's files are not all inputs."""
     (tmp_path / "added" / "deep").mkdir(parents=True)
     target = tmp_path / "added" / "deep" / "file"
-    whole = (HostInput(str(tmp_path / "added"), "added", whole=True),)
-    reason = f"it is a file in {str(tmp_path / 'added')!r}, added"
+    whole = (HostInput(str(tmp_path / "added"), "what is added", whole=True),)
+    reason = "it is a file in what is added"
     for data in (b"text", bytes(FOREIGN), header("file", magic=GNU)):
         target.write_bytes(data)
         assert refused(lambda: file_place(str(target), whole, force=True)) == reason
@@ -147,7 +147,7 @@ def test_a_disk_needs_force(tmp_path: Path) -> None:
         os.mknod(tmp_path / "disk", 0o600 | 0o060000, os.makedev(7, 255))
     except PermissionError:
         pytest.skip("no device can be made")
-    assert refused(lambda: file_place(str(tmp_path / "disk"))) == "it is a disk"
+    assert refused(lambda: file_place(str(tmp_path / "disk"))) == "it is a block device"
     assert file_place(str(tmp_path / "disk"), force=True).direct
 
 
@@ -163,11 +163,11 @@ def test_what_others_planted_is_refused(tmp_path: Path) -> None:
     os.mkfifo(shared / "pipe")
     os.chown(shared / "pipe", NOBODY, NOBODY)
     shared.chmod(0o1777)
-    reason = f"{str(shared / 'link')!r} is a link of another user's, in a directory that everybody may write to"
+    reason = f"{str(shared / 'link')!r} is another user's symbolic link in a directory that everyone can write to"
     assert refused(lambda: file_place(str(shared / "link" / "file"), force=True)) == reason
     assert refused(lambda: directory_place(str(shared / "link" / "new"), force=True)) == reason
     assert refused(lambda: directory_place(str(shared / "link"), force=True)) == reason
-    assert refused(lambda: file_place(str(shared / "pipe"))).startswith("it is a pipe of another user's")
+    assert refused(lambda: file_place(str(shared / "pipe"))).startswith("it is another user's pipe")
     assert os.listdir(tmp_path / "real") == []
 
 
@@ -179,7 +179,7 @@ def test_a_directory_that_holds_an_input(tmp_path: Path) -> None:
     for path in ("top/a/b/file", "link/b/file", "top/a/b", "top"):
         inputs = (HostInput(f"{tmp_path}/{path}", "the base"),)
         said = refused(lambda inputs=inputs: directory_place(str(tmp_path / "top"), inputs, force=True))  # type: ignore[misc]
-        assert said == ("it is the base" if path == "top" else f"'{tmp_path}/{path}' is in it, the base")
+        assert said == ("it is the base" if path == "top" else f"it contains the base ('{tmp_path}/{path}')")
     assert directory_place(str(tmp_path / "top" / "new"), inputs)
     assert directory_place(str(tmp_path / "top" / "a"), (HostInput("/", "the base"),), force=True)
 
@@ -188,8 +188,8 @@ def test_a_directory_in_a_directory_of_inputs(tmp_path: Path) -> None:
     """Only a layout or a tree that minpack has written may be replaced there."""
     target = tmp_path / "added" / "target"
     (target / "sub").mkdir(parents=True)
-    inputs = (HostInput(str(tmp_path / "added"), "added", whole=True),)
-    reason = f"it is a directory in {str(tmp_path / 'added')!r}, added"
+    inputs = (HostInput(str(tmp_path / "added"), "what is added", whole=True),)
+    reason = "it is a directory in what is added"
     assert refused(lambda: directory_place(str(target), inputs, force=True)) == reason
     for path in (target / "sub", target):
         os.utime(path, (0, 0))
@@ -206,7 +206,7 @@ def test_a_directory_in_a_directory_of_inputs(tmp_path: Path) -> None:
 def test_directories_of_the_system_are_not_replaced(path: str) -> None:
     """Whatever is asked for."""
     said = refused(lambda: directory_place(path, force=True))
-    assert said in ("it is a directory of the system", "something is mounted on it", "the working directory is in it")
+    assert said in ("it is a system directory", "something is mounted on it", "the working directory is in it")
 
 
 def test_the_outputs_in_a_directory(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: s
 def done(delivered: Delivered | None) -> str:
     """What was delivered, as a sentence; empty for nothing."""
     outputs = delivered.outputs if delivered is not None else ()
-    parts = [f"{out.path!r} is written" if out.path is not None else f"{out.reference} is loaded" for out in outputs]
+    parts = [f"{out.path!r} was written" if out.path is not None else f"{out.reference} was loaded" for out in outputs]
     return " and ".join(parts)
 
 

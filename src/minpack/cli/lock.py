@@ -58,7 +58,7 @@ def tell(
     lines: Callable[..., list[str]],
 ) -> None:
     """Print what was done, as the options say: as a document or as lines."""
-    with reporting(f"{done.path!r} is written" if done.written else ""):
+    with reporting(f"{done.path!r} was written" if done.written else ""):
         if given["as_json"]:
             print_json(document(done))
             return

@@ -136,7 +136,7 @@ def reporting(done: str) -> Generator[None]:
         yield
         flush()
     except OutputError as error:
-        error.hint = f"{done}, and only this report is missing" if done else error.hint
+        error.hint = f"{done}; only this report is missing" if done else error.hint
         raise
 
 

@@ -197,7 +197,7 @@ def open_directory(path: str | None, *, make: bool = True) -> Directory:
     path = path.rstrip("/") or "/"
     try:
         if planted := follow(path).planted:
-            reason = f"{planted!r} is a link of another user's, in a directory that everybody may write to"
+            reason = f"{planted!r} is another user's symbolic link in a directory that everyone can write to"
             raise StoreError(path, reason, _HINT)
         if not make and not os.path.lexists(path):
             return Directory(path, None)
