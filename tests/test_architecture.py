@@ -62,6 +62,12 @@ HOMES = {
 SOURCES = sorted(ROOT.rglob("*.py"))
 
 
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """Pytest imports each by its name alone, and would refuse to collect the second of two."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(names) == len(set(names))
+
+
 def own_imports(path: Path) -> set[str]:
     """The rooms that a module imports from, lazily or for types too."""
     found: set[str] = set()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.additions import PlaceKind
+from minpack.additions import PlaceKind, plain
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.errors import UnreadableFileError
 from minpack.paths import ancestors
-from minpack.rootfs.access import EXECUTE, READ, may
+from minpack.rootfs.access import EXECUTE, READ, WRITE, may
 from minpack.rootfs.entry import Kind, directory
 from minpack.rootfs.modes import SET_ID_BITS, is_meant
 from minpack.rootfs.tree import Precedence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from minpack.additions import Placed
+    from minpack.packages.source import WholePackage
     from minpack.paths import RootPath
     from minpack.plan import Plan
     from minpack.request import Request, RunConfig
@@ -50,7 +51,26 @@ def check_workdir(plan: Plan, run: RunConfig) -> None:
 def mode_notes(request: Request, placed: Sequence[Placed], plan: Plan) -> tuple[str, ...]:
     """Notes on the modes of added files: those of the host that are lost, and those that keep the image's user out."""
     entries = {entry.path: entry for entry in plan.all}
-    return (*_lost_notes(request, placed, entries), *_unreadable_notes(request.run.user, placed, entries))
+    return (
+        *_lost_notes(request, placed, entries),
+        *_unreadable_notes(request.run.user, placed, entries),
+        *_volume_notes(request.run, plan),
+    )
+
+
+def package_notes(whole: Sequence[WholePackage], files: Walker) -> tuple[str, ...]:
+    """What the user should know of programs of packages that run as their owner where the package is installed.
+
+    :param files: over the tree in which the packages' files are.
+    """
+    notes = []
+    for package in whole:
+        for path in package.paths:
+            entry = files.lstat(path)
+            if entry is not None and entry.kind is Kind.FILE and entry.mode & SET_ID_BITS:
+                modes = f"mode {entry.mode:04o} there and {plain(entry).mode:04o} in the image"
+                notes.append(f"{path!r} of package {package.name} has {modes}: it runs as the image's user")
+    return tuple(_some(notes, "programs of packages run as the image's user and not as their owner"))
 
 
 def _lost_notes(request: Request, placed: Sequence[Placed], entries: Mapping[RootPath, Entry]) -> list[str]:
@@ -82,6 +102,17 @@ def _unreadable_notes(user: User, placed: Sequence[Placed], entries: Mapping[Roo
         elif not (may(entry, user, READ) or may(entry, user, EXECUTE)):
             notes[path] = f"{who} read {path!r}; to make that user its owner: {_option(item, entry.mode, user)}"
     return _some(list(notes.values()), f"added files cannot be read by {user}")
+
+
+def _volume_notes(run: RunConfig, plan: Plan) -> list[str]:
+    notes = []
+    tree = Walker(base_of("the packed tree", plan.all))
+    for path in plan.config.volumes:
+        entry = tree.walk(path).entry
+        if entry is not None and not may(entry, run.user, WRITE):
+            rights = f"{entry.mode:04o} {entry.uid}:{entry.gid}"
+            notes.append(f"the image's user, {run.user}, cannot write to the volume {path!r} ({rights})")
+    return _some(notes, f"volumes cannot be written to by {run.user}")
 
 
 def _some(notes: list[str], what: str) -> list[str]:

@@ -95,7 +95,7 @@ def make_plan(request: Request, sources: Sources) -> Planned:
     plan = with_packages(plan, packages, whole, files, standard_of(request.run.user, placed))
     variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
     proved, demanded = _checked(request, plan, programs[0].destination, base.base.name, hint, symbols)
-    permitted = _permitted(request, sources, plan)
+    permitted = (*_permitted(request, sources, plan), *_package_notes(whole, files))
     late = tuple(dict.fromkeys(library for one in found for library in one.late))
     notes = (
         *base.notes,
@@ -171,6 +171,14 @@ def _permitted(request: Request, sources: Sources, plan: Plan) -> tuple[str, ...
     check_readable(plan, request.run.user)
     check_workdir(plan, request.run)
     return mode_notes(request, sources.placed, plan)
+
+
+def _package_notes(whole: Sequence[WholePackage], files: Walker) -> tuple[str, ...]:
+    if not whole:
+        return ()
+    from minpack.permissions import package_notes  # noqa: PLC0415 - for whole packages alone
+
+    return package_notes(whole, files)
 
 
 def _variants_notes(variants: tuple[Variant, ...]) -> tuple[str, ...]:

@@ -268,6 +268,16 @@ def test_the_directories_of_a_whole_package(place: Place) -> None:
     assert planned["/var/log/tool"].source is From.ADDED
 
 
+def test_programs_of_packages_that_run_as_their_owner(place: Place) -> None:
+    """They run as the image's user, as all programs do, which is told."""
+    items = [file("usr/bin/su", b"x", 0o4755), file("usr/bin/ls", b"x", 0o755)]
+    place.publish(make_package("tool", "2-r0", items, keys=(KEY,)))
+    (note,) = place.pack(("libc.so",), packages=("tool",)).notes
+    assert note == (
+        "'/usr/bin/su' of package tool has mode 4755 there and 0755 in the image: it runs as the image's user"
+    )
+
+
 def test_a_package_does_not_give_way_to_a_directory(place: Place) -> None:
     """A file of a package that would be where the user has a directory is refused, not left out."""
     place.publish(make_package("tool", "2-r0", [file("etc/tool", b"x")], keys=(KEY,)))

@@ -226,6 +226,21 @@ def test_a_stated_mode_that_keeps_the_user_out_is_told(here: Path) -> None:
     assert packed("key:/etc/key:0640:0:65532").notes == ()
 
 
+@pytest.mark.usefixtures("here")
+def test_a_volume_that_the_user_cannot_write_to_is_told() -> None:
+    """That may be meant, and mostly is not: an engine gives a new volume the mode and owner that the image has."""
+    request = Request(
+        ("app",),
+        directories=(
+            AddedDirectory(RootPath("/b"), 0o755, User(0, 0)),
+            AddedDirectory(RootPath("/c"), 0o775, User(0, 5)),
+        ),
+        run=RunConfig(user=User(5, 5), volumes=("/a", "/b", "/c", "/tmp")),
+    )
+    notes = pack(request, None, OPTIONS, None).notes
+    assert notes == ("the image's user, 5:5, cannot write to the volume '/b' (0755 0:0)",)
+
+
 def test_a_directory_that_keeps_the_user_out_is_told(here: Path) -> None:
     """What lies in it cannot be read, whatever its own mode."""
     made(here / "key", 0o644)
