@@ -284,7 +284,7 @@ KINDS: tuple[Words, ...] = tuple(
 
 
 @pytest.mark.parametrize("name", ["app", "server"])
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(words=st.lists(st.sampled_from(KINDS), max_size=7, unique=True), data=st.data())
 def test_any_order_of_options_makes_the_same_tree(
     here: Path, name: str, words: list[Words], data: st.DataObject
