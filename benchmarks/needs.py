@@ -43,17 +43,17 @@ def why(path: str) -> None:
 
 
 def _read(path: str, *, why: bool) -> None:
-    from minpack.additions import host_file  # noqa: PLC0415
     from minpack.elf.read import read_elf  # noqa: PLC0415 - not for the sum
     from minpack.elf.symbols import read_symbols  # noqa: PLC0415
-    from minpack.needs.decide import Wishes, decide  # noqa: PLC0415
+    from minpack.needs.decide import NeedOptions, decide  # noqa: PLC0415
     from minpack.needs.detect import read_program  # noqa: PLC0415
     from minpack.needs.native import telling_imports  # noqa: PLC0415
+    from minpack.program.additions import host_file  # noqa: PLC0415
 
     content = host_file(path)
     info = read_elf(content)
     imports = telling_imports(read_symbols(content)) if info.needed else frozenset()
-    decide(read_program(content, info, path, imports, glibc=True, why=why), Wishes(), glibc=True)
+    decide(read_program(content, info, path, imports, glibc=True, why=why), NeedOptions(), glibc=True)
 
 
 TASKS: dict[str, Callable[[str], None]] = {"sha256": sha256, "verdict": verdict, "why": why}

@@ -15,28 +15,20 @@ ROOT = Path(minpack.__file__).parent
 
 #: The rooms from the ground up; a room may import from the floors below its own, never from beside it.
 FLOORS = [
-    {"excerpt", "_version", "namedtuple"},
-    {"errors"},
-    {"host"},
-    {"digest", "target", "paths", "progress", "content"},
-    {"rootfs", "elf", "overwrite"},
-    {"beside"},
-    {"tar", "lock"},
-    {"store", "apk", "deb"},
-    {"base"},
-    {"packages"},
-    {"ld"},
-    {"needs", "oci", "engine"},
-    {"request", "layers", "delivery"},
-    {"additions", "inputs"},
-    {"placing"},
-    {"platforms"},
-    {"provision", "resolving"},
-    {"plan", "closing", "deliver"},
-    {"private", "checking", "entrypoint", "permissions", "attributing", "locking"},
-    {"planning"},
-    {"pipeline", "base_facts", "inspecting"},
-    {"base_image", "renewing"},
+    {"_version", "excerpt", "namedtuple", "progress"},
+    {"digest", "errors"},
+    {"host", "net", "paths", "target"},
+    {"catalog", "content"},
+    {"elf", "lock", "rootfs", "store"},
+    {"tar"},
+    {"apk", "base", "deb", "oci"},
+    {"alpine", "debian", "embedded", "layers", "ld"},
+    {"needs"},
+    {"spec"},
+    {"program"},
+    {"provision", "sources"},
+    {"output", "plan", "resolve"},
+    {"build"},
     {"report"},
     {"cli"},
 ]
@@ -45,14 +37,14 @@ FENCED = {"oci": {"elf", "ld", "needs", "base", "store"}, "rootfs": {"elf", "ld"
 #: The one place where each library is imported.
 HOMES = {
     "click": ("cli/",),
-    "docker": ("engine.py",),
-    "requests": ("engine.py",),
-    "urllib3": ("store/",),
+    "docker": ("output/engine.py",),
+    "requests": ("output/engine.py",),
+    "urllib3": ("net/",),
     "rich": ("cli/terminal.py",),
     "deflate": ("oci/compress.py", "tar/"),
     "zstandard": ("oci/", "tar/"),
-    "certifi": ("base/scratch.py", "store/"),
-    "tzdata": ("base/scratch.py",),
+    "certifi": ("embedded/base.py", "net/"),
+    "tzdata": ("embedded/base.py",),
     "pysequoia": ("deb/",),
     "tomli_w": ("lock/file.py",),
     "cryptography": ("apk/signature.py",),
@@ -107,6 +99,39 @@ def test_imports_point_down(path: Path) -> None:
     assert not wrong, f"{path.relative_to(ROOT)} ({room}) imports {sorted(wrong)}"
 
 
+def module_imports(path: Path) -> set[str]:
+    """The modules of minpack that a module imports, lazily or for types too."""
+    names = {module_name(source) for source in SOURCES}
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "minpack":
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & names - {module_name(path)}
+
+
+def module_name(path: Path) -> str:
+    """What a module is imported as."""
+    return ".".join(("minpack", *path.relative_to(ROOT).with_suffix("").parts))
+
+
+def test_no_modules_import_each_other() -> None:
+    """There is no circle of imports, within a room or without, at the start or later."""
+    graph = {module_name(path): module_imports(path) for path in SOURCES}
+    while free := {module for module, imported in graph.items() if not imported & graph.keys()}:
+        graph = {module: imported for module, imported in graph.items() if module not in free}
+    assert not graph, "each of these is in a circle, or imports one that is"
+
+
+def test_few_modules_are_loose() -> None:
+    """A module has its room: at the top are those that all may import, and how minpack is started."""
+    loose = {path.stem for path in SOURCES if path.parent == ROOT}
+    assert loose - {"__init__", "__main__", "_version"} == {
+        *("content", "digest", "errors", "excerpt", "namedtuple", "paths", "progress", "target"),
+    }
+
+
 @pytest.mark.parametrize("library", sorted(HOMES))
 def test_each_library_has_one_home(library: str) -> None:
     """A library is imported in its own room alone, so that it can be exchanged there."""
@@ -134,7 +159,7 @@ FORBIDDEN = {
     ("datetime", "today"),
 }
 #: How long a server or an engine takes is measured with a clock that nothing else depends on.
-ALLOWED = {("store/budget.py", "monotonic"), ("engine.py", "monotonic")}
+ALLOWED = {("net/budget.py", "monotonic"), ("output/engine.py", "monotonic")}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -235,8 +260,16 @@ def test_tree_imports_no_output(tmp_path: Path) -> None:
     (tmp_path / "app").write_bytes(static_program())
     new = modules_of("tree", "./app", "--base", "scratch", cwd=tmp_path) - baseline(tmp_path)
     assert heavy(new) <= CLICK
-    assert not {module for module in new if module.startswith(("minpack.store.download", "minpack.engine", "deflate"))}
-    assert not new & {"minpack.deliver", "minpack.oci.layer", "minpack.plan", "minpack.report.documents", "json"}
+    assert not {
+        module for module in new if module.startswith(("minpack.net.download", "minpack.output.engine", "deflate"))
+    }
+    assert not new & {
+        "minpack.output.write",
+        "minpack.oci.layer",
+        "minpack.plan.assemble",
+        "minpack.report.documents",
+        "json",
+    }
     assert not new & {"minpack.ld.glibc", "minpack.ld.musl", "minpack.elf.symbols"}, "it is a static program"
 
 
@@ -252,14 +285,14 @@ def test_a_base_that_lacks_nothing_costs_no_packages(tmp_path: Path) -> None:
     (tmp_path / "app").write_bytes(program(("libc.so",), interpreter=MUSL))
     new = modules_of("./app", "-q", "--base", "./base.tar", "--check=none", cwd=tmp_path) - baseline(tmp_path)
     assert not new & {"cryptography", "ssl", "urllib3"}
-    assert not new & {"minpack.packages.offers", "minpack.apk.package", "minpack.apk.index"}
+    assert not new & {"minpack.alpine.repository_set", "minpack.apk.package", "minpack.apk.index"}
     assert not new & {"tomllib", "tomli_w"}
     locks = (
         "minpack.lock",
-        "minpack.renewing",
-        "minpack.base.locked",
+        "minpack.build.update",
+        "minpack.sources.locked",
         "minpack.base.mirrors",
-        "minpack.packages.locked",
+        "minpack.alpine.locked",
     )
     assert not {module for module in new if module.startswith(locks)}, "it was asked for no lock"
 

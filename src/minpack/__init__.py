@@ -1,10 +1,10 @@
 """minpack turns a program into the smallest container image that works.
 
-    from minpack import BaseOptions, Delivery, Format, Network, Request, pack, parse_reference
+    from minpack import BaseOptions, OutputSpec, Format, Network, ImageSpec, pack, parse_reference
 
     options = BaseOptions(store=None, network=Network(), today="2026-01-31")
-    delivery = Delivery(Format.ARCHIVE, "myapp.tar", (parse_reference("myapp"),))
-    packed = pack(Request(("./myapp",)), base=None, options=options, delivery=delivery)
+    delivery = OutputSpec(Format.ARCHIVE, "myapp.tar", (parse_reference("myapp"),))
+    packed = pack(ImageSpec(("./myapp",)), base=None, options=options, delivery=delivery)
     print(packed.delivered.image.digest)
 
 The stages are functions from one immutable value to the next; ARCHITECTURE.md
@@ -19,44 +19,45 @@ from minpack._version import __version__
 # As typing's, which takes longer to import than `minpack --version` to answer.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minpack.base.open import BaseOptions, PackageOptions, open_base
+    from minpack.base.options import BaseOptions, PackageOptions
     from minpack.base.walk import Walker
-    from minpack.delivery import Delivered, Delivery, Format
+    from minpack.build.pack import Packed, pack
     from minpack.elf.info import ElfInfo, ElfKind
     from minpack.elf.read import read_elf
     from minpack.errors import MinpackError
     from minpack.ld.closure import Closure, FoundBy
     from minpack.ld.resolve import resolve_closure
+    from minpack.net.network import Network
     from minpack.oci.reference import Reference, parse_reference
-    from minpack.pipeline import Packed, pack
-    from minpack.plan import Plan
-    from minpack.request import Request, RunConfig
-    from minpack.store.network import Network
+    from minpack.output.target import Format, OutputSpec, WrittenOutput
+    from minpack.plan.model import Plan
+    from minpack.sources.open import open_base
+    from minpack.spec.image import ImageSpec, RunConfig
     from minpack.target import Platform, Target
 
 #: Where each public name lives. They are imported when they are used: `minpack --version` needs none of them.
 _HOMES = {
-    "BaseOptions": "minpack.base.open",
+    "BaseOptions": "minpack.base.options",
     "Closure": "minpack.ld.closure",
-    "Delivered": "minpack.delivery",
-    "Delivery": "minpack.delivery",
     "ElfInfo": "minpack.elf.info",
     "ElfKind": "minpack.elf.info",
-    "Format": "minpack.delivery",
+    "Format": "minpack.output.target",
     "FoundBy": "minpack.ld.closure",
+    "ImageSpec": "minpack.spec.image",
     "MinpackError": "minpack.errors",
-    "Network": "minpack.store.network",
-    "PackageOptions": "minpack.base.open",
-    "Packed": "minpack.pipeline",
-    "Plan": "minpack.plan",
+    "Network": "minpack.net.network",
+    "OutputSpec": "minpack.output.target",
+    "PackageOptions": "minpack.base.options",
+    "Packed": "minpack.build.pack",
+    "Plan": "minpack.plan.model",
     "Platform": "minpack.target",
     "Reference": "minpack.oci.reference",
-    "Request": "minpack.request",
-    "RunConfig": "minpack.request",
+    "RunConfig": "minpack.spec.image",
     "Target": "minpack.target",
     "Walker": "minpack.base.walk",
-    "open_base": "minpack.base.open",
-    "pack": "minpack.pipeline",
+    "WrittenOutput": "minpack.output.target",
+    "open_base": "minpack.sources.open",
+    "pack": "minpack.build.pack",
     "parse_reference": "minpack.oci.reference",
     "read_elf": "minpack.elf.read",
     "resolve_closure": "minpack.ld.resolve",
@@ -65,23 +66,23 @@ _HOMES = {
 __all__ = [
     "BaseOptions",
     "Closure",
-    "Delivered",
-    "Delivery",
     "ElfInfo",
     "ElfKind",
     "Format",
     "FoundBy",
+    "ImageSpec",
     "MinpackError",
     "Network",
+    "OutputSpec",
     "PackageOptions",
     "Packed",
     "Plan",
     "Platform",
     "Reference",
-    "Request",
     "RunConfig",
     "Target",
     "Walker",
+    "WrittenOutput",
     "__version__",
     "open_base",
     "pack",

@@ -10,7 +10,7 @@ import os
 from errno import ENAMETOOLONG
 from typing import TYPE_CHECKING, Protocol
 
-from minpack.errors import ChangedInputError, InputError
+from minpack.errors import ChangedInputError, InputError, reason_of
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -395,9 +395,3 @@ def sum_of(content: Content) -> str:
     if at != content.size:
         raise ChangedInputError(content.where, content.size, at)
     return result.hexdigest()
-
-
-def reason_of(error: OSError) -> str:
-    """What the system says of `error`, lower case, without number and path."""
-    text = error.strerror or str(error) or "unknown error"
-    return text[:1].lower() + text[1:]

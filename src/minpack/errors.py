@@ -535,3 +535,9 @@ class InternalError(MinpackError):
         self.places = places
         self.versions = versions
         self.command = command
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says of `error`, lower case, without number and path."""
+    text = error.strerror or str(error) or "unknown error"
+    return text[:1].lower() + text[1:]

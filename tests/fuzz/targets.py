@@ -17,8 +17,8 @@ from minpack.apk.signature import read_signatures
 from minpack.apk.table import make_table, read_table
 from minpack.base.entries import base_of
 from minpack.base.images import refuse_image
+from minpack.base.tar_index import index_of
 from minpack.base.tarball import open_tarball
-from minpack.base.tarindex import index_of
 from minpack.base.walk import Walker
 from minpack.content import BytesContent, BytesReader, RangeContent, read_all
 from minpack.deb.contents import libraries_table
@@ -39,14 +39,14 @@ from minpack.ld.cache import build_cache, parse_cache
 from minpack.ld.constants import glibc_constants, is_gcompat, is_glibc, is_musl, musl_constants
 from minpack.ld.demands import demands, musl_version
 from minpack.ld.dlopen import find_late
-from minpack.ld.ldsoconf import configured_directories
+from minpack.ld.ld_so_conf import configured_directories
 from minpack.ld.resolve import resolve_closure
-from minpack.ld.symbolcache import SymbolCache
+from minpack.ld.symbol_cache import SymbolCache
 from minpack.ld.variants import find_variants, variants_note
 from minpack.ld.verdict import latent_note, reasons
 from minpack.lock.file import lock_bytes, read_lock
 from minpack.lock.values import differences
-from minpack.needs.decide import Wishes, decide
+from minpack.needs.decide import NeedOptions, decide
 from minpack.needs.detect import read_program
 from minpack.needs.need import Need
 from minpack.paths import normal
@@ -94,7 +94,7 @@ def needs(data: bytes) -> None:
     content = BytesContent(data)
     info = read_elf(content)
     findings = read_program(content, info, "/app", ("getpwnam", "SSL_connect"), glibc=True, why=True)
-    decisions = decide(findings, Wishes(), glibc=True)
+    decisions = decide(findings, NeedOptions(), glibc=True)
     assert [decision.need for decision in decisions] == list(Need)
     assert all(decision.evidence for decision in decisions)
     for text in (*need_rows(decisions, {}), *left_out(decisions), *caller_lines(decisions)):

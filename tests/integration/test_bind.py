@@ -21,7 +21,7 @@ from minpack.errors import MinpackError
 from minpack.ld.bind import Proof, prove
 from minpack.ld.constants import glibc_constants
 from minpack.ld.resolve import resolve_closure
-from minpack.ld.symbolcache import SymbolCache
+from minpack.ld.symbol_cache import SymbolCache
 from minpack.paths import normal
 from minpack.rootfs.entry import Kind, file
 from support.cc import Compiler

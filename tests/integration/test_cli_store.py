@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from minpack.errors import DownloadError
+from minpack.net.network import Limits, Network
 from minpack.store.fetch import Wanted, fetch
-from minpack.store.network import Limits, Network
 from minpack.store.store import open_store
 from support.badfiles import make_bad_files
 from support.command import COMMAND, assert_error_document, assert_refused, matches, minpack

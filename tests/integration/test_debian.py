@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minpack.base.debian import DebianBase
-from minpack.base.debianarchive import open_archive
-from minpack.base.debiancatalog import RELEASES
-from minpack.base.debiansuite import Place
+from minpack.catalog.debian import RELEASES
 from minpack.content import read_all
 from minpack.deb.trust import debian_keys
+from minpack.debian.archive import open_archive
+from minpack.debian.base import DebianBase
+from minpack.debian.suite import SuiteContext
+from minpack.net.network import Network
 from minpack.paths import normal
 from minpack.progress import no_progress
-from minpack.store.network import Network
 from minpack.store.store import open_store
 from support.apt import debian_mirror
 from support.command import minpack
@@ -64,7 +64,7 @@ class Machine:
         """The archive of Debian 12, to be used in a ``with`` block, from the same store."""
         store = open_store(str(self.place / "cache/minpack/v1"))
         today = time.strftime("%Y-%m-%d", time.gmtime())
-        place = Place(store, Network(), today, debian_keys(), no_progress)
+        place = SuiteContext(store, Network(), today, debian_keys(), no_progress)
         return open_archive(BOOKWORM, "amd64", self.mirror, place)
 
     def program(self, package: str, path: str) -> str:

@@ -19,7 +19,7 @@ from minpack.ld.demands import LEVELS, demands
 from minpack.ld.dlopen import MAX_HINTS, find_late
 from minpack.ld.late import LateLibrary, Level
 from minpack.ld.resolve import resolve_closure
-from minpack.ld.symbolcache import SymbolCache
+from minpack.ld.symbol_cache import SymbolCache
 from minpack.paths import normal
 from support.cc import Compiler
 from support.command import minpack

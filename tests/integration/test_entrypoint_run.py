@@ -10,9 +10,9 @@ import pytest
 
 from minpack.base.directory import DirectoryBase
 from minpack.base.walk import Walker
-from minpack.entrypoint import Start, check_start
 from minpack.errors import EntrypointError
 from minpack.oci.documents import ImageConfig
+from minpack.plan.entrypoint import Start, check_start
 from minpack.target import Platform
 from support.elfmaker import MUSL, library, program, static_program
 from support.packing import minpack

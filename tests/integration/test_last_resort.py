@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Runs the command, in which the layers are to be made when something fails, as `RAISE` says: the archive is begun.
 BROKEN = """
 import minpack.cli
-import minpack.deliver
+import minpack.output.write
 
 class Panic(BaseException):
     pass
@@ -32,11 +32,11 @@ def deep(n):
 def broken(*given):
     RAISE
 
-minpack.deliver.write_kept_layer = broken
+minpack.output.write.write_kept_layer = broken
 minpack.cli.main()
 """
 #: The same before anything is begun: what the system says while a file is written is said of that file.
-BEFORE = BROKEN.replace("minpack.deliver.write_kept_layer", "minpack.deliver._open_layers")
+BEFORE = BROKEN.replace("minpack.output.write.write_kept_layer", "minpack.output.write._open_layers")
 
 
 def broken(

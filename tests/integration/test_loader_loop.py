@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack.base.entries import base_of
-from minpack.base.open import BaseOptions
+from minpack.base.options import BaseOptions
 from minpack.base.walk import Walker
+from minpack.build.pack import pack
 from minpack.content import BytesContent
 from minpack.elf.read import read_elf
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.ld.closure import Closure, Environment
 from minpack.ld.resolve import resolve_closure
+from minpack.net.network import Network
 from minpack.paths import RootPath, normal
-from minpack.pipeline import pack
 from minpack.progress import no_progress
-from minpack.request import Check, Request, RunConfig
 from minpack.rootfs.directory import write_directory
-from minpack.store.network import Network
+from minpack.spec.image import Check, ImageSpec, RunConfig
 from support.elfmaker import GLIBC, MUSL, library, program
 from support.oracle import Listing, ask_glibc, ask_musl, listing, need_loader, programs_in, resolve
 from support.rulebook import Tree
@@ -32,7 +32,7 @@ from support.tools import need_tool
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from minpack.plan import Plan
+    from minpack.plan.model import Plan
 
 OPTIONS = BaseOptions(None, Network(offline=True), "2024-10-01")
 ALPINES = ("3.20.3-x86_64", "3.20.3-x86", "3.20.3-aarch64", "3.20.3-armv7", "3.20.3-riscv64", "3.20.3-s390x")
@@ -44,7 +44,7 @@ def planned(path: Path | str, base: Path | str, destination: str, environment: E
     """The plan of one program that is to lie at `destination`; its symbols are not looked at."""
     variables = (("LD_LIBRARY_PATH", environment.ld_library_path), ("LD_PRELOAD", environment.preload))
     run = RunConfig(env=tuple(pair for pair in variables if pair[1]), workdir=RootPath(environment.working_directory))
-    request = Request((str(path),), destination=normal(destination), run=run, check=Check.NONE)
+    request = ImageSpec((str(path),), destination=normal(destination), run=run, check=Check.NONE)
     return pack(request, str(base), OPTIONS, None).plan
 
 

@@ -16,14 +16,14 @@ from urllib.request import urlopen
 
 import pytest
 
-from minpack.base import lockedfetch
-from minpack.base.open import BaseOptions, PackageOptions
+from minpack.base import locked_fetch
+from minpack.base.options import BaseOptions, PackageOptions
+from minpack.build.lock import LockVerifier
+from minpack.build.pack import pack
 from minpack.errors import DownloadError
 from minpack.lock.file import read_lock
-from minpack.locking import Checked
-from minpack.pipeline import pack
-from minpack.request import Check, Request
-from minpack.store.network import Network
+from minpack.net.network import Network
+from minpack.spec.image import Check, ImageSpec
 from support.command import COMMAND, Ran, assert_error_document, assert_refused, environment, matches, minpack
 from support.debmaker import Deb
 from support.elfmaker import GLIBC, MUSL, program, static_program
@@ -161,18 +161,18 @@ def test_what_debian_replaced_is_asked_of_its_snapshots(debian: DebianWorld, mon
     debian.lock(DEBIAN)
     debian.serve(FOO, COMMON)
     debian.mirror.add(f"/file/{debian.locked['packages']['libc6']['sha1']}", LIBC.data)
-    monkeypatch.setattr(lockedfetch, "SNAPSHOT", f"{debian.mirror.url}/file")
+    monkeypatch.setattr(locked_fetch, "SNAPSHOT", f"{debian.mirror.url}/file")
     options = BaseOptions(
         None, Network(), "2026-11-25", packages=PackageOptions(0), debian_mirror=f"{debian.mirror.url}/debian"
     )
     path = str(debian.place / "minpack.lock")
-    request = Request((str(debian.place / "app"),), check=Check.NONE)
-    packed = pack(request, None, options, None, locking=Checked(read_lock(path), path))
+    request = ImageSpec((str(debian.place / "app"),), check=Check.NONE)
+    packed = pack(request, None, options, None, locking=LockVerifier(read_lock(path), path))
     assert {planned.package.name for planned in packed.plan.entries if planned.package} == {"libc6", "libfoo1"}
     assert [one for one in debian.mirror.paths if one.startswith("/file/")]
     debian.mirror.remove("/file/")
     with pytest.raises(DownloadError) as caught:
-        pack(request, None, options, None, locking=Checked(read_lock(path), path))
+        pack(request, None, options, None, locking=LockVerifier(read_lock(path), path))
     snapshot = f"{debian.mirror.url}/file/{debian.locked['packages']['libc6']['sha1']}"
     assert str(caught.value) == (
         f"cannot download {debian.mirror.url}/debian/{LIBC.path}: HTTP 404 Not Found; nor could {snapshot} be had:"
@@ -187,14 +187,14 @@ def test_no_more_is_read_than_any_package_has(debian: DebianWorld, monkeypatch: 
     size = debian.locked["packages"]["libc6"]["size"]
     debian.change(f"size = {size}\n", f"size = {10**15}\n")
     debian.mirror.add(f"/debian/{LIBC.path}", b"", always(endless()))
-    monkeypatch.setattr(lockedfetch, "SIZE_LIMIT", 1 << 20)
+    monkeypatch.setattr(locked_fetch, "SIZE_LIMIT", 1 << 20)
     options = BaseOptions(
         None, Network(), "2026-11-25", packages=PackageOptions(0), debian_mirror=f"{debian.mirror.url}/debian"
     )
     path = str(debian.place / "minpack.lock")
-    request = Request((str(debian.place / "app"),), check=Check.NONE)
+    request = ImageSpec((str(debian.place / "app"),), check=Check.NONE)
     with pytest.raises(DownloadError, match="more than the 1048576 bytes"):
-        pack(request, None, options, None, locking=Checked(read_lock(path), path))
+        pack(request, None, options, None, locking=LockVerifier(read_lock(path), path))
 
 
 def test_a_directory_that_a_path_leads_through(debian: DebianWorld) -> None:

@@ -311,17 +311,17 @@ def test_packed_trees_of_the_machine_s_programs_resolve_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every fortieth program of this machine (all with MINPACK_ALL) is packed: the proof and the closed loop hold."""
-    from minpack import BaseOptions, Network, Request, pack
+    from minpack import BaseOptions, ImageSpec, Network, pack
     from minpack.errors import MinpackError
-    from minpack.request import RunConfig
-    from minpack.rootfs.etcfiles import User
+    from minpack.rootfs.etc_files import User
+    from minpack.spec.image import RunConfig
 
     options = BaseOptions(store=None, network=Network(), today="2026-01-01")
     paths = sorted({os.path.realpath(f"/usr/bin/{name}") for name in os.listdir("/usr/bin")})
     programs = [path for path in paths if Path(path).is_file() and Path(path).read_bytes()[:4] == b"\x7fELF"]
     packed, refused = 0, []
     for path in programs[:: 1 if ALL_PROGRAMS else 40]:
-        request = Request((path,), run=RunConfig(user=User(0, 0)))
+        request = ImageSpec((path,), run=RunConfig(user=User(0, 0)))
         try:
             pack(request, "/", options, None)
             packed += 1

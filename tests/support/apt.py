@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from minpack.errors import MinpackError
-from minpack.store.download import read_document
-from minpack.store.network import Network
+from minpack.net.download import read_document
+from minpack.net.network import Network
 from support.pythons import mirror
 from support.tools import need_tool
 

@@ -18,13 +18,13 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
 
-from minpack.base.open import BaseOptions
-from minpack.delivery import Delivery, Format
+from minpack.base.options import BaseOptions
+from minpack.build.pack import pack
 from minpack.host.partial import is_unfinished, remove_leftovers
+from minpack.net.network import Network
 from minpack.oci.reference import parse_reference
-from minpack.pipeline import pack
-from minpack.request import Request
-from minpack.store.network import Network
+from minpack.output.target import Format, OutputSpec
+from minpack.spec.image import ImageSpec
 from support.elfmaker import static_program
 from support.tarmaker import archive, member
 
@@ -93,9 +93,9 @@ def killed_at(work: Callable[[], None], number: int) -> bool:
 
 def deliver(place: str, form: Format) -> None:
     """Pack the program there, to ``target``."""
-    delivery = Delivery(form, f"{place}/target", (parse_reference("app"),), force=True, temporary=place)
+    delivery = OutputSpec(form, f"{place}/target", (parse_reference("app"),), force=True, temporary=place)
     options = BaseOptions(None, Network(offline=True), "2026-01-31")
-    pack(Request((f"{place}/app",), threads=1), None, options, delivery)
+    pack(ImageSpec((f"{place}/app",), threads=1), None, options, delivery)
 
 
 def seen(place: str) -> str:

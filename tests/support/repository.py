@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from minpack.base.open import BaseOptions, PackageOptions
-from minpack.pipeline import Packed, pack
-from minpack.request import Check, Request
-from minpack.store.network import Network
+from minpack.base.options import BaseOptions, PackageOptions
+from minpack.build.pack import Packed, pack
+from minpack.net.network import Network
+from minpack.spec.image import Check, ImageSpec
 from support.apkmaker import Made, SigningKey, file, make_package, publish, signing_key
 from support.badfiles import MUSL_LOADER
 from support.elfmaker import MUSL, library, program
@@ -97,5 +97,5 @@ class Place(NamedTuple):
             store, network, "2026-01-31", f"{self.mirror.url}/alpine", packages=wanted if fetch else None
         )
         (self.path / "app").write_bytes(program(needed, interpreter=MUSL))
-        request = Request((str(self.path / "app"),), **{"check": Check.NONE, **options})  # type: ignore[arg-type]
+        request = ImageSpec((str(self.path / "app"),), **{"check": Check.NONE, **options})  # type: ignore[arg-type]
         return pack(request, base or self.base(), base_options, None)

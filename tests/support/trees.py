@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from minpack.base.tree import Base
+    from minpack.base.interface import Base
     from minpack.rootfs.entry import Entry
 
 MAX_FILE = 64 * 1024 * 1024

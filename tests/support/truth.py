@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from minpack.inspecting import inspect
+from minpack.build.inspect import inspect
 from minpack.needs.need import Need, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from minpack.inspecting import Inspected
+    from minpack.build.inspect import Inspected
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "tests" / "truth" / "programs"

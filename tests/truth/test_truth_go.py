@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.additions import host_file
 from minpack.elf.read import read_elf
 from minpack.needs.binary import open_binary
 from minpack.needs.golang.calls import calls_of
@@ -22,6 +21,7 @@ from minpack.needs.golang.code import entries_of, name_of, read_code
 from minpack.needs.golang.functions import find_functions, named_functions
 from minpack.needs.golang.rules import NAMES
 from minpack.needs.need import Need, Verdict
+from minpack.program.additions import host_file
 from support.truth import (
     Deviation,
     GoBuild,

@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
-from minpack.additions import host_file
 from minpack.elf.read import read_elf
 from minpack.needs.binary import open_binary
 from minpack.needs.golang.x86 import instructions
+from minpack.program.additions import host_file
 from support.tools import need_tool
 from support.truth import GoBuild, build_go
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.beside import new_directory, new_file
 from minpack.errors import OutputError
-from minpack.overwrite import as_output_error
+from minpack.host.atomic import new_directory, new_file
+from minpack.host.overwrite import as_output_error
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.base.catalog import (
-    Release,
+from minpack.catalog.alpine import (
+    AlpineRelease,
     Version,
     catalogue,
     find_release,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TODAY = "2026-11-20"
 
 
-def found(name: str, arch: str = "x86_64") -> Release:
+def found(name: str, arch: str = "x86_64") -> AlpineRelease:
     """The release that must be there."""
     release = find_release(name, arch)
     assert release is not None

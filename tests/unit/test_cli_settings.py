@@ -19,7 +19,7 @@ from minpack.cli.settings import (
     today,
 )
 from minpack.errors import UsageError
-from minpack.request import MAX_CREATED
+from minpack.spec.values import MAX_CREATED
 
 NONE = StoreSettings(offline=False, mirror="", cache_dir=None, no_cache=False)
 

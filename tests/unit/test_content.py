@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.content import BytesContent, FileContent, RangeContent, read_all, reason_of, same_content, sum_of
-from minpack.errors import ChangedInputError, InputError
+from minpack.content import BytesContent, FileContent, RangeContent, read_all, same_content, sum_of
+from minpack.errors import ChangedInputError, InputError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

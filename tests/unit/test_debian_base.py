@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minpack.base.debian import CA_BUNDLE, DebianBase
-from minpack.base.debianarchive import DebianArchive, open_archive
-from minpack.base.debiancatalog import RELEASES, find_debian, fitting_releases, is_debian, layout_of, support_note
-from minpack.base.debiansuite import Place
 from minpack.base.walk import Walker
+from minpack.catalog.debian import RELEASES, find_debian, fitting_releases, is_debian, layout_of, support_note
 from minpack.content import BytesContent, read_all
 from minpack.deb.choice import usual_names
+from minpack.debian.archive import DebianArchive, open_archive
+from minpack.debian.base import CA_BUNDLE, DebianBase
+from minpack.debian.packages import DebianPackages
+from minpack.debian.suite import SuiteContext
 from minpack.errors import (
     AmbiguousLibraryError,
     DownloadError,
@@ -25,11 +26,10 @@ from minpack.errors import (
     UntrustedPackageError,
     UsageError,
 )
-from minpack.packages.debian import DebianPackages
+from minpack.net.network import Network
 from minpack.paths import normal
 from minpack.progress import no_progress
 from minpack.rootfs.entry import file
-from minpack.store.network import Network
 from minpack.store.store import Store, open_store
 from minpack.target import target_named
 from support import debmaker
@@ -102,7 +102,7 @@ class World:
         """The archive, opened."""
         network = Network(offline=changes.pop("offline", False), pause=lambda _: None)
         values = {"today": TODAY, "keys": KEY.keys, **changes}
-        place = Place(self.store, network, progress=no_progress, **values)
+        place = SuiteContext(self.store, network, progress=no_progress, **values)
         with open_archive(BOOKWORM, arch, f"{self.mirror.url}/debian", place) as archive:
             yield archive
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.base.open import BaseOptions
-from minpack.delivery import Delivered, Delivery, Format
+from minpack.base.options import BaseOptions
+from minpack.build.pack import pack
 from minpack.errors import InputError, OutputError
+from minpack.net.network import Network
 from minpack.oci.compression import Compression
 from minpack.oci.reference import parse_reference
-from minpack.pipeline import pack
-from minpack.request import Request
-from minpack.store.network import Network
+from minpack.output.target import Format, OutputSpec, WrittenOutput
+from minpack.spec.image import ImageSpec
 from support.elfmaker import static_program
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ NAMES = (parse_reference("me/app:1.0"), parse_reference("app"))
 
 
 @pytest.fixture
-def request_(tmp_path: Path) -> Request:
+def request_(tmp_path: Path) -> ImageSpec:
     """A request for one static program."""
     (tmp_path / "app").write_bytes(static_program(overlay=b"x" * 3_000_000))
-    return Request((str(tmp_path / "app"),), threads=2)
+    return ImageSpec((str(tmp_path / "app"),), threads=2)
 
 
-def delivered(request: Request, form: Format, path: str | None, stdout: io.BytesIO | None = None) -> Delivered:
+def delivered(request: ImageSpec, form: Format, path: str | None, stdout: io.BytesIO | None = None) -> WrittenOutput:
     """What delivering in that form gave."""
-    found = pack(request, None, OPTIONS, Delivery(form, path, NAMES, stdout=stdout)).delivered
+    found = pack(request, None, OPTIONS, OutputSpec(form, path, NAMES, stdout=stdout)).delivered
     assert found is not None
     return found
 
@@ -51,7 +51,7 @@ def blobs(archive: bytes) -> dict[str, bytes]:
         return {member.name: (tar.extractfile(member) or io.BytesIO()).read() for member in tar}
 
 
-def test_an_archive_says_what_was_written(request_: Request, tmp_path: Path) -> None:
+def test_an_archive_says_what_was_written(request_: ImageSpec, tmp_path: Path) -> None:
     """Size, digest and image ID are those of the bytes in the file."""
     made = delivered(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
     data = (tmp_path / "app.tar").read_bytes()
@@ -70,13 +70,13 @@ def test_an_archive_says_what_was_written(request_: Request, tmp_path: Path) -> 
     assert (output.format, output.path, output.digest) == ("archive", str(tmp_path / "app.tar"), made.image.digest)
 
 
-def digests(made: Delivered) -> list[Digest]:
+def digests(made: WrittenOutput) -> list[Digest]:
     """The digests of all blobs of an image."""
     assert made.image is not None
     return [made.image.digest, made.image.image_id, *(layer.descriptor.digest for layer in made.image.layers)]
 
 
-def test_stdout_gets_the_same_bytes(request_: Request, tmp_path: Path) -> None:
+def test_stdout_gets_the_same_bytes(request_: ImageSpec, tmp_path: Path) -> None:
     """An archive or tar on stdout is the one that would be in a file."""
     for form in (Format.ARCHIVE, Format.TAR):
         out = io.BytesIO()
@@ -87,7 +87,7 @@ def test_stdout_gets_the_same_bytes(request_: Request, tmp_path: Path) -> None:
         assert to_stdout.outputs[0].digest == to_file.outputs[0].digest
 
 
-def test_a_layout_has_the_archives_blobs(request_: Request, tmp_path: Path) -> None:
+def test_a_layout_has_the_archives_blobs(request_: ImageSpec, tmp_path: Path) -> None:
     """The same image, blob for blob."""
     layout = delivered(request_, Format.OCI, str(tmp_path / "oci"))
     archive = delivered(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
@@ -100,7 +100,7 @@ def test_a_layout_has_the_archives_blobs(request_: Request, tmp_path: Path) -> N
     assert json.loads((tmp_path / "oci" / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
 
 
-def test_a_tar_is_the_root_file_system(request_: Request, tmp_path: Path) -> None:
+def test_a_tar_is_the_root_file_system(request_: ImageSpec, tmp_path: Path) -> None:
     """Its digest is that of the bytes, and there is no image."""
     made = delivered(request_, Format.TAR, str(tmp_path / "root.tar"))
     data = (tmp_path / "root.tar").read_bytes()
@@ -110,7 +110,7 @@ def test_a_tar_is_the_root_file_system(request_: Request, tmp_path: Path) -> Non
     assert "usr/local/bin/app" in blobs(data)
 
 
-def test_a_root_file_system_is_a_directory(request_: Request, tmp_path: Path) -> None:
+def test_a_root_file_system_is_a_directory(request_: ImageSpec, tmp_path: Path) -> None:
     """With the program as it is."""
     made = delivered(request_, Format.ROOTFS, str(tmp_path / "root"))
     assert (tmp_path / "root" / "usr/local/bin/app").read_bytes() == (tmp_path / "app").read_bytes()
@@ -119,7 +119,7 @@ def test_a_root_file_system_is_a_directory(request_: Request, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("compression", Compression)
-def test_compression_changes_no_image_id(request_: Request, tmp_path: Path, compression: Compression) -> None:
+def test_compression_changes_no_image_id(request_: ImageSpec, tmp_path: Path, compression: Compression) -> None:
     """However the layers are compressed, the image is the same one."""
     plain = delivered(request_, Format.ARCHIVE, str(tmp_path / "plain.tar"))
     other = delivered(request_._replace(compression=compression), Format.ARCHIVE, str(tmp_path / "other.tar"))
@@ -129,7 +129,7 @@ def test_compression_changes_no_image_id(request_: Request, tmp_path: Path, comp
     assert (plain.image.digest == other.image.digest) == (compression is Compression.BALANCED)
 
 
-def test_one_layer(request_: Request, tmp_path: Path) -> None:
+def test_one_layer(request_: ImageSpec, tmp_path: Path) -> None:
     """All in one layer, with the same files."""
     two = delivered(request_, Format.ARCHIVE, str(tmp_path / "two.tar"))
     one = delivered(request_._replace(single_layer=True), Format.ARCHIVE, str(tmp_path / "one.tar"))
@@ -139,7 +139,7 @@ def test_one_layer(request_: Request, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", Format)
-def test_an_input_that_vanishes_leaves_nothing(request_: Request, tmp_path: Path, form: Format) -> None:
+def test_an_input_that_vanishes_leaves_nothing(request_: ImageSpec, tmp_path: Path, form: Format) -> None:
     """A program that is gone when it is to be copied is told, and no target is made."""
     (tmp_path / "second").write_bytes(static_program(1))
     request = request_._replace(programs=(*request_.programs, str(tmp_path / "second")), single_layer=True)
@@ -148,11 +148,11 @@ def test_an_input_that_vanishes_leaves_nothing(request_: Request, tmp_path: Path
         (tmp_path / "second").unlink(missing_ok=True)
 
     with pytest.raises(InputError, match="second': no such file"):
-        pack(request, None, OPTIONS, Delivery(form, str(tmp_path / "target"), NAMES), vanish)
+        pack(request, None, OPTIONS, OutputSpec(form, str(tmp_path / "target"), NAMES), vanish)
     assert os.listdir(tmp_path) == ["app"]
 
 
-def test_a_stdout_that_fails(request_: Request) -> None:
+def test_a_stdout_that_fails(request_: ImageSpec) -> None:
     """What the system says of stdout is an error of ``-``."""
 
     class Full(io.BytesIO):

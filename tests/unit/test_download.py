@@ -16,9 +16,9 @@ import pytest
 
 from minpack.content import read_all
 from minpack.errors import DownloadError, InputError, OfflineError, SumMismatchError
-from minpack.store.download import download, read_document
+from minpack.net.download import download, read_document
+from minpack.net.network import Limits, Network
 from minpack.store.fetch import Fetched, Wanted, fetch
-from minpack.store.network import Limits, Network
 from minpack.store.store import Store, open_store
 from support.listener import Listener
 from support.mirror import (
@@ -385,7 +385,7 @@ def test_a_killed_download_is_resumed(mirror: Mirror, store: Store, network: Net
 FETCH = """
 import sys
 from minpack.store.fetch import Wanted, fetch
-from minpack.store.network import Limits, Network
+from minpack.net.network import Limits, Network
 from minpack.store.store import open_store
 with open_store(sys.argv[1]) as store:
     with fetch(Wanted(sys.argv[2], "sha512", sys.argv[3], ""), store, Network()).blob as blob:

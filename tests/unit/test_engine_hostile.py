@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minpack.engine import Archive, EngineLimits, Loaded, load_archive
 from minpack.errors import EngineError
+from minpack.output.engine import Archive, EngineLimits, Loaded, load_archive
 from support.fake_engine import FakeEngine
 from support.listener import Listener
 

@@ -7,10 +7,10 @@ import pytest
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.content import BytesContent
-from minpack.entrypoint import MAX_SCRIPTS, Start, check_start
 from minpack.errors import EntrypointError
 from minpack.oci.documents import ImageConfig
 from minpack.paths import RootPath
+from minpack.plan.entrypoint import MAX_SCRIPTS, Start, check_start
 from minpack.rootfs.entry import Entry, directory, file, symlink
 from minpack.target import Platform
 from support.badfiles import MUSL_LOADER

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minpack.host import locked
 from minpack.host import partial as module
 from minpack.host.partial import Partial, is_unfinished, remove_leftovers
 from minpack.host.swap import swap_in
@@ -112,7 +113,7 @@ def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_one_that_is_taken_away_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Removed by another between its making and its locking, it is made anew under another name."""
-    real, taken = module.try_lock, list[str]()
+    real, taken = locked.try_lock, list[str]()
 
     def late(descriptor: int) -> bool | None:
         if len(taken) < 3:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.base.open import BaseOptions, PackageOptions
-from minpack.delivery import Delivery, Format
+from minpack.base.options import BaseOptions, PackageOptions
 from minpack.errors import OutputError
-from minpack.inputs import LeftOut, base_inputs, guarded, left_out, request_inputs
-from minpack.overwrite import HostInput
+from minpack.host.overwrite import HostInput
+from minpack.net.network import Network
+from minpack.output.inputs import LeftOut, base_inputs, guarded, left_out, request_inputs
+from minpack.output.target import Format, OutputSpec
 from minpack.paths import RootPath
-from minpack.request import Addition, Request
-from minpack.store.network import Network
+from minpack.spec.image import ImageSpec
+from minpack.spec.values import Addition
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 NOTHING = BaseOptions(None, Network(offline=True), "2026-01-31")
 
 
-def to(path: Path | str, form: Format = Format.ARCHIVE) -> Delivery:
+def to(path: Path | str, form: Format = Format.ARCHIVE) -> OutputSpec:
     """Delivering to `path`."""
-    return Delivery(form, str(path), ())
+    return OutputSpec(form, str(path), ())
 
 
 def test_all_that_a_request_names_is_an_input() -> None:
     """Programs, what is added, certificates, the base, keys, SSL_CERT_FILE and the cache, each with what it is."""
-    request = Request(("a", "b"), additions=(Addition("c", RootPath("/c")),), ca_file="d")
+    request = ImageSpec(("a", "b"), additions=(Addition("c", RootPath("/c")),), ca_file="d")
     options = NOTHING._replace(
         store="e", network=Network(offline=True, ca_file="f"), packages=PackageOptions(0, keys="g")
     )

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.base.installed import find_package
-from minpack.base.scratch import CA_BUNDLE, ScratchBase, without_comments
-from minpack.base.zoneinfo import ZONEINFO
 from minpack.content import key_of, read_all
+from minpack.embedded.base import CA_BUNDLE, EmbeddedBase, without_comments
+from minpack.embedded.installed import find_package
+from minpack.embedded.zoneinfo import ZONEINFO
 from minpack.errors import BaseError
 from minpack.paths import RootPath, join
 from support.site import record_of
@@ -39,7 +39,7 @@ def site(embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def content_at(path: RootPath) -> Content:
     """The content that a new base has at `path`."""
-    entry = ScratchBase().lstat(path)
+    entry = EmbeddedBase().lstat(path)
     assert entry is not None
     assert entry.content is not None
     return entry.content
@@ -47,7 +47,7 @@ def content_at(path: RootPath) -> Content:
 
 def notes_of(path: RootPath) -> tuple[str, ...]:
     """The notes of a new base that was asked for `path`, twice."""
-    base = ScratchBase()
+    base = EmbeddedBase()
     assert base.notes == ()
     assert base.lstat(path) == base.lstat(path)
     return base.notes
@@ -81,25 +81,25 @@ def test_record_is_read_as_the_standard_library_reads_it(package: str) -> None:
 
 def test_with_and_without_record_the_same(site: Path) -> None:
     """A distribution that leaves RECORD out of its packages has the same data: it is taken as it lies there."""
-    expected = described(ScratchBase())
+    expected = described(EmbeddedBase())
     assert len(expected) > 500
-    base = ScratchBase()
+    base = EmbeddedBase()
     assert base.lstat(BERLIN) is not None
     versions = base.versions()
     for package in ("certifi", "tzdata"):
         record_of(site, package).unlink()
-    assert described(ScratchBase()) == expected
+    assert described(EmbeddedBase()) == expected
     assert key_of(content_at(BERLIN)) == ""
-    base = ScratchBase()
+    base = EmbeddedBase()
     assert base.lstat(BERLIN) is not None
     assert base.versions() == versions
 
 
 def test_looking_opens_no_zone(site: Path) -> None:
     """All zones are known without their files."""
-    expected = sorted(path for path in described(ScratchBase()) if path.startswith(ZONEINFO))
+    expected = sorted(path for path in described(EmbeddedBase()) if path.startswith(ZONEINFO))
     shutil.rmtree(site / "tzdata" / "zoneinfo")
-    base, found, todo = ScratchBase(), [], [ZONEINFO]
+    base, found, todo = EmbeddedBase(), [], [ZONEINFO]
     while todo:
         path = todo.pop()
         assert base.lstat(path) is not None
@@ -192,7 +192,7 @@ def test_what_record_has_no_sum_of_is_not_taken(site: Path, total: str) -> None:
         record = record_of(site, package)
         rows = [one for one in record.read_text().splitlines() if not one.startswith(f"{file},")]
         record.write_text("\n".join([*rows, f"{file},{total},"]))
-    base = ScratchBase()
+    base = EmbeddedBase()
     assert base.lstat(BERLIN) is None
     assert "Berlin" not in base.listdir(join(ZONEINFO, "Europe"))
     with pytest.raises(BaseError, match="not as it was installed"):
@@ -206,7 +206,7 @@ def test_a_record_without_zones_is_an_error(site: Path, data: bytes) -> None:
     """No image is made without time zones because a RECORD is damaged."""
     record_of(site, "tzdata").write_bytes(data)
     with pytest.raises(BaseError, match="the RECORD of tzdata has no time zones") as caught:
-        ScratchBase().listdir(ZONEINFO)
+        EmbeddedBase().listdir(ZONEINFO)
     assert caught.value.hint == "pip install --force-reinstall tzdata"
 
 
@@ -214,29 +214,29 @@ def test_what_was_not_installed_is_no_zone(site: Path) -> None:
     """A file that somebody put beside the zones is not the package's, and no row leads out of it."""
     data = (site / "tzdata" / "zoneinfo" / "UTC").read_bytes()
     (site / "tzdata" / "zoneinfo" / "Mine").write_bytes(data)
-    expected = sorted(described(ScratchBase()))
+    expected = sorted(described(EmbeddedBase()))
     assert f"{ZONEINFO}/Mine" not in expected
     odd = ("../../secret", ".hidden", "Europe//Berlin2", "a/../b", "x.py", "__pycache__/x", "x/y.pyc")
     with record_of(site, "tzdata").open("a") as record:
         record.writelines(row(f"tzdata/zoneinfo/{name}", data) + "\n" for name in odd)
-    assert sorted(described(ScratchBase())) == expected
+    assert sorted(described(EmbeddedBase())) == expected
     record_anew(site, "tzdata", "tzdata/zoneinfo/Mine")
-    assert sorted(described(ScratchBase())) == sorted([*expected, f"{ZONEINFO}/Mine"])
+    assert sorted(described(EmbeddedBase())) == sorted([*expected, f"{ZONEINFO}/Mine"])
 
 
 @pytest.mark.parametrize("version", ["0000.1", "9999.1"])
 def test_a_record_that_was_left_behind_does_not_count(site: Path, version: str) -> None:
     """Beside a newer version's, the RECORD of an older one may lie: pip leaves it in a directory given by --target."""
-    expected = described(ScratchBase())
+    expected = described(EmbeddedBase())
     left = site / f"tzdata-{version}.dist-info" / "RECORD"
     left.parent.mkdir()
     left.write_text(row("tzdata/__init__.py", b"old") + "\n" + row("tzdata/zoneinfo/Old", b"old") + "\n")
-    assert described(ScratchBase()) == expected
+    assert described(EmbeddedBase()) == expected
 
 
 def test_a_key_fixes_the_bytes(site: Path) -> None:
     """Zones of one key are alike, those of different keys are not, and so with the bundle."""
-    base = ScratchBase()
+    base = EmbeddedBase()
     by_key: dict[str, set[bytes]] = {}
     for path in described(base):
         entry = base.lstat(RootPath(path))

@@ -11,9 +11,9 @@ import pytest
 
 from minpack.content import BytesContent
 from minpack.errors import ChangedInputError, StoreError
-from minpack.layers import ahead
-from minpack.layers.ahead import Ahead
-from minpack.layers.kept import How, write_kept_layer
+from minpack.layers import background
+from minpack.layers.background import BackgroundLayer
+from minpack.layers.cache import LayerOptions, write_kept_layer
 from minpack.oci.compression import Compression
 from minpack.paths import RootPath
 from minpack.progress import no_progress
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from minpack.content import Reader
     from minpack.oci.layer import Layer
 
-HOW = How(0, Compression.BALANCED, 2, no_progress)
+HOW = LayerOptions(0, Compression.BALANCED, 2, no_progress)
 DATA = b"".join(b"%07d\n" % (number * number) for number in range(300_000))
 
 
@@ -42,7 +42,7 @@ def entries(data: bytes = DATA) -> tuple[Entry, ...]:
     return (file(RootPath("/app"), BytesContent(data), 0o755),)
 
 
-def taken(one: Ahead, what: tuple[Entry, ...], how: How = HOW) -> tuple[bytes, Layer] | None:
+def taken(one: BackgroundLayer, what: tuple[Entry, ...], how: LayerOptions = HOW) -> tuple[bytes, Layer] | None:
     """What is written of the layer, and the layer; None for none."""
     out = io.BytesIO()
     layer = one.take(what, out, how)
@@ -50,7 +50,7 @@ def taken(one: Ahead, what: tuple[Entry, ...], how: How = HOW) -> tuple[bytes, L
     return None if layer is None else (out.getvalue(), layer)
 
 
-def fresh(what: tuple[Entry, ...], how: How = HOW) -> tuple[bytes, Layer]:
+def fresh(what: tuple[Entry, ...], how: LayerOptions = HOW) -> tuple[bytes, Layer]:
     """The layer, made in its turn."""
     out = io.BytesIO()
     with open_store(None) as store:
@@ -63,7 +63,7 @@ def test_it_is_the_layer_made_in_its_turn(place: str, compression: Compression) 
     """First made, then found in the store: bytes and layer are the same, and it is had once."""
     how = HOW._replace(compression=compression)
     for _ in range(2):
-        with Ahead(place) as one:
+        with BackgroundLayer(place) as one:
             one.begin(entries(), how, "test")
             assert taken(one, entries(), how) == fresh(entries(), how)
             assert taken(one, entries(), how) is None
@@ -84,7 +84,7 @@ def test_another_layer_is_not_taken_for_it(place: str, what: str) -> None:
         how = HOW._replace(mtime=1)
     else:
         how = HOW._replace(compression=Compression.SMALL)
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin(entries(), HOW, "test")
         assert taken(one, wanted, how) is None
 
@@ -96,11 +96,11 @@ def test_what_is_not_worth_it_is_not_begun(place: str, monkeypatch: pytest.Monke
     if why == "small":
         what = entries(b"small")
     elif why == "large":
-        monkeypatch.setattr(ahead, "MOST_LAYER_BYTES", 1 << 20)
+        monkeypatch.setattr(background, "MOST_LAYER_BYTES", 1 << 20)
     elif why == "uncompressed":
         how = HOW._replace(compression=Compression.NONE)
     before = threading.active_count()
-    with Ahead(directory) as one:
+    with BackgroundLayer(directory) as one:
         one.begin(what, how, "test")
         assert threading.active_count() == before
         assert taken(one, what, how) is None
@@ -140,7 +140,7 @@ def test_what_nobody_takes_is_given_up(place: str) -> None:
     """Leaving the block ends the threads before the layer is done, and leaves nothing in the store."""
     content = Endless()
     before = threading.active_count()
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin((file(RootPath("/app"), content),), HOW, "test")
         assert content.started.wait(20)
     assert threading.active_count() == before
@@ -160,11 +160,11 @@ class Short(Endless):
 def test_an_error_comes_where_the_layer_is_wanted(place: str) -> None:
     """A file that has become shorter is told when the layer is taken; if nobody takes it, nothing is."""
     what = (file(RootPath("/app"), Short()),)
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin(what, HOW, "test")
         with pytest.raises(ChangedInputError):
             taken(one, what)
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin(what, HOW, "test")
 
 
@@ -175,21 +175,21 @@ def test_a_store_that_fails_is_no_reason_to_fail(place: str, monkeypatch: pytest
         raise StoreError(place, "no space left on device")
 
     monkeypatch.setattr("minpack.store.part.Part.write", full)
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin(entries(), HOW, "test")
         assert taken(one, entries()) is None
 
 
 def test_progress_is_told_by_who_waits(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever takes the layer reports how far it is, in its own thread."""
-    monkeypatch.setattr(ahead, "_PAUSE", 0.001)
+    monkeypatch.setattr(background, "_PAUSE", 0.001)
     told: list[tuple[str, int, int | None, int]] = []
 
     def progress(task: str, done: int, total: int | None) -> None:
         told.append((task, done, total, threading.get_ident()))
 
     how = HOW._replace(progress=progress, compression=Compression.ZSTD)
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin(entries(), how, "test")
         assert taken(one, entries(), how) is not None
     assert {thread for *_, thread in told} <= {threading.get_ident()}
@@ -198,14 +198,14 @@ def test_progress_is_told_by_who_waits(place: str, monkeypatch: pytest.MonkeyPat
 
 def test_a_damaged_layer_is_made_again(place: str) -> None:
     """What became of the kept layer is not seen."""
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin(entries(), HOW, "test")
         expected = taken(one, entries())
     (layer,) = (name for name in os.listdir(place) if name.endswith(".layer"))
     path = os.path.join(place, layer)
     with open(path, "r+b") as out:
         out.write(b"damaged")
-    with Ahead(place) as one:
+    with BackgroundLayer(place) as one:
         one.begin(entries(), HOW, "test")
         assert taken(one, entries()) == expected
     with open_store(place) as store:

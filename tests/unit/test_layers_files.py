@@ -10,8 +10,8 @@ import pytest
 
 from minpack.content import BytesContent, FileContent
 from minpack.layers import files as layer_files
+from minpack.layers.cache import LayerOptions, write_kept_layer
 from minpack.layers.files import CompressedFiles
-from minpack.layers.kept import How, write_kept_layer
 from minpack.oci import compress
 from minpack.oci.compress import BLOCK_SIZE, OWN_MEMBERS
 from minpack.oci.compression import Compression
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from minpack.content import Content
 
-HOW = How(0, Compression.BALANCED, 2, no_progress)
+HOW = LayerOptions(0, Compression.BALANCED, 2, no_progress)
 WORDS = b"".join(hashlib.sha256(b"%d" % n).digest() * 2 for n in range(40_000))
 LARGE = WORDS[: 2 * BLOCK_SIZE + 77]
 OTHER = WORDS[100 : 100 + OWN_MEMBERS]
@@ -39,7 +39,7 @@ def entries(*contents: Content) -> tuple[Entry, ...]:
     return tuple(file(RootPath(f"/{number}"), content, 0o755) for number, content in enumerate(contents))
 
 
-def written(store: Store, what: tuple[Entry, ...], how: How = HOW) -> bytes:
+def written(store: Store, what: tuple[Entry, ...], how: LayerOptions = HOW) -> bytes:
     """The layer as it is written with this store."""
     out = io.BytesIO()
     layer = write_kept_layer(what, out, store, how, "test")
@@ -47,7 +47,7 @@ def written(store: Store, what: tuple[Entry, ...], how: How = HOW) -> bytes:
     return out.getvalue()
 
 
-def fresh(what: tuple[Entry, ...], how: How = HOW) -> bytes:
+def fresh(what: tuple[Entry, ...], how: LayerOptions = HOW) -> bytes:
     """The layer as it is written without any store."""
     with open_store(None) as none:
         return written(none, what, how)
@@ -74,7 +74,7 @@ def test_a_file_of_another_layer_is_not_compressed_again(
     store: Store, compressed: list[int], kind: Callable[[bytes], Content], compression: Compression, threads: int
 ) -> None:
     """What two layers share is compressed once, wherever it lies in them; the bytes are those without a store."""
-    how = How(0, compression, threads, no_progress)
+    how = LayerOptions(0, compression, threads, no_progress)
     written(store, entries(kind(LARGE), kind(OTHER)), how)
     second = entries(kind(CHANGED), kind(b"small"), kind(LARGE))
     expected = fresh(second, how)

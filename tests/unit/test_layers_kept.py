@@ -12,8 +12,8 @@ import pytest
 
 from minpack.content import BytesContent, FileContent, key_of
 from minpack.errors import StoreError
-from minpack.layers import kept
-from minpack.layers.kept import How, write_kept_layer
+from minpack.layers import cache
+from minpack.layers.cache import LayerOptions, write_kept_layer
 from minpack.oci.compression import Compression
 from minpack.paths import RootPath
 from minpack.progress import no_progress
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from minpack.oci.layer import Layer
 
-BALANCED = How(0, Compression.BALANCED, 2, no_progress)
+BALANCED = LayerOptions(0, Compression.BALANCED, 2, no_progress)
 WORDS = b"".join(hashlib.sha256(b"%d" % n).digest() * 2 for n in range(40_000))
 
 
@@ -37,14 +37,14 @@ def entries(data: bytes = WORDS) -> tuple[Entry, ...]:
     return (directory(RootPath("/bin")), big, file(RootPath("/bin/small"), BytesContent(b"small")))
 
 
-def made(store: Store, what: tuple[Entry, ...] | None = None, how: How = BALANCED) -> tuple[bytes, Layer]:
+def made(store: Store, what: tuple[Entry, ...] | None = None, how: LayerOptions = BALANCED) -> tuple[bytes, Layer]:
     """The layer as it is written with this store."""
     out = io.BytesIO()
     layer = write_kept_layer(entries() if what is None else what, out, store, how, "test")
     return out.getvalue(), layer
 
 
-def fresh(what: tuple[Entry, ...] | None = None, how: How = BALANCED) -> tuple[bytes, Layer]:
+def fresh(what: tuple[Entry, ...] | None = None, how: LayerOptions = BALANCED) -> tuple[bytes, Layer]:
     """The layer as it is written without any store."""
     with open_store(None) as none:
         return made(none, what, how)
@@ -58,7 +58,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def compress(*_: object, **__: object) -> Layer:
             raise AssertionError("a layer is compressed")
 
-        monkeypatch.setattr(kept, "write_layer", compress)
+        monkeypatch.setattr(cache, "write_layer", compress)
 
     return forbid
 
@@ -66,7 +66,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.mark.parametrize("compression", [c for c in Compression if c is not Compression.NONE])
 def test_a_second_layer_is_copied(store: Store, idle: Callable[[], None], compression: Compression) -> None:
     """The same entries are compressed once; the second layer is the first, bytes and all that is known of them."""
-    how = How(0, compression, 2, no_progress)
+    how = LayerOptions(0, compression, 2, no_progress)
     first = made(store, how=how)
     assert first == fresh(how=how)
     idle()
@@ -75,7 +75,7 @@ def test_a_second_layer_is_copied(store: Store, idle: Callable[[], None], compre
 
 def test_an_uncompressed_layer_is_not_kept(store: Store, place: Path) -> None:
     """There is nothing to gain: the tar is written as it is."""
-    made(store, how=How(0, Compression.NONE, 1, no_progress))
+    made(store, how=LayerOptions(0, Compression.NONE, 1, no_progress))
     assert os.listdir(place) == []
 
 
@@ -108,8 +108,8 @@ def test_a_change_that_the_mark_does_not_see(store: Store) -> None:
     changed = bytearray(WORDS)
     changed[len(WORDS) // 3] ^= 1
     other = entries(bytes(changed))
-    assert key_of(other[1].content or BytesContent(b"")) == kept._key(other, BALANCED) == ""
-    assert kept._mark(other, BALANCED) == kept._mark(entries(), BALANCED)
+    assert key_of(other[1].content or BytesContent(b"")) == cache._key(other, BALANCED) == ""
+    assert cache._mark(other, BALANCED) == cache._mark(entries(), BALANCED)
     made(store)
     assert made(store, other) == fresh(other)
     assert made(store) == fresh()
@@ -163,7 +163,7 @@ def test_a_full_store_is_left_alone(store: Store, monkeypatch: pytest.MonkeyPatc
 
 def test_a_layer_that_is_too_large_is_not_kept(store: Store, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """One layer may not push out all others."""
-    monkeypatch.setattr(kept, "MOST_LAYER_BYTES", 1000)
+    monkeypatch.setattr(cache, "MOST_LAYER_BYTES", 1000)
     assert made(store) == fresh()
     assert os.listdir(place) == []
 

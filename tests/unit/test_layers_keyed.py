@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minpack.content import BytesContent, key_of
-from minpack.layers import kept
-from minpack.layers.kept import How, write_kept_layer
+from minpack.layers import cache
+from minpack.layers.cache import LayerOptions, write_kept_layer
 from minpack.oci.compression import Compression
 from minpack.paths import RootPath
 from minpack.progress import no_progress
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from minpack.oci.layer import Layer
 
-BALANCED = How(0, Compression.BALANCED, 2, no_progress)
+BALANCED = LayerOptions(0, Compression.BALANCED, 2, no_progress)
 WORDS = b"".join(hashlib.sha256(b"%d" % n).digest() * 2 for n in range(4_000))
 
 
@@ -51,14 +51,14 @@ def unread() -> tuple[Entry, ...]:
     )
 
 
-def made(store: Store, what: tuple[Entry, ...], how: How = BALANCED) -> tuple[bytes, Layer]:
+def made(store: Store, what: tuple[Entry, ...], how: LayerOptions = BALANCED) -> tuple[bytes, Layer]:
     """The layer as it is written with this store."""
     out = io.BytesIO()
     layer = write_kept_layer(what, out, store, how, "test")
     return out.getvalue(), layer
 
 
-def fresh(what: tuple[Entry, ...], how: How = BALANCED) -> tuple[bytes, Layer]:
+def fresh(what: tuple[Entry, ...], how: LayerOptions = BALANCED) -> tuple[bytes, Layer]:
     """The layer as it is written without any store."""
     with open_store(None) as none:
         return made(none, what, how)
@@ -151,22 +151,22 @@ def test_keys_of_layers_differ_where_anything_does(one: list[Entry], other: list
     for at, (mine, theirs) in enumerate(zip(one, other, strict=False)):
         changed = (mine._replace(**{field: getattr(theirs, field)}) for field in FIELDS)
         others += [[*one[:at], entry, *one[at + 1 :]] for entry in changed]
-    key = kept._key(one, BALANCED)
+    key = cache._key(one, BALANCED)
     assert key
     for what in others:
-        assert (kept._key(what, BALANCED) == key) == (what == one)
+        assert (cache._key(what, BALANCED) == key) == (what == one)
 
 
 @pytest.mark.parametrize(("one", "other"), [("\ud83d\ude00", "\U0001f600"), ("\udcc3\udca9", "\u00e9")])
 def test_halves_are_not_taken_for_a_whole(one: str, other: str) -> None:
     """Half characters beside each other, and bytes that stand for themselves, are not the character they would make."""
-    assert kept._key([directory(RootPath(one))], BALANCED) != kept._key([directory(RootPath(other))], BALANCED)
+    assert cache._key([directory(RootPath(one))], BALANCED) != cache._key([directory(RootPath(other))], BALANCED)
 
 
 @pytest.mark.parametrize("how", [BALANCED._replace(mtime=1), BALANCED._replace(compression=Compression.SMALL)])
-def test_keys_of_layers_differ_by_how_they_are_made(how: How) -> None:
+def test_keys_of_layers_differ_by_how_they_are_made(how: LayerOptions) -> None:
     """Time and setting are in the key."""
-    assert kept._key(keyed(), how) != kept._key(keyed(), BALANCED)
+    assert cache._key(keyed(), how) != cache._key(keyed(), BALANCED)
 
 
 #: The beginnings of the digests of a layer that has all kinds of entries.
@@ -194,7 +194,7 @@ def test_another_schema_where_the_bytes_are_others() -> None:
     )
     sums = {}
     for compression in Compression:
-        data, layer = fresh(what, How(7, compression, 2, no_progress))
+        data, layer = fresh(what, LayerOptions(7, compression, 2, no_progress))
         assert hashlib.sha256(data).hexdigest() == layer.descriptor.digest.hex
         sums[str(compression)] = layer.descriptor.digest.hex[:16]
-    assert (kept.SCHEMA, sums) == ("minpack.layer/3", PINNED)
+    assert (cache.SCHEMA, sums) == ("minpack.layer/3", PINNED)

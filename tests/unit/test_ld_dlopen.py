@@ -13,7 +13,7 @@ from minpack.errors import MalformedElfError
 from minpack.ld.closure import Libc
 from minpack.ld.dlopen import MAX_HINTS, find_late
 from minpack.ld.late import LateLibrary, Level
-from minpack.ld.symbolcache import SymbolCache
+from minpack.ld.symbol_cache import SymbolCache
 from support.closures import closure_of, loaded, symbols, symbols_by
 from support.elfedit import set_tag
 from support.elfmaker import DT_HASH, DT_STRSZ, DT_STRTAB, ET_EXEC, library, make_elf, program

@@ -20,7 +20,7 @@ from minpack.paths import normal
 from minpack.report.allowance import MOST, Allowance
 from minpack.report.documents import error_document, tree_document
 from minpack.report.tree import tree_lines, why_lines
-from minpack.resolving import Resolved, chain_to
+from minpack.resolve.closures import Resolved, chain_to
 from minpack.rootfs.entry import Entry, file, symlink
 from support.elfmaker import GLIBC, MUSL, library, make_elf, program
 from support.rulebook import GLIBC_STRINGS, MUSL_STRINGS

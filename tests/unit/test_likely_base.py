@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from minpack.base.catalog import catalogue
-from minpack.base.debiancatalog import RELEASES
-from minpack.base.likely import likely_base
+from minpack.catalog.alpine import catalogue
+from minpack.catalog.debian import RELEASES
+from minpack.catalog.likely import likely_base
 
 NEWEST_ALPINE = [offer.name for offer in catalogue() if offer.name != "alpine-edge"][-1]
 NEWEST_DEBIAN = RELEASES[-1].name

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from minpack.errors import LockError, OutputError
 from minpack.lock import file as lock_file
-from minpack.lock.alone import alone
+from minpack.lock.exclusive import exclusive_lock
 from minpack.lock.file import holds, lock_bytes, read_lock, write_lock
 from minpack.lock.values import (
     Difference,
@@ -263,7 +263,7 @@ def test_writers_wait_for_each_other(tmp_path: Path) -> None:
     write_lock(Lock(), str(path))
 
     def add(number: int) -> None:
-        with alone(str(path)):
+        with exclusive_lock(str(path)):
             lock = read_lock(str(path))
             write_lock(lock.with_image(str(number), IMAGE), str(path))
 
@@ -279,7 +279,7 @@ def test_a_directory_that_is_locked_for_another_purpose(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with alone(str(tmp_path / "x.lock"), listener, pauses.append):
+        with exclusive_lock(str(tmp_path / "x.lock"), listener, pauses.append):
             assert 1 < sum(pauses) < 10
             what = f"the directory of '{tmp_path}/x.lock'"
             assert listener.told == [f"waiting for another process that has {what} locked"]
@@ -289,7 +289,7 @@ def test_a_directory_that_is_locked_for_another_purpose(tmp_path: Path) -> None:
 
 def test_no_directory_to_lock(tmp_path: Path) -> None:
     """That it is missing is for writing to say."""
-    with alone(str(tmp_path / "none" / "x.lock"), pause=lambda _: pytest.fail("nothing to wait for")):
+    with exclusive_lock(str(tmp_path / "none" / "x.lock"), pause=lambda _: pytest.fail("nothing to wait for")):
         assert not list(tmp_path.iterdir())
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack.errors import DownloadError, InputError
-from minpack.store.budget import Budget, SpentError
-from minpack.store.download import download, read_document
-from minpack.store.network import Limits, Network
+from minpack.net.budget import Budget, SpentError
+from minpack.net.download import download, read_document
+from minpack.net.network import Limits, Network
 from support.mirror import Behaviour, Mirror, always, changing, cut, dribble, raw, status, without_end
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from minpack.base.mirrors import mirrored, official
-from minpack.base.open import BaseOptions
+from minpack.base.options import BaseOptions
 from minpack.errors import UsageError
-from minpack.store.network import Network
+from minpack.net.network import Network
 
 ALPINE = "https://dl-cdn.alpinelinux.org/alpine"
 OPTIONS = BaseOptions(None, Network(), "2026-01-31")

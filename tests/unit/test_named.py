@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minpack.base import catalog
-from minpack.base.catalog import find_release
-from minpack.base.latest import listed_minirootfs, sum_for
-from minpack.base.named import MIRROR, FetchedBase, fetch_named_base
+from minpack.alpine.latest import listed_minirootfs, sum_for
+from minpack.alpine.release import FetchedBase, fetch_named_base
+from minpack.catalog import alpine
+from minpack.catalog.alpine import MIRROR, find_release
 from minpack.content import read_all
 from minpack.errors import DownloadError, OfflineError, SumMismatchError, UnknownBaseError, UsageError
-from minpack.store.network import Network
+from minpack.net.network import Network
 from minpack.store.store import Store, open_store
 from support.mirror import Mirror, always, cut, status
 
@@ -534,7 +534,7 @@ def test_a_base_is_a_plain_file_without_a_store(mirror: Mirror) -> None:
 
 def test_the_catalogue_is_not_read_for_nothing() -> None:
     """Names that are none are refused without the table."""
-    catalog._document.cache_clear()
-    catalog.releases.cache_clear()
-    assert catalog.find_release("./rootfs.tar.gz", "x86_64") is None
-    assert catalog._document.cache_info().currsize == 0
+    alpine._document.cache_clear()
+    alpine.releases.cache_clear()
+    assert alpine.find_release("./rootfs.tar.gz", "x86_64") is None
+    assert alpine._document.cache_info().currsize == 0

@@ -9,7 +9,7 @@ import pytest
 
 from minpack.content import BytesContent
 from minpack.elf.read import read_elf
-from minpack.needs.decide import Wishes, decide
+from minpack.needs.decide import NeedOptions, decide
 from minpack.needs.detect import read_program
 from minpack.needs.need import Need, Verdict
 from support.gomaker import FUNCTIONS, MAGIC, RELEASES, Call, GoForm, go_program
@@ -73,7 +73,7 @@ def test_names_that_go_refuses_are_no_zones(machine: str, zone: str, kept: tuple
     """No program can name a file of the base outside the zones; what Go has itself is not packed."""
     found = read(go_program(GoForm(machine), calling(zone)).data)
     assert found.zones == kept
-    (decision,) = [one for one in decide(found, Wishes(), glibc=False) if one.need is Need.TZ]
+    (decision,) = [one for one in decide(found, NeedOptions(), glibc=False) if one.need is Need.TZ]
     assert decision.packed == bool(kept)
     assert zone in decision.why
 
@@ -207,7 +207,7 @@ def test_a_table_of_functions_that_is_none_is_told() -> None:
     data[made.parts[".gopclntab"][0]] = 0x77
     found = read(bytes(data))
     assert found.warnings
-    packed = {one.need for one in decide(found, Wishes(), glibc=False) if one.packed}
+    packed = {one.need for one in decide(found, NeedOptions(), glibc=False) if one.packed}
     assert packed >= {Need.CERTS, Need.TZ}
 
 

@@ -206,7 +206,11 @@ CASES: dict[str, Callable[[], bytes]] = {
     "OpenSSL": lambda: strings(b"\0/a/cert.pem\0OPENSSLDIR: /"),
 }
 
-RUN = "import sys; from minpack.inspecting import inspect; print(inspect(sys.argv[1], '2026-01-01', why=True).needs[0])"
+RUN = """
+import sys
+from minpack.build.inspect import inspect
+print(inspect(sys.argv[1], '2026-01-01', why=True).needs[0])
+"""
 #: What the process may have in all, Python itself and its libraries included; and of the processor's seconds, of which
 #: a hang takes more however fast the machine is.
 MOST_MEMORY, MOST_SECONDS = 400 << 20, 20

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack.errors import OutputError
-from minpack.overwrite import FilePlace, HostInput, as_output_error, directory_place, file_place, outputs_within
+from minpack.host.overwrite import FilePlace, HostInput, as_output_error, directory_place, file_place, outputs_within
 from support.places import NOBODY
 from support.tarmaker import GNU, archive, header, member
 

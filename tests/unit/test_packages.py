@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minpack.alpine.indexes import MAX_AGE
+from minpack.alpine.repositories import keys_in, keys_of, repositories_of
 from minpack.apk.installed import parse_installed
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
@@ -23,13 +25,11 @@ from minpack.errors import (
     UsageError,
 )
 from minpack.needs.need import Need
-from minpack.packages.indexes import MAX_AGE
-from minpack.packages.repositories import keys_in, keys_of, repositories_of
 from minpack.paths import RootPath, normal
-from minpack.plan import From, ReasonKind
-from minpack.request import AddedDirectory, Addition
+from minpack.plan.model import Origin, ReasonKind
 from minpack.rootfs.entry import Kind
 from minpack.rootfs.entry import file as file_entry
+from minpack.spec.values import AddedDirectory, Addition
 from support.apkmaker import Item, file, folder, link, make_index, make_package, signing_key
 from support.elfmaker import MUSL, library, program
 from support.mirror import Mirror, always, cut, dribble, redirect, reset, status, wrong
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from minpack.pipeline import Packed
+    from minpack.build.pack import Packed
     from support import apkmaker
     from support.mirror import Behaviour
 
@@ -60,7 +60,7 @@ def taken(packed: Packed) -> dict[str, str]:
     return {
         planned.entry.path: f"{planned.package.name} {planned.package.version}"
         for planned in packed.plan.entries
-        if planned.source is From.PACKAGE and planned.package is not None
+        if planned.source is Origin.PACKAGE and planned.package is not None
     }
 
 
@@ -292,8 +292,8 @@ def test_the_directories_of_a_whole_package(place: Place) -> None:
         "/var/spool/tool/README": (0o644, 0),
         "/var/tmp": (0o1777, 0),
     }
-    assert (planned["/var/lib/tool"].source, planned["/var/lib/tool"].reason.text) == (From.PACKAGE, "--package tool")
-    assert planned["/var/log/tool"].source is From.ADDED
+    assert (planned["/var/lib/tool"].source, planned["/var/lib/tool"].reason.text) == (Origin.PACKAGE, "--package tool")
+    assert planned["/var/log/tool"].source is Origin.ADDED
 
 
 def test_programs_of_packages_that_run_as_their_owner(place: Place) -> None:
@@ -322,9 +322,9 @@ def test_a_whole_package_that_the_base_has(place: Place) -> None:
     packed = place.pack(("libc.so",), base, packages=("busybox",))
     assert place.mirror.paths == []
     (empty,) = (p for p in packed.plan.entries if p.entry.path == "/var/empty")
-    assert (empty.source, empty.reason.text) == (From.BASE, "--package busybox")
+    assert (empty.source, empty.reason.text) == (Origin.BASE, "--package busybox")
     (busybox,) = (p for p in packed.plan.entries if p.entry.path == "/bin/busybox")
-    assert (busybox.source, busybox.package and busybox.package.version) == (From.BASE, "1.36.1-r29")
+    assert (busybox.source, busybox.package and busybox.package.version) == (Origin.BASE, "1.36.1-r29")
 
 
 @pytest.mark.parametrize(
@@ -362,8 +362,8 @@ def test_the_database_has_what_the_image_has(place: Place) -> None:
     packed = place.pack(("libfoo.so.1",), base)
     assert database(packed) == {"libfoo": ["/usr/lib/libfoo.so.1"], "musl": ["/lib/ld-musl-x86_64.so.1"]}
     assert {p.entry.path: p.source for p in packed.plan.entries if p.package is not None} == {
-        "/lib/ld-musl-x86_64.so.1": From.BASE,
-        "/usr/lib/libfoo.so.1": From.PACKAGE,
+        "/lib/ld-musl-x86_64.so.1": Origin.BASE,
+        "/usr/lib/libfoo.so.1": Origin.PACKAGE,
     }
     (entry,) = (p.entry for p in packed.plan.entries if p.reason.kind is ReasonKind.DATABASE)
     assert entry.path == "/lib/apk/db/installed"

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.base.open import BaseOptions
+from minpack.base.options import BaseOptions
+from minpack.build.pack import pack
 from minpack.errors import InputError, ResolveError, UnreadableFileError, UsageError
+from minpack.net.network import Network
 from minpack.paths import RootPath
-from minpack.pipeline import pack
-from minpack.request import AddedDirectory, Addition, Request, RunConfig, parse_addition, parse_directory
-from minpack.rootfs.etcfiles import DEFAULT_USER, User
+from minpack.rootfs.etc_files import DEFAULT_USER, User
 from minpack.rootfs.modes import is_meant, normal_mode, tree_mode
-from minpack.store.network import Network
+from minpack.spec.image import ImageSpec, RunConfig
+from minpack.spec.values import AddedDirectory, Addition, parse_addition, parse_directory
 from support.badfiles import MUSL_LOADER
 from support.cc import Compiler
 from support.elfmaker import MUSL, library, program, static_program
@@ -24,7 +25,7 @@ from support.tarmaker import archive, member
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from minpack.pipeline import Packed
+    from minpack.build.pack import Packed
 
 OPTIONS = BaseOptions(None, Network(offline=True), "2026-01-31")
 MASK = 0o022
@@ -49,7 +50,7 @@ def made(path: Path, mode: int, data: bytes = b"x") -> Path:
 
 def packed(*added: str, user: User = DEFAULT_USER, umask: int = MASK, directories: tuple[str, ...] = ()) -> Packed:
     """The plan of the program and what is added."""
-    request = Request(
+    request = ImageSpec(
         ("app",),
         additions=tuple(parse_addition(text) for text in added),
         directories=tuple(parse_directory(text) for text in directories),
@@ -210,7 +211,7 @@ def test_a_stripped_program_keeps_its_mode(here: Path) -> None:
     """The program at its place is the one that was stripped, with the mode that is given for it."""
     Compiler(here).program("app", "int main(void) { return 0; }", "-static", "-g")
     additions = (Addition("app", RootPath("/usr/local/bin/app"), 0o711),)
-    request = Request(("app",), additions=additions, strip=True)
+    request = ImageSpec(("app",), additions=additions, strip=True)
     found = pack(request, None, OPTIONS, None)
     (entry,) = (one for one in found.plan.all if one.path == "/usr/local/bin/app")
     assert (entry.mode, entry.size < (here / "app").stat().st_size) == (0o711, True)
@@ -229,7 +230,7 @@ def test_a_stated_mode_that_keeps_the_user_out_is_told(here: Path) -> None:
 @pytest.mark.usefixtures("here")
 def test_a_volume_that_the_user_cannot_write_to_is_told() -> None:
     """That may be meant, and mostly is not: an engine gives a new volume the mode and owner that the image has."""
-    request = Request(
+    request = ImageSpec(
         ("app",),
         directories=(
             AddedDirectory(RootPath("/b"), 0o755, User(0, 0)),
@@ -268,13 +269,13 @@ def test_a_further_program_that_the_user_may_not_run(here: Path) -> None:
     (here / "tool").write_bytes(static_program(1))
     additions = (parse_addition("tool:/usr/local/bin/tool:0600"),)
     with pytest.raises(UnreadableFileError, match="it may not run '/usr/local/bin/tool'"):
-        pack(Request(("app", "tool"), additions=additions), None, OPTIONS, None)
+        pack(ImageSpec(("app", "tool"), additions=additions), None, OPTIONS, None)
 
 
 @pytest.mark.usefixtures("here")
 def test_a_working_directory_that_the_user_may_not_enter() -> None:
     """The runtime would not start the program."""
-    request = Request(
+    request = ImageSpec(
         ("app",),
         directories=(AddedDirectory(RootPath("/w"), 0o700, User(0, 0)),),
         run=RunConfig(workdir=RootPath("/w/below")),
@@ -290,10 +291,10 @@ def test_a_program_need_not_be_readable(here: Path) -> None:
     (here / "liba.so").write_bytes(library("liba.so"))
     (here / "base.tar").write_bytes(archive(member("lib/ld-musl-x86_64.so.1", MUSL_LOADER, mode=0o755)))
     added = parse_addition("app:/usr/local/bin/app:0711"), parse_addition("liba.so:/lib/liba.so:0444")
-    assert pack(Request(("app",), additions=added), "base.tar", OPTIONS, None).notes == ()
+    assert pack(ImageSpec(("app",), additions=added), "base.tar", OPTIONS, None).notes == ()
     closed = added[0], parse_addition("liba.so:/lib/liba.so:0711")
     with pytest.raises(UnreadableFileError, match=r"it may not read '/lib/liba\.so'"):
-        pack(Request(("app",), additions=closed), "base.tar", OPTIONS, None)
+        pack(ImageSpec(("app",), additions=closed), "base.tar", OPTIONS, None)
 
 
 @pytest.mark.parametrize("mode", ["4755", "2755", "1777"])

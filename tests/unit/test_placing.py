@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.additions import PlaceKind, host_file, plain
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.content import BytesContent
 from minpack.errors import ElfError, InputError, NotElfError, NotProgramError, PathConflictError
 from minpack.paths import RootPath
-from minpack.placing import added_paths, place, program_destination, read_program
-from minpack.request import AddedDirectory, AddedLink, Addition, Request, RunConfig
+from minpack.program.additions import PlaceKind, host_file, normalize_mode
+from minpack.program.place import added_paths, place
+from minpack.program.read import program_destination, read_program
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
-from minpack.rootfs.etcfiles import User
+from minpack.rootfs.etc_files import User
+from minpack.spec.image import ImageSpec, RunConfig
+from minpack.spec.values import AddedDirectory, AddedLink, Addition
 from support.cc import Compiler
 from support.elfmaker import library, static_program, upx_program
 
@@ -29,7 +31,7 @@ def walker(*entries: Entry) -> Walker:
     return Walker(base_of("base", entries))
 
 
-def placed(request: Request, *entries: Entry) -> dict[str, Entry]:
+def placed(request: ImageSpec, *entries: Entry) -> dict[str, Entry]:
     """The entries of a request without programs, by path."""
     return {item.entry.path: item.entry for item in place(request, (), walker(*entries))}
 
@@ -39,7 +41,7 @@ def test_a_program_is_executable_whatever_its_mode(tmp_path: Path) -> None:
     (tmp_path / "app").write_bytes(static_program())
     (tmp_path / "app").chmod(0o600)
     program = read_program(str(tmp_path / "app"), RootPath("/bin/app"))
-    ((entry, kind, *_),) = place(Request((program.path,)), (program,), walker())
+    ((entry, kind, *_),) = place(ImageSpec((program.path,)), (program,), walker())
     assert (entry.path, entry.mode, entry.uid, entry.gid, kind) == ("/bin/app", 0o755, 0, 0, PlaceKind.PROGRAM)
 
 
@@ -70,7 +72,7 @@ def test_destinations_of_programs() -> None:
 def test_a_path_through_a_link_of_the_base() -> None:
     """What goes to /lib/x where /lib is a link lies where the link leads, and the link comes along."""
     base = (symlink(RootPath("/lib"), "usr/lib"), directory(RootPath("/usr/lib")))
-    found = place(Request((), links=(AddedLink(RootPath("/lib/x/y"), "z"),)), (), walker(*base))
+    found = place(ImageSpec((), links=(AddedLink(RootPath("/lib/x/y"), "z"),)), (), walker(*base))
     assert [(item.entry.path, item.kind) for item in found] == [
         ("/lib", PlaceKind.LINK),
         ("/usr/lib/x/y", PlaceKind.ADDED),
@@ -82,7 +84,7 @@ def test_a_path_through_a_file_of_the_base() -> None:
     """Nothing can lie below a file."""
     with pytest.raises(PathConflictError, match=r"a file at '/etc/passwd' in base"):
         placed(
-            Request((), links=(AddedLink(RootPath("/etc/passwd/x/y"), "z"),)),
+            ImageSpec((), links=(AddedLink(RootPath("/etc/passwd/x/y"), "z"),)),
             file(RootPath("/etc/passwd"), BytesContent(b"")),
         )
 
@@ -93,7 +95,7 @@ def test_an_added_file_is_readable(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
         (tmp_path / name).chmod(mode)
     found = placed(
-        Request(
+        ImageSpec(
             (),
             additions=(
                 Addition(str(tmp_path / "secret"), RootPath("/etc/secret")),
@@ -112,14 +114,14 @@ def test_an_added_directory_comes_whole(tmp_path: Path) -> None:
     (source / "c").write_bytes(b"a")
     os.link(source / "a", source / "b")
     os.symlink("../outside", source / "link")
-    found = placed(Request((), additions=(Addition(str(source), RootPath("/srv")),)))
+    found = placed(ImageSpec((), additions=(Addition(str(source), RootPath("/srv")),)))
     assert sorted(found) == ["/srv", "/srv/a", "/srv/b", "/srv/c", "/srv/empty", "/srv/link"]
     assert found["/srv/link"].link == "../outside"
     assert found["/srv/a"].inode == found["/srv/b"].inode is not None
     assert found["/srv/c"].inode is None
 
 
-def groups(request: Request, *programs: str, strip: bool = False) -> list[list[str]]:
+def groups(request: ImageSpec, *programs: str, strip: bool = False) -> list[list[str]]:
     """The paths that share a file, of a request's programs and additions."""
     read = tuple(
         read_program(path, program_destination(path, None, RootPath("/bin")), strip=strip) for path in programs
@@ -131,10 +133,10 @@ def groups(request: Request, *programs: str, strip: bool = False) -> list[list[s
     return list(found.values())
 
 
-def added(*pairs: tuple[Path, str], user: int = 65532) -> Request:
+def added(*pairs: tuple[Path, str], user: int = 65532) -> ImageSpec:
     """A request for these files and their places."""
     additions = tuple(Addition(str(path), RootPath(place)) for path, place in pairs)
-    return Request((), additions=additions, run=RunConfig(user=User(user, user)))
+    return ImageSpec((), additions=additions, run=RunConfig(user=User(user, user)))
 
 
 def test_the_names_of_one_file_of_the_host_are_one_file(tmp_path: Path) -> None:
@@ -185,12 +187,12 @@ def test_an_added_directory_with_a_device(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     os.mkfifo(tmp_path / "site" / "pipe")
     with pytest.raises(InputError, match="it is no file, directory or symlink"):
-        placed(Request((), additions=(Addition(str(tmp_path / "site"), RootPath("/srv")),)))
+        placed(ImageSpec((), additions=(Addition(str(tmp_path / "site"), RootPath("/srv")),)))
 
 
 def test_an_empty_directory_is_the_users() -> None:
     """--dir makes a directory of the image's user, unless it names another owner."""
-    request = Request(
+    request = ImageSpec(
         (),
         directories=(AddedDirectory(RootPath("/data")), AddedDirectory(RootPath("/root-only"), 0o700, User(0, 0))),
         run=RunConfig(user=User(1000, 100)),
@@ -226,6 +228,6 @@ def test_plain_entries() -> None:
     content = BytesContent(b"")
     for mode, expected in ((0o4711, 0o755), (0o600, 0o644), (0o640, 0o644), (0o055, 0o644)):
         entry = Entry(RootPath("/x"), Kind.FILE, mode, 1, 2, content)
-        assert plain(entry)[:5] == ("/x", Kind.FILE, expected, 0, 0)
-    assert plain(directory(RootPath("/d"), 0o1777, 1, 2)).mode == 0o755
-    assert plain(symlink(RootPath("/l"), "x")).mode == 0o777
+        assert normalize_mode(entry)[:5] == ("/x", Kind.FILE, expected, 0, 0)
+    assert normalize_mode(directory(RootPath("/d"), 0o1777, 1, 2)).mode == 0o755
+    assert normalize_mode(symlink(RootPath("/l"), "x")).mode == 0o777

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.base.open import BaseOptions
+from minpack.base.options import BaseOptions
+from minpack.build.pack import Packed, pack
 from minpack.content import read_all
 from minpack.errors import BaseError, PathConflictError
 from minpack.needs.need import Need
+from minpack.net.network import Network
 from minpack.paths import RootPath, ancestors
-from minpack.pipeline import Packed, pack
-from minpack.plan import From, Plan, ReasonKind
-from minpack.request import AddedDirectory, Addition, Request, RunConfig
+from minpack.plan.model import Origin, Plan, ReasonKind
 from minpack.rootfs.entry import Kind
-from minpack.rootfs.etcfiles import User
-from minpack.store.network import Network
+from minpack.rootfs.etc_files import User
+from minpack.spec.image import ImageSpec, RunConfig
+from minpack.spec.values import AddedDirectory, Addition
 from support.badfiles import CERTIFICATE, MUSL_LOADER
 from support.elfmaker import MUSL, library, program, static_program
 from support.tarmaker import archive, directory, hard_link, member, symlink
@@ -50,13 +51,13 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def planned(place: Path, request: Request | None = None, base: str | None = "base.tar") -> Packed:
+def planned(place: Path, request: ImageSpec | None = None, base: str | None = "base.tar") -> Packed:
     """The plan for a request; by default for the dynamic program."""
-    request = request or Request((str(place / "server"),), wanted=frozenset((Need.CERTS,)))
+    request = request or ImageSpec((str(place / "server"),), wanted=frozenset((Need.CERTS,)))
     return pack(request, str(place / base) if base else None, OPTIONS, None)
 
 
-def by_path(plan: Plan) -> dict[str, From]:
+def by_path(plan: Plan) -> dict[str, Origin]:
     """Where each entry is from."""
     return {str(entry.entry.path): entry.source for entry in plan.entries}
 
@@ -74,7 +75,7 @@ def test_everything_has_a_reason_and_a_parent(place: Path) -> None:
 def test_the_way_to_each_library_is_there(place: Path) -> None:
     """Links on the way are packed as links, with the file they lead to, and nothing else of the base."""
     plan = planned(place).plan
-    found = {str(item.entry.path): item.entry for item in plan.entries if item.source is From.BASE}
+    found = {str(item.entry.path): item.entry for item in plan.entries if item.source is Origin.BASE}
     assert {path: entry.link for path, entry in found.items() if entry.kind is Kind.SYMLINK} == {
         "/lib": "usr/lib",
         "/usr/lib/liba.so.1": "liba.so.1.5",
@@ -120,7 +121,7 @@ def test_the_layers(place: Path) -> None:
 def test_the_configuration(place: Path) -> None:
     """The program is the entrypoint; PATH is always set, and what the user sets comes last."""
     run = RunConfig(env=(("A", "1"), ("PATH", "/bin"), ("A", "2")), exposed=("80/tcp", "53/udp", "80/tcp"))
-    request = Request((str(place / "app"),), wanted=frozenset((Need.CERTS,)), run=run)
+    request = ImageSpec((str(place / "app"),), wanted=frozenset((Need.CERTS,)), run=run)
     config = planned(place, request, None).plan.config
     assert config.entrypoint == ("/usr/local/bin/app",)
     assert config.env == (("PATH", "/bin"), ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"), ("A", "2"))
@@ -133,7 +134,7 @@ def test_volumes_are_their_users(place: Path) -> None:
     run = RunConfig(
         user=User(1000, 100), volumes=(RootPath("/data"), RootPath("/var/lib/x")), workdir=RootPath("/work")
     )
-    plan = planned(place, Request((str(place / "app"),), run=run), None).plan
+    plan = planned(place, ImageSpec((str(place / "app"),), run=run), None).plan
     entries = {str(entry.path): entry for entry in plan.all}
     for path in run.volumes:
         assert (entries[path].uid, entries[path].gid, entries[path].mode) == (1000, 100, 0o755)
@@ -144,7 +145,7 @@ def test_a_directory_of_ones_own_stays_as_it_is(place: Path) -> None:
     """--dir decides over --volume and --workdir, and what a need would make."""
     directories = (AddedDirectory(RootPath("/data"), 0o700, User(5, 6)), AddedDirectory(RootPath("/tmp"), 0o700))
     run = RunConfig(volumes=(RootPath("/data"),), workdir=RootPath("/tmp"))
-    plan = planned(place, Request((str(place / "app"),), directories=directories, run=run), None).plan
+    plan = planned(place, ImageSpec((str(place / "app"),), directories=directories, run=run), None).plan
     entries = {str(entry.path): entry for entry in plan.all}
     assert (entries["/data"].uid, entries["/data"].mode) == (5, 0o700)
     assert entries["/tmp"].mode == 0o700
@@ -156,7 +157,7 @@ def test_a_directory_of_ones_own_stays_as_it_is(place: Path) -> None:
 def test_a_file_in_the_place_of_a_directory(place: Path, run: RunConfig) -> None:
     """A working directory or volume that is a file would keep the image from running."""
     with pytest.raises(PathConflictError, match=r"a directory \(--(workdir|volume) /etc/passwd\)"):
-        planned(place, Request((str(place / "app"),), run=run), None)
+        planned(place, ImageSpec((str(place / "app"),), run=run), None)
 
 
 def test_an_added_library_is_found(place: Path) -> None:
@@ -167,10 +168,10 @@ def test_an_added_library_is_found(place: Path) -> None:
         Addition(str(place / "own.so"), RootPath("/lib/liba.so.1")),
         Addition(str(place / "libb.so"), RootPath("/usr/local/lib/libb.so")),
     )
-    plan = planned(place, Request((str(place / "server"),), additions=additions)).plan
+    plan = planned(place, ImageSpec((str(place / "server"),), additions=additions)).plan
     sources = by_path(plan)
-    assert sources["/usr/lib/liba.so.1"] is From.ADDED
-    assert sources["/usr/local/lib/libb.so"] is From.ADDED
+    assert sources["/usr/lib/liba.so.1"] is Origin.ADDED
+    assert sources["/usr/local/lib/libb.so"] is Origin.ADDED
     assert "/usr/lib/liba.so.1.5" not in sources
 
 
@@ -187,14 +188,14 @@ def test_a_library_in_a_home_directory_is_refused_unless_it_is_added(tmp_path: P
     with pytest.raises(BaseError, match=r"'/home/me/lib/liba.so', which lies in a home directory"):
         planned(tmp_path)
     addition = Addition(str(tmp_path / "liba.so"), RootPath("/home/me/lib/liba.so"))
-    plan = planned(tmp_path, Request((str(tmp_path / "server"),), additions=(addition,))).plan
-    assert by_path(plan)["/home/me/lib/liba.so"] is From.ADDED
+    plan = planned(tmp_path, ImageSpec((str(tmp_path / "server"),), additions=(addition,))).plan
+    assert by_path(plan)["/home/me/lib/liba.so"] is Origin.ADDED
 
 
 def test_the_same_program_twice_is_one(place: Path) -> None:
     """Naming a program twice changes nothing."""
-    once = planned(place, Request((str(place / "app"),)), None).plan
-    twice = planned(place, Request((str(place / "app"), str(place / "app"))), None).plan
+    once = planned(place, ImageSpec((str(place / "app"),)), None).plan
+    twice = planned(place, ImageSpec((str(place / "app"), str(place / "app"))), None).plan
     assert once.all == twice.all
 
 
@@ -202,13 +203,13 @@ def test_sums_are_computed_when_asked_for(place: Path) -> None:
     """Without, nothing is read once more; with, each file and input has the sum of its bytes."""
     import hashlib
 
-    request = Request((str(place / "server"),), unwanted=frozenset((Need.TZ,)))
+    request = ImageSpec((str(place / "server"),), unwanted=frozenset((Need.TZ,)))
     without = planned(place, request)
     assert (dict(without.sums), [item.sha256 for item in without.inputs]) == ({}, [""])
     found = pack(request, str(place / "base.tar"), OPTIONS, None, sums=True)
     for item in found.plan.entries:
         if item.entry.content is not None:
-            data = read_all(item.entry.content, 1 << 20) if item.source is not From.BASE else None
+            data = read_all(item.entry.content, 1 << 20) if item.source is not Origin.BASE else None
             assert data is None or found.sums[item.entry.path] == hashlib.sha256(data).hexdigest()
     assert found.inputs[0].sha256 == hashlib.sha256((place / "base.tar").read_bytes()).hexdigest()
 

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minpack.base.open import BaseOptions
+from minpack.base.options import BaseOptions
+from minpack.build.pack import Packed, pack
 from minpack.content import BytesContent, FileContent
 from minpack.elf.armattributes import PT_ARM_ATTRIBUTES, SECTION, arm_version
 from minpack.elf.read import read_elf
 from minpack.errors import ElfError, WrongTargetError
 from minpack.needs.level import level_of
+from minpack.net.network import Network
 from minpack.paths import RootPath
-from minpack.pipeline import Packed, pack
-from minpack.placing import Program, read_program
-from minpack.platforms import platform_of_file
-from minpack.request import Request
-from minpack.resolving import base_platform, platform_of
-from minpack.store.network import Network
+from minpack.program.platforms import platform_of_file
+from minpack.program.read import Program, read_program
+from minpack.resolve.closures import base_platform, platform_of
+from minpack.spec.image import ImageSpec
 from minpack.target import parse_platform
 from support.elfmaker import MACHINES, PT_NOTE, make_elf, program, static_program
 from support.gobuild import go_build
@@ -262,7 +262,7 @@ def planned(tmp_path: Path, app: bytes, *, loader: int, other: int = 4, platform
     (tmp_path / "base" / LOADER[1:]).chmod(0o755)
     (tmp_path / "base/lib/libother.so").write_bytes(with_attributes(attributes((6, other)), soname="libother.so"))
     (tmp_path / "app").write_bytes(app)
-    request = Request((str(tmp_path / "app"),), parse_platform(platform) if platform else None)
+    request = ImageSpec((str(tmp_path / "app"),), parse_platform(platform) if platform else None)
     return pack(request, str(gnu_tar(tmp_path / "base", tmp_path / "base.tar")), OPTIONS, None)
 
 
@@ -325,7 +325,7 @@ def test_a_static_c_program_with_a_note(tmp_path: Path) -> None:
         flags = [f"-Wl,-z,x86-64-{level}"] if level else []
         command = [need_tool("gcc"), "-static", *flags, "-o", str(tmp_path / "app"), str(tmp_path / "a.c")]
         subprocess.run(command, check=True)
-        packed = pack(Request((str(tmp_path / "app"),)), None, OPTIONS, None)
+        packed = pack(ImageSpec((str(tmp_path / "app"),)), None, OPTIONS, None)
         note = "/usr/local/bin/app runs only on CPUs with x86-64-v3: a note in it says so"
         assert (note in packed.notes) == told
 
@@ -342,7 +342,7 @@ def test_a_static_c_program_with_a_note(tmp_path: Path) -> None:
 def test_what_go_demands_is_told(machine: str, setting: str, cpu: str, tmp_path: Path) -> None:
     """A program of Go that not all CPUs run is named in a note, with the setting."""
     (tmp_path / "app").write_bytes(go(setting, machine=machine))
-    notes = pack(Request((str(tmp_path / "app"),)), None, OPTIONS, None).notes
+    notes = pack(ImageSpec((str(tmp_path / "app"),)), None, OPTIONS, None).notes
     assert f"/usr/local/bin/app runs only on CPUs with {cpu}: it is built with {setting}" in notes
 
 
@@ -351,5 +351,5 @@ def test_what_all_cpus_run_is_not_told(setting: str, tmp_path: Path) -> None:
     """The settings of all CPUs, and of other architectures, say nothing."""
     machine = {"GOARM64=v8.0": "aarch64", "GOARM=7": "armhf"}.get(setting, "x86_64")
     (tmp_path / "app").write_bytes(go(setting, machine=machine))
-    notes = pack(Request((str(tmp_path / "app"),)), None, OPTIONS, None).notes
+    notes = pack(ImageSpec((str(tmp_path / "app"),)), None, OPTIONS, None).notes
     assert not [note for note in notes if "CPU" in note]

@@ -10,17 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minpack.base.entries import base_of
-from minpack.base.open import BaseOptions, open_base
+from minpack.base.options import BaseOptions
 from minpack.base.walk import Walker
+from minpack.build.pack import pack
 from minpack.errors import ContradictoryOptionsError, MinpackError, PathConflictError
+from minpack.net.network import Network
 from minpack.paths import RootPath
-from minpack.pipeline import pack
-from minpack.placing import own_entries, place, read_program
+from minpack.program.place import own_entries, place
+from minpack.program.read import read_program
 from minpack.progress import no_progress
-from minpack.request import Request, RunConfig, parse_addition, parse_directory, parse_link, parse_place
 from minpack.rootfs.entry import Kind
-from minpack.rootfs.etcfiles import DEFAULT_USER, User
-from minpack.store.network import Network
+from minpack.rootfs.etc_files import DEFAULT_USER, User
+from minpack.sources.open import open_base
+from minpack.spec.image import ImageSpec, RunConfig
+from minpack.spec.values import parse_addition, parse_directory, parse_link, parse_place
 from minpack.target import Platform
 from support.badfiles import MUSL_LOADER
 from support.elfmaker import MUSL, program, static_program
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from minpack.plan import Plan
+    from minpack.plan.model import Plan
 
 PLATFORM = Platform("linux", "amd64")
 OPTIONS = BaseOptions(None, Network(offline=True), "2026-01-31")
@@ -69,14 +72,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def request_of(here: Path, words: Iterable[Words], name: str = "app", user: User = DEFAULT_USER) -> Request:
+def request_of(here: Path, words: Iterable[Words], name: str = "app", user: User = DEFAULT_USER) -> ImageSpec:
     """The request that these options mean, of which paths of the host are below `here`."""
     found: dict[str, list[Any]] = {option: [] for option in ("--add", "--dir", "--symlink", "--volume", "--workdir")}
     for option, value in words:
         found[option].append(value)
     volumes = tuple(parse_place(text, "--volume") for text in found["--volume"])
     workdir = RootPath((found["--workdir"] or ["/"])[0])
-    return Request(
+    return ImageSpec(
         (str(here / name),),
         additions=tuple(parse_addition(f"{here}/{text}") for text in found["--add"]),
         directories=tuple(parse_directory(text) for text in found["--dir"]),

@@ -6,7 +6,7 @@ import pytest
 
 from minpack.content import BytesContent
 from minpack.paths import RootPath
-from minpack.private import MAX_TEXT, holds_key, why_private
+from minpack.plan.secrets import MAX_TEXT, holds_key, why_private
 
 PRIVATE = [
     "/etc/shadow",

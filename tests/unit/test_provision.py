@@ -8,22 +8,22 @@ import pytest
 
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
+from minpack.build.plan import wishes_of
 from minpack.content import BytesContent, read_all
 from minpack.errors import InputError, NotInBaseError, UsageError
 from minpack.needs.decide import decide
 from minpack.needs.findings import Findings
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 from minpack.paths import RootPath
-from minpack.planning import wishes_of
 from minpack.provision.provide import provide
-from minpack.request import Request, RunConfig
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
-from minpack.rootfs.etcfiles import User
+from minpack.rootfs.etc_files import User
+from minpack.spec.image import ImageSpec, RunConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from minpack.provision.provided import Provision
+    from minpack.provision.values import Provision
 
 PEM = b"-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -46,7 +46,7 @@ def signal(need: Need, verdict: Verdict) -> Signal:
 
 def provided(
     *base: Entry,
-    request: Request = Request(()),  # noqa: B008 - immutable
+    request: ImageSpec = ImageSpec(()),  # noqa: B008 - immutable
     unwanted: tuple[Need, ...] = (),
     glibc: bool = False,
     added: tuple[str, ...] = (),
@@ -100,8 +100,8 @@ def test_the_zones_that_a_program_names() -> None:
     findings = Findings(signals=(signal(Need.TZ, Verdict.LIKELY),), zones=("Europe/Berlin", "No/Where"))
     berlin, utc = "/usr/share/zoneinfo/Europe/Berlin", "/usr/share/zoneinfo/UTC"
     assert sources(provided(findings=findings), Need.TZ) == {berlin: "default"}
-    assert sources(provided(findings=findings, request=Request((), zone="UTC")), Need.TZ).keys() == {berlin, utc}
-    every = provided(findings=findings, request=Request((), wanted=frozenset((Need.TZ,))))
+    assert sources(provided(findings=findings, request=ImageSpec((), zone="UTC")), Need.TZ).keys() == {berlin, utc}
+    every = provided(findings=findings, request=ImageSpec((), wanted=frozenset((Need.TZ,))))
     assert sources(every, Need.TZ).keys() >= {berlin, utc, "/usr/share/zoneinfo"}
 
 
@@ -139,7 +139,7 @@ def test_databases_are_the_bases() -> None:
     with pytest.raises(NotInBaseError, match="descriptions of terminals"):
         provided(findings=Findings(signals=(signal(Need.TERMINFO, Verdict.REQUIRED),)))
     with pytest.raises(NotInBaseError, match="list of media types"):
-        provided(request=Request((), wanted=frozenset((Need.MIME,))))
+        provided(request=ImageSpec((), wanted=frozenset((Need.MIME,))))
 
 
 def test_terminals_are_those_in_use() -> None:
@@ -154,12 +154,12 @@ def test_a_locale_by_either_name(name: str) -> None:
     """Its directory has glibc's form of the name; LANG has the user's."""
     base = (text("/usr/lib/locale/de_DE.utf8/LC_CTYPE"),)
     static = Findings(static_libc="glibc")
-    found = provided(*base, request=Request((), locale=name), findings=static)
+    found = provided(*base, request=ImageSpec((), locale=name), findings=static)
     assert "/usr/lib/locale/de_DE.utf8/LC_CTYPE" in sources(found, Need.LOCALE)
     assert ("LANG", name) in found.env
     with pytest.raises(NotInBaseError, match="the locale as a directory"):
-        provided(request=Request((), locale=name), findings=static)
-    musl = provided(request=Request((), locale=name))
+        provided(request=ImageSpec((), locale=name), findings=static)
+    musl = provided(request=ImageSpec((), locale=name))
     assert (sources(musl, Need.LOCALE), ("LANG", name) in musl.env) == ({}, True)
 
 
@@ -182,7 +182,7 @@ def test_the_link_that_openssl_follows() -> None:
 def test_certificates_of_ones_own(tmp_path: Path) -> None:
     """They stand behind those of the bundle, whatever line ends they have."""
     (tmp_path / "own.pem").write_bytes(PEM.replace(b"MAo=", b"MAs=").replace(b"\n", b"\r\n"))
-    found = provided(request=Request((), ca_file=str(tmp_path / "own.pem")))
+    found = provided(request=ImageSpec((), ca_file=str(tmp_path / "own.pem")))
     (bundle,) = (item.entry for item in found.files if item.need is Need.CERTS)
     assert bundle.content is not None
     assert read_all(bundle.content, 1000) == PEM + PEM.replace(b"MAo=", b"MAs=")
@@ -191,7 +191,7 @@ def test_certificates_of_ones_own(tmp_path: Path) -> None:
 def test_certificates_of_ones_own_that_are_none(tmp_path: Path) -> None:
     """A file without a certificate, or with a key, is refused, and so is one that would be lost."""
     own = tmp_path / "own.pem"
-    request = Request((), ca_file=str(own))
+    request = ImageSpec((), ca_file=str(own))
     for data, words in ((b"", "no PEM certificate"), (PEM + b"-----BEGIN RSA PRIVATE KEY-----", "private key")):
         own.write_bytes(data)
         with pytest.raises(InputError, match=words):
@@ -203,7 +203,7 @@ def test_certificates_of_ones_own_that_are_none(tmp_path: Path) -> None:
 
 def test_time_zones_by_name() -> None:
     """One zone with the links to it, and TZ set; from minpack's data where the base has none at all."""
-    request = Request((), zone="Europe/Berlin")
+    request = ImageSpec((), zone="Europe/Berlin")
     found = provided(request=request)
     assert sources(found, Need.TZ) == {"/usr/share/zoneinfo/Europe/Berlin": "default"}
     assert ("TZ", "Europe/Berlin") in found.env
@@ -222,14 +222,14 @@ def test_a_zone_that_is_not_there() -> None:
     """A name that leads to nothing, or to a directory, is told."""
     for zone in ("Nowhere", "Europe"):
         with pytest.raises(NotInBaseError, match="a time zone"):
-            provided(request=Request((), zone=zone))
+            provided(request=ImageSpec((), zone=zone))
 
 
 def test_all_time_zones() -> None:
     """Every zone but the second copies that some distributions have."""
     names = ("Europe/Paris", "posix/Europe/Paris", "right/UTC", "UTC")
     base = [text(f"/usr/share/zoneinfo/{name}") for name in names]
-    found = sources(provided(*base, request=Request((), wanted=frozenset((Need.TZ,)))), Need.TZ)
+    found = sources(provided(*base, request=ImageSpec((), wanted=frozenset((Need.TZ,)))), Need.TZ)
     assert sorted(path for path in found if path.startswith("/usr/share/zoneinfo/")) == [
         "/usr/share/zoneinfo/Europe",
         "/usr/share/zoneinfo/Europe/Paris",
@@ -244,7 +244,7 @@ def test_os_release_is_the_bases() -> None:
     assert sources(found, Need.OS_RELEASE) == {"/etc/os-release": "base", "/usr/lib/os-release": "base"}
     assert not sources(provided(), Need.OS_RELEASE)
     with pytest.raises(NotInBaseError, match="/etc/os-release"):
-        provided(request=Request((), wanted=frozenset((Need.OS_RELEASE,))))
+        provided(request=ImageSpec((), wanted=frozenset((Need.OS_RELEASE,))))
 
 
 def test_users_are_always_minpacks_own() -> None:
@@ -262,10 +262,10 @@ def test_users_are_always_minpacks_own() -> None:
 )
 def test_the_home_directory(user: User, home: str) -> None:
     """It is its user's, and others may enter it; nobody has none."""
-    found = provided(request=Request((), run=RunConfig(user=user)))
+    found = provided(request=ImageSpec((), run=RunConfig(user=user)))
     (entry,) = (item.entry for item in found.files if item.need is Need.HOME)
     assert entry == Entry(RootPath(home), Kind.DIRECTORY, 0o755, user.uid, user.gid)
-    nobody = provided(request=Request((), run=RunConfig(user=User(65534, 65534))))
+    nobody = provided(request=ImageSpec((), run=RunConfig(user=User(65534, 65534))))
     assert not [item for item in nobody.files if item.need is Need.HOME]
 
 
@@ -289,7 +289,7 @@ def test_what_the_user_adds_replaces_what_needs_bring() -> None:
 def test_what_is_the_hosts_own_is_noted() -> None:
     """Files of / differ from host to host; of other bases nothing needs saying."""
     base = (text(BUNDLE, PEM), text("/usr/share/zoneinfo/UTC"))
-    request = Request((), wanted=frozenset((Need.TZ,)))
+    request = ImageSpec((), wanted=frozenset((Need.TZ,)))
     assert provided(*base, request=request, name="/").notes == (
         f"the CA bundle is this host's own: {BUNDLE}",
         "the time zones are this host's own",

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from minpack.errors import UsageError
 from minpack.oci.reference import parse_reference
 from minpack.paths import RootPath, parse_root_path
-from minpack.request import (
-    DEFAULT_PATH,
+from minpack.rootfs.etc_files import User, parse_user
+from minpack.spec.image import DEFAULT_PATH, RunConfig, unexpanded
+from minpack.spec.values import (
     MAX_CREATED,
     PROGRAM_DIRECTORY,
     AddedDirectory,
     AddedLink,
     Addition,
-    RunConfig,
     parse_addition,
     parse_days,
     parse_destination,
@@ -34,9 +34,7 @@ from minpack.request import (
     parse_size,
     parse_volume,
     parse_zone,
-    unexpanded,
 )
-from minpack.rootfs.etcfiles import User, parse_user
 from minpack.target import parse_platform
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from minpack.errors import UsageError
-from minpack.rootfs.etcfiles import DEFAULT_USER, NSSWITCH, User, group, parse_user, passwd
+from minpack.rootfs.etc_files import DEFAULT_USER, NSSWITCH, User, group, parse_user, passwd
 
 PASSWD = b"""root:x:0:0:root:/root:/sbin/nologin
 nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin

@@ -14,11 +14,11 @@ import certifi
 import pytest
 import tzdata
 
-from minpack.base import scratch
-from minpack.base.scratch import CA_BUNDLE, ScratchBase, without_comments
 from minpack.base.walk import Walker
-from minpack.base.zoneinfo import ZONEINFO
 from minpack.content import read_all
+from minpack.embedded import base
+from minpack.embedded.base import CA_BUNDLE, EmbeddedBase, without_comments
+from minpack.embedded.zoneinfo import ZONEINFO
 from minpack.errors import BaseError
 from minpack.paths import ROOT, RootPath, join
 from minpack.rootfs.entry import Kind
@@ -28,7 +28,7 @@ from support.trees import entries_in
 ZONES = Path(tzdata.__file__).parent / "zoneinfo"
 
 
-def data_at(base: ScratchBase, path: str) -> bytes:
+def data_at(base: EmbeddedBase, path: str) -> bytes:
     """The bytes of the file at `path`."""
     entry = base.lstat(RootPath(path))
     assert entry is not None
@@ -38,7 +38,7 @@ def data_at(base: ScratchBase, path: str) -> bytes:
 
 def test_the_bundle_has_every_certificate_of_certifi_and_nothing_else() -> None:
     """The same certificates in the same order, without a comment or a blank line, and without any added since."""
-    bundle = data_at(ScratchBase(), CA_BUNDLE)
+    bundle = data_at(EmbeddedBase(), CA_BUNDLE)
     lines = bundle.splitlines()
     assert all(line and not line.startswith(b"#") for line in lines)
     assert bundle.endswith(b"-----END CERTIFICATE-----\n")
@@ -60,7 +60,7 @@ def test_comments_go_whatever_the_lines_end_with() -> None:
 
 def test_zones_are_those_of_tzdata() -> None:
     """Every data file of the package is there with its bytes, and nothing that is Python's."""
-    base = ScratchBase()
+    base = EmbeddedBase()
     found = {str(e.path): e for e in entries_in(base) if e.path.startswith(ZONEINFO + "/") and e.kind is Kind.FILE}
     expected = {
         f"{ZONEINFO}/{path.relative_to(ZONES)}"
@@ -79,14 +79,14 @@ def test_zones_are_those_of_tzdata() -> None:
 )
 def test_code_and_what_is_not_there_is_none(path: str) -> None:
     """Modules are no zones, nor is anything in their caches."""
-    base = ScratchBase()
+    base = EmbeddedBase()
     assert base.lstat(RootPath(f"{ZONEINFO}/{path}")) is None
     assert base.listdir(RootPath(f"{ZONEINFO}/{path}")) == ()
 
 
 def test_only_these_two_are_there() -> None:
     """There are the directories that lead to the two, and nothing beside them."""
-    base = ScratchBase()
+    base = EmbeddedBase()
     outside = [str(e.path) for e in entries_in(base) if not e.path.startswith(ZONEINFO + "/")]
     assert outside == ["/", "/etc", "/etc/ssl", "/etc/ssl/certs", CA_BUNDLE, "/usr", "/usr/share", ZONEINFO]
     for path in ("/etc/passwd", "/usr/share/zoneinfo-not", "/etc/ssl/certs/ca-certificates.crt/x", "/lib"):
@@ -96,14 +96,14 @@ def test_only_these_two_are_there() -> None:
 
 def test_all_is_roots_and_readable() -> None:
     """Directories are 0755 and files 0644, whatever they are where the packages are installed."""
-    for entry in entries_in(ScratchBase()):
+    for entry in entries_in(EmbeddedBase()):
         assert (entry.uid, entry.gid, entry.inode) == (0, 0, None)
         assert entry.mode == (0o755 if entry.kind is Kind.DIRECTORY else 0o644)
 
 
 def test_a_walk_leads_to_a_zone() -> None:
     """A walker finds zones and the bundle by their usual paths."""
-    walker = Walker(ScratchBase())
+    walker = Walker(EmbeddedBase())
     assert walker.find_file("/usr/share/zoneinfo/Europe/Berlin") is not None
     assert walker.find_file(CA_BUNDLE) is not None
     assert walker.find_file("/usr/share/zoneinfo/../zoneinfo/UTC") is not None
@@ -111,7 +111,7 @@ def test_a_walk_leads_to_a_zone() -> None:
 
 def test_versions_tell_what_was_taken() -> None:
     """Only packages of which a file was looked up, with the digest of just those bytes."""
-    base = ScratchBase()
+    base = EmbeddedBase()
     base.listdir(join(ZONEINFO, "Europe"))
     base.lstat(ROOT)
     assert base.versions() == ()
@@ -133,7 +133,7 @@ def test_neither_package_is_looked_for_when_the_other_is_asked_for(path: str, un
         "import sys; from importlib.machinery import PathFinder; find = PathFinder.find_spec\n"
         "def only(name, *rest): assert name != sys.argv[2]; return find(name, *rest)\n"
         "PathFinder.find_spec = only\n"
-        "from minpack.base.scratch import ScratchBase; base = ScratchBase()\n"
+        "from minpack.embedded.base import EmbeddedBase; base = EmbeddedBase()\n"
         "assert base.lstat(sys.argv[1]).size and base.listdir('/') == ('etc', 'usr') and base.versions()\n"
         "assert not {'certifi', 'tzdata'} & set(sys.modules)"
     )
@@ -144,10 +144,10 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
     """Without the package there is one clear error, with what to install."""
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(BaseError, match="certifi is not installed") as caught:
-        ScratchBase().lstat(CA_BUNDLE)
+        EmbeddedBase().lstat(CA_BUNDLE)
     assert caught.value.hint == "pip install certifi"
     with pytest.raises(BaseError, match="tzdata is not installed"):
-        ScratchBase().listdir(ZONEINFO)
+        EmbeddedBase().listdir(ZONEINFO)
 
 
 def test_a_package_without_its_data_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,14 +156,14 @@ def test_a_package_without_its_data_is_named(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "certifi" / "__init__.py").touch()
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(BaseError, match=r"cacert\.pem: no such file"):
-        ScratchBase().lstat(CA_BUNDLE)
+        EmbeddedBase().lstat(CA_BUNDLE)
 
 
 def test_the_bytes_are_always_the_same() -> None:
     """Two processes with other hash seeds and locales give the same bundle and the same listing."""
     code = (
-        "import hashlib; from minpack.base.scratch import *; from minpack.base.zoneinfo import ZONEINFO\n"
-        "b = ScratchBase(); h = hashlib.sha256(b.lstat(CA_BUNDLE).content.data)\n"
+        "import hashlib; from minpack.embedded.base import *; from minpack.embedded.zoneinfo import ZONEINFO\n"
+        "b = EmbeddedBase(); h = hashlib.sha256(b.lstat(CA_BUNDLE).content.data)\n"
         "h.update(repr(b.listdir(ZONEINFO)).encode()); print(h.hexdigest(), b.versions())"
     )
     runs = [
@@ -176,4 +176,4 @@ def test_the_bytes_are_always_the_same() -> None:
         for seed, locale in (("1", "C"), ("2", "C.UTF-8"))
     ]
     assert runs[0] == runs[1]
-    assert scratch.ScratchBase.name == "scratch"
+    assert base.EmbeddedBase.name == "scratch"

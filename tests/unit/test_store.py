@@ -451,7 +451,7 @@ def test_heavy_libraries_are_left_alone() -> None:
     """Looking into the store and the catalogue loads no network library and no JSON parser before one is needed."""
     script = """
 import sys
-import minpack.base.catalog, minpack.base.named, minpack.store.fetch, minpack.store.store
+import minpack.catalog.alpine, minpack.alpine.release, minpack.store.fetch, minpack.store.store
 print([name for name in ("urllib3", "ssl", "urllib", "http", "json", "tempfile", "certifi") if name in sys.modules])
 """
     done = subprocess.run(

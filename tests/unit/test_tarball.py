@@ -18,7 +18,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minpack.base import tarindex
+from minpack.base import tar_index
 from minpack.base.tarball import TarballBase, open_tarball
 from minpack.base.walk import Walker
 from minpack.content import read_all
@@ -284,7 +284,7 @@ def test_loops_of_symlinks_are_refused(tmp_path: Path) -> None:
 
 def test_the_work_of_following_symlinks_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All members together may take so many steps, and no more."""
-    monkeypatch.setattr(tarindex, "MAX_STEPS", 20)
+    monkeypatch.setattr(tar_index, "MAX_STEPS", 20)
     members = symlink("l", "d/" * 9), *(member(f"l/{number}") for number in range(3))
     opened(tmp_path, *members[:2]).close()
     assert "too many symlinks" in refused(tmp_path, *members)
@@ -321,10 +321,10 @@ def test_a_tar_without_members_is_refused(data: bytes, tmp_path: Path) -> None:
 def test_the_number_and_length_of_names_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Implied directories count too: a few long names imply thousands of them."""
     deep = [long_name(f"{first}/" + "d/" * 1000 + "f") + header("x") for first in "ab"]
-    monkeypatch.setattr(tarindex, "MAX_ENTRIES", 1500)
+    monkeypatch.setattr(tar_index, "MAX_ENTRIES", 1500)
     assert "more names" in refused(tmp_path, *deep)
-    monkeypatch.setattr(tarindex, "MAX_ENTRIES", 10**6)
-    monkeypatch.setattr(tarindex, "MAX_NAMES", 1_100_000)
+    monkeypatch.setattr(tar_index, "MAX_ENTRIES", 10**6)
+    monkeypatch.setattr(tar_index, "MAX_NAMES", 1_100_000)
     opened(tmp_path, deep[0]).close()
     assert "more names" in refused(tmp_path, *deep)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minpack.base import tarball, tarindex, tarkept
+from minpack.base import tar_index, tar_kept, tarball
+from minpack.base.tar_index import index_of
+from minpack.base.tar_table import MAX_TABLE, max_table
 from minpack.base.tarball import open_tarball
-from minpack.base.tarindex import index_of
-from minpack.base.tartable import MAX_TABLE, max_table
 from minpack.content import RangeContent, key_of, read_all, sum_of
 from minpack.errors import ArchiveError, BaseError, InputError
 from minpack.paths import RootPath
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from minpack.base.tree import Base
+    from minpack.base.interface import Base
     from minpack.content import Content
     from minpack.store.store import Store
 
@@ -131,13 +131,13 @@ def test_a_piece_is_checked_once(packed: Path, store: Store, monkeypatch: pytest
     """Reading a file again costs nothing more, and what nobody reads is not checked."""
     seen(packed, store)
     checked: list[int] = []
-    original = tarkept.KeptTar._check_piece
+    original = tar_kept.KeptTar._check_piece
 
-    def check(self: tarkept.KeptTar, number: int) -> None:
+    def check(self: tar_kept.KeptTar, number: int) -> None:
         checked.append(number)
         original(self, number)
 
-    monkeypatch.setattr(tarkept.KeptTar, "_check_piece", check)
+    monkeypatch.setattr(tar_kept.KeptTar, "_check_piece", check)
     with open_tarball(str(packed), "base", store=store) as base:
         entry = base.lstat(RootPath("/bin/big"))
         assert entry is not None
@@ -153,7 +153,7 @@ def test_a_piece_is_checked_once(packed: Path, store: Store, monkeypatch: pytest
 
 def test_a_store_without_room(packed: Path, store: Store, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tars that take too much of the store are not kept, and nothing changes."""
-    monkeypatch.setattr(tarkept, "MOST_TAR_BYTES", 1000)
+    monkeypatch.setattr(tar_kept, "MOST_TAR_BYTES", 1000)
     assert seen(packed, store) == seen(packed, None)
     assert os.listdir(place) == []
 
@@ -163,7 +163,7 @@ def test_an_index_that_would_not_be_read_is_not_kept(
 ) -> None:
     """The bound that reading has holds for writing."""
     expected = seen(packed, None)
-    monkeypatch.setattr(tarkept, "MAX_TABLE", 100)
+    monkeypatch.setattr(tar_kept, "MAX_TABLE", 100)
     assert seen(packed, store) == expected
     assert os.listdir(place) == []
 
@@ -173,8 +173,8 @@ def test_the_largest_index_is_read(
 ) -> None:
     """As many entries and as long names as there may be make an index below the bound of its bytes."""
     for most, names in ((50, 1 << 20), (10_000, 30_000)):
-        monkeypatch.setattr(tarindex, "MAX_ENTRIES", most)
-        monkeypatch.setattr(tarindex, "MAX_NAMES", names)
+        monkeypatch.setattr(tar_index, "MAX_ENTRIES", most)
+        monkeypatch.setattr(tar_index, "MAX_NAMES", names)
         members: list[bytes] = []
         path = tmp_path / f"{most}.tar.gz"
         for number in range(most):

@@ -14,8 +14,8 @@ from minpack.apk.checksum import Checksum
 from minpack.apk.control import parse_control
 from minpack.apk.signature import signed_stream, verify
 from minpack.apk.streams import DAMAGED, inflate
-from minpack.content import BytesContent, RangeContent, file_status, reason_of, release
-from minpack.errors import ArchiveError, PackageError
+from minpack.content import BytesContent, RangeContent, file_status, release
+from minpack.errors import ArchiveError, PackageError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX, RootPath
 from minpack.rootfs.entry import Entry, Kind

@@ -6,8 +6,8 @@ import os
 import stat
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 
-from minpack.content import FileContent, reason_of
-from minpack.errors import InputError
+from minpack.content import FileContent
+from minpack.errors import InputError, reason_of
 from minpack.paths import PATH_MAX, ROOT, RootPath, parent
 from minpack.rootfs.entry import Entry, Kind
 
@@ -18,7 +18,7 @@ _NOTHING_THERE = frozenset((ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP))
 
 
 class DirectoryBase:
-    """See `minpack.base.tree.Base`.
+    """See `minpack.base.interface.Base`.
 
     Symlinks are read and never followed, but for `root` itself, which may be one.
     Nothing is opened before its content is. The directory should not change meanwhile.

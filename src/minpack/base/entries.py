@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EntriesBase:
-    """See `minpack.base.tree.Base`.
+    """See `minpack.base.interface.Base`.
 
     :param base_name: what to call it in messages.
     :param entries: by path; every parent is among them, the root too, and none is a hard link.

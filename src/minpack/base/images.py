@@ -13,7 +13,7 @@ from minpack.paths import ROOT, RootPath
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
-    from minpack.base.tree import Base
+    from minpack.base.interface import Base
 
 #: More bytes than any document has that names the layers of an image.
 _MOST = 1 << 20

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from minpack.base import debiancatalog
-from minpack.base.named import MIRROR, mirror_address
+from minpack.catalog import debian as debian_catalog
+from minpack.catalog.alpine import MIRROR
+from minpack.net.mirror import mirror_address
 
 if TYPE_CHECKING:
-    from minpack.base.open import BaseOptions
-    from minpack.store.network import Network
+    from minpack.base.options import BaseOptions
+    from minpack.net.network import Network
 
 #: What lies in Alpine's tree, on whatever mirror.
 _ALPINE = re.compile(r"https?://[^\s?#]+?(/(?:v\d+\.\d+|edge|latest-stable)/[a-z0-9_-]+/[^\s?#]+)", re.ASCII)
@@ -50,6 +51,6 @@ def _mirrors(options: BaseOptions, *, debian: bool) -> tuple[tuple[str, str], ..
     mirror, _ = mirror_address(given, options.network)
     if not debian:
         return ((mirror, MIRROR),)
-    if mirror == debiancatalog.MIRROR:
+    if mirror == debian_catalog.MIRROR:
         return ()
-    return ((mirror, debiancatalog.MIRROR), (f"{mirror}-security", debiancatalog.SECURITY_MIRROR))
+    return ((mirror, debian_catalog.MIRROR), (f"{mirror}-security", debian_catalog.SECURITY_MIRROR))

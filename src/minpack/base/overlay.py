@@ -10,7 +10,7 @@ from minpack.paths import ROOT, RootPath, parent
 from minpack.rootfs.entry import Entry, Kind
 
 if TYPE_CHECKING:
-    from minpack.base.tree import Base
+    from minpack.base.interface import Base
 
 
 class OverlayBase:

@@ -7,9 +7,9 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 from minpack.base.entries import EntriesBase
-from minpack.base.tartable import OpenTar, TarTable
-from minpack.content import RangeContent, file_status, reason_of, release, sum_of
-from minpack.errors import ArchiveError, BaseError, InputError
+from minpack.base.tar_table import OpenTar, TarTable
+from minpack.content import RangeContent, file_status, release, sum_of
+from minpack.errors import ArchiveError, BaseError, InputError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.tar.decompress import Packing, decompress_to, packing_of
 from minpack.tar.members import DAMAGED, something_follows
@@ -33,7 +33,7 @@ class OpenFile(Protocol):
 
 
 class TarballBase(EntriesBase):
-    """See `minpack.base.tree.Base`. Contents can be read until it is closed, by leaving its ``with`` block.
+    """See `minpack.base.interface.Base`. Contents can be read until it is closed, by leaving its ``with`` block.
 
     :param descriptors: the open, uncompressed tar, and the tarball of a kept one, which the base closes.
     """
@@ -102,7 +102,7 @@ def _open_packed(
     # What was verified before is nobody's to write to; its time tells when it was used.
     written = _written(tarball) if not sha256 else None
     if store is not None and keeps:
-        from minpack.base.tarkept import find_kept  # noqa: PLC0415 - only where something is kept
+        from minpack.base.tar_kept import find_kept  # noqa: PLC0415 - only where something is kept
 
         sha256 = sha256 or sum_of(tarball)
         kept = find_kept(store, sha256, name, lambda: _unpack(tarball, packing, name, temporary).descriptor)
@@ -114,7 +114,7 @@ def _open_packed(
         table = _table(tar, unpacked.unread)
         # What was written to since it was summed is not what the sum is of.
         if store is not None and keeps and written in (None, _written(tarball)):
-            from minpack.base.tarkept import keep_tar  # noqa: PLC0415
+            from minpack.base.tar_kept import keep_tar  # noqa: PLC0415
 
             keep_tar(store, sha256, tar, table)
     except BaseException:
@@ -129,7 +129,7 @@ def _table(tar: RangeContent, unread: int = 0) -> bytearray:
 
     :param unread: how many bytes follow the compressed data that it was.
     """
-    from minpack.base.tarindex import index_of  # noqa: PLC0415 - not for a tarball whose index is kept
+    from minpack.base.tar_index import index_of  # noqa: PLC0415 - not for a tarball whose index is kept
 
     if not unread:
         return index_of(tar, tar.where).table

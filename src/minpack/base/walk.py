@@ -17,7 +17,7 @@ from minpack.rootfs.entry import Kind
 from minpack.rootfs.modes import is_shared
 
 if TYPE_CHECKING:
-    from minpack.base.tree import Base
+    from minpack.base.interface import Base
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.errors import ElfError

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.base.open import BaseOptions, is_name, open_base
-from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options, done
 from minpack.cli.effects import fetching_notes, refuse_for_trees
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import answer_options, arguments, base_platform_option, parsed, store_options
+from minpack.cli.output import OutputSettings, compression_of, delivery_of, delivery_options, done
 from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
-from minpack.delivery import Format
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
-from minpack.request import RunConfig, parse_pair
+from minpack.output.target import Format
+from minpack.sources.names import is_name
+from minpack.sources.open import open_base
+from minpack.spec.image import RunConfig
+from minpack.spec.values import parse_pair
 from minpack.target import Platform, parse_platform
+
+if TYPE_CHECKING:
+    from minpack.base.options import BaseOptions
 
 
 @click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; make an image of a whole one.")
@@ -29,8 +34,8 @@ def command() -> None:
 @answer_options
 def list_(*, quiet: bool, as_json: bool) -> None:
     """List the bases that can be named, with their newest release of known sum and the end of their support."""
-    from minpack.base.catalog import catalogue  # noqa: PLC0415
-    from minpack.base.debiancatalog import debian_catalogue  # noqa: PLC0415
+    from minpack.catalog.alpine import catalogue  # noqa: PLC0415
+    from minpack.catalog.debian import debian_catalogue  # noqa: PLC0415
 
     offers = (*catalogue(), *debian_catalogue())
     if as_json:
@@ -109,7 +114,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @answer_options
 def image(base: str, **given: Any) -> None:  # noqa: ANN401
     """Make an image of the whole of BASE, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
-    from minpack.base_image import BaseImageRequest, pack_base  # noqa: PLC0415
+    from minpack.build.base_image import BaseImageRequest, pack_base  # noqa: PLC0415
 
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
     name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
@@ -151,7 +156,7 @@ def _options(store: dict[str, Any]) -> BaseOptions:
 
 
 def _show(base: str, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
-    from minpack.base_facts import read_facts  # noqa: PLC0415
+    from minpack.build.base_facts import read_facts  # noqa: PLC0415
 
     wanted = platform or parse_platform("linux/amd64")
     with drawing(quiet=quiet) as progress, open_base(base, wanted, options, progress) as opened:

@@ -12,7 +12,7 @@ from minpack.cli.options import answer_options, applied, filled, parsed
 from minpack.cli.settings import StoreSettings, store_directory
 from minpack.cli.terminal import print_json, print_lines
 from minpack.errors import UsageError
-from minpack.request import parse_days, parse_size
+from minpack.spec.values import parse_days, parse_size
 
 if TYPE_CHECKING:
     from minpack.store.prune import Pruned

@@ -16,8 +16,8 @@ from minpack.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from minpack.delivery import Format
     from minpack.ld.closure import Libc
+    from minpack.output.target import Format
 
 #: What only images have: the parameter, its option, and what a bare tree lacks for it.
 _OF_IMAGES = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from minpack.build.inspect import inspect
 from minpack.cli.options import Command, output_options, why_option
 from minpack.cli.settings import today
 from minpack.cli.terminal import print_json, print_lines
-from minpack.inspecting import inspect
 
 
 @click.command("inspect", cls=Command, short_help="Show what a program is and needs.")

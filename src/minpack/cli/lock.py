@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minpack.build.update import LockUpdate, update_lock
 from minpack.cli.effects import fetching_notes
 from minpack.cli.options import (
     LOCK,
@@ -17,11 +18,10 @@ from minpack.cli.options import (
     platform_option,
     store_options,
 )
-from minpack.cli.requesting import file_options, files_request, noted, programs_argument, store_settings
 from minpack.cli.settings import base_options, check_packages
+from minpack.cli.spec import file_options, files_request, noted, programs_argument, store_settings
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
-from minpack.renewing import Renewed, renew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +52,9 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
 
 
 def tell(
-    done: Renewed,
+    done: LockUpdate,
     given: dict[str, Any],
-    document: Callable[[Renewed], dict[str, Any]],
+    document: Callable[[LockUpdate], dict[str, Any]],
     lines: Callable[..., list[str]],
 ) -> None:
     """Print what was done, as the options say: as a document or as lines."""
@@ -67,7 +67,7 @@ def tell(
             print_lines(lines(done, verbose=given["verbose"]), to_stderr=done.path in STDOUT)
 
 
-def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Renewed:
+def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> LockUpdate:
     """The lock, renewed as the options say.
 
     :param refresh: the lock is there already, and all that tells what is newest is fetched anew.
@@ -83,6 +83,6 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Rene
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
-        done = renew(request, given["base"], options, path, progress, known=refresh, write=write)
+        done = update_lock(request, given["base"], options, path, progress, known=refresh, write=write)
     fetched = fetching_notes(base=bool(done.image.base.url), packages=bool(done.image.packages))
     return done._replace(notes=(*done.notes, *fetched))

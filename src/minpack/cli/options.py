@@ -9,7 +9,8 @@ from click.core import ParameterSource
 
 from minpack.cli.effects import refuse_contradictions
 from minpack.errors import UsageError
-from minpack.request import Check, parse_sha512
+from minpack.spec.image import Check
+from minpack.spec.values import parse_sha512
 from minpack.target import parse_platform
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _mirror(context: click.Context, parameter: click.Parameter, value: str | Non
     """
     if filled(context, parameter, value) is None:
         return ""
-    from minpack.base.named import check_mirror  # noqa: PLC0415
+    from minpack.net.mirror import check_mirror  # noqa: PLC0415
 
     by_variable = context.get_parameter_source(parameter.name or "") is ParameterSource.ENVIRONMENT
     check_mirror(str(value), "MINPACK_MIRROR" if by_variable else "--mirror")

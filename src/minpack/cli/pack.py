@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.delivering import OutputSettings, compression_of, delivery_of, delivery_options, done
+from minpack.build.pack import pack
 from minpack.cli.effects import fetching_notes, refuse_for_trees, variables_notes
 from minpack.cli.options import (
     LOCK,
@@ -21,23 +21,23 @@ from minpack.cli.options import (
     store_options,
     why_option,
 )
-from minpack.cli.requesting import file_options, files_request, noted, pair, programs_argument, store_settings
+from minpack.cli.output import OutputSettings, compression_of, delivery_of, delivery_options, done
 from minpack.cli.settings import base_options, check_packages, created, host_platform, threads
+from minpack.cli.spec import file_options, files_request, noted, pair, programs_argument, store_settings
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
-from minpack.delivery import Format
 from minpack.errors import BaseNeededError, UsageError
 from minpack.oci.reference import default_reference
-from minpack.pipeline import pack
-from minpack.request import parse_ports, parse_signal, parse_volume
+from minpack.output.target import Format
+from minpack.spec.values import parse_ports, parse_signal, parse_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from minpack.delivery import Delivery
-    from minpack.locking import Locking
-    from minpack.pipeline import Packed
+    from minpack.build.lock import LockPolicy
+    from minpack.build.pack import Packed
+    from minpack.output.target import OutputSpec
     from minpack.progress import Progress
-    from minpack.request import Request, RunConfig
+    from minpack.spec.image import ImageSpec, RunConfig
 
 
 @click.command("pack", cls=Command, short_help="Pack programs into an image.")
@@ -134,7 +134,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
             print_lines(lines, to_stderr=delivery.path == "-")
 
 
-def _effects(packed: Packed, request: Request, delivery: Delivery) -> tuple[str, ...]:
+def _effects(packed: Packed, request: ImageSpec, delivery: OutputSpec) -> tuple[str, ...]:
     """Notes of what was asked for and has no effect."""
     variables = [*dict(request.run.env), *(["TZ"] if request.zone else []), *(["LANG"] if request.locale else [])]
     return (
@@ -147,13 +147,13 @@ def _effects(packed: Packed, request: Request, delivery: Delivery) -> tuple[str,
     )
 
 
-def _packed(given: dict[str, Any], request: Request, delivery: Delivery, progress: Progress) -> Packed:
+def _packed(given: dict[str, Any], request: ImageSpec, delivery: OutputSpec, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = store_settings(given), given["as_json"], not given["dry_run"]
     options = base_options(store)
     check_packages(given["base"], store)
 
-    def packed(locking: Locking | None = None) -> Packed:
+    def packed(locking: LockPolicy | None = None) -> Packed:
         return pack(request, given["base"], options, delivery, progress, write=write, sums=as_json, locking=locking)
 
     if not given["locked"]:
@@ -161,14 +161,14 @@ def _packed(given: dict[str, Any], request: Request, delivery: Delivery, progres
             hint = "add --locked to build from it; minpack lock writes one"
             raise UsageError("--lock", given["lock"], "no lock is read without --locked", hint)
         return _unlocked(packed, _lock_here(request.programs) if given["base"] is None else "")
+    from minpack.build.lock import LockVerifier  # noqa: PLC0415
+    from minpack.build.update import keep  # noqa: PLC0415
     from minpack.lock.file import read_lock  # noqa: PLC0415 - as the others here: for locked builds alone
-    from minpack.locking import Checked  # noqa: PLC0415
-    from minpack.renewing import keep  # noqa: PLC0415
 
     path = given["lock"] or LOCK
     lock = read_lock(path)
     notes = keep(lock, path, options.store)
-    locking = Checked(lock, path)
+    locking = LockVerifier(lock, path)
     with locking.refusing():
         result = packed(locking)
     return result._replace(notes=(*result.notes, *notes))
@@ -200,7 +200,7 @@ def _lock_here(programs: tuple[str, ...]) -> str:
     return f"--locked --lock {shlex.quote(path)}"
 
 
-def request_of(given: dict[str, Any]) -> Request:
+def request_of(given: dict[str, Any]) -> ImageSpec:
     """The request that the options mean.
 
     :raises UsageError: some contradict each other.

@@ -12,10 +12,9 @@ import click
 
 from minpack.cli.app import COMPLETE, app, with_command
 from minpack.cli.groups import NothingAskedError
-from minpack.cli.stopping import Stopped, heed_signals, leave_signals
+from minpack.cli.signals import Stopped, heed_signals, leave_signals
 from minpack.cli.terminal import flush, print_error, print_json, print_lines, ready_streams, settle
-from minpack.content import reason_of
-from minpack.errors import MinpackError, OutputError
+from minpack.errors import MinpackError, OutputError, reason_of
 
 HELP = frozenset(("-h", "--help", "--version", "help"))
 

@@ -8,15 +8,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from minpack.base.open import BaseOptions, PackageOptions, is_name
+from minpack.base.options import BaseOptions, PackageOptions
 from minpack.errors import InputError, UsageError
 from minpack.namedtuple import NamedTuple
-from minpack.request import MAX_CREATED
-from minpack.store.network import Network
+from minpack.net.network import Network
+from minpack.sources.names import is_name
+from minpack.spec.values import MAX_CREATED
 from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
-    from minpack.overwrite import HostInput
+    from minpack.host.overwrite import HostInput
 
 
 class StoreSettings(NamedTuple):
@@ -57,7 +58,7 @@ def check_packages(base: str | None, settings: StoreSettings) -> None:
     # With a sum for what is no tarball, that is told.
     if settings.packages or settings.sha512 or base is None or not is_name(base):
         return
-    from minpack.base.debiancatalog import find_debian  # noqa: PLC0415 - where no packages are wanted alone
+    from minpack.catalog.debian import find_debian  # noqa: PLC0415 - where no packages are wanted alone
 
     if find_debian(base) is not None:
         hint = "leave it out, and MINPACK_NO_PACKAGES unset, or choose another --base"
@@ -72,7 +73,7 @@ def debian_mirror(settings: StoreSettings) -> str:
     common = os.environ.get("MINPACK_MIRROR", "")
     own = os.environ.get("MINPACK_MIRROR_DEBIAN", "")
     if own:
-        from minpack.base.named import check_mirror  # noqa: PLC0415 - where one is named
+        from minpack.net.mirror import check_mirror  # noqa: PLC0415 - where one is named
 
         check_mirror(own, "MINPACK_MIRROR_DEBIAN")
     return own if own and settings.mirror in ("", common) else settings.mirror
@@ -146,7 +147,7 @@ def engine_environment() -> dict[str, str]:
 
 def never_replaced(lock: str | None) -> tuple[HostInput, ...]:
     """What no output replaces, whatever is asked for: the lock file, the user's home, Python's, and minpack's own."""
-    from minpack.overwrite import HostInput  # noqa: PLC0415 - where something is written
+    from minpack.host.overwrite import HostInput  # noqa: PLC0415 - where something is written
 
     home = os.environ.get("HOME", "")
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

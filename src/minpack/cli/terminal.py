@@ -8,8 +8,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from minpack.content import reason_of
-from minpack.errors import OutputError
+from minpack.errors import OutputError, reason_of
 from minpack.excerpt import few_notes
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.base.scratch import LastingNote
+from minpack.embedded.base import LastingNote
 from minpack.errors import StoreError
 
 if TYPE_CHECKING:

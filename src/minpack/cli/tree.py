@@ -21,8 +21,9 @@ from minpack.cli.options import (
 from minpack.cli.settings import StoreSettings, base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.errors import UsageError
-from minpack.request import PROGRAM_DIRECTORY, Check, Request, RunConfig, parse_destination, parse_pair
-from minpack.resolving import chain_to, resolve
+from minpack.resolve.closures import chain_to, resolve
+from minpack.spec.image import Check, ImageSpec, RunConfig
+from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_pair
 
 if TYPE_CHECKING:
     from minpack.target import Platform
@@ -82,7 +83,7 @@ def command(
     destination, directory = None, PROGRAM_DIRECTORY
     if dest is not None:
         destination, directory = parse_destination(dest, (program,))
-    request = Request((program,), platform, destination, directory, run=RunConfig(env=env), check=Check(check))
+    request = ImageSpec((program,), platform, destination, directory, run=RunConfig(env=env), check=Check(check))
     store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, not no_packages, keys)
     check_packages(base, store)
     options = base_options(store)

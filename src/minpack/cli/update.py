@@ -8,7 +8,7 @@ import click
 
 from minpack.cli.lock import renewed, tell
 from minpack.cli.options import Command, base_option, lock_option, output_options, platform_option, store_options
-from minpack.cli.requesting import file_options, programs_argument
+from minpack.cli.spec import file_options, programs_argument
 
 
 @click.command("update", cls=Command, short_help="Renew a lock file, and say what changes.")

@@ -11,8 +11,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.content import reason_of
-from minpack.errors import InputError, PackageError, UntrustedPackageError
+from minpack.errors import InputError, PackageError, UntrustedPackageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,12 +10,13 @@ that shares the file system. What is not locked belongs to nobody; where there a
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
 from contextlib import suppress
 from itertools import islice
+
+from minpack.host.locked import is_at, taken, try_lock
 
 # Compiled when it is first used, as most runs do not.
 _NAME = r"\.minpack-[0-9a-f]{12}\.(partial|swap|old)"
@@ -85,19 +86,6 @@ def is_unfinished(name: str) -> bool:
     return name.startswith(".minpack-") and re.fullmatch(_NAME, name, re.ASCII) is not None
 
 
-def try_lock(descriptor: int) -> bool | None:
-    """Whether the file is locked for this process now; None where the file system has no locks."""
-    import fcntl  # noqa: PLC0415
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
 def remove_leftovers(directory: str) -> None:
     """Remove what killed processes of this user left in `directory`, and put back a directory that was moved aside."""
     try:
@@ -133,16 +121,3 @@ def _remove_leftover(path: str) -> None:
             os.unlink(path)
     finally:
         os.close(descriptor)
-
-
-def is_at(descriptor: int, path: str) -> bool:
-    """Whether `path` is the file that is open as `descriptor`."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
-    except FileNotFoundError:
-        return False
-
-
-def taken() -> OSError:
-    """What to raise where another process has taken what was just made, again and again."""
-    return OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))

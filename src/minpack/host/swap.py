@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from minpack.host.partial import is_at, taken, try_lock
+from minpack.host.locked import is_at, taken, try_lock
 from minpack.host.trees import remove_tree
 
 

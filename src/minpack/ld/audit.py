@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.errors import UnloadableLibraryError
-from minpack.ld.symbolcache import SymbolsOf, symbols_of
+from minpack.ld.symbol_cache import SymbolsOf, symbols_of
 from minpack.paths import PATH_MAX
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import InputError
 from minpack.ld.closure import Libc
-from minpack.ld.symbolcache import SymbolsOf, symbols_of
+from minpack.ld.symbol_cache import SymbolsOf, symbols_of
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:

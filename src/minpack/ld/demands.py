@@ -9,7 +9,7 @@ from minpack.content import read_all
 from minpack.elf.notes import read_notes
 from minpack.ld.closure import Libc
 from minpack.ld.constants import MAX_LOADER
-from minpack.ld.symbolcache import SymbolsOf, symbols_of
+from minpack.ld.symbol_cache import SymbolsOf, symbols_of
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from minpack.elf.notes import read_notes
 from minpack.elf.strings import find_strings
 from minpack.ld.closure import Libc
-from minpack.ld.glibclate import glibc_data, glibc_late
+from minpack.ld.glibc_late import glibc_data, glibc_late
 from minpack.ld.late import Importer, LateLibrary, Level
 from minpack.ld.plugins import known_late
-from minpack.ld.symbolcache import SymbolsOf, symbols_of
+from minpack.ld.symbol_cache import SymbolsOf, symbols_of
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:

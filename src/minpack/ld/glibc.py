@@ -15,7 +15,7 @@ from minpack.errors import UnloadableLibraryError
 from minpack.ld.accept import HEADER_SIZE, judge_header, judge_library
 from minpack.ld.cache import CacheEntry
 from minpack.ld.closure import Audit, Considered, Edge, FoundBy, Missing, Opened
-from minpack.ld.glibcsearch import Candidate, GlibcSearch, Node
+from minpack.ld.glibc_search import Candidate, GlibcSearch, Node
 from minpack.ld.opening import identity, origin_of
 from minpack.ld.tokens import expand_glibc
 

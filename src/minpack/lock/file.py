@@ -12,8 +12,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from minpack.content import reason_of
-from minpack.errors import LockError, OutputError
+from minpack.errors import LockError, OutputError, reason_of
 from minpack.lock.values import Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
 from minpack.paths import RootPath, normal
 
@@ -135,8 +134,8 @@ def write_lock(lock: Lock, path: str) -> None:
 
     :raises OutputError: it cannot be written; what was there before is untouched.
     """
-    from minpack.beside import new_file, opened_directly  # noqa: PLC0415 - for locks that are written
-    from minpack.overwrite import file_place  # noqa: PLC0415
+    from minpack.host.atomic import new_file, opened_directly  # noqa: PLC0415 - for locks that are written
+    from minpack.host.overwrite import file_place  # noqa: PLC0415
 
     try:
         # Whoever calls this has read it: it is a lock, or nothing.

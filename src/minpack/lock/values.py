@@ -17,7 +17,7 @@ BASE, PACKAGE, DATA = "base", "package", "data"
 
 
 class LockedBase(NamedTuple):
-    """A base: `name` as --base takes it, `kind` one of `minpack.base.open.BaseKind`'s.
+    """A base: `name` as --base takes it, `kind` one of `minpack.base.options.BaseKind`'s.
 
     `release` is the point release that the name meant. `url`, `sha256` (hexadecimal) and `size` (bytes) are those of
     its tarball, or of packages those of the signed release; empty where there is none.
@@ -32,7 +32,7 @@ class LockedBase(NamedTuple):
 
 
 class LockedPackage(NamedTuple):
-    """A package: the facts of `minpack.packages.source.PackageId`, with the addresses of no mirror.
+    """A package: the facts of `minpack.base.packages.PackageId`, with the addresses of no mirror.
 
     `sha1` is that of the file, by which snapshot.debian.org knows it; empty for other distributions.
     """

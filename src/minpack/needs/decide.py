@@ -55,7 +55,7 @@ WITHOUT = {
 }
 
 
-class Wishes(NamedTuple):
+class NeedOptions(NamedTuple):
     """What the user said: --need, --no-need, --tz, --locale, --ca-file."""
 
     wanted: frozenset[Need] = frozenset()
@@ -65,7 +65,7 @@ class Wishes(NamedTuple):
     ca_file: str | None = None
 
 
-def decide(findings: Findings, wishes: Wishes, *, glibc: bool) -> tuple[Decision, ...]:
+def decide(findings: Findings, wishes: NeedOptions, *, glibc: bool) -> tuple[Decision, ...]:
     """A decision for each need, in the order of `Need`: by what was seen, changed by what the user said.
 
     :param glibc: whether a program runs with glibc's loader.
@@ -106,7 +106,7 @@ def _default(text: str) -> Evidence:
     return Evidence(Seen.DEFAULT, "", "", text)
 
 
-def _said(decision: Decision, wishes: Wishes) -> Decision:
+def _said(decision: Decision, wishes: NeedOptions) -> Decision:
     need = decision.need
     if need in wishes.unwanted:
         return decision._replace(packed=False, said=f"--no-need {need}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.ld.closure import Closure, LoadedObject
-    from minpack.ld.symbolcache import SymbolsOf
+    from minpack.ld.symbol_cache import SymbolsOf
     from minpack.needs.binary import Binary
     from minpack.needs.golang.buildinfo import BuildInfo
     from minpack.needs.golang.detect import GoProgram

@@ -11,9 +11,9 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from minpack.content import FileContent, reason_of
+from minpack.content import FileContent
 from minpack.digest import Digest
-from minpack.errors import ArchiveError, InputError
+from minpack.errors import ArchiveError, InputError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.oci.layer_rules import TreeRules, check_layer, filling_issues, header_issues
 from minpack.oci.rules import check_config, check_docker_manifest, check_index, check_layout_file, check_manifest

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.additions import host_file, plain
 from minpack.content import BytesContent, read_all
 from minpack.errors import InputError, NotInBaseError
 from minpack.needs.need import Need
 from minpack.paths import normal
+from minpack.program.additions import host_file, normalize_mode
 from minpack.provision.places import BUNDLES
-from minpack.provision.provided import Provided, link_to, taken
+from minpack.provision.values import Provided, link_to, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def certs(ca_file: str | None, findings: Findings, base: Walker, default: Walker
     if ca_file is not None:
         yield Provided(_with_ca(bundle, ca_file), Need.CERTS, source, f"{why}; --ca-file {ca_file}")
     else:
-        yield Provided(plain(bundle), Need.CERTS, source, why)
+        yield Provided(normalize_mode(bundle), Need.CERTS, source, why)
     leading = taken(base, OPENSSL_LINK, Need.CERTS, "where OpenSSL looks for the CA bundle")
     if leading and leading[-1].entry.path == bundle.path:
         yield from leading[:-1]
@@ -69,4 +69,4 @@ def _with_ca(bundle: Entry, path: str) -> Entry:
     assert bundle.content is not None, "internal error: a bundle without content"
     own = read_all(bundle.content, MAX_BUNDLE)
     data = own.rstrip(b"\n") + b"\n" + extra.strip().replace(b"\r\n", b"\n") + b"\n"
-    return plain(bundle)._replace(content=BytesContent(data, bundle.content.where))
+    return normalize_mode(bundle)._replace(content=BytesContent(data, bundle.content.where))

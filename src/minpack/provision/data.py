@@ -9,7 +9,7 @@ from minpack.elf.strings import find_strings
 from minpack.needs.need import Need
 from minpack.paths import RootPath, normal
 from minpack.provision.places import DATABASES
-from minpack.provision.provided import Provided, taken, taken_tree
+from minpack.provision.values import Provided, taken, taken_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

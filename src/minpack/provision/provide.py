@@ -11,10 +11,10 @@ from minpack.needs.need import Need, Verdict
 from minpack.paths import normal
 from minpack.provision.certs import certs
 from minpack.provision.places import BUNDLES, DATABASES, ZONEINFO
-from minpack.provision.provided import Provided, Provision, taken
+from minpack.provision.values import Provided, Provision, taken
 from minpack.provision.zones import all_zones, named_zones
 from minpack.rootfs.entry import Kind, file
-from minpack.rootfs.etcfiles import NSSWITCH, group, passwd
+from minpack.rootfs.etc_files import NSSWITCH, group, passwd
 from minpack.rootfs.modes import TMP, standard_directories
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.paths import RootPath
-    from minpack.request import Request
     from minpack.rootfs.entry import Entry
+    from minpack.spec.image import ImageSpec
 
 
 def provide(
-    request: Request,
+    request: ImageSpec,
     decisions: tuple[Decision, ...],
     findings: Findings,
     base: Walker,
@@ -104,14 +104,14 @@ def reason(decision: Decision) -> str:
     return decision.said or decision.why
 
 
-def _check_ca_file(request: Request, bundle: Provided, added: frozenset[RootPath]) -> None:
+def _check_ca_file(request: ImageSpec, bundle: Provided, added: frozenset[RootPath]) -> None:
     if request.ca_file is not None and bundle.entry.path in added:
         text = f"--add puts another file at {bundle.entry.path!r}"
         raise UsageError("--ca-file", request.ca_file, text, "put the certificates into that file")
 
 
 def _zones(
-    request: Request, decision: Decision, findings: Findings, base: Walker, default: Walker
+    request: ImageSpec, decision: Decision, findings: Findings, base: Walker, default: Walker
 ) -> Iterator[Provided]:
     """All zones, but those alone that the user or the program names."""
     why = reason(decision)
@@ -124,7 +124,7 @@ def _zones(
 
 
 def _from_base(
-    request: Request,
+    request: ImageSpec,
     decision: Decision,
     findings: Findings,
     base: Walker,
@@ -177,7 +177,7 @@ def _host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
         yield "the time zones are this host's own"
 
 
-def _own(request: Request, packed: dict[Need, str]) -> Iterator[Provided]:
+def _own(request: ImageSpec, packed: dict[Need, str]) -> Iterator[Provided]:
     """Files of minpack's own, never the base's."""
     user = request.run.user
     standard = standard_directories(user)

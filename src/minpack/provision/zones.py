@@ -8,7 +8,7 @@ from minpack.errors import NotInBaseError
 from minpack.needs.need import Need
 from minpack.paths import normal
 from minpack.provision.places import ZONEINFO
-from minpack.provision.provided import Provided, taken, taken_tree
+from minpack.provision.values import Provided, taken, taken_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

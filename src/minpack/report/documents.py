@@ -13,13 +13,14 @@ from minpack.rootfs.entry import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from minpack.base.catalog import Offer
-    from minpack.base.open import OpenBase
-    from minpack.base_facts import BaseFacts
-    from minpack.base_image import BaseImage
-    from minpack.delivery import Delivered
+    from minpack.base.options import OpenBase
+    from minpack.base.packages import PackageId
+    from minpack.build.base_facts import BaseFacts
+    from minpack.build.base_image import BaseImage
+    from minpack.build.inspect import Inspected
+    from minpack.build.pack import Input, Packed
+    from minpack.catalog.alpine import CatalogEntry
     from minpack.errors import MinpackError
-    from minpack.inspecting import Inspected
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Considered, Edge, LoadedObject, Missing
     from minpack.ld.demands import Demands
@@ -28,11 +29,10 @@ if TYPE_CHECKING:
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.oci.reference import Reference
-    from minpack.packages.source import PackageId
+    from minpack.output.target import WrittenOutput
     from minpack.paths import RootPath
-    from minpack.pipeline import Input, Packed
-    from minpack.plan import PlannedEntry
-    from minpack.resolving import Resolved
+    from minpack.plan.model import PlannedEntry
+    from minpack.resolve.closures import Resolved
 
 
 def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _findings(findings: Findings) -> dict[str, Any]:
     }
 
 
-def bases_document(offers: tuple[Offer, ...], today: str) -> dict[str, Any]:
+def bases_document(offers: tuple[CatalogEntry, ...], today: str) -> dict[str, Any]:
     """``minpack.bases/1``."""
     return {
         "schema": "minpack.bases/1",
@@ -305,7 +305,7 @@ def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:
     return {"platform": platform, "references": [str(reference) for reference in references]}
 
 
-def _digests(delivered: Delivered | None) -> dict[str, Any]:
+def _digests(delivered: WrittenOutput | None) -> dict[str, Any]:
     image = delivered.image if delivered is not None else None
     if image is None:
         return {"digest": None, "image_id": None, "size": None, "unpacked_size": None, "layers": []}
@@ -403,7 +403,7 @@ def _input(item: Input) -> dict[str, Any]:
     }
 
 
-def _outputs(delivered: Delivered | None) -> list[dict[str, Any]]:
+def _outputs(delivered: WrittenOutput | None) -> list[dict[str, Any]]:
     return [
         {
             "format": output.format,

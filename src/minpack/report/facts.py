@@ -12,10 +12,10 @@ from minpack.report.needs import caller_lines, need_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from minpack.base.catalog import Offer
-    from minpack.base.open import OpenBase
-    from minpack.base_facts import BaseFacts
-    from minpack.inspecting import Inspected
+    from minpack.base.options import OpenBase
+    from minpack.build.base_facts import BaseFacts
+    from minpack.build.inspect import Inspected
+    from minpack.catalog.alpine import CatalogEntry
     from minpack.needs.findings import Findings
 
 #: More modules or crates are listed by -v alone.
@@ -97,7 +97,7 @@ def _rows(rows: Iterable[tuple[str, str | None]]) -> list[str]:
     return [f"{label:<12} {shorten(value, MOST_ROW)}" for label, value in rows if value]
 
 
-def base_lines(offers: tuple[Offer, ...], today: str) -> list[str]:
+def base_lines(offers: tuple[CatalogEntry, ...], today: str) -> list[str]:
     """The catalogue, the newest first."""
     lines = [f"{'name':<14}{'newest':<12}{'support':<24}architectures"]
     for offer in reversed(offers):

@@ -9,8 +9,8 @@ from minpack.excerpt import few_notes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from minpack.build.update import LockUpdate
     from minpack.lock.values import Difference, LockedImage
-    from minpack.renewing import Renewed
 
 #: More files than these are counted, unless more is asked for.
 MOST_FILES = 12
@@ -18,7 +18,7 @@ MOST_FILES = 12
 _SHORT = 12
 
 
-def lock_lines(done: Renewed, *, verbose: bool) -> list[str]:
+def lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     """What a lock has of a platform now, and what changed if it was there before."""
     image = done.image
     lines = [f"{done.path}  {done.platform}", _row("base", _base(image))]
@@ -34,14 +34,14 @@ def lock_lines(done: Renewed, *, verbose: bool) -> list[str]:
     return [*lines, *(["", *changes] if changes else []), "", _written(done)]
 
 
-def update_lines(done: Renewed, *, verbose: bool) -> list[str]:
+def update_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     """What changed, old → new."""
     changes = change_lines(done, verbose=verbose)
     head = f"{done.path}  {done.platform}  {_base(done.image)}"
     return [head, *(changes or ["  nothing in this image changes"]), "", _written(done)]
 
 
-def change_lines(done: Renewed, *, verbose: bool) -> list[str]:
+def change_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     """A line for all that is not as it was: packages with their versions, then files."""
     files = [change for change in done.changes if change.kind == "file"]
     lines = list(_aligned(change for change in done.changes if change.kind != "file"))
@@ -54,7 +54,7 @@ def change_lines(done: Renewed, *, verbose: bool) -> list[str]:
     return [*lines, *([f"    and {left} more (-v shows them)"] if left else [])]
 
 
-def lock_document(done: Renewed) -> dict[str, Any]:
+def lock_document(done: LockUpdate) -> dict[str, Any]:
     """``minpack.lock/1``: what the lock has of the platform."""
     image = done.image
     return {
@@ -77,12 +77,12 @@ def lock_document(done: Renewed) -> dict[str, Any]:
     }
 
 
-def update_document(done: Renewed) -> dict[str, Any]:
+def update_document(done: LockUpdate) -> dict[str, Any]:
     """``minpack.update/1``: what changed, of files those of this image."""
     return {"schema": "minpack.update/1", **_common(done), "changes": _changes(done), "notes": few_notes(done.notes)}
 
 
-def _common(done: Renewed) -> dict[str, Any]:
+def _common(done: LockUpdate) -> dict[str, Any]:
     return {
         "lock": done.path,
         "platform": done.platform,
@@ -92,7 +92,7 @@ def _common(done: Renewed) -> dict[str, Any]:
     }
 
 
-def _changes(done: Renewed) -> list[dict[str, Any]]:
+def _changes(done: LockUpdate) -> list[dict[str, Any]]:
     return [
         {"kind": one.kind, "name": one.name, "old": one.locked or None, "new": one.now or None} for one in done.changes
     ]
@@ -112,7 +112,7 @@ def _base(image: LockedImage) -> str:
     return f"{base.name} ({release})" if release and release not in base.name else base.name
 
 
-def _written(done: Renewed) -> str:
+def _written(done: LockUpdate) -> str:
     if done.written:
         return f"wrote {done.path}"
     return f"{done.path} is as it was" if not done.changed else f"{done.path} would change; nothing was written"

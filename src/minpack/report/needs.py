@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from minpack.needs.need import Caller, Decision
-    from minpack.plan import Plan
+    from minpack.plan.model import Plan
 
 #: Needs that have a line of their own even if nothing asks for them: users look for what is said of them.
 ALWAYS = (Need.CERTS, Need.TZ)

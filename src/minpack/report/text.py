@@ -10,22 +10,22 @@ from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.compression import Compression
 from minpack.paths import RootPath, name
-from minpack.plan import From, ReasonKind
+from minpack.plan.model import Origin, ReasonKind
 from minpack.report.human import human
 from minpack.report.needs import SMALL, caller_lines, left_out, why
-from minpack.request import SHELL
 from minpack.rootfs.entry import Kind
+from minpack.spec.image import SHELL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minpack.base_image import BaseImage
-    from minpack.delivery import Delivered
+    from minpack.base.packages import PackageId
+    from minpack.build.base_image import BaseImage
+    from minpack.build.pack import Input, Packed
     from minpack.oci.reference import Reference
-    from minpack.packages.source import PackageId
-    from minpack.pipeline import Input, Packed
-    from minpack.placing import Program
-    from minpack.plan import Plan, PlannedEntry
+    from minpack.output.target import WrittenOutput
+    from minpack.plan.model import Plan, PlannedEntry
+    from minpack.program.read import Program
     from minpack.rootfs.entry import Entry
     from minpack.target import Platform
 
@@ -35,11 +35,11 @@ MANY_FILES = 100
 #: What has the bytes of a file; those of a hard link count where the file is.
 _FILES = (Kind.FILE, Kind.HARDLINK)
 _SOURCES = {
-    From.PROGRAM: "yours",
-    From.ADDED: "yours",
-    From.BASE: "base",
-    From.PACKAGE: "package",
-    From.DEFAULT: "minpack",
+    Origin.PROGRAM: "yours",
+    Origin.ADDED: "yours",
+    Origin.BASE: "base",
+    Origin.PACKAGE: "package",
+    Origin.DEFAULT: "minpack",
 }
 
 
@@ -88,7 +88,7 @@ def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]
 
 
 def _head(
-    delivered: Delivered | None,
+    delivered: WrittenOutput | None,
     references: tuple[Reference, ...],
     platform: str,
     inputs: tuple[Input, ...],
@@ -138,7 +138,7 @@ class _Start(NamedTuple):
         return f"docker run --rm {'-it ' if self.interactive else ''}{self.foreign}{name}"
 
 
-def _output_lines(delivered: Delivered, start: _Start) -> list[str]:
+def _output_lines(delivered: WrittenOutput, start: _Start) -> list[str]:
     """Where everything went, and what to type next."""
     lines = []
     for output in delivered.outputs:
@@ -152,7 +152,7 @@ def _output_lines(delivered: Delivered, start: _Start) -> list[str]:
     return [*lines, f"next: {next_}"] if next_ else lines
 
 
-def _next(delivered: Delivered, start: _Start) -> str:
+def _next(delivered: WrittenOutput, start: _Start) -> str:
     """What to type next; empty where nothing follows."""
     first = delivered.outputs[0]
     references = delivered.image.references if delivered.image is not None else ()
@@ -256,7 +256,7 @@ def _from_packages(plan: Plan, trusted: str) -> list[str]:
     files: dict[PackageId, list[RootPath]] = {}
     for planned in plan.entries:
         wanted = planned.entry.kind is Kind.FILE and planned.reason.kind is not ReasonKind.DATABASE
-        if wanted and planned.source is From.PACKAGE and planned.package is not None:
+        if wanted and planned.source is Origin.PACKAGE and planned.package is not None:
             files.setdefault(planned.package, []).append(planned.entry.path)
     rows = []
     for package, paths in files.items():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.variants import Variant
-    from minpack.resolving import Resolved
+    from minpack.resolve.closures import Resolved
 
 #: The level of every x86-64 CPU, of which there is nothing to say.
 BASELINE = "x86-64"

@@ -8,7 +8,7 @@ from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
     from minpack.rootfs.entry import Entry
-    from minpack.rootfs.etcfiles import User
+    from minpack.rootfs.etc_files import User
 
 READ, WRITE, EXECUTE = 4, 2, 1
 

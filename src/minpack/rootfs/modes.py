@@ -10,7 +10,7 @@ from minpack.rootfs.entry import directory
 if TYPE_CHECKING:
     from minpack.paths import RootPath
     from minpack.rootfs.entry import Entry
-    from minpack.rootfs.etcfiles import User
+    from minpack.rootfs.etc_files import User
 
 #: Set-user-ID, set-group-ID and sticky (inode(7)).
 SPECIAL_BITS = 0o7000

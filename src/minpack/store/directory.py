@@ -8,8 +8,8 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.content import reason_of, release
-from minpack.errors import StoreError
+from minpack.content import release
+from minpack.errors import StoreError, reason_of
 from minpack.host.follow import follow
 from minpack.namedtuple import NamedTuple
 

@@ -13,9 +13,9 @@ from minpack.store.store import Found
 from minpack.store.turn import Turn
 
 if TYPE_CHECKING:
+    from minpack.net.network import Network
     from minpack.progress import Progress
     from minpack.store.blob import Blob
-    from minpack.store.network import Network
     from minpack.store.part import Part
     from minpack.store.store import Store
 
@@ -86,7 +86,7 @@ def find(algorithm: str, hexadecimal: str, store: Store) -> Found:
 
 def _bring(wanted: Wanted, part: Part, store: Store, network: Network, progress: Progress) -> Blob:
     """Download into `part`, going on with what an earlier run left in it."""
-    from minpack.store.download import download  # noqa: PLC0415
+    from minpack.net.download import download  # noqa: PLC0415
 
     name = f"part-{_key(wanted)}"
     resumption = store.record(name, _PART_SCHEMA) or {}

@@ -22,8 +22,8 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minpack.content import reason_of, release
-from minpack.errors import StoreError
+from minpack.content import release
+from minpack.errors import StoreError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.store.blob import BLOB, INDEX, LAYER, TAR, Blob, sum_of
 from minpack.store.directory import Directory, StoredFile, open_directory

@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
+from minpack.net.network import Network
 from minpack.progress import no_progress, tell
-from minpack.store.network import Network
 
 if TYPE_CHECKING:
     from minpack.progress import Progress
@@ -40,7 +40,7 @@ class Turn(NamedTuple):
         return self._wait(descriptor) if locked is False else bool(locked)
 
     def _wait(self, descriptor: int) -> bool:
-        from minpack.store.budget import Budget, SpentError  # noqa: PLC0415 - where there is something to wait for
+        from minpack.net.budget import Budget, SpentError  # noqa: PLC0415 - where there is something to wait for
 
         limits = self.network.limits
         budget = Budget(limits, longest=2 * _LAST)

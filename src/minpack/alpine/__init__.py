@@ -1,0 +1,1 @@
+"""Alpine: releases, repositories and packages."""

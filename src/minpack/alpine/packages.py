@@ -1,0 +1,261 @@
+"""The packages of a base that apk manages: those it has installed, and those of the repositories it names."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from minpack.alpine.package_overlay import PackageOverlay, PathMapper
+from minpack.apk.installed import (
+    MAX_INSTALLED,
+    InstalledFile,
+    InstalledPackage,
+    installed_lines,
+    parse_installed,
+    write_installed,
+)
+from minpack.base.overlay import OverlayBase
+from minpack.base.packages import PackageId
+from minpack.content import BytesContent, read_all
+from minpack.errors import OfflineError, UsageError
+from minpack.namedtuple import NamedTuple
+from minpack.paths import RootPath
+from minpack.rootfs.entry import Entry, Kind, file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    from minpack.alpine.locked import LockedRepositorySet
+    from minpack.alpine.repository_set import RepositorySet
+    from minpack.apk.choose import Candidate
+    from minpack.apk.package import PackageFile
+    from minpack.base.interface import Base
+    from minpack.base.options import BaseOptions
+    from minpack.base.packages import Packages
+    from minpack.base.walk import Walker
+    from minpack.progress import Progress
+
+#: Where apk keeps its database, in a root whose directories may be merged.
+DATABASE = RootPath("/lib/apk/db/installed")
+#: The packages that have what needs are about, by the needs' names.
+_FOR_NEEDS = {
+    "certs": "ca-certificates-bundle",
+    "tz": "tzdata",
+    "terminfo": "ncurses-terminfo-base",
+    "mime": "mailcap",
+    "services": "alpine-baselayout-data",
+    "protocols": "alpine-baselayout-data",
+}
+
+
+class _Known(NamedTuple):
+    """A package, its description for a database, its files by physical path, its scripts, and its directories."""
+
+    id: PackageId
+    lines: tuple[str, ...]
+    files: dict[RootPath, InstalledFile]
+    scripts: tuple[str, ...] = ()
+    directories: tuple[RootPath, ...] = ()
+
+    @property
+    def paths(self) -> tuple[RootPath, ...]:
+        """Where its files and directories are."""
+        return (*self.files, *self.directories)
+
+
+@contextmanager
+def open_alpine(base: Walker, arch: str, options: BaseOptions, progress: Progress) -> Generator[Packages]:
+    """See `minpack.sources.packages.open_packages`; the packages of a base that has apk's database or settings."""
+    with ExitStack() as stack:
+
+        def offers() -> RepositorySet | LockedRepositorySet | None:
+            if options.packages is None:
+                return None
+            if options.locked is not None:
+                from minpack.alpine.locked import open_locked_repository_set  # noqa: PLC0415 - for locked builds alone
+
+                return open_locked_repository_set(options, options.locked, progress, stack)
+            from minpack.alpine.repository_set import open_repository_set  # noqa: PLC0415 - where something is to be fetched alone
+
+            return open_repository_set(base, arch, options, options.packages, progress, stack)
+
+        yield AlpinePackages(base, _installed(base), offers, stack)
+
+
+def _installed(base: Walker) -> tuple[InstalledPackage, ...]:
+    entry = base.find_file(DATABASE)
+    if entry is None or entry.content is None or entry.size > MAX_INSTALLED:
+        return ()
+    return parse_installed(read_all(entry.content, MAX_INSTALLED))
+
+
+class AlpinePackages:
+    """See `minpack.base.packages.Packages`. Made by `open_alpine`.
+
+    :param offers: gives what the base's repositories offer, None where nothing may be fetched; not called before that.
+    :param stack: closes what was fetched.
+    """
+
+    def __init__(
+        self,
+        base: Walker,
+        installed: tuple[InstalledPackage, ...],
+        offers: Callable[[], RepositorySet | LockedRepositorySet | None],
+        stack: ExitStack,
+    ) -> None:
+        self._base = base
+        self._installed = installed
+        self._open_offers = offers
+        self._offers: RepositorySet | LockedRepositorySet | None = None
+        self._stack = stack
+        self._places = PathMapper(base)
+        self._shelf = PackageOverlay(base, self._places)
+        self._fetched: dict[str, _Known] = {}
+        self._why: dict[str, str] = {}
+        self._scripts: dict[str, None] = {}
+        self._owners: dict[RootPath, _Known] | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `Packages`."""
+        return (*(self._offers.notes if self._offers is not None else ()), *self._scripts)
+
+    @property
+    def fetched(self) -> tuple[PackageId, ...]:
+        """See `Packages`."""
+        return tuple(known.id for known in self._fetched.values())
+
+    def archived(self) -> Mapping[str, str]:
+        """See `Packages`."""
+        return {}
+
+    def add_libraries(self, sonames: Iterable[str]) -> bool:
+        """See `Packages`."""
+        wanted = [soname for soname in dict.fromkeys(sonames) if "/" not in soname and soname not in self._why]
+        offers = self._asked() if wanted else None
+        if offers is None:
+            return False
+        count = len(self._fetched)
+        for soname in wanted:
+            name = f"so:{soname}"
+            try:
+                chosen = offers.find(name)
+            except OfflineError as error:
+                self._why[soname] = f"of {error.url} nothing is kept: run once without --offline"
+                continue
+            if chosen is None:
+                self._why[soname] = f"no package of {offers.labels} has {soname}"
+                continue
+            self._why[soname] = f"{chosen.provider.package} has {soname} where the loader does not look"
+            self._fetch(offers, name, chosen)
+        return len(self._fetched) > count
+
+    def add(self, name: str) -> tuple[RootPath, ...]:
+        """See `Packages`."""
+        for package in self._installed:
+            if package.name == name:
+                return self._of_base(package).paths
+        offers = self._asked()
+        if offers is None:
+            raise UsageError("--package", name, "the base does not have it installed, and no repository may be asked")
+        chosen = None if name.startswith("so:") else offers.find(name)
+        if chosen is None:
+            hint = f"packages of {offers.labels} are looked up by their exact names"
+            raise UsageError("--package", name, "there is no package of that name", hint)
+        known = self._fetch(offers, name, chosen)
+        if known.scripts:
+            self._scripts[f"the scripts of {name} are not run: {', '.join(known.scripts)}"] = None
+        return known.paths
+
+    def over(self, base: Base) -> Base:
+        """See `Packages`."""
+        return OverlayBase(base, self._shelf.base()) if self._fetched else base
+
+    def why_missing(self, soname: str) -> str:
+        """See `Packages`."""
+        return self._why.get(soname, "")
+
+    def for_need(self, need: str) -> str:
+        """See `Packages`."""
+        return _FOR_NEEDS.get(need, "")
+
+    def owner(self, entry: Entry) -> PackageId | None:
+        """See `Packages`."""
+        known = self._owner(entry)
+        return known.id if known is not None else None
+
+    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        """See `Packages`."""
+        kept: dict[PackageId, list[InstalledFile]] = {}
+        lines: dict[PackageId, tuple[str, ...]] = {}
+        for entry in entries:
+            known = self._owner(entry)
+            if known is not None:
+                said = known.files[entry.path]
+                kept.setdefault(known.id, []).append(said._replace(path=entry.path, mode=entry.mode))
+                lines[known.id] = known.lines
+        if not kept:
+            return ()
+        packages = (InstalledPackage(i.name, i.version, i.arch, lines[i], tuple(files)) for i, files in kept.items())
+        found = self._base.walk(DATABASE).entry
+        path = found.path if found is not None else self._places.of(DATABASE) or DATABASE
+        return (file(path, BytesContent(write_installed(packages))),)
+
+    def _asked(self) -> RepositorySet | LockedRepositorySet | None:
+        """What the repositories offer, opened the first time."""
+        if self._offers is None:
+            self._offers = self._open_offers()
+        return self._offers
+
+    def _fetch(self, offers: RepositorySet | LockedRepositorySet, name: str, chosen: Candidate) -> _Known:
+        """The chosen package, fetched unless it is there."""
+        known = self._fetched.get(chosen.provider.package)
+        if known is not None:
+            return known
+        package, id_ = offers.fetch(name, chosen, self._stack)
+        places = self._shelf.add(package.files)
+        files = {
+            places[one.entry.path]: InstalledFile(places[one.entry.path], _checksum(one), one.entry.mode)
+            for one in package.files
+            if one.entry.path in places and one.entry.kind is not Kind.DIRECTORY
+        }
+        kept = (one.entry.path for one in package.files if one.entry.kind is Kind.DIRECTORY)
+        directories = tuple(places[path] for path in kept if path in places)
+        lines = installed_lines(package.control, package.sums[0], id_.size)
+        known = _Known(id_, lines, files, package.control.scripts, directories)
+        self._fetched[id_.name] = known
+        self._owners = None
+        return known
+
+    def _owner(self, entry: Entry) -> _Known | None:
+        """The package that has `entry` as it is."""
+        if self._owners is None:
+            self._owners = {}
+            for package in self._installed:
+                known = self._of_base(package)
+                self._owners.update(dict.fromkeys(known.files, known))
+            for fetched in self._fetched.values():
+                own = (path for path in fetched.files if self._base.lstat(path) is None)
+                self._owners.update((path, fetched) for path in own if path not in self._owners)
+        owner = self._owners.get(entry.path)
+        if owner is None:
+            return None
+        there = self._base.lstat(entry.path) or self._shelf.base().lstat(entry.path)
+        same = there is not None and (there.kind, there.link, there.content) == (entry.kind, entry.link, entry.content)
+        return owner if same else None
+
+    def _of_base(self, package: InstalledPackage) -> _Known:
+        places = ((self._places.of(one.path), one) for one in package.files)
+        files = {path: one for path, one in places if path is not None}
+        directories = (self._places.of(path) for path in package.directories)
+        kept = tuple(path for path in directories if path is not None)
+        id_ = PackageId(package.name, package.version, package.arch)
+        return _Known(id_, package.lines, files, directories=kept)
+
+
+def _checksum(one: PackageFile) -> str:
+    """The file's checksum as a database has it; empty if the package states none."""
+    from minpack.apk.checksum import parse_checksum  # noqa: PLC0415
+
+    found = parse_checksum(f"X1{one.sha1}")
+    return str(found) if found is not None else ""

@@ -1,0 +1,80 @@
+"""How bases are opened, and what an open one is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from minpack.namedtuple import NamedTuple
+
+if TYPE_CHECKING:
+    from minpack.base.interface import Base
+    from minpack.lock.values import LockedImage
+    from minpack.net.network import Network
+
+
+SCRATCH = "scratch"
+
+
+class BaseKind(StrEnum):
+    """What a base is; a closed list, used in JSON."""
+
+    SCRATCH = "scratch"
+    DIRECTORY = "directory"
+    TARBALL = "tarball"
+    RELEASE = "release"
+    PACKAGES = "packages"
+
+
+class PackageOptions(NamedTuple):
+    """How packages are fetched from the repositories that a base names.
+
+    `keys` is a directory of the public keys to trust instead of the base's, empty for those; `now` is in seconds since
+    1970; `locked` refuses an index or release that is older than one seen before, which is else a note.
+    """
+
+    now: int
+    keys: str = ""
+    locked: bool = False
+
+
+class BaseOptions(NamedTuple):
+    """Where named bases come from and are kept.
+
+    `store` is the store's directory or None for none, `mirror` and `sha512` are
+    empty for the catalogue's, `today` is ``YYYY-MM-DD``. `packages` is None where
+    nothing is to be fetched from repositories.
+    """
+
+    store: str | None
+    network: Network
+    today: str
+    mirror: str = ""
+    sha512: str = ""
+    #: Where compressed tarballs are unpacked to, in files without a name.
+    temporary: str = "/tmp"  # noqa: S108
+    packages: PackageOptions | None = None
+    #: As `mirror`, for Debian's archive.
+    debian_mirror: str = ""
+    #: Look anew for what may have changed since it was fetched today.
+    refresh: bool = False
+    #: Fetch all that tells what there is, whether it is asked for or not.
+    complete: bool = False
+    #: What the base and its packages are, and nothing else; None where they are looked for.
+    locked: LockedImage | None = None
+
+
+class OpenBase(NamedTuple):
+    """An open base and its facts.
+
+    `sha256` and `size` are those of a tarball, `url` of one that was fetched; of packages, those of the signed release.
+    """
+
+    base: Base
+    kind: BaseKind
+    url: str = ""
+    sha256: str = ""
+    size: int = 0
+    notes: tuple[str, ...] = ()
+    #: The point release that a name meant; empty for what has none.
+    release: str = ""

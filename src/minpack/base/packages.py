@@ -1,0 +1,127 @@
+"""`Packages`: what the rest of minpack asks of a distribution's packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from minpack.base.interface import Base
+    from minpack.paths import RootPath
+    from minpack.rootfs.entry import Entry
+
+
+class PackageId(NamedTuple):
+    """A package that files are from. Of one that the base has installed, only name, version and architecture are known.
+
+    `repository` is what to call the repository, `url` and `sha256` are those of the package's file, `size` is that
+    file's in bytes, `signed_by` the name of the key.
+    """
+
+    name: str
+    version: str
+    arch: str
+    repository: str = ""
+    url: str = ""
+    sha256: str = ""
+    size: int = 0
+    signed_by: str = ""
+
+
+class WholePackage(NamedTuple):
+    """A package that goes into the image with all its files and directories, and where they are."""
+
+    name: str
+    paths: tuple[RootPath, ...]
+
+
+class Packages(Protocol):
+    """The packages of a base: those it has installed, and those its repositories offer. Fetched ones are kept open."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of what was fetched."""
+
+    @property
+    def fetched(self) -> tuple[PackageId, ...]:
+        """The packages that were fetched, in order."""
+
+    def archived(self) -> Mapping[str, str]:
+        """The SHA-1 of each fetched package's file by its name, if the distribution keeps old ones by that sum."""
+
+    def add_libraries(self, sonames: Iterable[str]) -> bool:
+        """Fetch the packages that have these libraries; whether any came that was not there before.
+
+        :raises AmbiguousLibraryError: more than one package has one, and none is preferred.
+        :raises PackageError: an index or a package cannot be used.
+        :raises DownloadError: a server did not answer as it should.
+        """
+
+    def add(self, name: str) -> tuple[RootPath, ...]:
+        """The paths of the files and directories of the package `name`, fetched unless the base has it installed.
+
+        :raises UsageError: there is no such package.
+        :raises PackageError: as `add_libraries`.
+        :raises DownloadError: as `add_libraries`.
+        """
+
+    def over(self, base: Base) -> Base:
+        """`base`, with the files of all fetched packages wherever it has none."""
+
+    def why_missing(self, soname: str) -> str:
+        """Why no package helped with a library, for a hint; empty if none was asked."""
+
+    def for_need(self, need: str) -> str:
+        """The package that has what a need is about (``certs``, ``tz``); empty if none is known."""
+
+    def owner(self, entry: Entry) -> PackageId | None:
+        """The package whose file `entry` is; None if it is nobody's, or not as the package has it."""
+
+    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        """The files in which scanners and the distribution's tools find packages, with those that have these files.
+
+        The packages' copyright files are among them, where the distribution ships some. None if no package has any.
+        """
+
+
+class NoPackages:
+    """`Packages` of a base that has none."""
+
+    notes: tuple[str, ...] = ()
+    fetched: tuple[PackageId, ...] = ()
+
+    def archived(self) -> Mapping[str, str]:
+        """See `Packages`."""
+        return {}
+
+    def add_libraries(self, sonames: Iterable[str]) -> bool:  # noqa: ARG002
+        """See `Packages`."""
+        return False
+
+    def add(self, name: str) -> tuple[RootPath, ...]:
+        """See `Packages`."""
+        raise UsageError("--package", name, "the base names no repositories of packages", "choose another --base")
+
+    def over(self, base: Base) -> Base:
+        """See `Packages`."""
+        return base
+
+    def why_missing(self, soname: str) -> str:  # noqa: ARG002
+        """See `Packages`."""
+        return ""
+
+    def for_need(self, need: str) -> str:  # noqa: ARG002
+        """See `Packages`."""
+        return ""
+
+    def owner(self, entry: Entry) -> PackageId | None:  # noqa: ARG002
+        """See `Packages`."""
+        return None
+
+    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:  # noqa: ARG002
+        """See `Packages`."""
+        return ()

@@ -1,0 +1,1 @@
+"""The stages in order, one module for each thing that minpack does."""

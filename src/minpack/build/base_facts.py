@@ -1,0 +1,36 @@
+"""What a base says of itself: its distribution and its dynamic loaders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.base.walk import Walker
+from minpack.content import read_all
+from minpack.ld.fit import BaseLoader, find_loaders
+from minpack.namedtuple import NamedTuple
+
+if TYPE_CHECKING:
+    from minpack.base.interface import Base
+
+MAX_OS_RELEASE = 1 << 16
+
+
+class BaseFacts(NamedTuple):
+    """`system` is os-release's PRETTY_NAME, empty without one."""
+
+    name: str
+    system: str
+    loaders: tuple[BaseLoader, ...]
+
+
+def read_facts(base: Base) -> BaseFacts:
+    """What the base says of itself (os-release(5))."""
+    walker = Walker(base)
+    entry = walker.find_file("/etc/os-release") or walker.find_file("/usr/lib/os-release")
+    system = ""
+    if entry is not None and entry.content is not None and entry.content.size <= MAX_OS_RELEASE:
+        for line in read_all(entry.content, MAX_OS_RELEASE).decode("utf-8", "replace").splitlines():
+            key, _, value = line.partition("=")
+            if key == "PRETTY_NAME":
+                system = value.strip().strip("\"'")
+    return BaseFacts(base.name, system, find_loaders(walker))

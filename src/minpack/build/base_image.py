@@ -1,0 +1,173 @@
+"""A whole base as an image: FROM scratch, ADD minirootfs, CMD /bin/sh, without a Dockerfile."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.base.options import BaseKind
+from minpack.base.walk import Walker
+from minpack.build.pack import Input, base_input
+from minpack.catalog.debian import is_debian
+from minpack.elf.read import read_elf
+from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
+from minpack.ld.fit import find_loaders
+from minpack.namedtuple import NamedTuple
+from minpack.oci.documents import ImageConfig
+from minpack.output.inputs import base_inputs, guarded, left_out
+from minpack.output.write import LayerInputs, write_output
+from minpack.paths import ROOT, RootPath, join, sort_key
+from minpack.plan.entrypoint import Start, check_start
+from minpack.program.platforms import platform_of_file
+from minpack.rootfs.entry import Entry, Kind
+from minpack.rootfs.tree import WHITEOUT, with_hard_links
+from minpack.sources.fitting import HOST, base_name
+from minpack.sources.open import open_base
+from minpack.spec.image import DEFAULT_PATH, SHELL, unexpanded
+from minpack.target import Platform
+
+if TYPE_CHECKING:
+    from minpack.base.interface import Base
+    from minpack.base.options import BaseOptions
+    from minpack.oci.compression import Compression
+    from minpack.output.target import OutputSpec, WrittenOutput
+    from minpack.progress import Progress
+    from minpack.spec.image import RunConfig
+
+
+class BaseImageRequest(NamedTuple):
+    """An image of everything in a base, run as `run` says; without entrypoint and cmd as ``/bin/sh``."""
+
+    base: str
+    platform: Platform | None
+    run: RunConfig
+    created: int
+    compression: Compression
+    threads: int
+
+
+class BaseImage(NamedTuple):
+    """What was made."""
+
+    delivered: WrittenOutput
+    platform: Platform
+    inputs: tuple[Input, ...]
+    notes: tuple[str, ...]
+    #: What is run: the entrypoint and its arguments; empty if nothing is.
+    cmd: tuple[str, ...]
+
+
+def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputSpec, progress: Progress) -> BaseImage:
+    """Make an image of the whole base, with the modes, owners and hard links it has.
+
+    Device nodes, sockets and FIFOs are left out: runtimes make /dev themselves.
+
+    :raises BaseError: the base is this host, is made of packages, or holds names an image cannot have.
+    :raises UsageError: the platform cannot be told from the base.
+    """
+    if is_debian(request.base):
+        reason = "it is made of packages as files of them are wanted, and there is no whole of it"
+        raise BaseError(request.base, reason, "name a tarball, or a directory with a root file system")
+    wanted = request.platform or Platform("linux", "amd64")
+    with open_base(request.base, wanted, options, progress) as opened:
+        if base_name(request.base) == HOST:
+            raise BaseError(
+                "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"
+            )
+        delivery = guarded(delivery, base_inputs(request.base, options, whole=True))
+        outside = left_out(delivery, (request.base,) if opened.kind is BaseKind.DIRECTORY else (), options.store)
+        found = tuple(_entries(opened.base, request.base, outside.paths))
+        packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
+        if not packed:
+            raise BaseError(opened.base.name, "it is empty")
+        platform = _platform(opened.base, request.platform)
+        bad = next((entry.path for entry in packed if WHITEOUT in entry.path), None)
+        if bad is not None:
+            raise BaseError(opened.base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
+        entries = with_hard_links(packed)
+        config, start_notes = _started(request, platform, opened.base)
+        work = LayerInputs(
+            (("root file system", entries),),
+            entries,
+            config,
+            request.compression,
+            request.threads,
+            progress,
+            options.store,
+        )
+        special = len(found) - len(packed)
+        notes = (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
+        inputs = (base_input(request.base, opened, sums=True),)
+        delivered = write_output(work, delivery)
+        notes = (*opened.notes, *outside.notes, *unexpanded(request.run), *notes, *start_notes, *delivered.notes)
+        return BaseImage(delivered, platform, inputs, notes, config.entrypoint + config.cmd)
+
+
+def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple[ImageConfig, tuple[str, ...]]:
+    """How the image is run, proved to start; without a command of the user's as the base's shell, if that starts.
+
+    :raises EntrypointError: what the user named would not start.
+    """
+    run = request.run
+    walker = Walker(base)
+    env = {"PATH": DEFAULT_PATH, **dict(run.env)}
+    config = ImageConfig(
+        platform, run.entrypoint or (), request.created, run.cmd, tuple(env.items()), labels=run.labels
+    )
+    if config.entrypoint or config.cmd:
+        check_start(Start(config, walker, frozenset(), None, "name a program that the base has by its path"))
+        return config, ()
+    try:
+        shell = config._replace(cmd=(SHELL,))
+        check_start(Start(shell, walker, frozenset(), None, ""))
+    except EntrypointError as error:
+        return config, (f"the image has no command: {SHELL} cannot be started, {error.reason} (--cmd names another)",)
+    return shell, ()
+
+
+def _platform(base: Base, wanted: Platform | None) -> Platform:
+    """The platform that the loaders of the base, or else its shell, are for; `wanted` may choose its variant.
+
+    :raises WrongTargetError: the base is for others than the one wanted.
+    :raises UsageError: it does not tell one, and none is wanted.
+    """
+    walker = Walker(base)
+    paths = [loader.path for loader in find_loaders(walker)] or [SHELL]
+    entries = [entry for path in paths if (entry := walker.find_file(path)) is not None]
+    platforms = {
+        platform_of_file(entry.content, read_elf(entry.content, entry.path))
+        for entry in entries
+        if entry.content is not None
+    } - {None}
+    if wanted is not None:
+        if platforms and all(platform[:2] != wanted[:2] for platform in platforms if platform is not None):
+            has = ", ".join(sorted(map(str, platforms)))
+            raise WrongTargetError(base.name, str(wanted), has, "leave out --platform: the base tells its own")
+        return wanted
+    platform = platforms.pop() if len(platforms) == 1 else None
+    if platform is None:
+        raise UsageError("--platform", "", "the base does not tell one", "give it, as --platform linux/amd64")
+    return platform
+
+
+def _entries(base: Base, host: str, left_out: frozenset[str]) -> list[Entry]:
+    """Everything in the base, each directory before what is in it.
+
+    :param host: where the base is on this host, if it is a directory.
+    :param left_out: what is not taken of that: absolute paths without links.
+    """
+    real = os.path.realpath(host).rstrip("/") if left_out else ""
+    found: list[Entry] = []
+    todo: list[RootPath] = [ROOT]
+    while todo:
+        here = todo.pop()
+        for part in base.listdir(here):
+            if left_out and f"{real}{join(here, part)}" in left_out:
+                continue
+            entry = base.lstat(join(here, part))
+            if entry is None:
+                continue
+            found.append(entry)
+            if entry.kind is Kind.DIRECTORY:
+                todo.append(entry.path)
+    return sorted(found, key=lambda entry: sort_key(entry.path))

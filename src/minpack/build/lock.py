@@ -1,0 +1,254 @@
+"""Locks and pipelines: what an image was made of as a lock has it, and refusing to make one of anything else."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from minpack._version import __version__
+from minpack.base.mirrors import official
+from minpack.base.options import BaseKind
+from minpack.base.walk import Walker
+from minpack.content import sum_of
+from minpack.errors import LockedError, LockError, MissingLibraryError, NotInBaseError, UsageError
+from minpack.lock.values import (
+    BASE,
+    DATA,
+    PACKAGE,
+    Lock,
+    LockedBase,
+    LockedData,
+    LockedFile,
+    LockedImage,
+    LockedPackage,
+    differences,
+)
+from minpack.namedtuple import NamedTuple
+from minpack.needs.need import Need
+from minpack.paths import ancestors
+from minpack.plan.model import Origin, ReasonKind
+from minpack.rootfs.entry import Kind
+from minpack.sources.local import file_sum
+from minpack.sources.locked import base_called, check_there
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from minpack.base.options import BaseOptions, OpenBase
+    from minpack.base.packages import Packages
+    from minpack.content import Content
+    from minpack.embedded.base import EmbeddedBase
+    from minpack.paths import RootPath
+    from minpack.plan.model import Plan, PlannedEntry
+    from minpack.program.read import Program
+    from minpack.spec.image import ImageSpec
+    from minpack.target import Platform
+
+#: The embedded package that has the files of a need.
+_DATA = {str(Need.CERTS): "certifi", str(Need.TZ): "tzdata"}
+
+
+class LockInputs(NamedTuple):
+    """All that a plan was made of, open; `name` is what --base names."""
+
+    request: ImageSpec
+    name: str
+    base: OpenBase
+    options: BaseOptions
+    packages: Packages
+    data: EmbeddedBase
+    programs: Sequence[Program]
+    plan: Plan
+
+
+class LockPolicy(Protocol):
+    """What the pipeline asks of a lock."""
+
+    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+        """What --base names, and the options to open it with.
+
+        :raises LockError: the lock has nothing for it.
+        :raises InputError: the lock's base is not there.
+        :raises UsageError: packages are not to be fetched, and there are some.
+        """
+
+    def end(self, made: LockInputs) -> None:
+        """Take what was made, before anything of it is written.
+
+        :raises LockedError: it is not to be written.
+        """
+
+
+class LockVerifier:
+    """Lets an image be made of what `lock`, read from the file `path`, names, and of nothing else."""
+
+    def __init__(self, lock: Lock, path: str) -> None:
+        self._lock = lock
+        self._path = path
+        self._image = LockedImage(LockedBase("", ""))
+
+    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+        """See `LockPolicy`."""
+        image = self._lock.images.get(str(platform))
+        if image is None:
+            has = f"it has {', '.join(sorted(self._lock.images)) or 'no platform'}"
+            hint = f"{has}; minpack lock with this program adds its platform"
+            raise LockedError(self._path, (("platform", str(platform), "", "wanted"),), hint)
+        if options.packages is None and image.packages:
+            hint = "leave it out, and MINPACK_NO_PACKAGES unset"
+            raise UsageError("--no-packages", "", "the lock names packages", hint)
+        self._image = image
+        return base if base is not None else image.base.name, options._replace(locked=image)
+
+    def end(self, made: LockInputs) -> None:
+        """See `LockPolicy`."""
+        # Base and packages were opened as the lock says, and not all packages are looked into again.
+        now = self._image._replace(files=_locked_files(made), data=_locked_data(made))
+        found = differences(self._image, now)
+        if found:
+            raise LockedError(self._path, found, *_hint(self._image, now))
+
+    @contextmanager
+    def refusing(self) -> Generator[None]:
+        """Let what is missing in the block be a difference: the lock lacks it, and the distribution may well have it.
+
+        :raises LockedError: a library, a file that is needed, or a package that is wanted is missing.
+        """
+        try:
+            yield
+        except MissingLibraryError as error:
+            found = dict.fromkeys(("library", name, "", f"needed by {by}") for name, by, _ in error.missing)
+            raise LockedError(self._path, tuple(found)) from error
+        except NotInBaseError as error:
+            raise LockedError(self._path, (("file", error.path, "", "needed"),)) from error
+        except UsageError as error:
+            if error.option != "--package":
+                raise
+            raise LockedError(self._path, (("package", error.value, "", "wanted by --package"),)) from error
+
+
+def _hint(locked: LockedImage, now: LockedImage) -> tuple[str, ...]:
+    """What to do where embedded data is of another version, which is installed with minpack; else nothing."""
+    have = {data.name: data.version for data in now.data}
+    others = [f"{name}=={version}" for name, version, _ in locked.data if have.get(name, version) != version]
+    return (f"install {' and '.join(others)} beside minpack, or renew the lock with minpack update",) if others else ()
+
+
+class LockRecorder:
+    """Takes what an image is made of, for a lock; `before` is what the lock has of each platform.
+
+    :param known: whether the lock must know the platform already.
+    """
+
+    def __init__(self, before: Lock, path: str, *, known: bool) -> None:
+        self._before = before
+        self._path = path
+        self._known = known
+        self.platform = ""
+        self.image = LockedImage(LockedBase("", ""))
+
+    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+        """See `LockPolicy`."""
+        self.platform = str(platform)
+        image = self._before.images.get(self.platform)
+        if image is None and self._known:
+            has = f"it has {', '.join(sorted(self._before.images)) or 'none'}"
+            raise LockError(self._path, f"it has no platform {platform}", f"{has}; minpack lock adds one")
+        if base is not None or image is None:
+            return base, options
+        if options.packages is None and image.base.kind == BaseKind.PACKAGES:
+            raise UsageError("--no-packages", "", f"{image.base.name} is made of packages alone", "leave it out")
+        check_there(image.base)
+        return image.base.name, options
+
+    def end(self, made: LockInputs) -> None:
+        """See `LockPolicy`."""
+        self.image = locked_image(made)
+
+
+def locked_image(made: LockInputs) -> LockedImage:
+    """What the plan is made of, as a lock has it: of the base, packages and embedded data, not of the user's files.
+
+    :raises MinpackError: a file cannot be read.
+    """
+    programs = ((program.destination, f"sha256:{sum_of(program.content)}") for program in made.programs)
+    return LockedImage(
+        _locked_base(made),
+        _locked_packages(made),
+        _locked_files(made),
+        _locked_data(made),
+        tuple(sorted((("minpack", __version__), *programs))),
+    )
+
+
+def _locked_base(made: LockInputs) -> LockedBase:
+    opened = made.base
+    name, sha256 = made.name, opened.sha256
+    if opened.kind is BaseKind.PACKAGES:
+        name = base_called(name)
+    elif opened.kind is BaseKind.TARBALL and not sha256:
+        sha256 = file_sum(name, "sha256")
+    url = official(opened.url, made.options, debian=opened.kind is BaseKind.PACKAGES) if opened.url else ""
+    return LockedBase(name, opened.kind, opened.release, url, sha256, opened.size)
+
+
+def _locked_packages(made: LockInputs) -> tuple[LockedPackage, ...]:
+    """All that were fetched: one that gave no file may have given the licence of another."""
+    archived, debian = made.packages.archived(), made.base.kind is BaseKind.PACKAGES
+    return tuple(
+        sorted(
+            LockedPackage(
+                *(one.name, one.version, one.arch, one.repository, official(one.url, made.options, debian=debian)),
+                *(one.sha256, one.size, archived.get(one.name, ""), one.signed_by),
+            )
+            for one in made.packages.fetched
+        )
+    )
+
+
+def _locked_data(made: LockInputs) -> tuple[LockedData, ...]:
+    named = ((one.name.partition(" "), one.sha256) for one in made.data.versions())
+    return tuple(sorted(LockedData(name, version, sha256) for (name, _, version), sha256 in named))
+
+
+def _locked_files(made: LockInputs) -> tuple[LockedFile, ...]:
+    """What was taken; of directories those alone that nothing that was taken is in: paths may lead through them."""
+    found = [one for planned in made.plan.entries if (one := _locked_file(planned, made)) is not None]
+    above = {directory for one in found if not one.is_directory for directory in ancestors(one.path)}
+    return tuple(sorted(one for one in found if not one.is_directory or one.path not in above))
+
+
+def _locked_file(planned: PlannedEntry, made: LockInputs) -> LockedFile | None:
+    """The entry as a lock has it; None for what minpack or the user made."""
+    entry, origin = planned.entry, _origin(planned, made)
+    content = entry.content
+    if made.request.ca_file is not None and planned.reason.need == Need.CERTS and entry.kind is Kind.FILE:
+        content = _without_ca_file(entry.path, made)
+        origin = origin if content is not None else ""
+    if not origin:
+        return None
+    if entry.kind is Kind.SYMLINK:
+        return LockedFile(entry.path, origin, link=entry.link)
+    if content is None:
+        return LockedFile(entry.path, origin, entry.mode)
+    return LockedFile(entry.path, origin, entry.mode, sum_of(content))
+
+
+def _without_ca_file(path: RootPath, made: LockInputs) -> Content | None:
+    """The bundle that certificates of the user's own are added to, of a base that has no sum; None of any other."""
+    bundle = Walker(made.base.base).find_file(path) if made.base.kind is BaseKind.DIRECTORY else None
+    return bundle.content if bundle is not None else None
+
+
+def _origin(planned: PlannedEntry, made: LockInputs) -> str:
+    if planned.source is Origin.PACKAGE and planned.package is not None:
+        return f"{PACKAGE} {planned.package.name}"
+    if planned.source in (Origin.BASE, Origin.PACKAGE):
+        return BASE
+    if planned.source is not Origin.DEFAULT or planned.entry.kind is not Kind.FILE:
+        return ""
+    if planned.reason.kind is ReasonKind.DATABASE:
+        # It is made of the base's own, which a sum of the base stands for.
+        return BASE if made.base.kind is BaseKind.DIRECTORY else ""
+    data = _DATA.get(planned.reason.need, "")
+    return f"{DATA} {data}" if data else ""

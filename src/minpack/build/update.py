@@ -1,0 +1,116 @@
+"""Writing a lock, and renewing one: an image is planned of what is newest, and what it was made of is written down."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.base.options import SCRATCH
+from minpack.build.lock import LockRecorder
+from minpack.build.pack import pack
+from minpack.errors import OutputError, StoreError
+from minpack.host.overwrite import file_place
+from minpack.lock.exclusive import exclusive_lock
+from minpack.lock.file import holds, read_lock, write_lock
+from minpack.lock.values import Lock, differences
+from minpack.namedtuple import NamedTuple
+from minpack.output.inputs import request_inputs
+from minpack.store.pins import pin
+from minpack.store.store import open_store
+
+if TYPE_CHECKING:
+    from minpack.base.options import BaseOptions
+    from minpack.host.overwrite import HostInput
+    from minpack.lock.values import Difference, LockedImage
+    from minpack.progress import Progress
+    from minpack.spec.image import ImageSpec
+
+
+class LockUpdate(NamedTuple):
+    """What a lock has of one platform now, and what it had `before`, which is None if it is new there.
+
+    `changed` says whether the file's bytes are others now, or would be; `written` whether they were written.
+    """
+
+    path: str
+    platform: str
+    image: LockedImage
+    before: LockedImage | None
+    changed: bool
+    written: bool
+    notes: tuple[str, ...]
+
+    @property
+    def changes(self) -> tuple[Difference, ...]:
+        """What is not as it was; nothing where the platform is new."""
+        return differences(self.before, self.image) if self.before is not None else ()
+
+
+def update_lock(
+    request: ImageSpec,
+    base: str | None,
+    options: BaseOptions,
+    path: str,
+    progress: Progress,
+    *,
+    known: bool = False,
+    write: bool = True,
+) -> LockUpdate:
+    """Write into the lock file `path` what an image of the request is made of now.
+
+    What the lock has of other platforms stays. Nothing is written if the file has these bytes already. What it names is
+    kept in the store as long as the file is there.
+
+    :param base: what --base names; None for the lock's, or the default.
+    :param known: the lock must be there, and know the platform.
+    :param write: whether to write.
+    :raises LockError: the lock that is there cannot be used.
+    :raises OutputError: it cannot be written.
+    :raises MinpackError: as `minpack.build.pack.pack`.
+    """
+    name = base if base is not None else SCRATCH
+    _check_place(path, request_inputs(request, name, options))
+    taking = LockRecorder(_before(path, known=known), path, known=known)
+    packed = pack(request, base, options, None, progress, locking=taking)
+    notes = packed.notes
+    if options.refresh and options.network.offline:
+        notes = (*notes, "nothing is fetched with --offline: the newest are those that the store knows")
+    with exclusive_lock(path, progress):
+        # Another process may have added another platform meanwhile.
+        before = _before(path, known=known)
+        lock = before.with_image(taking.platform, taking.image)
+        changed = not holds(path, lock)
+        if changed and write:
+            write_lock(lock, path)
+        if write and os.path.isfile(path):
+            notes = (*notes, *keep(lock, path, options.store))
+    old = before.images.get(taking.platform)
+    return LockUpdate(path, taking.platform, taking.image, old, changed, changed and write, notes)
+
+
+def _check_place(path: str, inputs: tuple[HostInput, ...]) -> None:
+    """Raise `OutputError` if `path` is an input, or something else that no lock can be written to."""
+    try:
+        # What is there is replaced only if it can be read as a lock.
+        file_place(path, inputs, force=True)
+    except OutputError as error:
+        raise OutputError(path, error.reason, "name another file with --lock FILE") from error
+
+
+def _before(path: str, *, known: bool) -> Lock:
+    """The lock that is there; an empty file is none, nor is a device or pipe, which can only be written to."""
+    there = os.path.isfile(path) and os.path.getsize(path) > 0
+    return read_lock(path) if known or there else Lock()
+
+
+def keep(lock: Lock, path: str, directory: str | None) -> tuple[str, ...]:
+    """Let the store in `directory` keep what `lock` names as long as the file `path` is there; None for no store.
+
+    A note says why it does not: no image is other for it.
+    """
+    try:
+        with open_store(directory) as store:
+            pin(store, os.path.realpath(path), lock.sums)
+    except StoreError as error:
+        return (f"the store does not keep what {path!r} names: {error.reason}",)
+    return ()

@@ -1,0 +1,1 @@
+"""The named bases that minpack knows: releases, their sums, layouts and support."""

@@ -1,0 +1,138 @@
+"""The options about the result, from them to a `OutputSpec`, and which of them cannot be meant together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from minpack.cli.options import STDOUT, Choice, applied, filled, parsed
+from minpack.cli.settings import engine_environment, never_replaced, temporary_directory
+from minpack.cli.terminal import binary_stdout, stdout_is_closed
+from minpack.errors import OutputError, UsageError
+from minpack.namedtuple import NamedTuple
+from minpack.oci.compression import Compression
+from minpack.oci.reference import Reference, parse_reference
+from minpack.output.target import Format, OutputSpec
+
+if TYPE_CHECKING:
+    from minpack.output.target import WrittenOutput
+
+_ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
+
+
+delivery_options = applied(
+    click.option(
+        "-t",
+        "--tag",
+        "tags",
+        multiple=True,
+        metavar="NAME",
+        callback=parsed(parse_reference),
+        help="The image's name, as me/myapp:1.0; repeatable. Default: the first program's, with :latest.",
+    ),
+    click.option(
+        "-o",
+        "--output",
+        metavar="PATH",
+        callback=filled,
+        help="The file or directory to write; - for stdout. In a directory that is there, or whose name ends with a"
+        " slash, the file is named after the program.",
+    ),
+    click.option(
+        "--format",
+        "format_",
+        type=Choice([str(f) for f in Format]),
+        default="archive",
+        show_default=True,
+        help="archive loads into every engine; oci is a layout directory; rootfs a directory; tar the bare tree.",
+    ),
+    click.option("--load", is_flag=True, help="Load into the engine; without -o nothing is written."),
+    click.option(
+        "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is no tar archive."
+    ),
+    click.option(
+        "--created", metavar="SECONDS", help="Time stamp of image and files. Default: SOURCE_DATE_EPOCH, else 0."
+    ),
+    click.option(
+        "--compress",
+        type=Choice(["none", "balanced", "small"]),
+        help="How hard layers are compressed. Default: balanced; none with --load alone.",
+    ),
+    click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
+)
+
+
+class OutputSettings(NamedTuple):
+    """The options about the result, as they were given."""
+
+    tags: tuple[Reference, ...]
+    output: str | None
+    format: Format
+    load: bool
+    force: bool
+    as_json: bool
+
+
+def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: str | None = None) -> OutputSpec:
+    """Where the result goes.
+
+    :param name: what the file is called after where no path was given, or a directory.
+    :param lock: the lock file that is built from, if any is.
+    :raises UsageError: the options contradict each other.
+    :raises OutputError: stdout is closed.
+    """
+    path, form = "-" if settings.output in STDOUT else settings.output, settings.format
+    if settings.load and form is not Format.ARCHIVE:
+        raise UsageError("--load", "", f"an engine loads archives, and --format {form} makes none", "leave one out")
+    if path == "-":
+        _check_stdout(settings)
+    own = f"{name}{_ENDINGS[form]}"
+    if path is None and not settings.load:
+        path = f"./{own}"
+    below = path is not None and not form.is_directory and (path.endswith("/") or os.path.isdir(path))
+    return OutputSpec(
+        form,
+        os.path.join(path, own) if below and path is not None else path,
+        tuple(dict.fromkeys(settings.tags)) or (default,),
+        settings.force,
+        engine_environment() if settings.load else None,
+        binary_stdout() if path == "-" else None,
+        temporary_directory(),
+        never_replaced(lock),
+        below,
+    )
+
+
+def done(delivered: WrittenOutput | None) -> str:
+    """What was delivered, as a sentence; empty for nothing."""
+    outputs = delivered.outputs if delivered is not None else ()
+    parts = [f"{out.path!r} was written" if out.path is not None else f"{out.reference} was loaded" for out in outputs]
+    return " and ".join(parts)
+
+
+def _check_stdout(settings: OutputSettings) -> None:
+    if settings.format.is_directory:
+        raise UsageError("-o", "-", f"--format {settings.format} makes a directory", "name one with -o PATH")
+    if settings.as_json:
+        raise UsageError("-o", "-", "--json takes stdout", "name a file with -o PATH")
+    if stdout_is_closed():
+        raise OutputError("-", "stdout is closed", "name a file with -o PATH")
+    if os.isatty(sys.stdout.fileno()):
+        raise UsageError("-o", "-", "stdout is a terminal", "redirect it to a file or a program")
+
+
+def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compression:
+    """The compression that --compress and --zstd mean together.
+
+    :raises UsageError: they contradict each other.
+    """
+    if zstd and level == "none":
+        raise UsageError("--zstd", "", "--compress none compresses nothing", "leave one out")
+    if zstd:
+        return Compression.ZSTD_SMALL if level == "small" else Compression.ZSTD
+    if level is None and load_only:
+        return Compression.NONE
+    return Compression(level or "balanced")

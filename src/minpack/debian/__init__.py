@@ -1,0 +1,1 @@
+"""Debian: archive, suites and packages."""

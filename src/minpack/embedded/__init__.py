@@ -1,0 +1,1 @@
+"""The certificates and time zones that come with minpack."""

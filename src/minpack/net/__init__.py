@@ -1,0 +1,1 @@
+"""HTTP: one client, with budgets, for mirrors and everything else that is fetched."""

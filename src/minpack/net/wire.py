@@ -1,0 +1,168 @@
+"""Connections whose every wait and byte counts against a `Budget`, inside urllib3 and http.client too.
+
+A time-out of a socket is for one read, and begins anew with each byte. Status lines, headers, interim answers, chunk
+sizes and trailers are read in loops of those libraries, which a server keeps going for ever with a byte now and then.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+from http.client import HTTPResponse
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from _typeshed import WriteableBuffer
+
+    from minpack.net.budget import Budget
+    from minpack.net.network import Network
+
+    #: What getaddrinfo(3) gives of one address.
+    Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+
+def counted_pools(budget: Budget, network: Network) -> dict[str, type[HTTPConnectionPool]]:
+    """What a urllib3 `PoolManager` makes its pools of, by scheme, for connections that spend `budget`."""
+
+    class Answer(_Answer):
+        spends, within = budget, network
+
+    class Plain(_Connection):
+        spends, within = budget, network
+        response_class = Answer
+
+    class Secure(Plain, HTTPSConnection):
+        pass
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+class _Answer(HTTPResponse):
+    """An answer as http.client reads it, that of a proxy to CONNECT too."""
+
+    spends: Budget
+    within: Network
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(sock, *args, **options)
+        # Nothing has been read yet, so nothing is in the buffer that is taken away.
+        self.fp = io.BufferedReader(_CountedReads(self.fp.detach(), sock, self.spends, self.within.read_timeout))
+
+
+class _Connection(HTTPConnection):
+    spends: Budget
+    within: Network
+
+    def _new_conn(self) -> socket.socket:
+        """As urllib3's own, with its errors, but that looking up the name ends too."""
+        try:
+            addresses = resolve(self._dns_host, self.port, self.spends.patience(self.within.read_timeout))
+        except OSError as error:
+            # A `TimeoutError` of ours is not among the errors of getaddrinfo(3).
+            reason = error if isinstance(error, socket.gaierror) else socket.gaierror(socket.EAI_AGAIN, "timed out")
+            raise NameResolutionError(self.host, self, reason) from reason
+        try:
+            return self._connected(addresses)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "timed out") from error
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+    def _connected(self, addresses: Sequence[Address]) -> socket.socket:
+        """A socket that is connected to the first of `addresses` that takes it."""
+        problem = OSError("the name has no address")
+        for family, kind, protocol, _, address in addresses:
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # It goes for the TLS handshake as well, as a whole.
+                sock.settimeout(self.spends.patience(self.within.connect_timeout))
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                problem = error
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise problem
+
+
+class _CountedReads(io.RawIOBase):
+    """What a socket's own file reads, each read waited for only as long as the budget lasts."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, budget: Budget, longest: float) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._budget = budget
+        self._longest = longest
+
+    def readable(self) -> bool:
+        """See `io.IOBase`."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        """See `io.RawIOBase`.
+
+        :raises SpentError: the budget is spent.
+        """
+        self._sock.settimeout(self._budget.patience(self._longest))
+        try:
+            count = self._raw.readinto(buffer)
+        except TimeoutError:
+            self._budget.spend(0)
+            raise
+        self._budget.spend(count or 0)
+        return count
+
+    def close(self) -> None:
+        """See `io.IOBase`; it lets go of the socket."""
+        self._raw.close()
+        super().close()
+
+
+def resolve(host: str, port: int, seconds: float) -> Sequence[Address]:
+    """The addresses of `host`.
+
+    getaddrinfo(3) has no limit: a name server that answers by TCP, a byte now and then, keeps it for ever. So it runs
+    on a thread of its own, which is left alone when the time is over.
+
+    :raises TimeoutError: there is no answer within `seconds`.
+    :raises OSError: there is no such name.
+    :raises UnicodeError: it cannot be one.
+    """
+    answers: list[Sequence[Address] | Exception] = []
+
+    def ask() -> None:
+        try:
+            answers.append(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001 - raised again by who asks
+            answers.append(error)
+
+    thread = Thread(target=ask, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        # The system gives no more threads.
+        ask()
+    else:
+        thread.join(seconds)
+    if not answers:
+        raise TimeoutError("timed out")
+    if isinstance(answers[0], Exception):
+        raise answers[0]
+    return answers[0]

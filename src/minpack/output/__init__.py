@@ -1,0 +1,1 @@
+"""Where results go: archive, layout, tar, directory, engine."""

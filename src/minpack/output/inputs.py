@@ -1,0 +1,93 @@
+"""What of this host a command reads: no output may replace it, and no output is taken for part of it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.base.options import SCRATCH
+from minpack.host.overwrite import HostInput, directory_place, file_place, outputs_within
+from minpack.namedtuple import NamedTuple
+from minpack.sources.names import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from minpack.base.options import BaseOptions
+    from minpack.output.target import OutputSpec
+    from minpack.spec.image import ImageSpec
+    from minpack.spec.values import Addition
+
+
+class LeftOut(NamedTuple):
+    """What lies in directories that are packed and is no part of them; `paths` are absolute and without links."""
+
+    paths: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+def request_inputs(request: ImageSpec, base: str, options: BaseOptions) -> tuple[HostInput, ...]:
+    """All that packing `request` on `base` reads of this host, but for files of the base."""
+    return (
+        *(HostInput(path, "the program" if path == request.programs[0] else "a program") for path in request.programs),
+        *(HostInput(one.source, _what(one), whole=True) for one in request.additions),
+        *((HostInput(request.ca_file, "the file that --ca-file names"),) if request.ca_file is not None else ()),
+        *base_inputs(base, options),
+    )
+
+
+def _what(addition: Addition) -> str:
+    return f"the source of --add {addition.source}:{addition.destination}"
+
+
+def base_inputs(base: str, options: BaseOptions, *, whole: bool = False) -> tuple[HostInput, ...]:
+    """All that opening `base` reads of this host.
+
+    :param whole: every file of it is packed.
+    """
+    keys = options.packages.keys if options.packages is not None else ""
+    ca_file = options.network.ca_file
+    return (
+        *((HostInput(base, "the base", whole),) if not is_name(base) and base != SCRATCH else ()),
+        *((HostInput(keys, "the directory that --keys names", whole=True),) if keys else ()),
+        *((HostInput(ca_file, "the file that SSL_CERT_FILE names"),) if ca_file else ()),
+        *((HostInput(options.store, "the cache"),) if options.store is not None else ()),
+    )
+
+
+def guarded(delivery: OutputSpec, inputs: Iterable[HostInput]) -> OutputSpec:
+    """`delivery` with `inputs` among what it must not replace, if it can be written.
+
+    :raises OutputError: it would replace an input, or something of value; or it is behind a link that others planted.
+    """
+    to = delivery._replace(inputs=(*delivery.inputs, *inputs))
+    if to.path not in (None, "-"):
+        (directory_place if to.format.is_directory else file_place)(to.path, to.inputs, force=to.force)
+    return to
+
+
+def left_out(delivery: OutputSpec | None, directories: Iterable[str], store: str | None) -> LeftOut:
+    """What of the output and of the store is in `directories`, which are packed: the output of the last run, say.
+
+    :param delivery: where the output goes, which can be written.
+    """
+    within = tuple(os.path.realpath(directory).rstrip("/") for directory in directories if os.path.isdir(directory))
+    paths, notes = set[str](), []
+    if delivery is not None and delivery.path not in (None, "-"):
+        place = os.path.realpath(delivery.path)
+        found = {path for directory in within for path in outputs_within(place, directory)}
+        notes += [f"{delivery.path!r} is not packed: it is the output"] if place in found else []
+        unfinished = len(found - {place})
+        what = (
+            "1 unfinished output of minpack is"
+            if unfinished == 1
+            else f"{unfinished} unfinished outputs of minpack are"
+        )
+        notes += [f"{what} not packed"] if unfinished else []
+        paths |= found
+    if store is not None and os.path.isdir(store):
+        kept = os.path.realpath(store)
+        if any(kept.startswith(f"{directory}/") for directory in within):
+            notes.append(f"{store!r} is not packed: it is the cache")
+            paths.add(kept)
+    return LeftOut(frozenset(paths), tuple(notes))

@@ -1,1 +1,0 @@
-"""Libraries that a base lacks, from the repositories of signed packages that it names."""

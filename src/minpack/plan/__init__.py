@@ -1,0 +1,1 @@
+"""Every entry of the image with its reason, proved before a byte is written."""

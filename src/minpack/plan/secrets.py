@@ -1,0 +1,67 @@
+"""What is never taken from a base: passwords, private keys, people's own files, and what is no file of a system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.content import read_all
+from minpack.errors import BaseError
+from minpack.plan.model import Origin, ReasonKind
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from minpack.content import Content
+    from minpack.paths import RootPath
+    from minpack.plan.model import Plan
+
+#: Where they lie, and what they are. Sources: shadow(5), gshadow(5), hier(7), and the packages that make them.
+_DIRECTORIES = (
+    (("/root/", "/home/", "/Users/"), "lies in a home directory"),
+    (("/etc/ssl/private/", "/etc/pki/tls/private/", "/etc/ipsec.d/private/", "/etc/wireguard/"), "is a private key"),
+    (("/run/secrets/", "/var/run/secrets/"), "is a secret"),
+    (("/proc/", "/sys/", "/dev/"), "is the kernel's and no file of a system"),
+)
+_PASSWORDS = ("/etc/shadow", "/etc/gshadow", "/etc/security/opasswd", "/etc/ppp/chap-secrets", "/etc/ppp/pap-secrets")
+_KEYS = ("/etc/krb5.keytab", "/etc/ipsec.secrets")
+#: How every PEM private key begins: plain, RSA, EC, OPENSSH, ENCRYPTED (RFC 7468; PROTOCOL.key of OpenSSH).
+PEM_KEY = b"PRIVATE KEY-----"
+MAX_TEXT = 16 << 20
+
+
+def refuse_private(plan: Plan, base: str) -> None:
+    """Nothing, if all that the plan takes from the base is fit for others' eyes. Links may lead anywhere.
+
+    :param base: the base's name.
+    :raises BaseError: something is not.
+    """
+    for planned in plan.entries:
+        entry, reason = planned.entry, planned.reason
+        if planned.source is not Origin.BASE or entry.kind is not Kind.FILE or entry.content is None:
+            continue
+        why = why_private(entry.path)
+        if not why and reason.kind is ReasonKind.NEED and holds_key(entry.content):
+            why = "holds a private key"
+        if why:
+            what = reason.need or reason.text
+            hint = "name it with --add SRC:DST if it is meant for the image" + (
+                f", or leave it out with --no-need {reason.need}" if reason.need else ""
+            )
+            raise BaseError(base, f"{what} leads to {entry.path!r}, which {why}", hint)
+
+
+def why_private(path: RootPath) -> str:
+    """What is private about a file there; empty if nothing is."""
+    for directories, why in _DIRECTORIES:
+        if path.startswith(directories):
+            return why
+    if path.rstrip("-") in _PASSWORDS:
+        return "holds passwords"
+    name = path.rpartition("/")[2]
+    if path in _KEYS or (name.startswith("ssh_host_") and name.endswith("_key")) or "/.ssh/" in path:
+        return "is a private key"
+    return ""
+
+
+def holds_key(content: Content) -> bool:
+    """Whether a text holds a private key. What is too large for a text holds none."""
+    return content.size <= MAX_TEXT and PEM_KEY in read_all(content, MAX_TEXT)

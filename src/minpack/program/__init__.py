@@ -1,0 +1,1 @@
+"""Reading the user's programs and placing the user's own files."""

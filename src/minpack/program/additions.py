@@ -1,0 +1,202 @@
+"""What options put into an image besides programs: files and trees of the host, directories, links."""
+
+from __future__ import annotations
+
+import os
+import stat
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from minpack.content import FileContent
+from minpack.errors import InputError, UsageError, reason_of
+from minpack.namedtuple import NamedTuple
+from minpack.paths import PATH_MAX, ROOT, RootPath, join, normal
+from minpack.rootfs.entry import Entry, Kind, directory, symlink
+from minpack.rootfs.modes import SPECIAL_BITS, normal_mode, tree_mode
+from minpack.rootfs.tree import Claim, Precedence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from minpack.content import Content
+    from minpack.spec.image import ImageSpec
+    from minpack.spec.values import AddedDirectory, Addition
+
+_ROOT_OWNER = (0, 0)
+
+
+class PlaceKind(StrEnum):
+    """What put an entry at its place."""
+
+    PROGRAM = "program"
+    ADDED = "added"
+    #: A link of the base's that leads to the place.
+    LINK = "link"
+    #: A directory of the base's on the way to the place, to which all may write.
+    SHARED = "shared"
+
+
+#: What is the user's own.
+YOURS = frozenset((PlaceKind.PROGRAM, PlaceKind.ADDED))
+
+
+class Placed(NamedTuple):
+    """An entry of the user's, or of the base's on the way to it, and why it is there.
+
+    `claim` says how specific its mode and owner are; `source` is the host's path of it, and `host_mode` its mode there.
+    """
+
+    entry: Entry
+    kind: PlaceKind
+    why: str
+    claim: Claim = Claim()
+    source: str = ""
+    host_mode: int | None = None
+
+
+def additions(
+    request: ImageSpec, read: Mapping[tuple[str, RootPath], Content], left_out: frozenset[str]
+) -> Iterator[Placed]:
+    """What --add, --dir, --symlink, --volume and --workdir bring, at the paths they name.
+
+    :param read: programs by their path and destination: one that is added to its own place is as it was read.
+    :param left_out: what is not taken of directories that are added: paths of the host, absolute and without links.
+    :raises InputError: a file to add cannot be read.
+    :raises UsageError: a tree was given a mode that only one file can have.
+    """
+    for addition in request.additions:
+        yield from _added_tree(addition, left_out) if os.path.isdir(addition.source) else (_added_file(addition, read),)
+    for link in request.links:
+        yield Placed(symlink(link.path, link.target), PlaceKind.ADDED, str(link), Claim(option=str(link)))
+    yield from _directories(request)
+
+
+def host_file(path: str, advice: str = "check the path") -> FileContent:
+    """The regular file at the host's `path`.
+
+    :param advice: what to do where there is no such file.
+    :raises InputError: there is none, or it cannot be opened.
+    """
+    return file_and_mode(path, advice)[0]
+
+
+def file_and_mode(
+    path: str, advice: str = "check the path", inside: str = "name a file in it"
+) -> tuple[FileContent, int]:
+    """See `host_file`; with the file's mode.
+
+    :param inside: what to do where it is a directory.
+    """
+    if not path:
+        raise InputError(path, "the name is empty", hint="was a variable of the shell not set?")
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(path, "it is a directory", hint=inside)
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(path, "it is no regular file")
+        content = FileContent(path, status.st_size, mtime=status.st_mtime_ns)
+        with content.open():
+            return content, stat.S_IMODE(status.st_mode)
+    except OSError as error:
+        hint = advice if isinstance(error, FileNotFoundError) else None
+        raise InputError(path, reason_of(error), hint=hint) from error
+    except ValueError as error:
+        raise InputError(path, "the name holds a NUL") from error
+
+
+def normalize_mode(entry: Entry) -> Entry:
+    """`entry` as root's, readable by all, executable if its owner could execute it.
+
+    So an image does not depend on who unpacked the base, under which umask, and any user of it can load its libraries.
+    """
+    mode = {Kind.SYMLINK: 0o777, Kind.DIRECTORY: 0o755}.get(entry.kind) or normal_mode(entry.mode)
+    return entry if entry[2:5] == (mode, 0, 0) else entry._replace(mode=mode, uid=0, gid=0)
+
+
+def _added_file(addition: Addition, read: Mapping[tuple[str, RootPath], Content]) -> Placed:
+    content, host_mode = file_and_mode(addition.source)
+    mode = normal_mode(host_mode) if addition.mode is None else addition.mode
+    owner = addition.owner or _ROOT_OWNER
+    same = read.get((addition.source, addition.destination), content)
+    entry = Entry(addition.destination, Kind.FILE, mode, *owner, same)
+    return Placed(
+        entry, PlaceKind.ADDED, _why(addition), _claim(addition, Precedence.STATED), addition.source, host_mode
+    )
+
+
+def _added_tree(addition: Addition, left_out: frozenset[str]) -> Iterator[Placed]:
+    """A directory with all that is in it but for what is left out."""
+    if addition.mode is not None and addition.mode & SPECIAL_BITS:
+        value, hint = str(addition).removeprefix("--add "), "add that file on its own, or set a directory's with --dir"
+        raise UsageError("--add", value, "set-id and sticky bits are for a single file, and it is a directory", hint)
+    claim, why = _claim(addition, Precedence.TREE), _why(addition)
+    for entry in _tree_of(addition.source, left_out):
+        path = normal(addition.destination + entry.path)
+        if len(path.encode("utf-8", "surrogateescape")) >= PATH_MAX:
+            place = f"{addition.source}{entry.path[:100]}…"
+            raise InputError(place, f"its path in the image would be longer than {PATH_MAX - 1} bytes")
+        placed = _of_tree(entry, addition)._replace(path=path, inode=None)
+        # Of the directory that holds it all the mode says little: mktemp(1) makes 0700.
+        host_mode = None if entry.kind is Kind.SYMLINK or entry.path == ROOT else entry.mode
+        yield Placed(placed, PlaceKind.ADDED, why, claim, f"{addition.source.rstrip('/')}{entry.path}", host_mode)
+
+
+def _tree_of(source: str, left_out: frozenset[str]) -> Iterator[Entry]:
+    """The host's directory `source`, by the paths in it, and all that is in it."""
+    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for added directories alone
+
+    tree, real = DirectoryBase(source), os.path.realpath(source).rstrip("/")
+    yield directory(ROOT)
+    todo = [ROOT]
+    while todo:
+        here = todo.pop()
+        for part in tree.listdir(here):
+            if left_out and f"{real}{join(here, part)}" in left_out:
+                continue
+            entry = tree.lstat(join(here, part))
+            if entry is None or entry.kind is Kind.SPECIAL:
+                raise InputError(f"{source}{join(here, part)}", "it is no file, directory or symlink")
+            if entry.kind is Kind.DIRECTORY:
+                todo.append(entry.path)
+            if entry.content is not None and entry.size == 0:
+                # What the kernel makes as it is read is empty by its size alone: opening it tells.
+                with entry.content.open():
+                    pass
+            yield entry
+
+
+def _of_tree(entry: Entry, addition: Addition) -> Entry:
+    """`entry` with the mode and owner that `addition` gives it."""
+    uid, gid = addition.owner or _ROOT_OWNER
+    if addition.mode is None or entry.kind is Kind.SYMLINK:
+        return normalize_mode(entry)._replace(uid=uid, gid=gid)
+    mode = tree_mode(addition.mode, enters=entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o100))
+    return entry._replace(mode=mode, uid=uid, gid=gid)
+
+
+def _directories(request: ImageSpec) -> Iterator[Placed]:
+    """What --dir, --volume and --workdir make: the first two for the image's user."""
+    user = request.run.user
+    for wanted in request.directories:
+        owner = wanted.owner or user
+        entry = directory(wanted.path, 0o755 if wanted.mode is None else wanted.mode, *owner)
+        claim = _claim(wanted, Precedence.STATED, Precedence.PURPOSE)
+        yield Placed(entry, PlaceKind.ADDED, f"--dir {wanted.path}", claim)
+    # An engine makes what is missing root's, and the program could not write there.
+    for path in request.run.volumes:
+        claim = Claim(Precedence.PURPOSE, Precedence.PURPOSE, f"--volume {path}")
+        yield Placed(directory(normal(path), 0o755, *user), PlaceKind.ADDED, "--volume", claim)
+    workdir = normal(request.run.workdir)
+    if workdir != ROOT:
+        yield Placed(directory(workdir), PlaceKind.ADDED, "--workdir", Claim(option=f"--workdir {workdir}"))
+
+
+def _why(addition: Addition) -> str:
+    return f"--add {addition.source}:{addition.destination}"
+
+
+def _claim(given: Addition | AddedDirectory, stated: int, unstated: int = Precedence.DEFAULT) -> Claim:
+    """How specifically an option says mode and owner: `stated` where it does, else `unstated`."""
+    mode = unstated if given.mode is None else stated
+    return Claim(mode, unstated if given.owner is None else stated, str(given))

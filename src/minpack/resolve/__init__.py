@@ -1,0 +1,1 @@
+"""From programs and a base to closures."""

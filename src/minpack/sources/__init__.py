@@ -1,0 +1,1 @@
+"""From what --base names to an open base and its packages."""

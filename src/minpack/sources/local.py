@@ -1,0 +1,125 @@
+"""Opening a base of this host: nothing, a directory, a tarball."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from minpack.base.options import SCRATCH, BaseKind, BaseOptions, OpenBase
+from minpack.errors import InputError, StoreError, SumMismatchError, UnknownBaseError, UsageError, reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from minpack.store.store import Store
+
+
+@contextmanager
+def open_local(text: str, options: BaseOptions) -> Generator[OpenBase]:
+    """The base that `text` names, which is no name of a catalogue.
+
+    :raises MinpackError: as `open_base`.
+    """
+    if options.sha512 and (text == SCRATCH or os.path.isdir(text)):
+        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {text!r} is none", "leave it out")
+    if text == SCRATCH:
+        from minpack.base.entries import base_of  # noqa: PLC0415
+
+        # Nothing: what minpack brings itself fills in wherever a base has no file of its own.
+        yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
+    elif os.path.isdir(text):
+        from minpack.base.directory import DirectoryBase  # noqa: PLC0415
+        from minpack.base.images import refuse_image  # noqa: PLC0415
+
+        directory = DirectoryBase(text)
+        refuse_image(directory, text, is_directory=True)
+        yield OpenBase(directory, BaseKind.DIRECTORY)
+    else:
+        with _open_tarball(text, options) as opened:
+            yield opened
+
+
+@contextmanager
+def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
+    from minpack.base.images import refuse_image  # noqa: PLC0415
+    from minpack.base.tarball import open_tarball  # noqa: PLC0415
+
+    if not _is_there(path):
+        raise UnknownBaseError(path, "there is no base and no file of that name", _near(path))
+    if options.sha512:
+        _check_sum(path, options.sha512)
+    with (
+        _store_for_unpacked(options) as store,
+        open_tarball(path, os.path.basename(path), temporary=options.temporary, store=store) as base,
+    ):
+        refuse_image(base, path, is_directory=False)
+        yield OpenBase(base, BaseKind.TARBALL, size=_size(path), notes=base.notes)
+
+
+def _near(path: str) -> str:
+    """What to do where neither a base nor a file is called so."""
+    from minpack.catalog.likely import NO_UBUNTU, likely_base  # noqa: PLC0415 - for refusals alone
+
+    hint = "minpack base list shows the names; a path needs a slash or an ending, as ./rootfs or base.tar.gz"
+    if path.startswith((".", "/")):
+        return hint
+    if path.startswith("ubuntu"):
+        return NO_UBUNTU
+    near = likely_base(path)
+    return f"did you mean {near}? {hint}" if near else hint
+
+
+def _is_there(path: str) -> bool:
+    """Whether something lies there.
+
+    :raises InputError: the system does not say.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        raise InputError(path, reason_of(error)) from error
+    return True
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError as error:
+        raise InputError(path, reason_of(error)) from error
+
+
+def _store_for_unpacked(options: BaseOptions) -> Store:
+    """The store, or one that keeps nothing: a tarball of this host's can be opened without."""
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    try:
+        return open_store(options.store)
+    except StoreError:
+        return open_store(None)
+
+
+def _check_sum(path: str, expected: str) -> None:
+    actual = file_sum(path, "sha512")
+    if actual != expected.lower():
+        raise SumMismatchError(path, "SHA-512", expected, actual, "it is not the file that --base-sha512 means")
+
+
+def file_sum(path: str, algorithm: str) -> str:
+    """The sum of the host's file `path`, in hexadecimal.
+
+    :raises InputError: it cannot be read, or is no regular file.
+    """
+    import hashlib  # noqa: PLC0415
+
+    try:
+        # A FIFO would else be waited for, and some devices have no end.
+        with open(path, "rb", opener=lambda *given: os.open(given[0], given[1] | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(path, "it is no regular file")
+            return hashlib.file_digest(file, algorithm).hexdigest()
+    except OSError as error:
+        raise InputError(path, reason_of(error)) from error

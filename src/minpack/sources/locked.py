@@ -1,0 +1,143 @@
+"""Opening the base that a lock names: the same bytes, from the store or from where the lock says, or a refusal."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from minpack.base.options import BaseKind, BaseOptions, OpenBase
+from minpack.errors import InputError, LockedError, UsageError
+from minpack.sources.local import file_sum, open_local
+from minpack.sources.names import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from minpack.lock.values import LockedBase, LockedImage
+    from minpack.progress import Progress
+    from minpack.target import Platform
+
+
+@contextmanager
+def open_locked(
+    text: str, platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+) -> Generator[OpenBase]:
+    """The base that `locked` names, open until the block is left.
+
+    :param text: what --base names, which must be the same.
+    :raises LockedError: it is another, or its bytes are others.
+    :raises MinpackError: as `minpack.sources.open.open_base`.
+    """
+    if options.sha512:
+        raise UsageError("--base-sha512", "", "the lock has the sum of its base", "leave it out, or leave out --locked")
+    kind = kind_of(text)
+    base = locked.base
+    if text == base.name:
+        check_there(base)
+    if kind != base.kind or (is_name(text) and base_called(text) not in (base.name, base.release)):
+        raise LockedError(locked.lock, (("base", text, *_told(base, text, kind)),), _OTHER_HINT)
+    if kind is BaseKind.RELEASE:
+        opener = _open_release(options, locked, progress)
+    elif kind is BaseKind.PACKAGES:
+        opener = _open_debian(platform, options, locked, progress)
+    else:
+        if kind is BaseKind.TARBALL:
+            _check_tarball(text, locked)
+        opener = open_local(text, options)
+    with opener as opened:
+        yield opened
+
+
+def check_there(base: LockedBase) -> None:
+    """Nothing, if the lock's own base is of no tarball or directory of this host, or that is where it was.
+
+    :raises InputError: it is not.
+    """
+    if base.kind in (BaseKind.TARBALL, BaseKind.DIRECTORY) and not os.path.exists(base.name):
+        hint = "it is the lock's base; say with --base where it is"
+        raise InputError(base.name, "no such file or directory", hint=hint)
+
+
+def _told(base: LockedBase, text: str, kind: str) -> tuple[str, str]:
+    """The locked base and the one that was named, told apart."""
+    return (base.name, text) if base.name != text else (f"a {base.kind}", f"a {kind}")
+
+
+_OTHER_HINT = "leave out --base to take the lock's; minpack lock with this --base writes another lock"
+
+
+def kind_of(text: str) -> BaseKind:
+    """What kind of base `text` names, whether there is one or not."""
+    if text == BaseKind.SCRATCH:
+        return BaseKind.SCRATCH
+    if is_name(text):
+        from minpack.catalog.debian import is_debian  # noqa: PLC0415 - as the others here: for such bases alone
+
+        return BaseKind.PACKAGES if is_debian(text) else BaseKind.RELEASE
+    return BaseKind.DIRECTORY if os.path.isdir(text) else BaseKind.TARBALL
+
+
+def base_called(text: str) -> str:
+    """The name of the base that `text` names: of a release of Debian with its number."""
+    from minpack.catalog.debian import find_debian  # noqa: PLC0415
+
+    release = find_debian(text)
+    return release.name if release is not None else text
+
+
+def _check_tarball(path: str, locked: LockedImage) -> None:
+    base = locked.base
+    actual = file_sum(path, "sha256")
+    if actual != base.sha256:
+        sums = (f"sha256:{base.sha256}", f"sha256:{actual}")
+        raise LockedError(locked.lock, (("base", path, *sums),))
+
+
+@contextmanager
+def _open_release(options: BaseOptions, locked: LockedImage, progress: Progress) -> Generator[OpenBase]:
+    from minpack.base.locked_fetch import LockedDownload, LockedSource, fetch_locked  # noqa: PLC0415
+    from minpack.base.mirrors import mirrored  # noqa: PLC0415
+    from minpack.base.tarball import open_tarball  # noqa: PLC0415
+    from minpack.catalog.alpine import find_release, support_note  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    base = locked.base
+    with open_store(options.store) as store:
+        source = LockedSource(locked.lock, options, store, progress)
+        fetched = fetch_locked(LockedDownload(("base", base.name), base.url, base.sha256, base.size), source)
+        with (
+            fetched.blob as blob,
+            open_tarball(blob, base.release, temporary=options.temporary, store=store, sha256=base.sha256) as opened,
+        ):
+            url, _ = mirrored(base.url, options, debian=False)
+            release = find_release(base.release, base.url.rpartition("-")[2].partition(".")[0])
+            note = support_note(release, options.today) if release is not None else None
+            notes = (*((note,) if note else ()), *fetched.notes, *((store.problem,) if store.problem else ()))
+            yield OpenBase(opened, BaseKind.RELEASE, url, base.sha256, base.size, notes, base.release)
+
+
+@contextmanager
+def _open_debian(
+    platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+) -> Generator[OpenBase]:
+    from minpack.base.locked_fetch import LockedSource  # noqa: PLC0415
+    from minpack.base.mirrors import mirrored  # noqa: PLC0415
+    from minpack.catalog.debian import find_debian, support_note  # noqa: PLC0415
+    from minpack.debian.base import DebianBase  # noqa: PLC0415
+    from minpack.debian.locked import LockedArchive  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+    from minpack.target import target_of  # noqa: PLC0415
+
+    base = locked.base
+    release, arch = find_debian(base.name), target_of(platform).debian
+    if release is None or arch is None or arch not in release.arches:
+        raise LockedError(locked.lock, (("base", base.name, str(platform), "no release that is known"),))
+    with open_store(options.store) as store:
+        archive = LockedArchive(
+            base.name, arch, locked, LockedSource(locked.lock, options, store, progress, debian=True)
+        )
+        with DebianBase(archive) as opened:
+            url, _ = mirrored(base.url, options, debian=True)
+            notes = tuple(note for note in (support_note(release, options.today), store.problem) if note)
+            yield OpenBase(opened, BaseKind.PACKAGES, url, base.sha256, 0, notes, base.release)

@@ -1,0 +1,128 @@
+"""Opening whatever --base names: nothing, a directory, a tarball, or a release from the catalogue."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from minpack.base.options import BaseKind, BaseOptions, OpenBase
+from minpack.errors import UnknownBaseError, UsageError
+from minpack.sources.local import open_local
+from minpack.sources.names import is_name
+from minpack.target import alpine_arch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from minpack.progress import Progress
+    from minpack.target import Platform
+
+
+@contextmanager
+def open_base(text: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    """The base that `text` names, open until the block is left.
+
+    :param platform: the one to fetch the base for.
+    :raises UnknownBaseError: there is no such file and no such name.
+    :raises ArchiveError: a tarball is damaged or unsafe.
+    :raises ImageBaseError: it is an image.
+    :raises InputError: it cannot be read.
+    :raises SumMismatchError: a tarball is not the expected one.
+    :raises UsageError: a sum is given, and the base is no tarball.
+    """
+    if options.locked is not None:
+        from minpack.sources.locked import open_locked  # noqa: PLC0415 - for locked builds alone
+
+        opener = open_locked(text, platform, options, options.locked, progress)
+    elif is_name(text):
+        from minpack.catalog.debian import is_debian  # noqa: PLC0415
+
+        opener = (_open_debian if is_debian(text) else _open_release)(text, platform, options, progress)
+    else:
+        opener = open_local(text, options)
+    with opener as opened:
+        yield opened
+
+
+@contextmanager
+def _open_release(name: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    from minpack.alpine.release import fetch_named_base  # noqa: PLC0415
+    from minpack.base.tarball import open_tarball  # noqa: PLC0415
+    from minpack.catalog.alpine import MIRROR, parse_name  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+
+    arch = alpine_arch(platform)
+    if parse_name(name) is None and os.path.lexists(name):
+        raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
+    if arch is None:
+        raise UnknownBaseError(name, "the distribution has no such architecture", "give a directory or a tarball")
+    with (
+        open_store(options.store) as store,
+        fetch_named_base(
+            name,
+            arch,
+            store=store,
+            network=options.network,
+            today=options.today,
+            mirror=options.mirror or MIRROR,
+            sha512=options.sha512,
+            progress=progress,
+        ) as fetched,
+        open_tarball(
+            fetched.content,
+            fetched.release.name,
+            temporary=options.temporary,
+            store=store,
+            sha256=fetched.sha256,
+        ) as base,
+    ):
+        notes = (*fetched.notes, *((store.problem,) if store.problem else ()))
+        yield OpenBase(base, BaseKind.RELEASE, fetched.url, fetched.sha256, fetched.size, notes, fetched.release.name)
+
+
+@contextmanager
+def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    """A release of Debian; its sum is that of the signed release of its main suite."""
+    from minpack.catalog.debian import MIRROR, RELEASES, find_debian, support_note  # noqa: PLC0415
+    from minpack.deb.trust import debian_keys, keys_in  # noqa: PLC0415
+    from minpack.debian.archive import open_archive  # noqa: PLC0415
+    from minpack.debian.base import DebianBase  # noqa: PLC0415
+    from minpack.debian.suite import SuiteContext  # noqa: PLC0415
+    from minpack.net.mirror import mirror_address  # noqa: PLC0415
+    from minpack.store.store import open_store  # noqa: PLC0415
+    from minpack.target import target_of  # noqa: PLC0415
+
+    release = find_debian(name)
+    if release is None:
+        names = ", ".join(r.name for r in reversed(RELEASES))
+        if os.path.lexists(name):
+            raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
+        from minpack.catalog.likely import likely_base  # noqa: PLC0415 - for refusals alone
+
+        near = likely_base(name)
+        question = f"did you mean {near}? " if near else ""
+        raise UnknownBaseError(name, "no base has that name", f"{question}of Debian there are {names}")
+    if options.sha512:
+        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {name!r} is none", "leave it out")
+    # Debian's ARM with a floating-point unit begins at v7.
+    arch = target_of(platform).debian if platform.variant != "v6" else None
+    if arch is None:
+        hint = "minpack base list shows the architectures"
+        if platform.variant == "v6":
+            hint = "its armhf is for v7: --platform linux/arm/v7 makes an image for that"
+        raise UnknownBaseError(name, f"it has no {platform}", hint)
+    mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
+    with open_store(options.store) as store:
+        own = options.packages.keys if options.packages is not None else ""
+        keys = keys_in(own) if own else debian_keys()
+        refuses = options.packages is not None and options.packages.locked
+        place = SuiteContext(store, network, options.today, keys, progress, options.refresh, refuses)
+        with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
+            if options.complete:
+                archive.libraries()
+            notes = (*archive.notes, support_note(release, options.today), store.problem)
+            url = archive.suite.url
+            kept = tuple(note for note in notes if note)
+            sha256 = archive.release.sha256
+            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, release=archive.release.release.version)

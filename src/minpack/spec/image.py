@@ -1,0 +1,95 @@
+"""`ImageSpec`: what the user meant, with every default filled in."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from minpack.namedtuple import NamedTuple
+from minpack.oci.compression import Compression
+from minpack.paths import RootPath
+from minpack.rootfs.etc_files import DEFAULT_USER, User
+from minpack.spec.values import PROGRAM_DIRECTORY, AddedDirectory, AddedLink, Addition, _quoted
+
+if TYPE_CHECKING:
+    from minpack.needs.need import Need
+    from minpack.target import Platform
+
+#: What Docker sets where an image does not (oci defaults), set explicitly for every engine.
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: What system(3) and popen(3) start.
+SHELL = "/bin/sh"
+
+
+class RunConfig(NamedTuple):
+    """How the image says it is run; None and empty mean the default."""
+
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    user: User = DEFAULT_USER
+    workdir: RootPath = RootPath("/")
+    exposed: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    stop_signal: str = ""
+
+
+class Check(StrEnum):
+    """How much is proved of a program before it is packed."""
+
+    NONE = "none"
+    #: Every symbol the loader would look up at the start is found.
+    LOAD = "load"
+
+
+class ImageSpec(NamedTuple):
+    """One image to make: of `programs`, host paths, the first being the entrypoint.
+
+    A single program goes to `destination`, if there is one, others into `directory` under their own names.
+    """
+
+    programs: tuple[str, ...]
+    platform: Platform | None = None
+    destination: RootPath | None = None
+    directory: RootPath = PROGRAM_DIRECTORY
+    additions: tuple[Addition, ...] = ()
+    directories: tuple[AddedDirectory, ...] = ()
+    links: tuple[AddedLink, ...] = ()
+    libraries: tuple[str, ...] = ()
+    wanted: frozenset[Need] = frozenset()
+    unwanted: frozenset[Need] = frozenset()
+    zone: str | None = None
+    ca_file: str | None = None
+    locale: str | None = None
+    run: RunConfig = RunConfig()
+    created: int = 0
+    compression: Compression = Compression.BALANCED
+    single_layer: bool = False
+    threads: int = 1
+    check: Check = Check.LOAD
+    #: Look for the callers of what speaks for a need.
+    why: bool = False
+    #: Leave symbol tables and debug sections out of the programs.
+    strip: bool = False
+    #: Packages of the base's distribution that go in whole.
+    packages: tuple[str, ...] = ()
+    #: What new files of the host are without: where a file has more, that was meant.
+    umask: int = 0o022
+
+
+def unexpanded(run: RunConfig) -> tuple[str, ...]:
+    """A note for each variable whose value names another one: images have values as they are written."""
+    return tuple(filter(None, (_unexpanded(key, value) for key, value in run.env)))
+
+
+def _unexpanded(key: str, value: str) -> str:
+    found = re.search(r"(?<!\$)\$(?:\{(\w+)\}|([A-Z_][A-Z0-9_]*)\b)", value, re.ASCII) if "$" in value else None
+    name = (found[1] or found[2]) if found is not None else ""
+    # These the dynamic loader expands (ld.so(8), "Dynamic string tokens").
+    if found is None or (key.startswith("LD_") and name in ("ORIGIN", "LIB", "PLATFORM")):
+        return ""
+    whole = _quoted(f"{key}={value.replace(found[0], DEFAULT_PATH)}")
+    instead = f"write --env {whole}" if name == "PATH" else "write the value itself"
+    return f"--env {key} has {found[0]} in it, which neither images nor engines expand: {instead}"
