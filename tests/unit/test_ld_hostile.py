@@ -14,6 +14,7 @@ from minpack.base.walk import MAX_REMEMBERED, Walker
 from minpack.content import BytesContent
 from minpack.errors import BaseError, InputError, MissingLibraryError
 from minpack.ld import opening
+from minpack.ld.ld_so_conf import MAX_BYTES, configured_directories
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.tokens import MAX_EXPANDED, expand_glibc, expand_musl
 from minpack.paths import normal
@@ -202,3 +203,42 @@ def test_tokens_in_tokens_make_no_product(interpreter: str) -> None:
     assert expand_glibc("$ORIGIN" * 1000, "/" + "o" * 4000, "lib") is None
     assert expand_musl("$ORIGIN" * 1000, "/" + "o" * 4000) is None
     assert expand_musl("a" * MAX_EXPANDED * 2, "/") == "a" * MAX_EXPANDED * 2
+
+
+def configured(files: dict[str, bytes]) -> tuple[str, ...]:
+    """The directories of a configuration."""
+    made = [file(normal(path), BytesContent(data)) for path, data in files.items()]
+    return configured_directories(Walker(base_of("made", made)), "/etc/ld.so.conf")
+
+
+NAMES = {f"/etc/c/{'a' * 200}{n}": b"/opt\n" for n in range(1000)}
+CONFIGURATIONS = {
+    "a pattern of brackets": {"/etc/ld.so.conf": b"include /etc/" + b"[" * 50_000},
+    "patterns of brackets": {"/etc/ld.so.conf": b"".join(b"include c/%d%s\n" % (n, b"[" * 250) for n in range(4000))},
+    "patterns of stars": {"/etc/ld.so.conf": b"".join(b"include c/%s%d\n" % (b"*a" * 120, n) for n in range(4000))},
+    "a path that is a pattern in each part": {"/etc/ld.so.conf": b"include " + b"/*" * 2000},
+    "a path that goes nowhere": {"/etc/ld.so.conf": b"include " + b"/a" * 500_000},
+    "a path behind many": {"/etc/ld.so.conf": b"include c/*" + b"/a" * 2000},
+    "words": {"/etc/ld.so.conf": b"include" + b" c/*" * 250_000},
+    "files without number": {
+        "/etc/ld.so.conf": b"include d/*\n",
+        **{f"/etc/d/{n}": b"".join(b"/%d/%d\n" % (n, m) for m in range(20_000)) for n in range(100)},
+    },
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_no_pattern_of_a_configuration_is_looked_at_for_long(name: str) -> None:
+    """A base's ld.so.conf of a megabyte, whatever it includes, is read at once and names no more than it has."""
+    files = {**NAMES, **CONFIGURATIONS[name]}
+    start = time.process_time()
+    found = configured(files)
+    assert time.process_time() - start < 2
+    assert sum(map(len, found)) <= MAX_BYTES
+
+
+def test_a_pattern_is_compared_with_as_many_names_as_any_directory_has() -> None:
+    """Ten thousand files and a short pattern are no lie."""
+    files = {f"/etc/ld.so.conf.d/{n}.{'conf' if n % 100 == 0 else 'txt'}": b"/opt/%d" % n for n in range(10_000)}
+    found = configured({"/etc/ld.so.conf": b"include /etc/ld.so.conf.d/*.conf\n", **files})
+    assert sorted(found) == sorted(f"/opt/{n}" for n in range(0, 10_000, 100))

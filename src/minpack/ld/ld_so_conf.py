@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from minpack.content import read_all
 from minpack.errors import InputError
+from minpack.ld.opening import size_of
+from minpack.paths import NAME_MAX, PATH_MAX
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -15,8 +17,12 @@ if TYPE_CHECKING:
 
     from minpack.base.walk import Walker
 
-#: What is read of one file, and the most files and places that are looked at; real ones include a few, of few lines.
-MAX_FILE, MAX_FILES, MAX_PLACES = 1 << 20, 256, 4096
+#: What is read of all files, the most of them, and the most places that are looked at and files that patterns match;
+#: real ones include a few, of few lines.
+MAX_BYTES, MAX_FILES, MAX_PLACES = 1 << 20, 256, 4096
+#: The most characters of a part of a pattern, and of all of them that are compared with names: as fnmatch makes a
+#: regular expression of one, that takes up to the square of its length.
+MAX_PATTERN, MAX_WORK = NAME_MAX, 1_000_000
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -34,7 +40,7 @@ class _Reader:
     def __init__(self, walker: Walker) -> None:
         self._walker = walker
         self._read: set[str] = set()
-        self._places = MAX_PLACES
+        self._bytes, self._places, self._work = MAX_BYTES, MAX_PLACES, MAX_WORK
 
     def read(self, path: str) -> Iterator[str]:
         """What one file names, and what it includes in place of each such line."""
@@ -63,7 +69,8 @@ class _Reader:
             return []
         self._read.add(path)
         try:
-            text = read_all(entry.content, MAX_FILE).decode("utf-8", "surrogateescape")
+            text = read_all(entry.content, self._bytes).decode("utf-8", "surrogateescape")
+            self._bytes -= entry.content.size
         except InputError as error:
             if error.is_fault:
                 raise
@@ -72,23 +79,32 @@ class _Reader:
         return [line for line in lines if line.split()]
 
     def _included(self, pattern: str, by: str) -> list[str]:
-        """The files that a pattern matches (glob(3)), in order; a relative one starts beside the file that has it."""
+        """The paths that a pattern matches (glob(3)), in order; a relative one starts beside the file that has it.
+
+        Whether there is anything is not asked of parts that are no patterns.
+        """
         if not pattern.startswith("/"):
             pattern = f"{by.rpartition('/')[0]}/{pattern}"
-        found = [""]
-        for part in [part for part in pattern.split("/") if part]:
-            found = [f"{path}/{name}" for path in found for name in self._matching(path, part)]
-        return found
+        if self._places <= 0 or size_of(pattern) >= PATH_MAX:
+            return []
+        found, plain = [""], ""
+        for part in pattern.split("/"):
+            if not _MAGIC.search(part):
+                plain += f"/{part}" if part else ""
+                continue
+            paths = (f"{path}{plain}" for path in found)
+            found, plain = [f"{path}/{name}" for path in paths for name in self._matching(path, part)], ""
+        self._places -= 1 + len(found)
+        return [f"{path}{plain}" for path in found]
 
     def _matching(self, path: str, part: str) -> list[str]:
+        entry = self._walker.walk(path or "/").entry if len(part) <= MAX_PATTERN and self._places > 0 else None
         self._places -= 1
-        if self._places < 0:
-            return []
-        if not _MAGIC.search(part):
-            return [part] if self._walker.walk(f"{path}/{part}").entry is not None else []
-        entry = self._walker.walk(path or "/").entry
         if entry is None or entry.kind is not Kind.DIRECTORY:
             return []
+        names = self._walker.base.listdir(entry.path)
+        self._work -= len(part) * (len(part) + len(names))
+        if self._work < 0:
+            return []
         hidden = part.startswith(".")
-        names = sorted(self._walker.base.listdir(entry.path))
-        return [name for name in names if name.startswith(".") == hidden and fnmatchcase(name, part)]
+        return [name for name in sorted(names) if name.startswith(".") == hidden and fnmatchcase(name, part)]

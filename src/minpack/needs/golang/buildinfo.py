@@ -135,7 +135,7 @@ def _bare(modules: bytes) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _parsed(version: str, text: str) -> BuildInfo:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from minpack.needs.binary import Binary
     from minpack.needs.golang.code import Code
 
-#: The most functions gone through, and callers told, for one function.
+#: The most functions gone through, and callers told, for one function; and the most functions from one to the other.
 MAX_VISITED = 20_000
 MAX_CALLERS = 5
+MAX_WAY = 100
 #: The size of an instruction of arm64.
 WORD = 4
 
@@ -119,21 +120,21 @@ def nearest_callers(
 ) -> list[tuple[int, ...]]:
     """The shortest ways from `targets` up to functions that `is_own` says are not Go's, each with its target last."""
     before: dict[int, int | None] = dict.fromkeys(targets)
-    todo = deque(before)
+    todo = deque((target, 1) for target in before)
     ways: list[tuple[int, ...]] = []
     while todo and len(before) < MAX_VISITED and len(ways) < MAX_CALLERS:
-        here = todo.popleft()
+        here, depth = todo.popleft()
         if is_own(name(here)):
             way = [here]
             while (after := before[way[-1]]) is not None:
                 way.append(after)
             ways.append(tuple(way))
             continue
-        sites = graph.callers.get(here, ())
+        sites = graph.callers.get(here, ()) if depth < MAX_WAY else ()
         for caller in dict.fromkeys(code.function_at(at) for at in sites):
             if caller not in before:
                 before[caller] = here
-                todo.append(caller)
+                todo.append((caller, depth + 1))
     return ways
 
 

@@ -38,8 +38,10 @@ ENOUGH = 8
 #: The most addresses that are tried, and places looked at for the runtime's moduledata, of which there is one.
 MAX_BASES = 16
 MAX_MODULES = 64
-#: The most bytes that look like a function's record and are none; see `entries_of`.
-MAX_PLACES = 1_000_000
+#: The most bytes that look like a function's record and are none; see `entries_of`. Programs have some hundred.
+MAX_PLACES = 100_000
+#: The bytes first read of a name.
+SHORT = 512
 #: Words of the runtime's moduledata that are looked through for the code's address.
 MODULE_WORDS = 40
 RELA = 24
@@ -98,7 +100,7 @@ def read_code(binary: Binary, table: FunctionTable) -> Code | None:
 
 
 def name_of(binary: Binary, table: FunctionTable, code: Code, index: int) -> str:
-    """The name of the function at `index`, empty if it cannot be read."""
+    """The name of the function at `index`, the first `MAX_NAME` bytes of it; empty if it cannot be read."""
     record = binary.window.peek(table.records + code.records[index], 8)
     if len(record) != 8:  # noqa: PLR2004 - entry and name
         return ""
@@ -106,10 +108,11 @@ def name_of(binary: Binary, table: FunctionTable, code: Code, index: int) -> str
     (at,) = struct.unpack_from("<i", record, 4)
     if not 0 <= at < end - start:
         return ""
-    name, nul, _ = binary.window.peek(start + at, min(512, end - start - at)).partition(b"\0")
+    name, nul, _ = binary.window.peek(start + at, min(SHORT, end - start - at)).partition(b"\0")
     if not nul:
         name = binary.window.peek(start + at, min(MAX_NAME, end - start - at)).partition(b"\0")[0]
-    return name.decode("utf-8", "backslashreplace")
+    # Escaping byte by byte would take the square of their number.
+    return name.decode("utf-8", "surrogateescape")
 
 
 def entries_of(binary: Binary, table: FunctionTable, code: Code, names: dict[bytes, int]) -> dict[bytes, int]:

@@ -26,7 +26,8 @@ _QUANTA = {3: 1, 62: 1, 22: 2, 243: 2}
 #: The largest programs seen have 300,000 functions, and names of 25 MB.
 MAX_FUNCTIONS = 2_000_000
 MAX_NAMES = 256 << 20
-MAX_NAME = 1 << 16
+#: Of a longer name, which generic functions of generic functions may have, the beginning is read.
+MAX_NAME = 4096
 #: The most places of which each may be where a table begins.
 MAX_CANDIDATES = 1000
 PIECE = 1 << 18

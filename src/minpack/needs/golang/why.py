@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from minpack.needs.golang.arguments import Arguments
@@ -25,6 +25,10 @@ _THROUGH = {
 }
 #: Functions whose first argument tells more than their name.
 _TELLING = frozenset(("time.LoadLocation", "os/exec.Command", "os/exec.LookPath", "os/user.Lookup"))
+#: The most calls by one function whose arguments are looked at, and arguments told.
+MAX_SITES, MAX_ARGUMENTS = 1000, 20
+#: The most bytes of all names that are read. Those of the functions gone through have some hundred thousand.
+MAX_NAMES = 4 << 20
 
 
 def callers(binary: Binary, program: GoProgram) -> dict[Need, tuple[Caller, ...]]:
@@ -60,7 +64,17 @@ class _Reader:
     def __init__(self, binary: Binary, table: FunctionTable, code: Code, graph: CallGraph, main: str) -> None:
         self._code, self._graph, self._main = code, graph, main
         self._arguments_of = Arguments(binary, code)
-        self._name = cache(lambda index: name_of(binary, table, code, index))
+        self._binary, self._table = binary, table
+        self._names: dict[int, str] = {}
+        self._left = MAX_NAMES
+
+    def _name(self, index: int) -> str:
+        """The name of a function, empty when enough has been read of names: they may overlap."""
+        name = self._names.get(index)
+        if name is None:
+            name = self._names[index] = name_of(self._binary, self._table, self._code, index) if self._left > 0 else ""
+            self._left -= len(name)
+        return name
 
     def of(self, target: int) -> list[Caller]:
         """The callers of the function at the index `target`, those of the user's own module first."""
@@ -77,9 +91,9 @@ class _Reader:
         if self._name(way[-1]) not in _TELLING:
             return ()
         entry = self._code.entries[way[-1]]
-        sites = [at for at in self._graph.callers[way[-1]] if self._code.function_at(at) == way[-2]]
-        texts = (self._arguments_of.text(Site(at, entry)) for at in sites)
-        return tuple(sorted({text for text in texts if text is not None}))
+        sites = (at for at in self._graph.callers[way[-1]] if self._code.function_at(at) == way[-2])
+        texts = (self._arguments_of.text(Site(at, entry)) for at in islice(sites, MAX_SITES))
+        return tuple(sorted({text for text in texts if text is not None})[:MAX_ARGUMENTS])
 
     def _is_own(self, name: str) -> bool:
         """Whether it is not of the standard library, whose import paths have no dot in their first part."""

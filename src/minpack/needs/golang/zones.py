@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from minpack.needs.golang.functions import FunctionTable
 
 LOAD = b"time.LoadLocation"
-#: A program that names more loads them by a table, and may load others.
-MAX_ZONES = 16
+#: A program that names more loads them by a table, and may load others; so may one that has more calls.
+MAX_ZONES, MAX_CALLS = 16, 10_000
 
 
 def constant_zones(binary: Binary, table: FunctionTable, name_at: int) -> tuple[str, ...] | None:
@@ -31,8 +31,8 @@ def constant_zones(binary: Binary, table: FunctionTable, name_at: int) -> tuple[
     entry = code.entries[index]
     zones: set[str] = set()
     arguments = Arguments(binary, code)
-    for site in calls_of(binary, code, frozenset((entry,))):
-        zone = arguments.text(site)
+    for count, site in enumerate(calls_of(binary, code, frozenset((entry,)))):
+        zone = arguments.text(site) if count < MAX_CALLS else None
         if zone is None or len(zones) >= MAX_ZONES:
             return None
         zones.add(zone)
