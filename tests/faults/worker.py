@@ -167,7 +167,7 @@ class Runner:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.environ["TMPDIR"] = str(self._place / "tmp")
         arguments = command.split()
-        if arguments[0] != "inspect":
+        if arguments[0] != "inspect" and "--no-cache" not in arguments:
             arguments += ["--cache-dir", str(self._place / "cache")]
         sys.argv = ["minpack", *arguments]
         _arm(case or Case(KINDS[0], 0, 0))
