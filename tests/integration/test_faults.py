@@ -1,4 +1,4 @@
-"""Calls of libc that fail, one at a time: each run ends in one error or with the whole result, and leaves nothing half."""
+"""Calls of libc that fail, one at a time: a run ends in one error or with the whole result, and leaves nothing half."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ("open", "read", "write", "fstat", "stat", "close", "rename", "mkdir", "
 @pytest.mark.tool
 @pytest.mark.skipif(sys.platform != "linux", reason="only here a library that is loaded first takes the calls of libc")
 def test_calls_that_fail() -> None:
-    """Whichever call fails: no traceback, no half output, nothing left behind, and a store that is as good as before."""
+    """Whichever call fails: no traceback, no half output, nothing left behind, a store that is as good as before."""
     need_tool("gcc")
     command = [sys.executable, str(TESTS / "faults" / "run.py"), "--step", str(STEP)]
     done = subprocess.run(command, env=environment({}), capture_output=True, text=True, check=False)
