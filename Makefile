@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint check fmt golden docs bench counts pythons fuzz faults oracle clean
+.PHONY: help demo setup test lint check fmt golden docs bench counts pythons fuzz faults mutants oracle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -62,6 +62,9 @@ fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute of CPU each
 
 faults: $(VENV)/dev ## let each call of libc fail in turn, in every command (some 14,000 runs; STEP=10 tries a tenth)
 	$(BIN)/python tests/faults/run.py --step $(or $(STEP),1)
+
+mutants: $(VENV)/dev ## put 30,000 mutants of this machine's programs through all that minpack does with one
+	$(BIN)/python tests/fuzz/mutants.py /bin/true /bin/ls /bin/bash /usr/bin/git /usr/bin/curl /usr/bin/xz
 
 oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs
 	MINPACK_ALL=1 MINPACK_GRAPHS=2000 $(BIN)/pytest -n $(WORKERS) tests/integration/test_bind.py \
