@@ -7,7 +7,7 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from minpack.content import FileContent, reason_of
+from minpack.content import DENIED, FileContent, reason_of
 from minpack.errors import InputError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import PATH_MAX, ROOT, RootPath, join, normal
@@ -98,7 +98,8 @@ def file_and_mode(
         with content.open():
             return content, stat.S_IMODE(status.st_mode)
     except OSError as error:
-        hint = advice if isinstance(error, FileNotFoundError) else None
+        denied = DENIED if isinstance(error, PermissionError) else None
+        hint = advice if isinstance(error, FileNotFoundError) else denied
         raise InputError(path, reason_of(error), hint=hint) from error
     except ValueError as error:
         raise InputError(path, "the name holds a NUL") from error

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+#: What to do about a file that may not be read.
+DENIED = "run minpack as a user who may read it"
 #: Bytes held at once while a content is summed.
 SUM_PIECE = 1 << 20
 
@@ -102,7 +104,7 @@ class FileContent(NamedTuple):
             # Should a named pipe have come to lie here, opening it must not wait for a writer.
             descriptor = _open(self.where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            hint = "run minpack as a user who may read it" if isinstance(error, PermissionError) else None
+            hint = DENIED if isinstance(error, PermissionError) else None
             raise InputError(self.where, reason_of(error), hint=hint) from error
         reader = FileReader(descriptor, self.start, self.size, owned=True, where=self.where, mtime=self.mtime)
         try:

@@ -54,6 +54,9 @@ def test_a_program_that_may_not_be_read() -> None:
         assert_refused(ran, case.code, case.message, case.hint)
         assert_error_document(ran, case.kind)
         assert os.listdir(place) == ["secret"]
+        (place / "closed").mkdir(mode=0o700)
+        ran = as_nobody("./closed/app", cwd=place)
+        assert_refused(ran, case.code, case.message.replace("secret", "closed/app"), case.hint)
 
 
 @pytest.mark.parametrize("change", ["grow", "shrink", "rewrite"])
