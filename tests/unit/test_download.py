@@ -463,7 +463,7 @@ def test_a_process_that_goes_on_is_waited_for(mirror: Mirror, store: Store, netw
     first = subprocess.Popen([sys.executable, "-c", FETCH, str(directory), url, SHA512])
     wait_for(lambda: any(path.stat().st_size for path in directory.glob("*.part")))
     listener = Listener()
-    patient = network._replace(limits=Limits(window=1.0, silence=0.1), pause=time.sleep)
+    patient = network._replace(limits=Limits(silence=0.1), pause=time.sleep)
     check(fetch(wanted(url), store, patient, listener))
     assert first.wait(20) == 0
     assert listener.told == [f"waiting for process {first.pid}, which is downloading file"]
