@@ -202,6 +202,16 @@ def test_only_a_lock_is_replaced_by_a_lock(place: Path) -> None:
     assert (place / "empty.lock").read_bytes() == written
 
 
+def test_a_lock_may_lie_in_what_is_added(place: Path) -> None:
+    """It is renewed there; a file that is no lock is not replaced there either."""
+    for command in ("lock", "lock", "update"):
+        ran = minpack(command, "./app", "--add", ".:/src", cwd=place)
+        assert ran.code == 0, ran.err
+    assert minpack("./app", "--add", ".:/src", "--locked", cwd=place).code == 0
+    assert minpack("lock", "./app", "--add", ".:/src", "--lock", "src/data", cwd=place).code == 1
+    assert (place / "src" / "data").read_bytes() == b"data"
+
+
 def test_the_lock_is_an_input_of_a_locked_build(place: Path) -> None:
     """An image does not replace what it is built from."""
     assert minpack("lock", "./app", cwd=place).code == 0

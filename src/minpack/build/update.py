@@ -91,8 +91,8 @@ def update_lock(
 def _check_place(path: str, inputs: tuple[HostInput, ...]) -> None:
     """Raise `OutputError` if `path` is an input, or something else that no lock can be written to."""
     try:
-        # What is there is replaced only if it can be read as a lock.
-        file_place(path, inputs, force=True)
+        # What is there is replaced only if it can be read as a lock: it may lie in a directory that is packed.
+        file_place(path, (one._replace(whole=False) for one in inputs), force=True)
     except OutputError as error:
         raise OutputError(path, error.reason, "name another file with --lock FILE") from error
 
