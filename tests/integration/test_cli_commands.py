@@ -12,10 +12,10 @@ import pytest
 
 from minpack._version import __version__
 from support.badfiles import make_bad_files
-from support.command import COMMAND, assert_error_document, assert_refused, minpack
+from support.command import COMMAND, assert_error_document, assert_refused, matches, minpack
 from support.elfmaker import MUSL, library, program, static_program
 from support.refusals import row
-from support.tarmaker import archive, directory, member, symlink
+from support.tarmaker import archive, directory, header, member, symlink
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -365,6 +365,36 @@ def test_a_base_as_an_image(files: Path, tmp_path: Path) -> None:
     assert document["schema"] == "minpack.base-image/1"
     assert document["images"][0]["references"] == ["docker.io/library/devices:latest"]
     assert document["notes"] == told
+
+
+@pytest.mark.parametrize(
+    ("uid", "gid", "note"),
+    [
+        (172761424, 172761424, "note: 2 files belong to uid 172761424: was the base unpacked by a user? …\n"),
+        (65534, 0, "note: 2 files belong to uid 65534: was the base unpacked by a user? …\n"),
+        (1000, 1000, ""),
+        (0, 42, ""),
+    ],
+)
+def test_owners_that_nobody_meant(files: Path, tmp_path: Path, uid: int, gid: int, note: str) -> None:
+    """A whole base keeps its owners, and a note says so where they are those of whoever unpacked it."""
+    # More than seven octal digits are written in base 256, as GNU tar does.
+    owner = b"\x80" + uid.to_bytes(7, "big")
+    owned = [member(name, b"x", uid=owner, gid=min(gid, 65535)) for name in ("a", "b")]
+    (tmp_path / "owned.tar").write_bytes(archive(member("bin/sh", static_program(), mode=0o755), *owned))
+    ran = minpack("base", "image", "owned.tar", "--platform", "linux/amd64", cwd=tmp_path)
+    assert matches(ran.err, note), ran.err
+
+
+def test_a_base_that_is_nobodys(tmp_path: Path) -> None:
+    """Where nothing belongs to root, whoever unpacked it has it all."""
+    (tmp_path / "owned.tar").write_bytes(
+        archive(
+            header("bin/", kind=b"5", mode=0o755, uid=1000), member("bin/sh", static_program(), mode=0o755, uid=1000)
+        )
+    )
+    ran = minpack("base", "image", "owned.tar", "--platform", "linux/amd64", cwd=tmp_path)
+    assert matches(ran.err, "note: 2 files belong to uid 1000: was the base unpacked by a user? …")
 
 
 def test_the_list_of_bases(files: Path) -> None:

@@ -20,6 +20,7 @@ from minpack.paths import ROOT, RootPath, join, sort_key
 from minpack.plan.entrypoint import Start, check_start
 from minpack.program.platforms import platform_of_file
 from minpack.rootfs.entry import Entry, Kind
+from minpack.rootfs.etc_files import NOBODY
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
 from minpack.sources.fitting import HOST, base_name
 from minpack.sources.open import open_base
@@ -99,8 +100,31 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
         notes = (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
         inputs = (base_input(request.base, opened, sums=True),)
         delivered = write_output(work, delivery)
-        notes = (*opened.notes, *outside.notes, *unexpanded(request.run), *notes, *start_notes, *delivered.notes)
+        notes = (
+            *opened.notes,
+            *outside.notes,
+            *unexpanded(request.run),
+            *_owner_notes(packed),
+            *notes,
+            *start_notes,
+            *delivered.notes,
+        )
         return BaseImage(delivered, platform, inputs, notes, config.entrypoint + config.cmd)
+
+
+def _owner_notes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
+    """What to say of owners that an image takes as they are and that none has meant."""
+    from collections import Counter  # noqa: PLC0415 - for images of whole bases alone
+
+    owners = Counter(max(entry.uid, entry.gid) for entry in entries)
+    odd = Counter({owner: count for owner, count in owners.items() if owner >= NOBODY})
+    if not odd and owners[0]:
+        return ()
+    # Where a user unpacks, all is that user's; in a user namespace what has no name there is nobody's.
+    (owner, count), *_ = (odd or owners).most_common(1)
+    files = "1 file belongs" if count == 1 else f"{count} files belong"
+    instead = "unpacked by root, or named as a tarball, it has its own owners"
+    return (f"{files} to uid {owner}: was the base unpacked by a user? {instead}",)
 
 
 def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple[ImageConfig, tuple[str, ...]]:
