@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from support.command import environment
+from faults.run import build
+from support.command import environment, minpack
+from support.elfmaker import static_program
 from support.tools import need_tool
 
 TESTS = Path(__file__).parents[1]
@@ -31,3 +33,24 @@ def test_calls_that_fail() -> None:
     runs = re.search(r"^(\d+) runs, 0 of them wrong$", done.stdout, re.MULTILINE)
     assert runs is not None
     assert int(runs[1]) > 100
+
+
+#: The first second of the year 1, the last before 1970, the first of 10000, and ones that no calendar has.
+CLOCKS = [-62135596800, -1, 253402300800, 1 << 55, -(1 << 55)]
+
+
+@pytest.mark.tool
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_clocks_that_are_wrong_by_ages(tmp_path: Path, clock: int) -> None:
+    """Whatever the clock says, an image is made, and its bytes are those of any other day."""
+    need_tool("gcc")
+    (tmp_path / "app").write_bytes(static_program())
+    wrong = {"LD_PRELOAD": str(build(tmp_path)), "FAULT_CLOCK": str(clock)}
+    images = []
+    for variables in (wrong, {}):
+        for arguments in (("./app", "-q", "-o", "app.tar"), ("cache", "prune", "--older-than", "1"), ("base", "list")):
+            ran = minpack(*arguments, cwd=tmp_path, env=variables)
+            assert (ran.code, ran.err) == (0, "")
+        images.append((tmp_path / "app.tar").read_bytes())
+    assert images[0] == images[1]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
 
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import answer_options, applied, filled, parsed
-from minpack.cli.settings import StoreSettings, store_directory
+from minpack.cli.settings import StoreSettings, now_ns, store_directory
 from minpack.cli.terminal import print_json, print_lines
 from minpack.errors import UsageError
 from minpack.spec.values import parse_days, parse_size
@@ -82,7 +81,7 @@ def prune(
 
     unused = None if older_than is None else older_than * DAY
     with open_store(_directory(cache_dir), make=False) as store:
-        done = prune_store(store, MOST_BYTES if max_size is None else max_size, time.time_ns(), unused)
+        done = prune_store(store, MOST_BYTES if max_size is None else max_size, now_ns(), unused)
     _show(done, quiet=quiet, as_json=as_json)
 
 

@@ -188,4 +188,12 @@ def today() -> str:
 
 def now() -> int:
     """Seconds since 1970; of a clock that is off by ages the nearest that has four digits for its year."""
-    return min(max(int(time.time()), 0), MAX_CREATED)
+    return min(max(now_ns() // 10**9, 0), MAX_CREATED)
+
+
+def now_ns() -> int:
+    """Nanoseconds since 1970; 0 of a clock that Python cannot tell: before 1677, or from 2262 on."""
+    try:
+        return time.time_ns()
+    except OverflowError:
+        return 0
