@@ -30,6 +30,7 @@ PACKAGES = {
     "fish": "fish",
     "g++": "g++",
     "gcc": "gcc",
+    "getcap": "libcap2-bin",
     "gpg": "gpg",
     "gzip": "gzip",
     "ldconfig": "libc-bin",

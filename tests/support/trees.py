@@ -33,6 +33,7 @@ class Described(NamedTuple):
     link: str
     sha256: str
     same_as: str
+    capability: bytes = b""
 
 
 def entries_in(base: Base, path: RootPath = ROOT) -> Iterator[Entry]:
@@ -58,7 +59,9 @@ def _described(entry: Entry, first: dict[int, str]) -> Described:
     data = read_all(entry.content, MAX_FILE) if entry.content is not None else b""
     same_as = first[entry.inode] if entry.inode is not None else ""
     sha256 = hashlib.sha256(data).hexdigest()
-    return Described(str(entry.kind), entry.mode, entry.uid, entry.gid, entry.size, entry.link, sha256, same_as)
+    return Described(
+        str(entry.kind), entry.mode, entry.uid, entry.gid, entry.size, entry.link, sha256, same_as, entry.capability
+    )
 
 
 def make_tree(root: Path, *, rich: bool = True) -> Path:

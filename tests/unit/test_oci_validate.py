@@ -26,6 +26,7 @@ from minpack.oci.validate import validate_archive, validate_layout
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.tar.write import TarStream
+from support.capabilities import NET_RAW
 from support.images import (
     CONFIG,
     LOWER,
@@ -342,6 +343,11 @@ def link(path: str, target: str, mode: int = 0o644, uid: int = 0) -> Entry:
     return Entry(RootPath(path), Kind.HARDLINK, mode, uid, link=target)
 
 
+def capable(entry: Entry) -> Entry:
+    """The entry with a file capability."""
+    return entry._replace(capability=NET_RAW)
+
+
 D = directory(RootPath("/d"))
 TREES: tuple[tuple[str, list[Entry], tuple[str, ...]], ...] = (
     ("good", [D, at("/d/a"), link("/d/b", "/d/a"), at("/e")], ()),
@@ -367,12 +373,18 @@ TREES: tuple[tuple[str, list[Entry], tuple[str, ...]], ...] = (
     (
         "link with another mode",
         [at("/a", 0o755), link("/b", "/a")],
-        ("'b': its mode or owner is not that of 'a', which it is a hard link to",),
+        ("'b': its mode, owner or capabilities are not those of 'a', which it is a hard link to",),
     ),
     (
         "link with another owner",
         [at("/a"), link("/b", "/a", uid=5)],
-        ("'b': its mode or owner is not that of 'a', which it is a hard link to",),
+        ("'b': its mode, owner or capabilities are not those of 'a', which it is a hard link to",),
+    ),
+    ("capability", [capable(at("/a", 0o755)), capable(link("/b", "/a", 0o755))], ()),
+    (
+        "link without its capability",
+        [capable(at("/a", 0o755)), link("/b", "/a", 0o755)],
+        ("'b': its mode, owner or capabilities are not those of 'a', which it is a hard link to",),
     ),
     ("whiteout", [at("/.wh.a")], ("'.wh.a': whiteouts have such names",)),
     ("opaque", [D, at("/d/.wh..wh..opq")], ("'d/.wh..wh..opq': whiteouts have such names",)),

@@ -12,8 +12,10 @@ from minpack.content import BytesContent, FileContent
 from minpack.errors import ChangedInputError
 from minpack.paths import RootPath
 from minpack.progress import no_progress
+from minpack.rootfs.access import read_capability
 from minpack.rootfs.directory import BUFFER_SIZE, write_directory
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
+from support.capabilities import NET_RAW
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +98,27 @@ def test_root_gives_files_their_owners(tmp_path: Path) -> None:
         assert (status.st_uid, status.st_gid) == (65532, 1234)
     assert stat.S_IMODE((tmp_path / "d/f").stat().st_mode) == 0o4755
     assert (tmp_path / "mine").stat().st_uid == 0
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_capabilities_are_given_last(tmp_path: Path) -> None:
+    """A file that belongs to another user, and its link, have the capability: a new owner would take it away."""
+    app = at("/app", b"x", 0o755)._replace(uid=7, capability=NET_RAW)
+    link = Entry(RootPath("/link"), Kind.HARDLINK, 0o755, 7, link="/app", capability=NET_RAW)
+    given: dict[str, Any] = {"mtime": 0, "progress": no_progress}
+    for owners, expected in ((True, ()), (False, ("/app", "/link"))):
+        root = tmp_path / str(owners)
+        root.mkdir()
+        assert write_directory([app, link], str(root), owners=owners, **given) == expected
+        assert read_capability(str(root / "link")) == (NET_RAW if owners else b"")
+
+
+def test_capabilities_that_the_system_does_not_take(tmp_path: Path) -> None:
+    """They are told by their files, and the rest is written."""
+    app = at("/app", b"x", 0o755)._replace(capability=b"nonsense", uid=os.getuid(), gid=os.getgid())
+    assert write_directory([app], str(tmp_path), mtime=0, owners=True, progress=no_progress) == ("/app",)
+    assert (tmp_path / "app").read_bytes() == b"x"
 
 
 def test_without_owners_all_is_the_callers(tmp_path: Path) -> None:

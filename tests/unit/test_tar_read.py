@@ -7,6 +7,7 @@ import os
 import subprocess
 import tarfile
 import tracemalloc
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ from minpack.rootfs.entry import Kind
 from minpack.tar import read
 from minpack.tar.read import Member, read_members
 from support import tarmaker
+from support.capabilities import NET_RAW, capability
 from support.tarmaker import (
     GNU,
     USTAR,
@@ -59,6 +61,9 @@ KINDS = {
     tarfile.CHRTYPE: Kind.SPECIAL,
     tarfile.BLKTYPE: Kind.SPECIAL,
 }
+
+
+OTHER = capability(permitted=(21,))
 
 
 def members_of(data: bytes) -> list[Member]:
@@ -283,6 +288,46 @@ def test_a_size_in_pax_says_how_much_data_there_is() -> None:
     """The size of an extended header, not the header's own, tells where the next member is."""
     found = members_of(archive(pax(records(size="700")), header("big") + tarmaker.padded(b"x" * 700), header("next")))
     assert [(m.name, m.size) for m in found] == [("big", 700), ("next", 0)]
+
+
+@pytest.mark.parametrize(
+    ("records", "expected", "attributes"),
+    [
+        (((b"SCHILY.xattr.security.capability", NET_RAW),), NET_RAW, ()),
+        (((b"LIBARCHIVE.xattr.security.capability", b64encode(NET_RAW)),), NET_RAW, ()),
+        (((b"LIBARCHIVE.xattr.security.capability", b64encode(NET_RAW).rstrip(b"=")),), NET_RAW, ()),
+        (
+            (
+                (b"SCHILY.xattr.security.capability", NET_RAW),
+                (b"LIBARCHIVE.xattr.security.capability", b64encode(OTHER)),
+            ),
+            NET_RAW,
+            (),
+        ),
+        (
+            (
+                (b"LIBARCHIVE.xattr.security.capability", b64encode(OTHER)),
+                (b"SCHILY.xattr.security.capability", NET_RAW),
+            ),
+            NET_RAW,
+            (),
+        ),
+        (((b"SCHILY.xattr.security.capability", b"nonsense"),), b"", ("security.capability",)),
+        (((b"LIBARCHIVE.xattr.security.capability", b"*" * 9),), b"", ("security.capability",)),
+        (((b"LIBARCHIVE.xattr.security.capability", b"=="),), b"", ("security.capability",)),
+        (((b"SCHILY.xattr.user.a", b"1"), (b"LIBARCHIVE.xattr.user.a", b"MQ")), b"", ("user.a",)),
+        (((b"SCHILY.xattr.user.a", b"1"), (b"SCHILY.xattr.user.b", b"2")), b"", ("user.a", "user.b")),
+        (((b"SCHILY.xattr.user.\xff", b"1"),), b"", ("user.\\xff",)),
+    ],
+)
+def test_extended_attributes(
+    records: tuple[tuple[bytes, bytes], ...], expected: bytes, attributes: tuple[str, ...]
+) -> None:
+    """Capabilities are read in both forms, the plain one first, and others are known by name."""
+    data = pax(b"".join(record(key, value) for key, value in records)) + member("a", mode=0o755) + member("b")
+    first, second = members_of(archive(data))
+    assert (first.capability, first.attributes) == (expected, attributes)
+    assert (second.capability, second.attributes) == (b"", ())
 
 
 def test_an_empty_pax_value_takes_back_what_was_said() -> None:

@@ -18,6 +18,7 @@ from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.tar.read import read_members
 from minpack.tar.write import END, TarStream, headers, padding
+from support.capabilities import NET_RAW
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -120,6 +121,15 @@ def test_directories_end_with_a_slash(name: str) -> None:
     assert member.name == f"{name[1:]}/"
     (found,) = members(tar)
     assert (found.isdir(), found.name) == (True, name[1:])
+
+
+def test_capabilities_are_pax_records() -> None:
+    """A file and its links have them, and no more than that takes another header."""
+    entries = [at("/a", b"data")._replace(capability=NET_RAW), Entry(RootPath("/b"), Kind.HARDLINK, 0o644, link="/a")]
+    tar = tar_of([entries[0], entries[1]._replace(capability=NET_RAW), at("/c", b"data")])
+    read = list(read_members(BytesContent(tar), "test"))
+    assert [member.capability for member in read] == [NET_RAW, NET_RAW, b""]
+    assert [bool(member.pax_headers) for member in members(tar)] == [True, True, False]
 
 
 @pytest.mark.parametrize("name", ["/a", f"/{LONG}", f"/{'d' * 155}/{LONG}", f"/{'d' * 99}"])

@@ -18,6 +18,7 @@ from minpack.content import RangeContent, key_of, read_all, sum_of
 from minpack.errors import ArchiveError, BaseError, InputError
 from minpack.paths import RootPath
 from minpack.tar.names import MAX_ENTRIES, MAX_NAMES
+from support.capabilities import NET_RAW
 from support.tarmaker import archive, symlink
 from support.trees import described
 
@@ -48,6 +49,8 @@ def packed(tmp_path: Path) -> Path:
         ):
             info = tarfile.TarInfo(name)
             info.type, info.linkname, info.size, info.mode, info.uid = kind, link, len(data), 0o750, 7
+            if name == "bin/big":
+                info.pax_headers = {"SCHILY.xattr.security.capability": NET_RAW.decode("ascii")}
             tar.addfile(info, io.BytesIO(data))
     path = tmp_path / "base.tar.gz"
     path.write_bytes(gzip.compress(out.getvalue(), 1))

@@ -18,6 +18,7 @@ from minpack.content import BytesContent, RangeContent, file_status, release
 from minpack.errors import ArchiveError, PackageError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.paths import NAME_MAX, PATH_MAX, RootPath
+from minpack.rootfs.access import is_executable
 from minpack.rootfs.entry import Entry, Kind
 from minpack.tar.names import MAX_ENTRIES, MAX_NAMES
 from minpack.tar.read import read_members
@@ -164,7 +165,8 @@ def _entry(member: Member, data: RangeContent, what: str) -> Entry:
     path = _path(member.name, what)
     if member.kind is Kind.FILE:
         content = RangeContent(data.descriptor, member.start, member.size, f"{path} in {what}")
-        return Entry(path, Kind.FILE, member.mode, member.uid, member.gid, content)
+        capability = member.capability if is_executable(member.kind, member.mode) else b""
+        return Entry(path, Kind.FILE, member.mode, member.uid, member.gid, content, capability=capability)
     link = _path(member.link, what) if member.kind is Kind.HARDLINK else member.link
     if member.kind is Kind.SYMLINK and (not link or "\0" in link or _size(link) >= PATH_MAX):
         raise PackageError(what, f"{path!r} is a symlink to nothing, or to a name that is too long", DAMAGED)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
+from typing import TYPE_CHECKING
 
 from minpack.content import FileContent
 from minpack.errors import InputError, reason_of
 from minpack.paths import PATH_MAX, ROOT, RootPath, parent
+from minpack.rootfs.access import CAPABILITY, is_executable, read_capability
 from minpack.rootfs.entry import Entry, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIRECTORY, stat.S_IFLNK: Kind.SYMLINK}
 #: Every system takes a path of less than so many bytes at once.
@@ -55,6 +61,15 @@ class DirectoryBase:
                 return ()
             raise self._error(path, error) from error
         return tuple(sorted(name.decode("utf-8", "surrogateescape") for name in names))
+
+    def attributes(self, paths: Iterable[RootPath]) -> frozenset[str]:
+        """The names of the extended attributes of what is at `paths`, but for file capabilities, which are read."""
+        listxattr: Callable[..., list[str]] = getattr(os, "listxattr", lambda *_, **__: [])
+        found: set[str] = set()
+        for path in paths:
+            with suppress(OSError):
+                found.update(listxattr(self._host(path), follow_symlinks=False))
+        return frozenset(found - {CAPABILITY})
 
     def _host(self, path: RootPath) -> bytes:
         return self._root + path.encode("utf-8", "surrogateescape")
@@ -118,7 +133,9 @@ class DirectoryBase:
             return Entry(path, kind, mode, status.st_uid, status.st_gid, link=text)
         content = FileContent(os.fsdecode(host), status.st_size, mtime=status.st_mtime_ns)
         inode = status.st_dev << 64 | status.st_ino if status.st_nlink > 1 else None
-        return Entry(path, kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, content, inode=inode)
+        mode = stat.S_IMODE(status.st_mode)
+        capability = read_capability(host) if is_executable(kind, mode) else b""
+        return Entry(path, kind, mode, status.st_uid, status.st_gid, content, inode=inode, capability=capability)
 
 
 def _look(path: bytes, above: int | None = None) -> tuple[os.stat_result, bytes]:

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from minpack.base.tar_table import (
+    CAPABLE,
     DIRECTORY,
     FILE,
     KINDS,
@@ -27,6 +28,7 @@ from minpack.base.tar_table import (
 )
 from minpack.namedtuple import NamedTuple
 from minpack.paths import PATH_MAX
+from minpack.rootfs.access import is_executable
 from minpack.rootfs.entry import Kind
 from minpack.tar.decompress import limit_for
 from minpack.tar.names import MAX_ENTRIES, MAX_NAMES, UnsafeNameError, link_parts, member_parts, shown
@@ -201,7 +203,8 @@ class _Rows:
         if kind is Kind.FILE:
             if member.sparse is not None or member.problem:
                 return self._unusual(member)
-            return pack_fields(FILE, 0, member.mode, member.uid, member.gid, member.start, member.size)
+            row = pack_fields(FILE, 0, member.mode, member.uid, member.gid, member.start, member.size)
+            return _capable(row, member) if member.capability else row
         if kind is Kind.SYMLINK:
             return pack_fields(SYMLINK, 0, 0o777, member.uid, member.gid, 0, 0) + self._target(member)
         if kind is Kind.HARDLINK:
@@ -220,7 +223,8 @@ class _Rows:
         if form is SparseForm.DATA:
             at, length = member.start, 0
         fields = pack_fields(FILE, SPARSE, member.mode, member.uid, member.gid, member.start, size)
-        return fields + sparse_rest(form, at, length, member.size)
+        row = fields + sparse_rest(form, at, length, member.size)
+        return _capable(row, member) if member.capability else row
 
     def _unreadable(self, member: Member, problem: str, size: int) -> bytes:
         fields = pack_fields(FILE, UNREADABLE, member.mode, member.uid, member.gid, member.start, size)
@@ -253,6 +257,13 @@ class _Rows:
         if target[0] == FILE and not target[1] & LINKED:
             target = self.rows[there] = _flagged(target, target[1] | LINKED)
         return target
+
+
+def _capable(row: bytes, member: Member) -> bytes:
+    """The row with the member's capabilities, if they count."""
+    if not is_executable(member.kind, member.mode):
+        return row
+    return _flagged(row, row[1] | CAPABLE) + member.capability
 
 
 def _flagged(row: bytes, flags: int) -> bytes:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from minpack.store.store import Store
 
 #: Another number for every change of what an index holds: those of other versions do not count.
-_MAGIC = b"mpindex2"
+_MAGIC = b"mpindex3"
 _HEAD = Struct("<QI")
 _SUM = 32
 _SUMMED = len(_MAGIC) + _SUM

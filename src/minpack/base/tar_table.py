@@ -56,8 +56,8 @@ REMAKE = "minpack unpacks only what every program unpacks alike; make the tarbal
 
 
 #: What a row says besides its fields: the file has hard links; the rest says how its pieces are read, or why it cannot
-#: be read.
-LINKED, SPARSE, UNREADABLE = 1, 2, 4
+#: be read; it ends with its capabilities.
+LINKED, SPARSE, UNREADABLE, CAPABLE = 1, 2, 4, 8
 
 
 def max_table(entries: int, names: int) -> int:
@@ -205,7 +205,7 @@ class TarTable(Mapping[RootPath, Entry]):
 
     def __init__(self, data: bytes | bytearray, tar: OpenTar, at: int = 0) -> None:
         self._data = data
-        self._tar = tar
+        self.tar = tar
         self._made: dict[RootPath, Entry] = {}
         head: tuple[int, ...] = _HEAD.unpack_from(data, at)
         self._count, self._implied_count, said, _, sampled = head
@@ -300,15 +300,18 @@ class TarTable(Mapping[RootPath, Entry]):
         kind, flags, mode, uid, gid, start, _, rest = row
         if kind != FILE:
             return Entry(path, KINDS[kind], mode, uid, gid, link=rest.decode("utf-8", "surrogateescape"))
-        content = TarContent(self._tar, start, row.size, path) if flags in (0, LINKED) else self._content(row, path)
-        return Entry(path, Kind.FILE, mode, uid, gid, content, inode=start if flags & LINKED else None)
+        plain = not flags & (SPARSE | UNREADABLE)
+        content = TarContent(self.tar, start, row.size, path) if plain else self._content(row, path)
+        capability = rest[0 if plain else _SPARSE_REST.size :] if flags & CAPABLE else b""
+        inode = start if flags & LINKED else None
+        return Entry(path, Kind.FILE, mode, uid, gid, content, inode=inode, capability=capability)
 
     def _content(self, row: Row, path: RootPath) -> Content:
         if row.flags & UNREADABLE:
             reason = row.rest.decode("utf-8", "surrogateescape")
-            return UnreadableContent(f"{path} in {self._tar.name}", row.size, reason)
-        form, begin, length, stored = _SPARSE_REST.unpack(row.rest)
-        source = TarContent(self._tar, begin, row.start + stored - begin, path)
+            return UnreadableContent(f"{path} in {self.tar.name}", row.size, reason)
+        form, begin, length, stored = _SPARSE_REST.unpack_from(row.rest)
+        source = TarContent(self.tar, begin, row.start + stored - begin, path)
         return SparseContent(source, SparseForm(form), length, stored, row.size, source.where)
 
 

@@ -54,6 +54,19 @@ class TarballBase(EntriesBase):
         """See `Base.listdir`."""
         return self._table.listdir(path)
 
+    def attributes(self) -> frozenset[str]:
+        """The names of the members' extended attributes, but for file capabilities, which are read.
+
+        :raises ArchiveError: it was written to since it was opened.
+        :raises InputError: the system could not read it.
+        """
+        from minpack.tar.read import Tape  # noqa: PLC0415 - its headers are read again for this alone
+
+        size = file_status(self._descriptors[0], self.name).st_size
+        with self._table.tar.open(0, size, self.name) as reader:
+            tape = Tape(reader, size, self.name)
+            return frozenset(name for member in tape.members() for name in member.attributes)
+
     def close(self) -> None:
         """Close the files; done once, however often it is called."""
         descriptors, self._descriptors = self._descriptors, ()

@@ -11,6 +11,7 @@ from minpack.build.pack import Input, base_input
 from minpack.catalog.debian import is_debian
 from minpack.elf.read import read_elf
 from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
+from minpack.excerpt import listed
 from minpack.ld.fit import find_loaders
 from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
@@ -28,12 +29,18 @@ from minpack.spec.image import DEFAULT_PATH, SHELL, unexpanded
 from minpack.target import Platform
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minpack.base.interface import Base
     from minpack.base.options import BaseOptions
     from minpack.oci.compression import Compression
     from minpack.output.target import OutputSpec, WrittenOutput
     from minpack.progress import Progress
     from minpack.spec.image import RunConfig
+
+
+#: Labels and sums of the policy of the host that made the base: another host gives its own.
+_LABELS = ("security.selinux", "security.SMACK64", "security.apparmor", "security.ima", "security.evm")
 
 
 class BaseImageRequest(NamedTuple):
@@ -86,7 +93,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
         if bad is not None:
             raise BaseError(opened.base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
         entries = with_hard_links(packed)
-        config, start_notes = _started(request, platform, opened.base)
+        config, start_notes = _started(request, platform, opened.base, bare=not delivery.format.has_layers)
         work = LayerInputs(
             (("root file system", entries),),
             entries,
@@ -100,15 +107,8 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
         notes = (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
         inputs = (base_input(request.base, opened, sums=True),)
         delivered = write_output(work, delivery)
-        notes = (
-            *opened.notes,
-            *outside.notes,
-            *unexpanded(request.run),
-            *_owner_notes(packed),
-            *notes,
-            *start_notes,
-            *delivered.notes,
-        )
+        left = (*outside.notes, *unexpanded(request.run), *_owner_notes(packed), *notes)
+        notes = (*opened.notes, *left, *_attribute_notes(opened.base, packed), *start_notes, *delivered.notes)
         return BaseImage(delivered, platform, inputs, notes, config.entrypoint + config.cmd)
 
 
@@ -127,9 +127,12 @@ def _owner_notes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
     return (f"{files} to uid {owner}: was the base unpacked by a user? {instead}",)
 
 
-def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple[ImageConfig, tuple[str, ...]]:
+def _started(
+    request: BaseImageRequest, platform: Platform, base: Base, *, bare: bool
+) -> tuple[ImageConfig, tuple[str, ...]]:
     """How the image is run, proved to start; without a command of the user's as the base's shell, if that starts.
 
+    :param bare: the files alone are wanted, which say nothing of it.
     :raises EntrypointError: what the user named would not start.
     """
     run = request.run
@@ -138,6 +141,8 @@ def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple
     config = ImageConfig(
         platform, run.entrypoint or (), request.created, run.cmd, tuple(env.items()), labels=run.labels
     )
+    if bare:
+        return config, ()
     if config.entrypoint or config.cmd:
         check_start(Start(config, walker, frozenset(), None, "name a program that the base has by its path"))
         return config, ()
@@ -147,6 +152,22 @@ def _started(request: BaseImageRequest, platform: Platform, base: Base) -> tuple
     except EntrypointError as error:
         return config, (f"the image has no command: {SHELL} cannot be started, {error.reason} (--cmd names another)",)
     return shell, ()
+
+
+def _attribute_notes(base: Base, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """What is to be told of the extended attributes that are not packed, as they are none of an image."""
+    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - one of the two at most was imported before
+    from minpack.base.tarball import TarballBase  # noqa: PLC0415
+
+    found: frozenset[str] = frozenset()
+    if isinstance(base, DirectoryBase):
+        found = base.attributes(entry.path for entry in entries)
+    elif isinstance(base, TarballBase):
+        found = base.attributes()
+    names = sorted(name for name in found if not name.startswith(_LABELS))
+    if not names:
+        return ()
+    return (f"extended attributes were left out: {listed(names)}",)
 
 
 def _platform(base: Base, wanted: Platform | None) -> Platform:

@@ -109,6 +109,7 @@ def make_plan(request: ImageSpec, sources: PlanInputs) -> PlannedImage:
         *provision.notes,
         *data.notes,
         *permitted,
+        *_capability_notes(plan),
         *proved,
         *_variants_notes(variants),
     )
@@ -163,6 +164,14 @@ def _checked(
     checked = check_loads(names, plan.closures, base, hint, symbols)
     paths = [closure.program.path for closure in plan.closures]
     return checked.notes, tuple(zip(paths, checked.demands, strict=True))
+
+
+def _capability_notes(plan: Plan) -> tuple[str, ...]:
+    if not any(planned.entry.capability for planned in plan.entries):
+        return ()
+    from minpack.plan.permissions import capability_notes  # noqa: PLC0415 - few programs have some
+
+    return capability_notes(plan)
 
 
 def _check_start(request: ImageSpec, plan: Plan, program: RootPath) -> None:

@@ -162,7 +162,7 @@ def _described(entries: Sequence[Entry], how: LayerOptions, keys: Sequence[str |
     from minpack.oci.compress import made_by  # noqa: PLC0415
 
     rows = [
-        (entry.path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.link, key)
+        (entry.path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.link, entry.capability.hex(), key)
         for entry, key in zip(entries, keys, strict=True)
     ]
     values = (SCHEMA, __version__, made_by(how.compression), how.mtime, rows)

@@ -31,6 +31,7 @@ class _Attributes(NamedTuple):
     mode: int
     uid: int
     gid: int
+    capability: bytes = b""
 
 
 class _Stream:
@@ -120,7 +121,7 @@ class TreeRules:
         path = RootPath("/" + member.name.rstrip("/"))
         yield from _name_issues(member)
         yield from self._place_issues(member, path)
-        here = self._here[path] = _Attributes(member.kind, member.mode, member.uid, member.gid)
+        here = self._here[path] = _Attributes(member.kind, member.mode, member.uid, member.gid, member.capability)
         lower = self._lower.get(path)
         if lower is not None and (here.kind is not Kind.DIRECTORY or lower != here):
             yield "a layer below has something else there"
@@ -141,8 +142,8 @@ class TreeRules:
             target = self._here.get(RootPath(f"/{member.link}"))
             if target is None or target.kind is not Kind.FILE:
                 yield f"{member.link!r}, which it is a hard link to, is no file before it"
-            elif target[1:] != (member.mode, member.uid, member.gid):
-                yield f"its mode or owner is not that of {member.link!r}, which it is a hard link to"
+            elif target[1:] != (member.mode, member.uid, member.gid, member.capability):
+                yield f"its mode, owner or capabilities are not those of {member.link!r}, which it is a hard link to"
 
 
 def header_issues(header: bytes, created: int | None) -> Iterator[str]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from minpack.oci.image import Image
     from minpack.oci.reference import Reference
     from minpack.output.target import OutputSpec
+    from minpack.paths import RootPath
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
     from minpack.store.store import Store
@@ -181,12 +182,18 @@ def _deliver_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     owners = os.geteuid() == 0
     with new_directory(to.path, _inputs(work, to), force=to.force) as made:
         mtime = work.config.created
-        write_directory(work.entries, made.path, mtime=mtime, owners=owners, progress=work.progress)
+        without = write_directory(work.entries, made.path, mtime=mtime, owners=owners, progress=work.progress)
     others = any((entry.uid, entry.gid) != (os.getuid(), os.getgid()) for entry in work.entries)
     notes = ("files belong to you: only root can give them their owners; --format tar keeps them",)
+    lost = (_without_capabilities(without),) if without else ()
     size = sum(entry.size for entry in work.entries)
     output = WrittenTarget(to.format, to.path, None, None)
-    return WrittenOutput(None, (output,), size, (*_leftover(made), *(notes if others and not owners else ())))
+    return WrittenOutput(None, (output,), size, (*_leftover(made), *(notes if others and not owners else ()), *lost))
+
+
+def _without_capabilities(paths: tuple[RootPath, ...]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more} could not be given file capabilities, which root alone can; --format tar keeps them"
 
 
 def _new_file(work: LayerInputs, to: OutputSpec) -> AbstractContextManager[IO[bytes]]:

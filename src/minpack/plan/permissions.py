@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
 from minpack.errors import UnreadableFileError
+from minpack.excerpt import listed
 from minpack.paths import ancestors
 from minpack.program.additions import PlaceKind, normalize_mode
 from minpack.rootfs.access import EXECUTE, READ, WRITE, may
@@ -71,6 +72,19 @@ def package_notes(whole: Sequence[WholePackage], files: Walker) -> tuple[str, ..
                 modes = f"mode {entry.mode:04o} there and {normalize_mode(entry).mode:04o} in the image"
                 notes.append(f"{path!r} of package {package.name} has {modes}: it runs as the image's user")
     return tuple(_some(notes, "programs of packages run as the image's user and not as their owner"))
+
+
+def capability_notes(plan: Plan) -> tuple[str, ...]:
+    """Which programs have file capabilities, and what a container must be given so that they start."""
+    found = [entry for entry in plan.all if entry.capability and entry.kind is Kind.FILE]
+    if not found:
+        return ()
+    from minpack.rootfs.capability import shown, unusual  # noqa: PLC0415 - few programs have some
+
+    wanted = dict.fromkeys(name for entry in found for name in unusual(entry.capability))
+    given = f": containers need {' '.join(f'--cap-add={name}' for name in wanted)} to start them" if wanted else ""
+    names = listed((f"{entry.path} ({shown(entry.capability)})" for entry in found), MOST)
+    return (f"packed with file capabilities: {names}{given}",)
 
 
 def _lost_notes(request: ImageSpec, placed: Sequence[Placed], entries: Mapping[RootPath, Entry]) -> list[str]:

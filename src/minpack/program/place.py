@@ -12,7 +12,7 @@ from minpack.content import FileContent
 from minpack.errors import PathConflictError
 from minpack.paths import RootPath, ancestors
 from minpack.program.additions import YOURS, Placed, PlaceKind, additions, normalize_mode
-from minpack.rootfs.access import WRITE, may
+from minpack.rootfs.access import WRITE, is_executable, may, read_capability
 from minpack.rootfs.entry import Entry, Kind, directory, file
 from minpack.rootfs.modes import SHARED_MODE, standard_directories
 from minpack.rootfs.tree import Claim, Precedence, Tree, with_hard_links
@@ -46,7 +46,16 @@ def place(
     found: list[Placed] = []
     for number, item in enumerate(wanted):
         found += placed[number] if number in placed else _at(walker, item, known)
-    return _with_inodes(found, request.run.user)
+    return _with_inodes([_with_capability(item) for item in found], request.run.user)
+
+
+def _with_capability(item: Placed) -> Placed:
+    """`item` with the capabilities that its file has on the host: nothing gives it some by accident."""
+    entry = item.entry
+    if entry.content is None or not is_executable(entry.kind, entry.mode):
+        return item
+    capability = read_capability(entry.content.where)
+    return item._replace(entry=entry._replace(capability=capability)) if capability else item
 
 
 def _with_inodes(found: Sequence[Placed], user: User) -> tuple[Placed, ...]:

@@ -339,6 +339,7 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
         "size": entry.size if is_file else None,
         "sha256": sums.get(entry.path),
         "link": entry.link or None,
+        "capabilities": _capabilities(entry.capability),
         "from": planned.source,
         "package": _package(planned.package),
         "reason": {
@@ -349,6 +350,15 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
             "text": reason.text,
         },
     }
+
+
+def _capabilities(data: bytes) -> str | None:
+    """File capabilities as getcap(8) shows them; null without."""
+    if not data:
+        return None
+    from minpack.rootfs.capability import shown  # noqa: PLC0415 - few files have some
+
+    return shown(data)
 
 
 def _package(package: PackageId | None) -> dict[str, Any] | None:

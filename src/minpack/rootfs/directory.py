@@ -7,22 +7,28 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import ChangedInputError
 from minpack.host.deep import reached
+from minpack.rootfs.capability import write_capability
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minpack.content import Content
+    from minpack.paths import RootPath
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
 
 BUFFER_SIZE = 1 << 20
 
 
-def write_directory(entries: Sequence[Entry], root: str, *, mtime: int, owners: bool, progress: Progress) -> None:
+def write_directory(
+    entries: Sequence[Entry], root: str, *, mtime: int, owners: bool, progress: Progress
+) -> tuple[RootPath, ...]:
     """Write `entries`, parents first, into the empty directory `root`, with their modes and `mtime`.
 
-    :param owners: give each file its owner, which only root can; else the caller owns all.
+    The files are returned that did not get their capabilities: without `owners`, and where the system gives none.
+
+    :param owners: give each file its owner and capabilities, which only root can; else the caller owns all.
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises OSError: the disk is full, or the like.
     """
@@ -37,14 +43,28 @@ def write_directory(entries: Sequence[Entry], root: str, *, mtime: int, owners: 
                 os.chown(name, entry.uid, entry.gid, dir_fd=above, follow_symlinks=False)
         done += entry.size
         progress("writing root file system", done, total)
+    without: list[RootPath] = []
     # Modes and times go last and from below: a directory may be one nothing can be written to.
     for entry in reversed(entries):
         with reached(top + _encoded(entry.path)) as (name, above):
             if entry.kind is not Kind.SYMLINK:
                 os.chmod(name, entry.mode, dir_fd=above)
+            # Last of all: a new owner takes them away (chown(2)).
+            if entry.capability and not (owners and _give(entry.capability, name, above)):
+                without.append(entry.path)
             os.utime(name, (mtime, mtime), dir_fd=above, follow_symlinks=False)
     os.chmod(top, 0o755)  # noqa: S103 - the root of a root file system
     os.utime(top, (mtime, mtime))
+    return tuple(reversed(without))
+
+
+def _give(capability: bytes, name: bytes, above: int | None) -> bool:
+    """Give a file its capabilities; whether the system took them."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    try:
+        return write_capability(descriptor, capability)
+    finally:
+        os.close(descriptor)
 
 
 def _encoded(text: str) -> bytes:

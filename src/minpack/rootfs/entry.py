@@ -29,7 +29,8 @@ class Entry(NamedTuple):
 
     `size` is in bytes and 0 for all but files. `link` is a symlink's target as
     written, or a hard link's path in the same tree. `inode` is equal for the
-    names of one file, and None where it has one alone.
+    names of one file, and None where it has one alone. `capability` is an
+    executable file's extended attribute of that name, as the kernel has it (capabilities(7)).
     """
 
     path: RootPath
@@ -40,6 +41,7 @@ class Entry(NamedTuple):
     content: Content | None = None
     link: str = ""
     inode: int | None = None
+    capability: bytes = b""
 
     @property
     def size(self) -> int:

@@ -183,12 +183,12 @@ def with_hard_links(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
     A file has one mode and one owner, whatever its names: names that are to have others are files of their own.
     """
-    first: dict[tuple[int, ...], Entry] = {}
+    first: dict[tuple[object, ...], Entry] = {}
     made: list[Entry] = []
     for entry in entries:
         target = entry
         if entry.kind is Kind.FILE and entry.inode is not None:
-            target = first.setdefault((entry.inode, entry.mode, entry.uid, entry.gid), entry)
+            target = first.setdefault((entry.inode, entry.mode, entry.uid, entry.gid, entry.capability), entry)
         if target is not entry:
             assert target.size == entry.size, f"internal error: {target.path} and {entry.path} have one inode"
             entry = target._replace(path=entry.path, kind=Kind.HARDLINK, link=target.path, content=None)  # noqa: PLW2901

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
+from minpack.rootfs.access import CAPABILITY, is_capability
 from minpack.tar.header import BLOCK
 from minpack.tar.sparse import Sparse, SparseForm
 
@@ -20,6 +21,12 @@ MAX_RECORDS = 1000
 _SHA1 = b"APK-TOOLS.checksum.SHA1"
 _SPARSE = b"GNU.sparse."
 _PIECE = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
+#: How GNU tar, libarchive and others write extended attributes, and how libarchive does it too: as base64.
+_ATTRIBUTE, _ENCODED = b"SCHILY.xattr.", b"LIBARCHIVE.xattr."
+#: The most bytes that a name has (linux/limits.h, XATTR_NAME_MAX).
+_MAX_ATTRIBUTE = 255
+#: What global headers cannot say: there it means nothing.
+_MEMBERS_OWN = frozenset(("sparse", "problem", "capability", "attributes"))
 #: The most digits of a number of 64 bits; int() is slow on long ones.
 _DIGITS = 20
 
@@ -27,7 +34,8 @@ _DIGITS = 20
 class Extended(NamedTuple):
     """What is said of a member; None where nothing is.
 
-    `sparse` is how its data is to be read, and `problem` why it cannot be.
+    `sparse` is how its data is to be read, and `problem` why it cannot be. `capability` is its file capabilities,
+    `attributes` the names of its other extended attributes.
     """
 
     path: bytes | None = None
@@ -38,6 +46,8 @@ class Extended(NamedTuple):
     sha1: str = ""
     sparse: Sparse | None = None
     problem: str = ""
+    capability: bytes = b""
+    attributes: tuple[str, ...] = ()
 
 
 NOTHING = Extended()
@@ -97,7 +107,7 @@ class Extensions:
 
     def _take_global(self, at: int, data: bytes) -> None:
         """What a global header says holds for all members after it, so for none that has begun."""
-        said = {key: value for key, value in self._records(at, data).items() if key not in ("sparse", "problem")}
+        said = {key: value for key, value in self._records(at, data).items() if key not in _MEMBERS_OWN}
         if self._strict and (self._flags or not said.keys() <= {"uid", "gid"}):
             raise self._refuse(at, "a global header says what only a member's own can")
         self._global |= said
@@ -122,6 +132,8 @@ class Extensions:
                 said[key.decode()] = self._decimal(at, key, value) if value else None
             elif key == _SHA1:
                 said["sha1"] = value.decode("utf-8", "surrogateescape")
+            elif key.startswith((_ATTRIBUTE, _ENCODED)):
+                _take_attribute(said, key, value)
             elif key.startswith(_SPARSE):
                 sparse[key.removeprefix(_SPARSE)] = value
         if sparse:
@@ -165,3 +177,25 @@ class Extensions:
                 raise self._refuse(at, f"a pax header has a false record at its byte {start}")
             yield key, value
             start = end
+
+
+def _take_attribute(said: dict[str, Any], key: bytes, value: bytes) -> None:
+    """Put an extended attribute into what a header says; of a name in both forms the plain one counts."""
+    encoded = key.startswith(_ENCODED)
+    name = key.removeprefix(_ENCODED if encoded else _ATTRIBUTE).decode("utf-8", "backslashreplace")[:_MAX_ATTRIBUTE]
+    data = _decoded(value) if encoded and name == CAPABILITY else value
+    if name == CAPABILITY and is_capability(data):
+        if not encoded or "capability" not in said:
+            said["capability"] = data
+    elif name not in said.get("attributes", ()):
+        said["attributes"] = (*said.get("attributes", ()), name)
+
+
+def _decoded(value: bytes) -> bytes:
+    """The bytes of base64 without its padding; none if it is none."""
+    from base64 import b64decode  # noqa: PLC0415 - few members have attributes
+
+    try:
+        return b64decode(value.rstrip(b"=") + b"=" * (-len(value.rstrip(b"=")) % 4), validate=True)
+    except ValueError:
+        return b""

@@ -81,6 +81,8 @@ class Member(NamedTuple):
     `sha1` is what apk-tools says is the SHA-1 of the data or of a symlink's target,
     in hexadecimal; empty in other tars. The data of a `sparse` member is that of
     its pieces. With a `problem` the member is there, and its data cannot be read.
+    `capability` is its file capabilities, `attributes` the names of its other
+    extended attributes.
     """
 
     name: str
@@ -95,6 +97,8 @@ class Member(NamedTuple):
     sha1: str = ""
     sparse: Sparse | None = None
     problem: str = ""
+    capability: bytes = b""
+    attributes: tuple[str, ...] = ()
 
 
 def read_members(content: Content, base: str) -> Iterator[Member]:
@@ -238,6 +242,8 @@ class Tape:
             told.sha1,
             sparse,
             problem,
+            told.capability,
+            told.attributes,
         )
         return member, behind
 

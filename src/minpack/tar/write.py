@@ -44,6 +44,8 @@ _pack = Struct("100s 48s 8s c 100s 88s 167s").pack
 _SAME = b"ustar\x0000".ljust(88, b"\0")
 #: In the sum, the sum's own field is eight blanks.
 _SAME_SUM = sum(_SAME) + sum(b"        ")
+#: As GNU tar, libarchive, Docker and others have extended attributes.
+_CAPABILITY = b"SCHILY.xattr.security.capability"
 _TYPES = {Kind.FILE: b"0", Kind.HARDLINK: b"1", Kind.SYMLINK: b"2", Kind.DIRECTORY: b"5"}
 
 
@@ -62,6 +64,9 @@ def headers(entry: Entry, mtime: int) -> bytes:
     uid, gid = _fit(b"uid", entry.uid, MAX_OCTAL_ID, pax), _fit(b"gid", entry.gid, MAX_OCTAL_ID, pax)
     size = _fit(b"size", entry.size if entry.kind is Kind.FILE else 0, MAX_OCTAL_SIZE, pax)
     mtime = _fit(b"mtime", mtime, MAX_OCTAL_SIZE, pax)
+    if entry.capability:
+        # On links too: to give a link its owner takes the attribute from the file (chown(2)).
+        pax[_CAPABILITY] = entry.capability
     block = _block(short, entry.mode, uid, gid, size, mtime, _TYPES[entry.kind], link, prefix)
     if not pax:
         return block
