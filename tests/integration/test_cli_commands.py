@@ -163,7 +163,8 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     assert list(image["layers"][0]) == ["digest", "diff_id", "size", "media_type"]
     for file in image["files"]:
         assert list(file) == [
-            *("path", "type", "mode", "uid", "gid", "size", "sha256", "link", "from", "package", "reason"),
+            *("path", "type", "mode", "uid", "gid", "size", "sha256", "link", "capabilities"),
+            *("from", "package", "reason"),
         ]
         assert list(file["reason"]) == ["kind", "need", "needed_by", "found_by", "text"]
         assert file["reason"]["text"]
