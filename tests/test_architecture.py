@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -307,3 +309,17 @@ def test_exports_are_sorted_and_importable() -> None:
     assert set(minpack.__all__) == set(minpack._HOMES) | {"__version__"}
     for name in minpack.__all__:
         assert getattr(minpack, name) is not None
+
+
+#: A name in the code font with a dot in it: ``room.module.function``, or with a class and its method.
+_DOTTED = re.compile(r"`([a-z_]+(?:\.\w+)+)`")
+
+
+def test_the_walk_of_one_request_names_what_there_is() -> None:
+    """Each function in ARCHITECTURE.md's walk from the command line to the bytes exists under that name."""
+    text = (ROOT.parents[1] / "ARCHITECTURE.md").read_text()
+    walk = text[text.index("## One request") : text.index("## The rooms")]
+    names = [name for line in walk.splitlines() if line.startswith("| ") for name in _DOTTED.findall(line)]
+    assert len(names) > 20
+    for name in names:
+        assert callable(pkgutil.resolve_name(f"minpack.{name}")), name

@@ -22,13 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzz.mutate import mutated
 from minpack.base.options import BaseOptions
 from minpack.build.inspect import inspect
+from minpack.build.tree import resolve_tree
 from minpack.content import FileContent
 from minpack.elf.read import read_elf
 from minpack.elf.strip import stripped, weigh
 from minpack.errors import MinpackError
 from minpack.net.network import Network
 from minpack.progress import no_progress
-from minpack.resolve.closures import resolve
 from minpack.spec.image import Check, ImageSpec
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _inspected(path: str) -> None:
 
 def _resolved(path: str) -> None:
     spec = ImageSpec((path,), check=Check.LOAD)
-    resolve(spec, "/", BaseOptions(None, Network(offline=True), TODAY), no_progress)
+    resolve_tree(spec, "/", BaseOptions(None, Network(offline=True), TODAY), no_progress)
 
 
 def _stripped(path: str) -> None:

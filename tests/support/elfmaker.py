@@ -11,6 +11,7 @@ loaded by the one PT_LOAD segment, so that an address is a file offset plus
 
 from __future__ import annotations
 
+import json
 import struct
 from typing import NamedTuple
 
@@ -279,6 +280,12 @@ def static_program(exit_code: int = 0, machine: str = "x86_64", *, pie: bool = F
         code=MACHINES[machine].exit_program(exit_code),
         overlay=overlay,
     )
+
+
+def dlopen_note(*rows: dict[str, object]) -> bytes:
+    """A note that says what an object opens by name (uapi-group.org, "dlopen() metadata for ELF files")."""
+    data = json.dumps(rows).encode() + b"\0"
+    return struct.pack("<III", 4, len(data), 0x407C0C0A) + b"FDO\0" + data + bytes(-len(data) % 4)
 
 
 def upx_program(machine: str = "x86_64") -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, NamedTuple
 
 from minpack.base.options import BaseOptions, PackageOptions
@@ -85,17 +86,26 @@ class Place(NamedTuple):
         publish(self.mirror, MAIN, packages, keys=(KEY,), algorithm=algorithm)
         publish(self.mirror, COMMUNITY, community, keys=(KEY,), algorithm=algorithm)
 
-    def pack(self, needed: tuple[str, ...], base: str | None = None, **options: object) -> Packed:
+    def options(
+        self,
+        *,
+        now: int = NOW,
+        keys: str = "",
+        locked: bool = False,
+        offline: bool = False,
+        fetch: bool = True,
+        store: str | None = "store",
+    ) -> BaseOptions:
+        """How the base is opened: packages come from the server."""
+        network = Network(offline=offline, pause=lambda _: None, read_timeout=2.0)
+        packages = PackageOptions(now, keys, locked) if fetch else None
+        directory = str(self.path / store) if store is not None else None
+        return BaseOptions(directory, network, "2026-01-31", f"{self.mirror.url}/alpine", packages=packages)
+
+    def pack(self, needed: tuple[str, ...], base: str | None = None, **given: object) -> Packed:
         """The plan of an image of a program that needs these libraries."""
-        now = int(str(options.pop("now", NOW)))
-        network = Network(offline=bool(options.pop("offline", False)), pause=lambda _: None, read_timeout=2.0)
-        wanted = PackageOptions(now, str(options.pop("keys", "")), bool(options.pop("locked", False)))
-        fetch = options.pop("fetch", True)
-        store = options.pop("store", str(self.path / "store"))
-        assert store is None or isinstance(store, str)
-        base_options = BaseOptions(
-            store, network, "2026-01-31", f"{self.mirror.url}/alpine", packages=wanted if fetch else None
-        )
+        of_base = {name: given.pop(name) for name in tuple(given) if name in inspect.signature(self.options).parameters}
+        options = self.options(**of_base)  # type: ignore[arg-type]
         (self.path / "app").write_bytes(program(needed, interpreter=MUSL))
-        request = ImageSpec((str(self.path / "app"),), **{"check": Check.NONE, **options})  # type: ignore[arg-type]
-        return pack(request, base or self.base(), base_options, None)
+        request = ImageSpec((str(self.path / "app"),), **{"check": Check.NONE, **given})  # type: ignore[arg-type]
+        return pack(request, base or self.base(), options, None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +14,7 @@ from minpack.ld.late import LateLibrary, Level
 from minpack.ld.symbol_cache import SymbolCache
 from support.closures import closure_of, loaded, symbols, symbols_by
 from support.elfedit import set_tag
-from support.elfmaker import DT_HASH, DT_STRSZ, DT_STRTAB, ET_EXEC, library, make_elf, program
+from support.elfmaker import DT_HASH, DT_STRSZ, DT_STRTAB, ET_EXEC, dlopen_note, library, make_elf, program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +22,6 @@ if TYPE_CHECKING:
     from minpack.elf.symbols import Symbols
 
 LIBC = "/lib/libc.so.6"
-
-
-def dlopen_note(*rows: dict[str, object]) -> bytes:
-    """A note of dlopen metadata."""
-    data = json.dumps(rows).encode() + b"\0"
-    return struct.pack("<III", 4, len(data), 0x407C0C0A) + b"FDO\0" + data + bytes(-len(data) % 4)
 
 
 def with_strings(*texts: str, soname: str | None = None) -> bytes:

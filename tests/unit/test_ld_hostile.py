@@ -11,6 +11,7 @@ import pytest
 
 from minpack.base.entries import base_of
 from minpack.base.walk import MAX_REMEMBERED, Walker
+from minpack.build.tree import ResolvedTree, chain_to
 from minpack.content import BytesContent
 from minpack.errors import BaseError, InputError, MissingLibraryError
 from minpack.ld import opening
@@ -21,7 +22,6 @@ from minpack.paths import normal
 from minpack.report.allowance import MOST, Allowance
 from minpack.report.documents import error_document, tree_document
 from minpack.report.tree import tree_lines, why_lines
-from minpack.resolve.closures import Resolved, chain_to
 from minpack.rootfs.entry import Entry, file, symlink
 from support.elfmaker import GLIBC, MUSL, library, make_elf, program
 from support.rulebook import GLIBC_STRINGS, MUSL_STRINGS
@@ -94,7 +94,7 @@ def test_each_place_is_in_a_closure_once(product: Closure) -> None:
 @pytest.mark.parametrize("considered", [False, True])
 def test_a_tree_is_shown_in_bounded_text(product: Closure, *, considered: bool) -> None:
     """Each name is there; of the places, and of what is missing, as much as a person may look at."""
-    found = cost(lambda: tree_lines(Resolved(product, "made", ()), considered=considered))
+    found = cost(lambda: tree_lines(ResolvedTree(product, "made", ()), considered=considered))
     lines = found.result
     assert isinstance(lines, list)
     assert sum(map(len, lines)) < (8 << 20 if considered else 1 << 17)
@@ -106,7 +106,7 @@ def test_a_tree_is_shown_in_bounded_text(product: Closure, *, considered: bool) 
 
 def test_documents_have_a_bound_and_say_what_is_left_out(product: Closure) -> None:
     """All that is missing is in them, and as many of the directories as there is room for."""
-    found = cost(lambda: json.dumps(tree_document(Resolved(product, "made", ()), ())))
+    found = cost(lambda: json.dumps(tree_document(ResolvedTree(product, "made", ()), ())))
     document = json.loads(str(found.result))
     assert len(str(found.result)) < 2 * MOST
     assert found.memory < 8 * MOST
@@ -164,7 +164,7 @@ def test_a_long_chain_of_libraries_is_no_square(interpreter: str) -> None:
     assert len(closure.objects) == count + 3  # type: ignore[attr-defined]
     assert found.memory < 20 << 20
     assert found.seconds < 30
-    lines = tree_lines(Resolved(closure, "made", ()), considered=True)  # type: ignore[arg-type]
+    lines = tree_lines(ResolvedTree(closure, "made", ()), considered=True)  # type: ignore[arg-type]
     assert sum(map(len, lines)) < 1 << 20
     chain = chain_to(closure, f"l{count}.so")  # type: ignore[arg-type]
     assert len(chain) == count + 2

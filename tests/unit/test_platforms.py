@@ -21,9 +21,8 @@ from minpack.errors import ElfError, WrongTargetError
 from minpack.needs.level import level_of
 from minpack.net.network import Network
 from minpack.paths import RootPath
-from minpack.program.platforms import platform_of_file
+from minpack.program.platforms import base_platform, platform_of, platform_of_file
 from minpack.program.read import Program, read_program
-from minpack.resolve.closures import base_platform, platform_of
 from minpack.spec.image import ImageSpec
 from minpack.target import parse_platform
 from support.elfmaker import MACHINES, PT_NOTE, make_elf, program, static_program

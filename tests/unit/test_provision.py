@@ -8,7 +8,7 @@ import pytest
 
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
-from minpack.build.plan import wishes_of
+from minpack.build.plan import need_options
 from minpack.content import BytesContent, read_all
 from minpack.errors import InputError, NotInBaseError, UsageError
 from minpack.needs.decide import decide
@@ -54,7 +54,7 @@ def provided(
     findings: Findings = Findings(signals=(signal(Need.CERTS, Verdict.REQUIRED),)),  # noqa: B008 - immutable
 ) -> Provision:
     """What a request gets out of such a base, with the default data behind it; by default for a TLS client."""
-    decisions = decide(findings, wishes_of(request._replace(unwanted=frozenset(unwanted))), glibc=glibc)
+    decisions = decide(findings, need_options(request._replace(unwanted=frozenset(unwanted))), glibc=glibc)
     walkers = (Walker(base_of(name, base)), Walker(base_of("scratch", DEFAULT)))
     return provide(request, decisions, findings, *walkers, frozenset(RootPath(path) for path in added))
 

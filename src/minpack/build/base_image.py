@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
 from minpack.base.walk import Walker
-from minpack.build.pack import Input, base_input
+from minpack.build.inputs import Input, base_input
 from minpack.catalog.debian import is_debian
 from minpack.elf.read import read_elf
 from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError

@@ -17,47 +17,76 @@ from minpack.plan.assemble import build_plan
 from minpack.plan.owners import with_packages
 from minpack.plan.secrets import refuse_private
 from minpack.program.place import added_paths, standard_of
+from minpack.program.platforms import labelled
 from minpack.provision.provide import lacking, provide
-from minpack.resolve.closures import audit_notes, environment_of, symbols_for, variants_of, with_placed
-from minpack.resolve.with_packages import fetch_for_needs, programs_of, resolve_with_packages, shell_closure
+from minpack.resolve.closures import audit_notes, environment_of, symbols_for, variants_of
+from minpack.resolve.with_packages import (
+    fetch_for_needs,
+    programs_of,
+    refuse_missing,
+    resolve_with_packages,
+    shell_closure,
+)
 from minpack.rootfs.entry import Kind
 from minpack.spec.image import Check, unexpanded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from minpack.base.options import OpenBase
-    from minpack.base.packages import Packages
     from minpack.ld.closure import Closure
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.ld.variants import Variant
+    from minpack.needs.findings import Findings
+    from minpack.needs.need import Decision
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
     from minpack.program.additions import Placed
     from minpack.program.read import Program
+    from minpack.sources.session import Session
     from minpack.spec.image import ImageSpec
     from minpack.target import Platform
 
 
-class PlanInputs(NamedTuple):
-    """Programs that were read and placed, and what the rest is taken from, open.
+class ResolvedImage(NamedTuple):
+    """All programs of an image, those of whole packages last, and the closure of each, with nothing missing.
 
-    `lower` looks at the base alone, `hint` says which bases fit.
+    `late` is what they may open later and is not packed; `symbols` reads the symbols of their objects.
     """
 
     programs: tuple[Program, ...]
-    platform: Platform
-    placed: tuple[Placed, ...]
-    base: OpenBase
-    packages: Packages
-    lower: Walker
-    hint: str
+    closures: tuple[Closure, ...]
+    late: tuple[LateLibrary, ...]
+    whole: tuple[WholePackage, ...]
+    symbols: SymbolsOf
+
+
+class ImageNeeds(NamedTuple):
+    """What an image needs besides libraries: what was found, what of it is packed, and the tree to take it from.
+
+    The closure of the shell is behind those of the programs, if there is to be one.
+    """
+
+    findings: Findings
+    decisions: tuple[Decision, ...]
+    closures: tuple[Closure, ...]
+    tree: Walker
+    notes: tuple[str, ...]
+
+
+class ProvedPlan(NamedTuple):
+    """What was proved of a plan: notes of it, and what each program, by its path, demands of the machine."""
+
+    notes: tuple[str, ...] = ()
+    demands: tuple[tuple[str, Demands], ...] = ()
 
 
 class PlannedImage(NamedTuple):
-    """A plan, and what is to be told of it; see `pipeline.Packed`. `data` is minpack's own data that was looked at."""
+    """A plan, proved, with what to report of it; `data` is the embedded data that was looked at.
+
+    `late` and `variants` are not packed: what may be opened later, and what is for better CPUs.
+    """
 
     plan: Plan
     programs: tuple[Program, ...]
@@ -68,71 +97,93 @@ class PlannedImage(NamedTuple):
     demands: tuple[tuple[str, Demands], ...]
 
 
-def make_plan(request: ImageSpec, sources: PlanInputs) -> PlannedImage:
+def make_plan(
+    request: ImageSpec, platform: Platform, programs: tuple[Program, ...], placed: tuple[Placed, ...], session: Session
+) -> PlannedImage:
     """The plan of the image, proved as far as the request wants.
 
+    :param platform: of the programs.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
-    programs, platform, placed, base, packages, lower, hint = sources
-    whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
-    programs += programs_of(whole, Walker(packages.over(base.base)))
-    symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted)
-    tree, found = resolve_with_packages(request, programs, placed, base.base, packages, hint, symbols, lower.known)
-    closures = tuple(one.closure for one in found)
-    findings = find_needs(closures, symbols, why=request.why)
-    decisions = decide(findings, wishes_of(request), glibc=any(closure.libc is Libc.GLIBC for closure in closures))
-    supplied = fetch_for_needs(lacking(decisions, tree), packages)
-    tree = Walker(with_placed(placed, packages.over(base.base)), lower.known)
-    if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
-        closures = (*closures, shell_closure(request, tree))
+    resolved = resolve_image(request, programs, placed, session)
+    needs = find_image_needs(request, resolved, placed, session)
     data = EmbeddedBase()
-    provision = provide(request, decisions, findings, tree, Walker(data), added_paths(placed), closures)
-    platform, told = _labelled(request, sources, closures)
-    plan = build_plan(request, platform, programs, placed, closures, provision, findings)
-    refuse_private(plan, base.base.name)
+    provision = provide(
+        request, needs.decisions, needs.findings, needs.tree, Walker(data), added_paths(placed), needs.closures
+    )
+    label = labelled(platform, request.platform, programs, needs.closures)
+    plan = build_plan(request, label.platform, resolved.programs, placed, needs.closures, provision, needs.findings)
+    refuse_private(plan, session.name)
     # Below an empty overlay, as below the user's files: so each file has one inode in the whole plan.
-    files = Walker(with_placed((), packages.over(base.base)))
-    plan = with_packages(plan, packages, whole, files, standard_of(request.run.user, placed))
-    variants = tuple(dict.fromkeys(one for closure in closures for one in variants_of(request, closure, tree)))
-    proved, demanded = _checked(request, plan, programs[0].destination, base.base.name, hint, symbols)
-    permitted = (*_permitted(request, sources, plan), *_package_notes(whole, files))
-    late = tuple(dict.fromkeys(library for one in found for library in one.late))
+    files = session.tree()
+    plan = with_packages(plan, session.packages, resolved.whole, files, standard_of(request.run.user, placed))
+    variants = tuple(
+        dict.fromkeys(one for closure in needs.closures for one in variants_of(request, closure, needs.tree))
+    )
+    proved = prove_plan(request, plan, programs[0].destination, session, resolved.symbols)
+    permitted = (*_permitted(request, programs, placed, plan), *_package_notes(resolved.whole, files))
     notes = (
-        *base.notes,
+        *session.opened.notes,
         *unexpanded(request.run),
-        *told,
-        *(f"{program.path!r} is not stripped: {program.unstripped}" for program in programs if program.unstripped),
-        *packages.notes,
-        *findings.warnings,
-        *_opened_notes(closures, request.libraries, findings.static_libc),
-        *supplied,
+        *label.notes,
+        *_unstripped_notes(resolved.programs),
+        *session.packages.notes,
+        *needs.findings.warnings,
+        *_opened_notes(needs.closures, request.libraries, needs.findings.static_libc),
+        *needs.notes,
         *provision.notes,
         *data.notes,
         *permitted,
         *_capability_notes(plan),
-        *proved,
+        *proved.notes,
         *_variants_notes(variants),
     )
-    return PlannedImage(plan, programs, data, notes, late, variants, demanded)
+    return PlannedImage(plan, resolved.programs, data, notes, resolved.late, variants, proved.demands)
 
 
-def _labelled(request: ImageSpec, sources: PlanInputs, closures: Sequence[Closure]) -> tuple[Platform, tuple[str, ...]]:
-    """The platform with the variant that all which is loaded runs on, and what is to be told of it."""
-    platform = sources.platform
-    if not platform.tells_variant:
-        return platform, ()
-    from minpack.program.platforms import labelled  # noqa: PLC0415 - for ARM, and where a variant is wanted
+def resolve_image(
+    request: ImageSpec, programs: tuple[Program, ...], placed: Sequence[Placed], session: Session
+) -> ResolvedImage:
+    """The closures of the programs and of those in whole packages, fetched with what they lack.
 
-    return labelled(platform, request.platform, sources.programs, closures)
+    :raises MissingLibraryError: a library is nowhere to be had.
+    :raises MinpackError: a package cannot be had.
+    """
+    packages = session.packages
+    whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
+    programs += programs_of(whole, session.tree())
+    symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted)
+    resolved = resolve_with_packages(request, programs, placed, session, symbols)
+    refuse_missing(request, programs, resolved, session)
+    late = tuple(dict.fromkeys(library for one in resolved.found for library in one.late))
+    return ResolvedImage(programs, tuple(one.closure for one in resolved.found), late, whole, symbols)
 
 
-def wishes_of(request: ImageSpec) -> NeedOptions:
+def find_image_needs(
+    request: ImageSpec, resolved: ResolvedImage, placed: Sequence[Placed], session: Session
+) -> ImageNeeds:
+    """What the programs need, decided as the request wants it; packages are fetched for what the base has nothing of.
+
+    :raises NotInBaseError: there is to be a shell, and there is none.
+    :raises MissingLibraryError: the shell lacks a library.
+    """
+    closures = resolved.closures
+    findings = find_needs(closures, resolved.symbols, why=request.why)
+    decisions = decide(findings, need_options(request), glibc=any(closure.libc is Libc.GLIBC for closure in closures))
+    notes = fetch_for_needs(lacking(decisions, session.tree(placed)), session.packages)
+    tree = session.tree(placed)
+    if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
+        closures = (*closures, shell_closure(request, tree))
+    return ImageNeeds(findings, decisions, closures, tree, notes)
+
+
+def need_options(request: ImageSpec) -> NeedOptions:
     """What the user said of needs."""
     return NeedOptions(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file)
 
 
 def _opened_notes(closures: Sequence[Closure], libraries: Sequence[str], libc: str) -> tuple[str, ...]:
-    """What is to be told of libraries that were added for static programs."""
+    """Notes of libraries that were added for static programs."""
     if not libraries or any(closure.libc is not None for closure in closures):
         return ()
     path, names = closures[0].program.path, ", ".join(libraries)
@@ -140,18 +191,23 @@ def _opened_notes(closures: Sequence[Closure], libraries: Sequence[str], libc: s
     return (f"{path!r} is static: it opens {names} only if it calls dlopen{never}",)
 
 
-def _checked(
-    request: ImageSpec, plan: Plan, program: RootPath, base: str, hint: str, symbols: SymbolsOf
-) -> tuple[tuple[str, ...], tuple[tuple[str, Demands], ...]]:
-    """Prove what the request wants proved; the notes of it, and what each program demands of the machine.
+def _unstripped_notes(programs: Sequence[Program]) -> Iterator[str]:
+    for program in programs:
+        if program.unstripped:
+            yield f"{program.path!r} is not stripped: {program.unstripped}"
 
+
+def prove_plan(request: ImageSpec, plan: Plan, program: RootPath, session: Session, symbols: SymbolsOf) -> ProvedPlan:
+    """Prove what the request wants proved.
+
+    :param program: where the first program is.
     :raises EntrypointError: a container of the image would not start.
     :raises UnboundSymbolError: a program would not start.
     :raises UnreadableFileError: the image's user may not read what it takes to start one.
     """
     if all(closure.libc is None for closure in plan.closures):
         _check_start(request, plan, program)
-        return (), ()
+        return ProvedPlan()
     from minpack.plan.permissions import check_readable  # noqa: PLC0415
     from minpack.plan.verify import check_loads, check_loop  # noqa: PLC0415 - for dynamic programs alone
 
@@ -159,11 +215,11 @@ def _checked(
     check_loop(plan, environment_of(request))
     _check_start(request, plan, program)
     if request.check is Check.NONE:
-        return tuple(note for closure in plan.closures for note in audit_notes(closure, None)), ()
+        return ProvedPlan(tuple(note for closure in plan.closures for note in audit_notes(closure, None)))
     names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]
-    checked = check_loads(names, plan.closures, base, hint, symbols)
+    checked = check_loads(names, plan.closures, session.name, session.hint, symbols)
     paths = [closure.program.path for closure in plan.closures]
-    return checked.notes, tuple(zip(paths, checked.demands, strict=True))
+    return ProvedPlan(checked.notes, tuple(zip(paths, checked.demands, strict=True)))
 
 
 def _capability_notes(plan: Plan) -> tuple[str, ...]:
@@ -198,18 +254,20 @@ def _all_may_run(plan: Plan, path: RootPath) -> bool:
     return all(modes.get(one, 0) & 0o111 == 0o111 for one in (*ancestors(path), path))  # noqa: PLR2004 - all may
 
 
-def _permitted(request: ImageSpec, sources: PlanInputs, plan: Plan) -> tuple[str, ...]:
+def _permitted(
+    request: ImageSpec, programs: Sequence[Program], placed: tuple[Placed, ...], plan: Plan
+) -> tuple[str, ...]:
     """Prove that the image's user may do what it takes to start the programs; notes on the modes of added files.
 
     :raises UnreadableFileError: that user may not.
     """
-    if not (request.additions or request.directories or any(program.sets_id for program in sources.programs)):
+    if not (request.additions or request.directories or any(program.sets_id for program in programs)):
         return ()
     from minpack.plan.permissions import check_readable, check_workdir, mode_notes  # noqa: PLC0415 - not for most programs
 
     check_readable(plan, request.run.user)
     check_workdir(plan, request.run)
-    return mode_notes(request, sources.placed, plan)
+    return mode_notes(request, placed, plan)
 
 
 def _package_notes(whole: Sequence[WholePackage], files: Walker) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minpack.build.tree import chain_to, resolve_tree
 from minpack.cli.effects import fetching_notes, loader_notes
 from minpack.cli.options import (
     Command,
@@ -21,7 +22,6 @@ from minpack.cli.options import (
 from minpack.cli.settings import StoreSettings, base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.errors import UsageError
-from minpack.resolve.closures import chain_to, resolve
 from minpack.spec.image import Check, ImageSpec, RunConfig
 from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_pair
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--dest",
     callback=filled,
     metavar="PATH",
-    help="Path of the program in the image; on / where it is, else /usr/local/bin/NAME.",
+    help="Path of the program in the image; without --base where it is, else /usr/local/bin/NAME.",
 )
 @click.option(
     "-e",
@@ -88,7 +88,7 @@ def command(
     check_packages(base, store)
     options = base_options(store)
     with drawing(quiet=quiet) as progress:
-        resolved = resolve(request, base, options, progress)
+        resolved = resolve_tree(request, base, options, progress)
     fetched = fetching_notes(base=resolved.fetched_base, packages=resolved.fetched_package)
     told = (*loader_notes(resolved.closure.libc, dict(env)), *fetched)
     resolved = resolved._replace(notes=(*resolved.notes, *told))

@@ -20,6 +20,7 @@ from minpack.rootfs.tree import Claim, Precedence, Tree, with_hard_links
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from minpack.base.interface import Base
     from minpack.program.read import Program
     from minpack.rootfs.etc_files import User
     from minpack.spec.image import ImageSpec
@@ -105,6 +106,15 @@ def _is_writable(entry: Entry, user: User) -> bool:
     Whoever owns a file may give himself the right.
     """
     return entry.uid == user.uid or may(entry, user, WRITE)
+
+
+def with_placed(placed: Sequence[Placed], base: Base) -> Base:
+    """The base with the user's files laid over it."""
+    tree: Tree[None] = Tree(lambda _: None)
+    for item in placed:
+        if item.kind in YOURS:
+            tree.add(item.entry, None, item.claim)
+    return OverlayBase(base_of("files", [entry for entry, _ in tree if entry.path not in tree.implied]), base)
 
 
 def standard_of(user: User, placed: Iterable[Placed]) -> dict[RootPath, Entry]:

@@ -26,6 +26,39 @@ class Needed(NamedTuple):
     level: Level | None
 
 
+def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:
+    """The platform of all the programs.
+
+    :param wanted: chooses a variant, but none that a program needs more than.
+    :raises WrongTargetError: they are not all for one, or not for the one wanted.
+    """
+    first = programs[0]
+    for program in programs[1:]:
+        if program.info.target != first.info.target:
+            raise WrongTargetError(
+                program.path, str(first.info.target), str(program.info.target), "pack each architecture by itself"
+            )
+    platform = first.info.target.platform
+    if platform is None:
+        raise WrongTargetError(first.path, "an architecture that OCI images know", str(first.info.target))
+    if wanted is not None and (wanted.os, wanted.architecture) != (platform.os, platform.architecture):
+        hint = f"build it for {wanted} first (GOARCH={wanted.architecture}); the platform comes from the program"
+        raise WrongTargetError(first.path, str(wanted), str(platform), hint)
+    if not (wanted or platform).tells_variant:
+        return platform
+    return with_variant(programs, platform, wanted)
+
+
+def base_platform(programs: Sequence[Program], platform: Platform, wanted: Platform | None) -> Platform:
+    """The platform to fetch a base for: the image's, unless that is one for which distributions have less.
+
+    Of ARM they have the usual variant. What a static program takes of it is data; whatever else is, the label tells.
+    """
+    own = programs[0].info.target.platform
+    static = all(program.info.interpreter is None for program in programs)
+    return own if own is not None and static and wanted is None and platform.architecture == ARM else platform
+
+
 def with_variant(programs: Sequence[Program], platform: Platform, wanted: Platform | None) -> Platform:
     """The platform of the programs with the variant that they need, or the wanted one.
 
@@ -98,6 +131,8 @@ def labelled(
     :param platform: of the programs; see `platform_of`.
     :raises WrongTargetError: a library needs more than the wanted platform has.
     """
+    if not platform.tells_variant:
+        return Labelled(platform)
     objects = {one.path: one for closure in closures for one in closure.objects}
     needed = needed_by(
         (path, one.entry.content, one.info) for path, one in objects.items() if one.entry.content is not None

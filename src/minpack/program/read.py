@@ -15,6 +15,7 @@ from minpack.rootfs.modes import SET_ID_BITS
 
 if TYPE_CHECKING:
     from minpack.content import Content
+    from minpack.spec.image import ImageSpec
 
 
 class Program(NamedTuple):
@@ -80,3 +81,16 @@ def _stripped(program: Program) -> Program:
 def program_destination(path: str, wanted: RootPath | None, below: RootPath) -> RootPath:
     """Where a program goes: at `wanted`, or under its own name in the directory `below`."""
     return wanted or normal(f"{below}/{path.rstrip('/').rpartition('/')[2]}")
+
+
+def read_programs(request: ImageSpec) -> tuple[Program, ...]:
+    """The programs of the request, each with its place.
+
+    :raises InputError: one cannot be read.
+    :raises ElfError: one is no program that can be packed.
+    """
+    single = request.destination if len(request.programs) == 1 else None
+    return tuple(
+        read_program(path, program_destination(path, single, request.directory), strip=request.strip)
+        for path in request.programs
+    )

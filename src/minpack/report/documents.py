@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from minpack.base.packages import PackageId
     from minpack.build.base_facts import BaseFacts
     from minpack.build.base_image import BaseImage
+    from minpack.build.inputs import Input
     from minpack.build.inspect import Inspected
-    from minpack.build.pack import Input, Packed
+    from minpack.build.pack import Packed
+    from minpack.build.tree import ResolvedTree
     from minpack.catalog.alpine import CatalogEntry
     from minpack.errors import MinpackError
     from minpack.ld.bind import Proof
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from minpack.output.target import WrittenOutput
     from minpack.paths import RootPath
     from minpack.plan.model import PlannedEntry
-    from minpack.resolve.closures import Resolved
 
 
 def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def base_image_document(made: BaseImage) -> dict[str, Any]:
     }
 
 
-def tree_document(resolved: Resolved, chain: tuple[LoadedObject, ...]) -> dict[str, Any]:
+def tree_document(resolved: ResolvedTree, chain: tuple[LoadedObject, ...]) -> dict[str, Any]:
     """``minpack.tree/1``; `unbound` is null unless symbols were checked, `why` unless a chain was asked for."""
     closure = resolved.closure
     # What is wrong comes first, where not all has room; and places have an allowance of their own.

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from minpack.base.packages import PackageId
     from minpack.build.base_image import BaseImage
-    from minpack.build.pack import Input, Packed
+    from minpack.build.inputs import Input
+    from minpack.build.pack import Packed
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenOutput
     from minpack.plan.model import Plan, PlannedEntry

@@ -10,12 +10,12 @@ from minpack.report.human import human, version_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from minpack.build.tree import ResolvedTree
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, Considered, Edge, LoadedObject, Missing
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.variants import Variant
-    from minpack.resolve.closures import Resolved
 
 #: The level of every x86-64 CPU, of which there is nothing to say.
 BASELINE = "x86-64"
@@ -28,7 +28,7 @@ MOST_LINES, MOST_PLACES = 50_000, 20_000
 DEEPEST = 40
 
 
-def tree_lines(resolved: Resolved, *, considered: bool) -> list[str]:
+def tree_lines(resolved: ResolvedTree, *, considered: bool) -> list[str]:
     """The closure as a tree: each object once with its needs, where it was found and by which rule."""
     closure = resolved.closure
     lines = [_head(closure)]

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.base.walk import Walker
 from minpack.elf.info import ElfKind
 from minpack.elf.read import read_elf
-from minpack.errors import DownloadError, ElfError, MissingLibraryError, NotInBaseError, UsageError
+from minpack.errors import DownloadError, ElfError, MissingLibraryError, NotInBaseError, OfflineError, UsageError
 from minpack.excerpt import listed
 from minpack.ld.resolve import resolve_closure
 from minpack.namedtuple import NamedTuple
 from minpack.program.read import Program
-from minpack.resolve.closures import add_missing, closure_with_late, environment_of, variants_of, with_placed
+from minpack.resolve.closures import ProgramClosure, closure_with_late, environment_of, variants_of
 from minpack.spec.image import SHELL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from minpack.base.interface import Base
     from minpack.base.packages import Packages, WholePackage
-    from minpack.content import Content
-    from minpack.elf.info import ElfInfo
+    from minpack.base.walk import Walker
     from minpack.ld.closure import Closure
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.program.additions import Placed
-    from minpack.resolve.closures import ProgramClosure
+    from minpack.sources.session import Session
     from minpack.spec.image import ImageSpec
 
 
@@ -81,7 +78,7 @@ def fetch_for_needs(needs: Iterable[str], packages: Packages) -> tuple[str, ...]
     return tuple(notes)
 
 
-class ResolvedAll(NamedTuple):
+class ResolvedPrograms(NamedTuple):
     """The closure of each program, and the tree they are in: the base with packages and the user's files."""
 
     tree: Walker
@@ -92,39 +89,55 @@ def resolve_with_packages(
     request: ImageSpec,
     programs: Sequence[Program],
     placed: Sequence[Placed],
-    base: Base,
-    packages: Packages,
-    hint: str,
-    symbols: SymbolsOf,
-    known: dict[Content, ElfInfo | ElfError],
-) -> ResolvedAll:
+    session: Session,
+    symbols: SymbolsOf | None,
+) -> ResolvedPrograms:
     """The closure of each program with what it opens later; what the base lacks is fetched from packages.
 
-    What is fetched may need more, so it is resolved again until nothing new comes.
+    What is fetched may need more, so it is resolved again until nothing new comes. What is nowhere to be had is missing
+    in the closures.
 
-    :raises MissingLibraryError: something is missing.
-    :raises PackageError: a package that has it cannot be used.
+    :param symbols: tell what is opened later; None to look at the start alone.
+    :raises PackageError: a package that has something cannot be used.
     :raises DownloadError: such a package, or an index, cannot be had.
     """
     while True:
-        tree = Walker(with_placed(placed, packages.over(base)), known)
-        found = tuple(closure_with_late(request, program.destination, tree, symbols) for program in programs)
-        if not add_missing(packages, [missing.name for one in found for missing in one.closure.missing], base.name):
-            break
-    for program, one in zip(programs, found, strict=True):
-        variants = variants_of(request, one.closure, tree)
-        _refuse_missing(program, one.closure, base.name, packages, variants, hint)
-    return ResolvedAll(tree, found)
+        tree = session.tree(placed)
+        found = tuple(_closure(request, program.destination, tree, symbols) for program in programs)
+        missing = [missing.name for one in found for missing in one.closure.missing]
+        if not _add_missing(session.packages, missing, session.name):
+            return ResolvedPrograms(tree, found)
 
 
-def _refuse_missing(
-    program: Program, closure: Closure, base: str, packages: Packages, variants: tuple[Variant, ...], hint: str
+def _closure(request: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None) -> ProgramClosure:
+    if symbols is None:
+        return ProgramClosure(resolve_closure(tree, program, environment_of(request)), ())
+    return closure_with_late(request, program, tree, symbols)
+
+
+def _add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
+    """Whether packages came for what is missing; the error of a download says what it was for."""
+    try:
+        return packages.add_libraries(missing)
+    except OfflineError:
+        raise
+    except DownloadError as error:
+        names = listed(dict.fromkeys(missing))
+        hint = f"it was to have {names}, which {base} lacks (--no-packages asks none); {error.hint}"
+        raise DownloadError(error.url, error.reason, hint, status=error.status) from error
+
+
+def refuse_missing(
+    request: ImageSpec, programs: Sequence[Program], resolved: ResolvedPrograms, session: Session
 ) -> None:
-    if not closure.missing:
-        return
-    why = listed(filter(None, dict.fromkeys(packages.why_missing(m.name) for m in closure.missing)), separator="; ")
-    hint = _missing_hint(closure, variants, hint)
-    raise MissingLibraryError(program.path, base, closure.missing, f"{why}; {hint}" if why else hint)
+    """Raise `MissingLibraryError` if a program, or what it opens later, lacks a library."""
+    for program, (closure, _) in zip(programs, resolved.found, strict=True):
+        if closure.missing:
+            advice = _missing_hint(closure, variants_of(request, closure, resolved.tree), session.hint)
+            reasons = dict.fromkeys(session.packages.why_missing(missing.name) for missing in closure.missing)
+            why = listed(filter(None, reasons), separator="; ")
+            advice = f"{why}; {advice}" if why else advice
+            raise MissingLibraryError(program.path, session.name, closure.missing, advice)
 
 
 def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) -> str:

@@ -1,0 +1,58 @@
+"""What an image was made from: its base, the packages, and embedded data, each with its sum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.base.options import BaseKind
+from minpack.content import sum_of
+from minpack.namedtuple import NamedTuple
+from minpack.paths import RootPath
+from minpack.rootfs.entry import Kind
+from minpack.sources.local import file_sum
+
+if TYPE_CHECKING:
+    from minpack.base.options import OpenBase
+    from minpack.base.packages import Packages
+    from minpack.embedded.base import EmbeddedBase
+    from minpack.plan.model import Plan
+
+
+class Input(NamedTuple):
+    """Something an image was made from; `sha256` is empty where nothing has one sum."""
+
+    kind: str
+    name: str
+    sha256: str = ""
+    size: int = 0
+    url: str = ""
+    version: str = ""
+
+
+def base_input(name: str, opened: OpenBase, *, sums: bool) -> Input:
+    """The base as an input; the sum of a local tarball is computed here, if `sums` says so."""
+    if sums and opened.kind is BaseKind.TARBALL and not opened.sha256:
+        return Input("base", opened.base.name, file_sum(name, "sha256"), opened.size)
+    return Input("base", opened.base.name, opened.sha256, opened.size, opened.url)
+
+
+def package_inputs(plan: Plan, packages: Packages) -> tuple[Input, ...]:
+    """The packages that were fetched and that files of the plan are from."""
+    used = {planned.package for planned in plan.entries}
+    return tuple(Input("package", p.name, p.sha256, p.size, p.url, p.version) for p in packages.fetched if p in used)
+
+
+def data_inputs(data: EmbeddedBase) -> tuple[Input, ...]:
+    """The embedded data that was used, with the version it is of."""
+    return tuple(Input("data", *row) for row in data.versions())
+
+
+def file_sums(plan: Plan) -> dict[RootPath, str]:
+    """The SHA-256 of each file by its path, in hexadecimal; one that has several names is read once."""
+    sums: dict[RootPath, str] = {}
+    for entry in plan.all:
+        if entry.kind is Kind.HARDLINK:
+            sums[entry.path] = sums[RootPath(entry.link)]
+        elif entry.content is not None:
+            sums[entry.path] = sum_of(entry.content)
+    return sums

@@ -1,0 +1,113 @@
+"""What a program's loader would open on a base, and whether it would start there: the stages of `pack` up to there."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.base.options import SCRATCH
+from minpack.namedtuple import NamedTuple
+from minpack.paths import RootPath
+from minpack.program.place import place
+from minpack.program.platforms import base_platform, platform_of
+from minpack.program.read import read_programs
+from minpack.resolve.closures import audit_notes, symbols_for, variants_of
+from minpack.resolve.with_packages import resolve_with_packages
+from minpack.sources.fitting import HOST, base_name, fitting_hint
+from minpack.sources.session import open_session
+from minpack.spec.image import Check
+
+if TYPE_CHECKING:
+    from minpack.base.options import BaseOptions
+    from minpack.ld.bind import Proof
+    from minpack.ld.closure import Closure, LoadedObject
+    from minpack.ld.demands import Demands
+    from minpack.ld.late import LateLibrary
+    from minpack.ld.symbol_cache import SymbolsOf
+    from minpack.ld.variants import Variant
+    from minpack.program.read import Program
+    from minpack.progress import Progress
+    from minpack.sources.session import Session
+    from minpack.spec.image import ImageSpec
+
+
+class ResolvedTree(NamedTuple):
+    """A closure, and the base it was found in; `proof` and `demands` are None where nothing was to be proved.
+
+    Nothing is proved either of a closure where something is missing. `variants` are for better CPUs.
+    """
+
+    closure: Closure
+    base: str
+    notes: tuple[str, ...]
+    proof: Proof | None = None
+    late: tuple[LateLibrary, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    demands: Demands | None = None
+    #: Whether the base is one that is fetched, and whether a package was.
+    fetched_base: bool = False
+    fetched_package: bool = False
+
+    @property
+    def result(self) -> str:
+        """``loads``, ``fails`` or ``unchecked``."""
+        if self.closure.missing or (self.proof is not None and not self.proof.loads):
+            return "fails"
+        return "loads" if self.proof is not None else "unchecked"
+
+
+def resolve_tree(request: ImageSpec, base: str | None, options: BaseOptions, progress: Progress) -> ResolvedTree:
+    """The closure of the request's one program on a base; what is missing is in it, not raised.
+
+    :param base: None for this host as ldd(1) sees it, the program at its own place; nothing for a static program.
+    :raises MinpackError: one of its subclasses, saying what cannot be done.
+    """
+    (program,) = read_programs(request)
+    platform = platform_of((program,), request.platform)
+    fetched_for = base_platform((program,), platform, request.platform)
+    name, program = (base_name(base), program) if base is not None else _on_host(program, request)
+    hint = fitting_hint(program.info, platform, options.today)
+    with open_session(name, fetched_for, options, progress, hint) as session:
+        session.check_fit((program,))
+        placed = place(request, (program,), session.walker)
+        symbols = symbols_for((program,), request.check) if request.check is not Check.NONE else None
+        tree, ((closure, late),) = resolve_with_packages(request, (program,), placed, session, symbols)
+        variants = variants_of(request, closure, tree)
+        found = _proved(closure, None if closure.missing else symbols, session)
+        fetched = bool(session.packages.fetched)
+        return found._replace(
+            late=late, variants=variants, fetched_base=bool(session.opened.url), fetched_package=fetched
+        )
+
+
+def _on_host(program: Program, request: ImageSpec) -> tuple[str, Program]:
+    """The base where none is named: this host for what needs a loader, and then the program stays where it is."""
+    if program.info.interpreter is None:
+        return SCRATCH, program
+    if request.destination is not None:
+        return HOST, program
+    return HOST, program._replace(destination=RootPath(os.path.realpath(program.path)))
+
+
+def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session) -> ResolvedTree:
+    """The closure and, unless `symbols` is None, its load proof."""
+    notes = (*session.opened.notes, *session.packages.notes, *audit_notes(closure, symbols))
+    if symbols is None:
+        return ResolvedTree(closure, session.name, notes)
+    from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
+    from minpack.ld.demands import demands  # noqa: PLC0415
+
+    proof, demanded = prove(closure, symbols), demands(closure, symbols)
+    proof = proof._replace(problems=(*proof.problems, *demanded.problems))
+    return ResolvedTree(closure, session.name, notes, proof, demands=demanded)
+
+
+def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:
+    """The objects from the program to the one called `name`, each needing the next; empty if there is none."""
+    by_path = {loaded.path: loaded for loaded in reversed(closure.opened)}
+    at = next((o for o in closure.opened if name in (o.name, o.path, o.entry.path, o.info.soname)), None)
+    chain: list[LoadedObject] = []
+    while at is not None:
+        chain.append(at)
+        at = by_path.get(at.needed_by) if at.needed_by else None
+    return tuple(reversed(chain))

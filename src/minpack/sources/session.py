@@ -1,0 +1,69 @@
+"""`Session`: a base and its packages, open for one platform.
+
+Whatever asks what a base has asks a session, so that `pack`, `tree` and `lock` cannot give different answers.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from minpack.base.walk import Walker
+from minpack.ld.fit import check_fit
+from minpack.namedtuple import NamedTuple
+from minpack.program.place import with_placed
+from minpack.sources.open import open_base
+from minpack.sources.packages import open_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from minpack.base.options import BaseOptions, OpenBase
+    from minpack.base.packages import Packages
+    from minpack.program.additions import Placed
+    from minpack.program.read import Program
+    from minpack.progress import Progress
+    from minpack.target import Platform
+
+
+class Session(NamedTuple):
+    """An open base and its packages.
+
+    `walker` follows paths through the base alone, without any package; `hint` says which bases fit the programs.
+    """
+
+    opened: OpenBase
+    packages: Packages
+    walker: Walker
+    hint: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call the base in messages."""
+        return self.opened.base.name
+
+    def tree(self, placed: Sequence[Placed] = ()) -> Walker:
+        """The base with the packages that were fetched so far, and the user's files laid over it."""
+        return Walker(with_placed(placed, self.packages.over(self.opened.base)), self.walker.known)
+
+    def check_fit(self, programs: Sequence[Program]) -> None:
+        """Raise `WrongTargetError`, `LibcMismatchError` or `NotInBaseError` if the base cannot start a program."""
+        for program in programs:
+            check_fit(program.path, program.info, self.walker, self.hint)
+
+
+@contextmanager
+def open_session(
+    base: str, platform: Platform, options: BaseOptions, progress: Progress, hint: str = ""
+) -> Generator[Session]:
+    """A session on `base`, open until the block is left.
+
+    :param platform: the one to fetch the base for.
+    :param hint: which bases fit the programs.
+    :raises MinpackError: as `open_base` and `open_packages`.
+    """
+    with (
+        open_base(base, platform, options, progress) as opened,
+        open_packages(opened, platform, options, progress) as packages,
+    ):
+        yield Session(opened, packages, Walker(opened.base), hint)

@@ -1,0 +1,83 @@
+"""`tree` and `pack` ask one session: what one says would happen, the other does."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.base.options import BaseOptions
+from minpack.build.pack import pack
+from minpack.build.tree import resolve_tree
+from minpack.errors import MissingLibraryError
+from minpack.net.network import Network
+from minpack.progress import no_progress
+from minpack.spec.image import Check, ImageSpec
+from support.elfmaker import GLIBC, MUSL, dlopen_note, library, make_elf, program
+from support.mirror import Mirror
+from support.repository import Place, library_package
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from minpack.ld.closure import Closure
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Generator[Place]:
+    """A directory and the server of a distribution's packages."""
+    with Mirror() as mirror:
+        yield Place(tmp_path, mirror)
+
+
+def names(closure: Closure) -> set[str]:
+    """What the closure's objects are called."""
+    return {loaded.name for loaded in closure.objects}
+
+
+def test_tree_fetches_what_a_program_opens_later_as_pack_does(place: Place) -> None:
+    """A library that a program names in its note is packed: where a package has it, `tree` says that it loads."""
+    note = dlopen_note({"soname": ["liblate.so.1"], "priority": "required"})
+    app = place.path / "app"
+    app.write_bytes(make_elf(needed=("libc.so",), interpreter=MUSL, note=note, tags=((21, 0),)))
+    place.publish(library_package("liblate.so.1", ("libdeep.so.1",)), library_package("libdeep.so.1"))
+    request, base = ImageSpec((str(app),), check=Check.LOAD), place.base()
+    (packed,) = pack(request, base, place.options(), None).plan.closures
+    resolved = resolve_tree(request, base, place.options(), no_progress)
+    assert resolved.result == "loads"
+    assert names(resolved.closure) == names(packed) >= {"liblate.so.1", "libdeep.so.1"}
+    assert resolved.fetched_package
+
+
+def test_what_no_package_has_fails_in_both(place: Place) -> None:
+    """A library that is nowhere to be had is missing in `tree`, and `pack` refuses."""
+    note = dlopen_note({"soname": ["liblate.so.1"], "priority": "required"})
+    app = place.path / "app"
+    app.write_bytes(make_elf(needed=("libc.so",), interpreter=MUSL, note=note, tags=((21, 0),)))
+    place.publish()
+    request, base = ImageSpec((str(app),), check=Check.LOAD), place.base()
+    resolved = resolve_tree(request, base, place.options(), no_progress)
+    assert resolved.result == "fails"
+    assert [missing.name for missing in resolved.closure.missing] == ["liblate.so.1"]
+    with pytest.raises(MissingLibraryError):
+        pack(request, base, place.options(), None)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or not os.path.exists(GLIBC), reason="needs a host with this loader")
+def test_a_program_that_looks_beside_itself_has_one_place(tmp_path: Path) -> None:
+    """On a named base `tree` and `pack` resolve at the place in the image; without one `tree` asks as ldd(1) does."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libbeside.so.1").write_bytes(library("libbeside.so.1"))
+    (tmp_path / "app").write_bytes(program(("libbeside.so.1",), interpreter=GLIBC, runpath="$ORIGIN/lib"))
+    request, options = ImageSpec((str(tmp_path / "app"),)), BaseOptions(None, Network(offline=True), "2026-01-31")
+    with pytest.raises(MissingLibraryError) as refused:
+        pack(request, "/", options, None)
+    on_host = resolve_tree(request, "/", options, no_progress)
+    assert on_host.closure.missing == refused.value.missing
+    assert on_host.closure.program.path == "/usr/local/bin/app"
+    as_ldd = resolve_tree(request, None, options, no_progress)
+    assert as_ldd.closure.missing == ()
+    assert as_ldd.closure.program.path == os.path.realpath(tmp_path / "app")
