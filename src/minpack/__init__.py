@@ -1,11 +1,11 @@
 """minpack turns a program into the smallest container image that works.
 
-    from minpack import BaseOptions, OutputSpec, Format, Network, ImageSpec, pack, parse_reference
+    from minpack import BaseOptions, Format, ImageSpec, Network, OutputSpec, pack, parse_base, parse_reference
 
+    spec = ImageSpec(("./myapp",), base=parse_base("alpine-3.22"))
     options = BaseOptions(store=None, network=Network(), today="2026-01-31")
-    delivery = OutputSpec(Format.ARCHIVE, "myapp.tar", (parse_reference("myapp"),))
-    packed = pack(ImageSpec(("./myapp",)), base=None, options=options, delivery=delivery)
-    print(packed.delivered.image.digest)
+    output = OutputSpec(Format.ARCHIVE, "myapp.tar", (parse_reference("myapp"),))
+    print(pack(spec, options, output).delivered.image.digest)
 
 The stages are functions from one immutable value to the next; ARCHITECTURE.md
 has their order. Errors are those of `minpack.errors`. Nothing here reads the
@@ -32,12 +32,15 @@ if TYPE_CHECKING:
     from minpack.output.target import Format, OutputSpec, WrittenOutput
     from minpack.plan.model import Plan
     from minpack.sources.open import open_base
+    from minpack.sources.session import Session, open_session
+    from minpack.spec.base_ref import BaseRef, parse_base
     from minpack.spec.image import ImageSpec, RunConfig
     from minpack.target import Platform, Target
 
 #: Where each public name lives. They are imported when they are used: `minpack --version` needs none of them.
 _HOMES = {
     "BaseOptions": "minpack.base.options",
+    "BaseRef": "minpack.spec.base_ref",
     "Closure": "minpack.ld.closure",
     "ElfInfo": "minpack.elf.info",
     "ElfKind": "minpack.elf.info",
@@ -53,11 +56,14 @@ _HOMES = {
     "Platform": "minpack.target",
     "Reference": "minpack.oci.reference",
     "RunConfig": "minpack.spec.image",
+    "Session": "minpack.sources.session",
     "Target": "minpack.target",
     "Walker": "minpack.base.walk",
     "WrittenOutput": "minpack.output.target",
     "open_base": "minpack.sources.open",
+    "open_session": "minpack.sources.session",
     "pack": "minpack.build.pack",
+    "parse_base": "minpack.spec.base_ref",
     "parse_reference": "minpack.oci.reference",
     "read_elf": "minpack.elf.read",
     "resolve_closure": "minpack.ld.resolve",
@@ -65,6 +71,7 @@ _HOMES = {
 
 __all__ = [
     "BaseOptions",
+    "BaseRef",
     "Closure",
     "ElfInfo",
     "ElfKind",
@@ -80,12 +87,15 @@ __all__ = [
     "Platform",
     "Reference",
     "RunConfig",
+    "Session",
     "Target",
     "Walker",
     "WrittenOutput",
     "__version__",
     "open_base",
+    "open_session",
     "pack",
+    "parse_base",
     "parse_reference",
     "read_elf",
     "resolve_closure",

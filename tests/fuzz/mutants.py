@@ -29,6 +29,7 @@ from minpack.elf.strip import stripped, weigh
 from minpack.errors import MinpackError
 from minpack.net.network import Network
 from minpack.progress import no_progress
+from minpack.spec.base_ref import HOST_BASE
 from minpack.spec.image import Check, ImageSpec
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def _inspected(path: str) -> None:
 
 
 def _resolved(path: str) -> None:
-    spec = ImageSpec((path,), check=Check.LOAD)
-    resolve_tree(spec, "/", BaseOptions(None, Network(offline=True), TODAY), no_progress)
+    spec = ImageSpec((path,), base=HOST_BASE, check=Check.LOAD)
+    resolve_tree(spec, BaseOptions(None, Network(offline=True), TODAY), no_progress)
 
 
 def _stripped(path: str) -> None:

@@ -22,6 +22,7 @@ from minpack.net.network import Network
 from minpack.paths import RootPath, normal
 from minpack.progress import no_progress
 from minpack.rootfs.directory import write_directory
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check, ImageSpec, RunConfig
 from support.elfmaker import GLIBC, MUSL, library, program
 from support.oracle import Listing, ask_glibc, ask_musl, listing, need_loader, programs_in, resolve
@@ -44,8 +45,8 @@ def planned(path: Path | str, base: Path | str, destination: str, environment: E
     """The plan of one program that is to lie at `destination`; its symbols are not looked at."""
     variables = (("LD_LIBRARY_PATH", environment.ld_library_path), ("LD_PRELOAD", environment.preload))
     run = RunConfig(env=tuple(pair for pair in variables if pair[1]), workdir=RootPath(environment.working_directory))
-    request = ImageSpec((str(path),), destination=normal(destination), run=run, check=Check.NONE)
-    return pack(request, str(base), OPTIONS, None).plan
+    request = ImageSpec((str(path),), parse_base(str(base)), destination=normal(destination), run=run, check=Check.NONE)
+    return pack(request, OPTIONS, None).plan
 
 
 def looped(plan: Plan, environment: Environment = Environment()) -> Closure:  # noqa: B008

@@ -167,12 +167,12 @@ def test_what_debian_replaced_is_asked_of_its_snapshots(debian: DebianWorld, mon
     )
     path = str(debian.place / "minpack.lock")
     request = ImageSpec((str(debian.place / "app"),), check=Check.NONE)
-    packed = pack(request, None, options, None, locking=LockVerifier(read_lock(path), path))
+    packed = pack(request, options, None, locking=LockVerifier(read_lock(path), path))
     assert {planned.package.name for planned in packed.plan.entries if planned.package} == {"libc6", "libfoo1"}
     assert [one for one in debian.mirror.paths if one.startswith("/file/")]
     debian.mirror.remove("/file/")
     with pytest.raises(DownloadError) as caught:
-        pack(request, None, options, None, locking=LockVerifier(read_lock(path), path))
+        pack(request, options, None, locking=LockVerifier(read_lock(path), path))
     snapshot = f"{debian.mirror.url}/file/{debian.locked['packages']['libc6']['sha1']}"
     assert str(caught.value) == (
         f"cannot download {debian.mirror.url}/debian/{LIBC.path}: HTTP 404 Not Found; nor could {snapshot} be had:"
@@ -194,7 +194,7 @@ def test_no_more_is_read_than_any_package_has(debian: DebianWorld, monkeypatch: 
     path = str(debian.place / "minpack.lock")
     request = ImageSpec((str(debian.place / "app"),), check=Check.NONE)
     with pytest.raises(DownloadError, match="more than the 1048576 bytes"):
-        pack(request, None, options, None, locking=LockVerifier(read_lock(path), path))
+        pack(request, options, None, locking=LockVerifier(read_lock(path), path))
 
 
 def test_a_directory_that_a_path_leads_through(debian: DebianWorld) -> None:

@@ -311,7 +311,7 @@ def test_packed_trees_of_the_machine_s_programs_resolve_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every fortieth program of this machine (all with MINPACK_ALL) is packed: the proof and the closed loop hold."""
-    from minpack import BaseOptions, ImageSpec, Network, pack
+    from minpack import BaseOptions, ImageSpec, Network, pack, parse_base
     from minpack.errors import MinpackError
     from minpack.rootfs.etc_files import User
     from minpack.spec.image import RunConfig
@@ -321,9 +321,9 @@ def test_packed_trees_of_the_machine_s_programs_resolve_alike(
     programs = [path for path in paths if Path(path).is_file() and Path(path).read_bytes()[:4] == b"\x7fELF"]
     packed, refused = 0, []
     for path in programs[:: 1 if ALL_PROGRAMS else 40]:
-        request = ImageSpec((path,), run=RunConfig(user=User(0, 0)))
+        request = ImageSpec((path,), parse_base("/"), run=RunConfig(user=User(0, 0)))
         try:
-            pack(request, "/", options, None)
+            pack(request, options, None)
             packed += 1
         except MinpackError as error:
             refused.append((path, error.message.splitlines()[0]))

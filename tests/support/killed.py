@@ -95,7 +95,7 @@ def deliver(place: str, form: Format) -> None:
     """Pack the program there, to ``target``."""
     delivery = OutputSpec(form, f"{place}/target", (parse_reference("app"),), force=True, temporary=place)
     options = BaseOptions(None, Network(offline=True), "2026-01-31")
-    pack(ImageSpec((f"{place}/app",), threads=1), None, options, delivery)
+    pack(ImageSpec((f"{place}/app",), threads=1), options, delivery)
 
 
 def seen(place: str) -> str:

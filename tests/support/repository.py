@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from minpack.base.options import BaseOptions, PackageOptions
 from minpack.build.pack import Packed, pack
 from minpack.net.network import Network
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check, ImageSpec
 from support.apkmaker import Made, SigningKey, file, make_package, publish, signing_key
 from support.badfiles import MUSL_LOADER
@@ -107,5 +108,6 @@ class Place(NamedTuple):
         of_base = {name: given.pop(name) for name in tuple(given) if name in inspect.signature(self.options).parameters}
         options = self.options(**of_base)  # type: ignore[arg-type]
         (self.path / "app").write_bytes(program(needed, interpreter=MUSL))
-        request = ImageSpec((str(self.path / "app"),), **{"check": Check.NONE, **given})  # type: ignore[arg-type]
-        return pack(request, base or self.base(), options, None)
+        named = parse_base(base or self.base())
+        request = ImageSpec((str(self.path / "app"),), named, **{"check": Check.NONE, **given})  # type: ignore[arg-type]
+        return pack(request, options, None)

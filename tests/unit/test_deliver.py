@@ -40,7 +40,7 @@ def request_(tmp_path: Path) -> ImageSpec:
 
 def delivered(request: ImageSpec, form: Format, path: str | None, stdout: io.BytesIO | None = None) -> WrittenOutput:
     """What delivering in that form gave."""
-    found = pack(request, None, OPTIONS, OutputSpec(form, path, NAMES, stdout=stdout)).delivered
+    found = pack(request, OPTIONS, OutputSpec(form, path, NAMES, stdout=stdout)).delivered
     assert found is not None
     return found
 
@@ -148,7 +148,7 @@ def test_an_input_that_vanishes_leaves_nothing(request_: ImageSpec, tmp_path: Pa
         (tmp_path / "second").unlink(missing_ok=True)
 
     with pytest.raises(InputError, match="second': no such file"):
-        pack(request, None, OPTIONS, OutputSpec(form, str(tmp_path / "target"), NAMES), vanish)
+        pack(request, OPTIONS, OutputSpec(form, str(tmp_path / "target"), NAMES), vanish)
     assert os.listdir(tmp_path) == ["app"]
 
 

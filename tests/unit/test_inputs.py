@@ -14,6 +14,7 @@ from minpack.net.network import Network
 from minpack.output.inputs import LeftOut, base_inputs, guarded, left_out, request_inputs
 from minpack.output.target import Format, OutputSpec
 from minpack.paths import RootPath
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec
 from minpack.spec.values import Addition
 
@@ -34,7 +35,7 @@ def test_all_that_a_request_names_is_an_input() -> None:
     options = NOTHING._replace(
         store="e", network=Network(offline=True, ca_file="f"), packages=PackageOptions(0, keys="g")
     )
-    found = request_inputs(request, "./h", options)
+    found = request_inputs(request, parse_base("./h"), options)
     assert {one.path for one in found} == {"a", "b", "c", "d", "e", "f", "g", "./h"}
     assert {one.path for one in found if one.whole} == {"c", "g"}
     assert found[0].what == "the program"
@@ -44,8 +45,8 @@ def test_all_that_a_request_names_is_an_input() -> None:
 @pytest.mark.parametrize("base", ["scratch", "alpine-3.22"])
 def test_names_are_no_files(base: str) -> None:
     """A base of the catalogue is no input of this host."""
-    assert base_inputs(base, NOTHING) == ()
-    assert base_inputs(f"./{base}", NOTHING) == (HostInput(f"./{base}", "the base"),)
+    assert base_inputs(parse_base(base), NOTHING) == ()
+    assert base_inputs(parse_base(f"./{base}"), NOTHING) == (HostInput(f"./{base}", "the base"),)
 
 
 def test_a_delivery_knows_all_inputs(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from minpack.net.network import Network
 from minpack.paths import RootPath
 from minpack.rootfs.etc_files import DEFAULT_USER, User
 from minpack.rootfs.modes import is_meant, normal_mode, tree_mode
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec, RunConfig
 from minpack.spec.values import AddedDirectory, Addition, parse_addition, parse_directory
 from support.badfiles import MUSL_LOADER
@@ -57,7 +58,7 @@ def packed(*added: str, user: User = DEFAULT_USER, umask: int = MASK, directorie
         run=RunConfig(user=user),
         umask=umask,
     )
-    return pack(request, None, OPTIONS, None)
+    return pack(request, OPTIONS, None)
 
 
 def rights(found: Packed, path: str) -> str:
@@ -212,7 +213,7 @@ def test_a_stripped_program_keeps_its_mode(here: Path) -> None:
     Compiler(here).program("app", "int main(void) { return 0; }", "-static", "-g")
     additions = (Addition("app", RootPath("/usr/local/bin/app"), 0o711),)
     request = ImageSpec(("app",), additions=additions, strip=True)
-    found = pack(request, None, OPTIONS, None)
+    found = pack(request, OPTIONS, None)
     (entry,) = (one for one in found.plan.all if one.path == "/usr/local/bin/app")
     assert (entry.mode, entry.size < (here / "app").stat().st_size) == (0o711, True)
 
@@ -238,7 +239,7 @@ def test_a_volume_that_the_user_cannot_write_to_is_told() -> None:
         ),
         run=RunConfig(user=User(5, 5), volumes=("/a", "/b", "/c", "/tmp")),
     )
-    notes = pack(request, None, OPTIONS, None).notes
+    notes = pack(request, OPTIONS, None).notes
     assert notes == ("the image's user, 5:5, cannot write to the volume '/b' (0755 0:0)",)
 
 
@@ -269,7 +270,7 @@ def test_a_further_program_that_the_user_may_not_run(here: Path) -> None:
     (here / "tool").write_bytes(static_program(1))
     additions = (parse_addition("tool:/usr/local/bin/tool:0600"),)
     with pytest.raises(UnreadableFileError, match="it may not run '/usr/local/bin/tool'"):
-        pack(ImageSpec(("app", "tool"), additions=additions), None, OPTIONS, None)
+        pack(ImageSpec(("app", "tool"), additions=additions), OPTIONS, None)
 
 
 @pytest.mark.usefixtures("here")
@@ -281,8 +282,8 @@ def test_a_working_directory_that_the_user_may_not_enter() -> None:
         run=RunConfig(workdir=RootPath("/w/below")),
     )
     with pytest.raises(UnreadableFileError, match="it may not enter '/w'"):
-        pack(request, None, OPTIONS, None)
-    assert pack(request._replace(run=request.run._replace(user=User(0, 0))), None, OPTIONS, None)
+        pack(request, OPTIONS, None)
+    assert pack(request._replace(run=request.run._replace(user=User(0, 0))), OPTIONS, None)
 
 
 def test_a_program_need_not_be_readable(here: Path) -> None:
@@ -291,10 +292,11 @@ def test_a_program_need_not_be_readable(here: Path) -> None:
     (here / "liba.so").write_bytes(library("liba.so"))
     (here / "base.tar").write_bytes(archive(member("lib/ld-musl-x86_64.so.1", MUSL_LOADER, mode=0o755)))
     added = parse_addition("app:/usr/local/bin/app:0711"), parse_addition("liba.so:/lib/liba.so:0444")
-    assert pack(ImageSpec(("app",), additions=added), "base.tar", OPTIONS, None).notes == ()
+    base = parse_base("base.tar")
+    assert pack(ImageSpec(("app",), base, additions=added), OPTIONS, None).notes == ()
     closed = added[0], parse_addition("liba.so:/lib/liba.so:0711")
     with pytest.raises(UnreadableFileError, match=r"it may not read '/lib/liba\.so'"):
-        pack(ImageSpec(("app",), additions=closed), "base.tar", OPTIONS, None)
+        pack(ImageSpec(("app",), base, additions=closed), OPTIONS, None)
 
 
 @pytest.mark.parametrize("mode", ["4755", "2755", "1777"])

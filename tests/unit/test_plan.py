@@ -16,6 +16,7 @@ from minpack.paths import RootPath, ancestors
 from minpack.plan.model import Origin, Plan, ReasonKind
 from minpack.rootfs.entry import Kind
 from minpack.rootfs.etc_files import User
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec, RunConfig
 from minpack.spec.values import AddedDirectory, Addition
 from support.badfiles import CERTIFICATE, MUSL_LOADER
@@ -54,7 +55,7 @@ def place(tmp_path: Path) -> Path:
 def planned(place: Path, request: ImageSpec | None = None, base: str | None = "base.tar") -> Packed:
     """The plan for a request; by default for the dynamic program."""
     request = request or ImageSpec((str(place / "server"),), wanted=frozenset((Need.CERTS,)))
-    return pack(request, str(place / base) if base else None, OPTIONS, None)
+    return pack(request._replace(base=parse_base(str(place / base)) if base else None), OPTIONS, None)
 
 
 def by_path(plan: Plan) -> dict[str, Origin]:
@@ -206,7 +207,7 @@ def test_sums_are_computed_when_asked_for(place: Path) -> None:
     request = ImageSpec((str(place / "server"),), unwanted=frozenset((Need.TZ,)))
     without = planned(place, request)
     assert (dict(without.sums), [item.sha256 for item in without.inputs]) == ({}, [""])
-    found = pack(request, str(place / "base.tar"), OPTIONS, None, sums=True)
+    found = pack(request._replace(base=parse_base(str(place / "base.tar"))), OPTIONS, None, sums=True)
     for item in found.plan.entries:
         if item.entry.content is not None:
             data = read_all(item.entry.content, 1 << 20) if item.source is not Origin.BASE else None

@@ -23,6 +23,7 @@ from minpack.net.network import Network
 from minpack.paths import RootPath
 from minpack.program.platforms import base_platform, platform_of, platform_of_file
 from minpack.program.read import Program, read_program
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec
 from minpack.target import parse_platform
 from support.elfmaker import MACHINES, PT_NOTE, make_elf, program, static_program
@@ -261,8 +262,9 @@ def planned(tmp_path: Path, app: bytes, *, loader: int, other: int = 4, platform
     (tmp_path / "base" / LOADER[1:]).chmod(0o755)
     (tmp_path / "base/lib/libother.so").write_bytes(with_attributes(attributes((6, other)), soname="libother.so"))
     (tmp_path / "app").write_bytes(app)
-    request = ImageSpec((str(tmp_path / "app"),), parse_platform(platform) if platform else None)
-    return pack(request, str(gnu_tar(tmp_path / "base", tmp_path / "base.tar")), OPTIONS, None)
+    base = parse_base(str(gnu_tar(tmp_path / "base", tmp_path / "base.tar")))
+    request = ImageSpec((str(tmp_path / "app"),), base, parse_platform(platform) if platform else None)
+    return pack(request, OPTIONS, None)
 
 
 DYNAMIC = program(("libother.so",), machine="armhf", interpreter=LOADER)
@@ -324,7 +326,7 @@ def test_a_static_c_program_with_a_note(tmp_path: Path) -> None:
         flags = [f"-Wl,-z,x86-64-{level}"] if level else []
         command = [need_tool("gcc"), "-static", *flags, "-o", str(tmp_path / "app"), str(tmp_path / "a.c")]
         subprocess.run(command, check=True)
-        packed = pack(ImageSpec((str(tmp_path / "app"),)), None, OPTIONS, None)
+        packed = pack(ImageSpec((str(tmp_path / "app"),)), OPTIONS, None)
         note = "/usr/local/bin/app runs only on CPUs with x86-64-v3: a note in it says so"
         assert (note in packed.notes) == told
 
@@ -341,7 +343,7 @@ def test_a_static_c_program_with_a_note(tmp_path: Path) -> None:
 def test_what_go_demands_is_told(machine: str, setting: str, cpu: str, tmp_path: Path) -> None:
     """A program of Go that not all CPUs run is named in a note, with the setting."""
     (tmp_path / "app").write_bytes(go(setting, machine=machine))
-    notes = pack(ImageSpec((str(tmp_path / "app"),)), None, OPTIONS, None).notes
+    notes = pack(ImageSpec((str(tmp_path / "app"),)), OPTIONS, None).notes
     assert f"/usr/local/bin/app runs only on CPUs with {cpu}: it is built with {setting}" in notes
 
 
@@ -350,5 +352,5 @@ def test_what_all_cpus_run_is_not_told(setting: str, tmp_path: Path) -> None:
     """The settings of all CPUs, and of other architectures, say nothing."""
     machine = {"GOARM64=v8.0": "aarch64", "GOARM=7": "armhf"}.get(setting, "x86_64")
     (tmp_path / "app").write_bytes(go(setting, machine=machine))
-    notes = pack(ImageSpec((str(tmp_path / "app"),)), None, OPTIONS, None).notes
+    notes = pack(ImageSpec((str(tmp_path / "app"),)), OPTIONS, None).notes
     assert not [note for note in notes if "CPU" in note]

@@ -22,6 +22,7 @@ from minpack.progress import no_progress
 from minpack.rootfs.entry import Kind
 from minpack.rootfs.etc_files import DEFAULT_USER, User
 from minpack.sources.open import open_base
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec, RunConfig
 from minpack.spec.values import parse_addition, parse_directory, parse_link, parse_place
 from minpack.target import Platform
@@ -90,8 +91,8 @@ def request_of(here: Path, words: Iterable[Words], name: str = "app", user: User
 
 def plan_of(here: Path, words: Iterable[Words], name: str = "app", user: User = DEFAULT_USER) -> Plan:
     """The plan; the dynamic program's base is the tarball."""
-    base = str(here / "base.tar") if name == "server" else None
-    return pack(request_of(here, words, name, user), base, OPTIONS, None).plan
+    base = parse_base(str(here / "base.tar")) if name == "server" else None
+    return pack(request_of(here, words, name, user)._replace(base=base), OPTIONS, None).plan
 
 
 def shown(plan: Plan) -> dict[str, str]:
@@ -305,7 +306,7 @@ def outcome(here: Path, words: list[Words], name: str) -> tuple[tuple[str, str],
         return error.kind
     request = request_of(here, words, name)
     program = read_program(str(here / name), RootPath(f"/usr/local/bin/{name}"))
-    with open_base(str(here / "base.tar"), PLATFORM, OPTIONS, no_progress) as opened:
+    with open_base(parse_base(str(here / "base.tar")), PLATFORM, OPTIONS, no_progress) as opened:
         base = opened.base if name == "server" else base_of("scratch", ())
         assert own_entries(place(request, (program,), Walker(base)), request.run.user) == plan.upper
     return tuple(sorted(shown(plan).items()))

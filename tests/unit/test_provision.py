@@ -15,7 +15,7 @@ from minpack.needs.decide import decide
 from minpack.needs.findings import Findings
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 from minpack.paths import RootPath
-from minpack.provision.provide import provide
+from minpack.provision.provide import host_notes, provide
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.rootfs.etc_files import User
 from minpack.spec.image import ImageSpec, RunConfig
@@ -50,12 +50,11 @@ def provided(
     unwanted: tuple[Need, ...] = (),
     glibc: bool = False,
     added: tuple[str, ...] = (),
-    name: str = "base",
     findings: Findings = Findings(signals=(signal(Need.CERTS, Verdict.REQUIRED),)),  # noqa: B008 - immutable
 ) -> Provision:
     """What a request gets out of such a base, with the default data behind it; by default for a TLS client."""
     decisions = decide(findings, need_options(request._replace(unwanted=frozenset(unwanted))), glibc=glibc)
-    walkers = (Walker(base_of(name, base)), Walker(base_of("scratch", DEFAULT)))
+    walkers = (Walker(base_of("base", base)), Walker(base_of("scratch", DEFAULT)))
     return provide(request, decisions, findings, *walkers, frozenset(RootPath(path) for path in added))
 
 
@@ -290,9 +289,9 @@ def test_what_is_the_hosts_own_is_noted() -> None:
     """Files of / differ from host to host; of other bases nothing needs saying."""
     base = (text(BUNDLE, PEM), text("/usr/share/zoneinfo/UTC"))
     request = ImageSpec((), wanted=frozenset((Need.TZ,)))
-    assert provided(*base, request=request, name="/").notes == (
+    assert tuple(host_notes(provided(*base, request=request).files)) == (
         f"the CA bundle is this host's own: {BUNDLE}",
         "the time zones are this host's own",
     )
     assert provided(*base, request=request).notes == ()
-    assert provided(name="/").notes == ()
+    assert tuple(host_notes(provided().files)) == ()

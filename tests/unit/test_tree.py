@@ -14,6 +14,7 @@ from minpack.build.tree import resolve_tree
 from minpack.errors import MissingLibraryError
 from minpack.net.network import Network
 from minpack.progress import no_progress
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check, ImageSpec
 from support.elfmaker import GLIBC, MUSL, dlopen_note, library, make_elf, program
 from support.mirror import Mirror
@@ -44,9 +45,9 @@ def test_tree_fetches_what_a_program_opens_later_as_pack_does(place: Place) -> N
     app = place.path / "app"
     app.write_bytes(make_elf(needed=("libc.so",), interpreter=MUSL, note=note, tags=((21, 0),)))
     place.publish(library_package("liblate.so.1", ("libdeep.so.1",)), library_package("libdeep.so.1"))
-    request, base = ImageSpec((str(app),), check=Check.LOAD), place.base()
-    (packed,) = pack(request, base, place.options(), None).plan.closures
-    resolved = resolve_tree(request, base, place.options(), no_progress)
+    request = ImageSpec((str(app),), base=parse_base(place.base()), check=Check.LOAD)
+    (packed,) = pack(request, place.options(), None).plan.closures
+    resolved = resolve_tree(request, place.options(), no_progress)
     assert resolved.result == "loads"
     assert names(resolved.closure) == names(packed) >= {"liblate.so.1", "libdeep.so.1"}
     assert resolved.fetched_package
@@ -58,12 +59,12 @@ def test_what_no_package_has_fails_in_both(place: Place) -> None:
     app = place.path / "app"
     app.write_bytes(make_elf(needed=("libc.so",), interpreter=MUSL, note=note, tags=((21, 0),)))
     place.publish()
-    request, base = ImageSpec((str(app),), check=Check.LOAD), place.base()
-    resolved = resolve_tree(request, base, place.options(), no_progress)
+    request = ImageSpec((str(app),), base=parse_base(place.base()), check=Check.LOAD)
+    resolved = resolve_tree(request, place.options(), no_progress)
     assert resolved.result == "fails"
     assert [missing.name for missing in resolved.closure.missing] == ["liblate.so.1"]
     with pytest.raises(MissingLibraryError):
-        pack(request, base, place.options(), None)
+        pack(request, place.options(), None)
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64" or not os.path.exists(GLIBC), reason="needs a host with this loader")
@@ -73,11 +74,12 @@ def test_a_program_that_looks_beside_itself_has_one_place(tmp_path: Path) -> Non
     (tmp_path / "lib" / "libbeside.so.1").write_bytes(library("libbeside.so.1"))
     (tmp_path / "app").write_bytes(program(("libbeside.so.1",), interpreter=GLIBC, runpath="$ORIGIN/lib"))
     request, options = ImageSpec((str(tmp_path / "app"),)), BaseOptions(None, Network(offline=True), "2026-01-31")
+    named = request._replace(base=parse_base("/"))
     with pytest.raises(MissingLibraryError) as refused:
-        pack(request, "/", options, None)
-    on_host = resolve_tree(request, "/", options, no_progress)
+        pack(named, options, None)
+    on_host = resolve_tree(named, options, no_progress)
     assert on_host.closure.missing == refused.value.missing
     assert on_host.closure.program.path == "/usr/local/bin/app"
-    as_ldd = resolve_tree(request, None, options, no_progress)
+    as_ldd = resolve_tree(request, options, no_progress)
     assert as_ldd.closure.missing == ()
     assert as_ldd.closure.program.path == os.path.realpath(tmp_path / "app")

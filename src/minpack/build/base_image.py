@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from minpack.base.options import BaseKind
 from minpack.base.walk import Walker
 from minpack.build.inputs import Input, base_input
-from minpack.catalog.debian import is_debian
 from minpack.elf.read import read_elf
 from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
 from minpack.excerpt import listed
@@ -23,7 +22,6 @@ from minpack.program.platforms import platform_of_file
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.etc_files import NOBODY
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
-from minpack.sources.fitting import HOST, base_name
 from minpack.sources.open import open_base
 from minpack.spec.image import DEFAULT_PATH, SHELL, unexpanded
 from minpack.target import Platform
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from minpack.oci.compression import Compression
     from minpack.output.target import OutputSpec, WrittenOutput
     from minpack.progress import Progress
+    from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import RunConfig
 
 
@@ -46,7 +45,7 @@ _LABELS = ("security.selinux", "security.SMACK64", "security.apparmor", "securit
 class BaseImageRequest(NamedTuple):
     """An image of everything in a base, run as `run` says; without entrypoint and cmd as ``/bin/sh``."""
 
-    base: str
+    base: BaseRef
     platform: Platform | None
     run: RunConfig
     created: int
@@ -73,18 +72,19 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
     :raises BaseError: the base is this host, is made of packages, or holds names an image cannot have.
     :raises UsageError: the platform cannot be told from the base.
     """
-    if is_debian(request.base):
+    ref = request.base
+    if ref.kind is BaseKind.PACKAGES:
         reason = "it is made of packages as files of them are wanted, and there is no whole of it"
-        raise BaseError(request.base, reason, "name a tarball, or a directory with a root file system")
+        raise BaseError(ref.text, reason, "name a tarball, or a directory with a root file system")
     wanted = request.platform or Platform("linux", "amd64")
-    with open_base(request.base, wanted, options, progress) as opened:
-        if base_name(request.base) == HOST:
+    with open_base(ref, wanted, options, progress) as opened:
+        if ref.is_host:
             raise BaseError(
                 "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"
             )
-        delivery = guarded(delivery, base_inputs(request.base, options, whole=True))
-        outside = left_out(delivery, (request.base,) if opened.kind is BaseKind.DIRECTORY else (), options.store)
-        found = tuple(_entries(opened.base, request.base, outside.paths))
+        delivery = guarded(delivery, base_inputs(ref, options, whole=True))
+        outside = left_out(delivery, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
+        found = tuple(_entries(opened.base, ref.name, outside.paths))
         packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
         if not packed:
             raise BaseError(opened.base.name, "it is empty")
@@ -105,7 +105,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
         )
         special = len(found) - len(packed)
         notes = (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
-        inputs = (base_input(request.base, opened, sums=True),)
+        inputs = (base_input(ref, opened, sums=True),)
         delivered = write_output(work, delivery)
         left = (*outside.notes, *unexpanded(request.run), *_owner_notes(packed), *notes)
         notes = (*opened.notes, *left, *_attribute_notes(opened.base, packed), *start_notes, *delivered.notes)

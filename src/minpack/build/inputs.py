@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from minpack.base.packages import Packages
     from minpack.embedded.base import EmbeddedBase
     from minpack.plan.model import Plan
+    from minpack.spec.base_ref import BaseRef
 
 
 class Input(NamedTuple):
@@ -29,10 +30,10 @@ class Input(NamedTuple):
     version: str = ""
 
 
-def base_input(name: str, opened: OpenBase, *, sums: bool) -> Input:
+def base_input(ref: BaseRef, opened: OpenBase, *, sums: bool) -> Input:
     """The base as an input; the sum of a local tarball is computed here, if `sums` says so."""
     if sums and opened.kind is BaseKind.TARBALL and not opened.sha256:
-        return Input("base", opened.base.name, file_sum(name, "sha256"), opened.size)
+        return Input("base", opened.base.name, file_sum(ref.name, "sha256"), opened.size)
     return Input("base", opened.base.name, opened.sha256, opened.size, opened.url)
 
 

@@ -29,7 +29,8 @@ from minpack.paths import ancestors
 from minpack.plan.model import Origin, ReasonKind
 from minpack.rootfs.entry import Kind
 from minpack.sources.local import file_sum
-from minpack.sources.locked import base_called, check_there
+from minpack.sources.locked import check_there
+from minpack.spec.base_ref import parse_base
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from minpack.paths import RootPath
     from minpack.plan.model import Plan, PlannedEntry
     from minpack.program.read import Program
+    from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import ImageSpec
     from minpack.target import Platform
 
@@ -49,7 +51,7 @@ _DATA = {str(Need.CERTS): "certifi", str(Need.TZ): "tzdata"}
 
 
 class LockInputs(NamedTuple):
-    """All that a plan was made of, open; `name` is what --base names."""
+    """All that a plan was made of, open; `name` is that of the `BaseRef`."""
 
     request: ImageSpec
     name: str
@@ -64,7 +66,9 @@ class LockInputs(NamedTuple):
 class LockPolicy(Protocol):
     """What the pipeline asks of a lock."""
 
-    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+    def begin(
+        self, platform: Platform, base: BaseRef | None, options: BaseOptions
+    ) -> tuple[BaseRef | None, BaseOptions]:
         """What --base names, and the options to open it with.
 
         :raises LockError: the lock has nothing for it.
@@ -87,7 +91,9 @@ class LockVerifier:
         self._path = path
         self._image = LockedImage(LockedBase("", ""))
 
-    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+    def begin(
+        self, platform: Platform, base: BaseRef | None, options: BaseOptions
+    ) -> tuple[BaseRef | None, BaseOptions]:
         """See `LockPolicy`."""
         image = self._lock.images.get(str(platform))
         if image is None:
@@ -98,7 +104,7 @@ class LockVerifier:
             hint = "leave it out, and MINPACK_NO_PACKAGES unset"
             raise UsageError("--no-packages", "", "the lock names packages", hint)
         self._image = image
-        return base if base is not None else image.base.name, options._replace(locked=image)
+        return base or parse_base(image.base.name), options._replace(locked=image)
 
     def end(self, made: LockInputs) -> None:
         """See `LockPolicy`."""
@@ -147,7 +153,9 @@ class LockRecorder:
         self.platform = ""
         self.image = LockedImage(LockedBase("", ""))
 
-    def begin(self, platform: Platform, base: str | None, options: BaseOptions) -> tuple[str | None, BaseOptions]:
+    def begin(
+        self, platform: Platform, base: BaseRef | None, options: BaseOptions
+    ) -> tuple[BaseRef | None, BaseOptions]:
         """See `LockPolicy`."""
         self.platform = str(platform)
         image = self._before.images.get(self.platform)
@@ -159,7 +167,7 @@ class LockRecorder:
         if options.packages is None and image.base.kind == BaseKind.PACKAGES:
             raise UsageError("--no-packages", "", f"{image.base.name} is made of packages alone", "leave it out")
         check_there(image.base)
-        return image.base.name, options
+        return parse_base(image.base.name), options
 
     def end(self, made: LockInputs) -> None:
         """See `LockPolicy`."""
@@ -184,9 +192,7 @@ def locked_image(made: LockInputs) -> LockedImage:
 def _locked_base(made: LockInputs) -> LockedBase:
     opened = made.base
     name, sha256 = made.name, opened.sha256
-    if opened.kind is BaseKind.PACKAGES:
-        name = base_called(name)
-    elif opened.kind is BaseKind.TARBALL and not sha256:
+    if opened.kind is BaseKind.TARBALL and not sha256:
         sha256 = file_sum(name, "sha256")
     url = official(opened.url, made.options, debian=opened.kind is BaseKind.PACKAGES) if opened.url else ""
     return LockedBase(name, opened.kind, opened.release, url, sha256, opened.size)

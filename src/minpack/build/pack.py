@@ -13,7 +13,7 @@ from minpack.program.place import own_entries, place
 from minpack.program.platforms import base_platform, platform_of
 from minpack.program.read import read_programs
 from minpack.progress import no_progress
-from minpack.sources.fitting import base_name, default_base, fitting_hint
+from minpack.sources.fitting import default_base, fitting_hint
 from minpack.sources.session import open_session
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
     from minpack.sources.session import Session
+    from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import ImageSpec
 
 
@@ -65,7 +66,6 @@ class Packed(NamedTuple):
 
 def pack(
     request: ImageSpec,
-    base: str | None,
     options: BaseOptions,
     output: OutputSpec | None,
     progress: Progress = no_progress,
@@ -76,7 +76,6 @@ def pack(
 ) -> Packed:
     """Make an image of the request's programs.
 
-    :param base: what --base names; None for the default.
     :param output: where the image goes; None for a plan alone.
     :param write: whether to write the image; without, all is done but that.
     :param sums: compute the sums of the files and of the inputs, which reads them once more.
@@ -86,15 +85,16 @@ def pack(
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
     if locking is not None:
-        base, options = locking.begin(platform, base, options)
-    name = base_name(base) if base is not None else default_base(programs, platform, options.today)
-    output, outside = _guarded_output(request, name, options, output)
+        base, options = locking.begin(platform, request.base, options)
+        request = request._replace(base=base)
+    ref = request.base or default_base(programs, platform, options.today)
+    output, outside = _guarded_output(request, ref, options, output)
     to = output if write else None
     fetched_for = base_platform(programs, platform, request.platform)
     hint = fitting_hint(programs[0].info, platform, options.today)
     with (
         BackgroundLayer(options.store) as background,
-        open_session(name, fetched_for, options, progress, hint) as session,
+        open_session(ref, fetched_for, options, progress, hint) as session,
     ):
         session.check_fit(programs)
         placed = place(request, programs, session.walker, outside.paths)
@@ -107,9 +107,9 @@ def pack(
             from minpack.build.lock import LockInputs  # noqa: PLC0415 - where there is a lock
 
             opened, packages, data = session.opened, session.packages, planned.data
-            locking.end(LockInputs(request, name, opened, options, packages, data, programs, planned.plan))
+            locking.end(LockInputs(request, ref.name, opened, options, packages, data, programs, planned.plan))
         # Before anything is written: what cannot be read again must not be an image.
-        inputs = _inputs(name, session, planned, sums=sums)
+        inputs = _inputs(session, planned, sums=sums)
         all_sums = file_sums(planned.plan) if sums else {}
         written = _write(planned.plan, request, to, progress, options.store, background)
     notes = (*outside.notes, *planned.notes, *(written.notes if written is not None else ()))
@@ -118,7 +118,7 @@ def pack(
 
 
 def _guarded_output(
-    request: ImageSpec, base: str, options: BaseOptions, output: OutputSpec | None
+    request: ImageSpec, base: BaseRef, options: BaseOptions, output: OutputSpec | None
 ) -> tuple[OutputSpec | None, LeftOut]:
     """The output, which replaces nothing that is read, and what of it lies in directories that are packed."""
     if output is not None:
@@ -139,10 +139,10 @@ def _begin_layer(
         background.begin(own_entries(placed, request.run.user), options, PROGRAM_LAYER)
 
 
-def _inputs(base: str, session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
+def _inputs(session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
     """What the image is made from."""
     data = data_inputs(planned.data) if sums else ()
-    return (base_input(base, session.opened, sums=sums), *package_inputs(planned.plan, session.packages), *data)
+    return (base_input(session.ref, session.opened, sums=sums), *package_inputs(planned.plan, session.packages), *data)
 
 
 def _write(

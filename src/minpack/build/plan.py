@@ -18,7 +18,7 @@ from minpack.plan.owners import with_packages
 from minpack.plan.secrets import refuse_private
 from minpack.program.place import added_paths, standard_of
 from minpack.program.platforms import labelled
-from minpack.provision.provide import lacking, provide
+from minpack.provision.provide import host_notes, lacking, provide
 from minpack.resolve.closures import audit_notes, environment_of, symbols_for, variants_of
 from minpack.resolve.with_packages import (
     fetch_for_needs,
@@ -132,6 +132,7 @@ def make_plan(
         *_opened_notes(needs.closures, request.libraries, needs.findings.static_libc),
         *needs.notes,
         *provision.notes,
+        *(host_notes(provision.files) if session.ref.is_host else ()),
         *data.notes,
         *permitted,
         *_capability_notes(plan),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.base.options import SCRATCH
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath
 from minpack.program.place import place
@@ -13,8 +12,9 @@ from minpack.program.platforms import base_platform, platform_of
 from minpack.program.read import read_programs
 from minpack.resolve.closures import audit_notes, symbols_for, variants_of
 from minpack.resolve.with_packages import resolve_with_packages
-from minpack.sources.fitting import HOST, base_name, fitting_hint
+from minpack.sources.fitting import fitting_hint
 from minpack.sources.session import open_session
+from minpack.spec.base_ref import HOST_BASE, SCRATCH_BASE
 from minpack.spec.image import Check
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from minpack.program.read import Program
     from minpack.progress import Progress
     from minpack.sources.session import Session
+    from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import ImageSpec
 
 
@@ -56,18 +57,19 @@ class ResolvedTree(NamedTuple):
         return "loads" if self.proof is not None else "unchecked"
 
 
-def resolve_tree(request: ImageSpec, base: str | None, options: BaseOptions, progress: Progress) -> ResolvedTree:
-    """The closure of the request's one program on a base; what is missing is in it, not raised.
+def resolve_tree(request: ImageSpec, options: BaseOptions, progress: Progress) -> ResolvedTree:
+    """The closure of the request's one program on its base; what is missing is in it, not raised.
 
-    :param base: None for this host as ldd(1) sees it, the program at its own place; nothing for a static program.
+    Without a base it is that of this host as ldd(1) shows it, the program at its own place.
+
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
     (program,) = read_programs(request)
     platform = platform_of((program,), request.platform)
     fetched_for = base_platform((program,), platform, request.platform)
-    name, program = (base_name(base), program) if base is not None else _on_host(program, request)
+    ref, program = (request.base, program) if request.base is not None else _on_host(program, request)
     hint = fitting_hint(program.info, platform, options.today)
-    with open_session(name, fetched_for, options, progress, hint) as session:
+    with open_session(ref, fetched_for, options, progress, hint) as session:
         session.check_fit((program,))
         placed = place(request, (program,), session.walker)
         symbols = symbols_for((program,), request.check) if request.check is not Check.NONE else None
@@ -80,13 +82,13 @@ def resolve_tree(request: ImageSpec, base: str | None, options: BaseOptions, pro
         )
 
 
-def _on_host(program: Program, request: ImageSpec) -> tuple[str, Program]:
+def _on_host(program: Program, request: ImageSpec) -> tuple[BaseRef, Program]:
     """The base where none is named: this host for what needs a loader, and then the program stays where it is."""
     if program.info.interpreter is None:
-        return SCRATCH, program
+        return SCRATCH_BASE, program
     if request.destination is not None:
-        return HOST, program
-    return HOST, program._replace(destination=RootPath(os.path.realpath(program.path)))
+        return HOST_BASE, program
+    return HOST_BASE, program._replace(destination=RootPath(os.path.realpath(program.path)))
 
 
 def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session) -> ResolvedTree:

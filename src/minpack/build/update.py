@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.base.options import SCRATCH
 from minpack.build.lock import LockRecorder
 from minpack.build.pack import pack
 from minpack.errors import OutputError, StoreError
@@ -15,6 +14,7 @@ from minpack.lock.file import holds, read_lock, write_lock
 from minpack.lock.values import Lock, differences
 from minpack.namedtuple import NamedTuple
 from minpack.output.inputs import request_inputs
+from minpack.spec.base_ref import SCRATCH_BASE
 from minpack.store.pins import pin
 from minpack.store.store import open_store
 
@@ -48,7 +48,6 @@ class LockUpdate(NamedTuple):
 
 def update_lock(
     request: ImageSpec,
-    base: str | None,
     options: BaseOptions,
     path: str,
     progress: Progress,
@@ -61,17 +60,15 @@ def update_lock(
     What the lock has of other platforms stays. Nothing is written if the file has these bytes already. What it names is
     kept in the store as long as the file is there.
 
-    :param base: what --base names; None for the lock's, or the default.
     :param known: the lock must be there, and know the platform.
     :param write: whether to write.
     :raises LockError: the lock that is there cannot be used.
     :raises OutputError: it cannot be written.
     :raises MinpackError: as `minpack.build.pack.pack`.
     """
-    name = base if base is not None else SCRATCH
-    _check_place(path, request_inputs(request, name, options))
+    _check_place(path, request_inputs(request, request.base or SCRATCH_BASE, options))
     taking = LockRecorder(_before(path, known=known), path, known=known)
-    packed = pack(request, base, options, None, progress, locking=taking)
+    packed = pack(request, options, None, progress, locking=taking)
     notes = packed.notes
     if options.refresh and options.network.offline:
         notes = (*notes, "nothing is fetched with --offline: the newest are those that the store knows")

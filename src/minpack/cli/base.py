@@ -15,14 +15,15 @@ from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, 
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.output.target import Format
-from minpack.sources.names import is_name
 from minpack.sources.open import open_base
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import RunConfig
 from minpack.spec.values import parse_pair
 from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
     from minpack.base.options import BaseOptions
+    from minpack.spec.base_ref import BaseRef
 
 
 @click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; make an image of a whole one.")
@@ -56,8 +57,8 @@ def list_(*, quiet: bool, as_json: bool) -> None:
 @answer_options
 def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Fetch BASE into the store, so that later runs need no network."""
-    settings = _settings(store)
-    if not is_name(base):
+    settings, ref = _settings(store), parse_base(base)
+    if not ref.is_named:
         raise UsageError(
             "BASE", base, "it is no name, so there is nothing to fetch", "minpack base list shows the names"
         )
@@ -66,7 +67,7 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     if store_directory(settings) is None:
         hint = "say where with --cache-dir DIR"
         raise UsageError("minpack base pull", "", "there is no home directory to keep it in", hint, verb="run")
-    _show(base, platform, _options(store)._replace(refresh=True, complete=True), quiet=quiet, as_json=as_json)
+    _show(ref, platform, _options(store)._replace(refresh=True, complete=True), quiet=quiet, as_json=as_json)
 
 
 @command.command("info")
@@ -76,9 +77,10 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @answer_options
 def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Show what BASE is: its distribution, loaders and sums."""
-    if platform is not None and not is_name(base):
+    ref = parse_base(base)
+    if platform is not None and not ref.is_named:
         raise UsageError("--platform", str(platform), f"{base!r} is local, and of one platform alone", "leave it out")
-    _show(base, platform, _options(store), quiet=quiet, as_json=as_json)
+    _show(ref, platform, _options(store), quiet=quiet, as_json=as_json)
 
 
 @command.command("image", short_help="Make an image of the whole of BASE.")
@@ -121,7 +123,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     refuse_for_trees(Format(given["format_"]), {**given, "variables": given["env"]})
     settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
     request = BaseImageRequest(
-        base,
+        parse_base(base),
         given["platform"],
         RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"]),
         created(given["created"]),
@@ -155,11 +157,11 @@ def _options(store: dict[str, Any]) -> BaseOptions:
     return base_options(_settings(store))
 
 
-def _show(base: str, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
+def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
     from minpack.build.base_facts import read_facts  # noqa: PLC0415
 
     wanted = platform or parse_platform("linux/amd64")
-    with drawing(quiet=quiet) as progress, open_base(base, wanted, options, progress) as opened:
+    with drawing(quiet=quiet) as progress, open_base(ref, wanted, options, progress) as opened:
         facts = read_facts(opened.base)
         told = opened._replace(notes=(*opened.notes, *fetching_notes(base=bool(opened.url), packages=False)))
         if as_json:

@@ -83,6 +83,6 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
-        done = update_lock(request, given["base"], options, path, progress, known=refresh, write=write)
+        done = update_lock(request, options, path, progress, known=refresh, write=write)
     fetched = fetching_notes(base=bool(done.image.base.url), packages=bool(done.image.packages))
     return done._replace(notes=(*done.notes, *fetched))

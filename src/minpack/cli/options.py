@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from minpack.cli.effects import refuse_contradictions
 from minpack.errors import UsageError
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check
 from minpack.spec.values import parse_sha512
 from minpack.target import parse_platform
@@ -130,7 +131,7 @@ base_option = click.option(
     "--base",
     envvar="MINPACK_BASE",
     metavar="BASE",
-    callback=filled,
+    callback=parsed(parse_base),
     help="Where files are taken from: scratch, a name of the catalogue (alpine-3.22, debian-12), a tarball or a"
     " directory (/ is this host). Default: scratch for static programs.",
 )

@@ -154,7 +154,7 @@ def _packed(given: dict[str, Any], request: ImageSpec, delivery: OutputSpec, pro
     check_packages(given["base"], store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:
-        return pack(request, given["base"], options, delivery, progress, write=write, sums=as_json, locking=locking)
+        return pack(request, options, delivery, progress, write=write, sums=as_json, locking=locking)
 
     if not given["locked"]:
         if given["lock"] is not None:

@@ -8,16 +8,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from minpack.base.options import BaseOptions, PackageOptions
+from minpack.base.options import BaseKind, BaseOptions, PackageOptions
 from minpack.errors import InputError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.net.network import Network
-from minpack.sources.names import is_name
 from minpack.spec.values import MAX_CREATED
 from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
     from minpack.host.overwrite import HostInput
+    from minpack.spec.base_ref import BaseRef
 
 
 class StoreSettings(NamedTuple):
@@ -46,7 +46,7 @@ def base_options(settings: StoreSettings) -> BaseOptions:
     )
 
 
-def check_packages(base: str | None, settings: StoreSettings) -> None:
+def check_packages(base: BaseRef | None, settings: StoreSettings) -> None:
     """Nothing, unless `base` is made of packages and none are to be fetched, or --keys names no directory.
 
     :raises UsageError: it is so.
@@ -56,13 +56,13 @@ def check_packages(base: str | None, settings: StoreSettings) -> None:
         reason = "it is no directory" if os.path.exists(settings.keys) else "no such file or directory"
         raise InputError(settings.keys, reason, hint="--keys names a directory of public keys")
     # With a sum for what is no tarball, that is told.
-    if settings.packages or settings.sha512 or base is None or not is_name(base):
+    if settings.packages or settings.sha512 or base is None or base.kind is not BaseKind.PACKAGES:
         return
     from minpack.catalog.debian import find_debian  # noqa: PLC0415 - where no packages are wanted alone
 
-    if find_debian(base) is not None:
+    if find_debian(base.name) is not None:
         hint = "leave it out, and MINPACK_NO_PACKAGES unset, or choose another --base"
-        raise UsageError("--no-packages", "", f"{base} is made of packages alone", hint)
+        raise UsageError("--no-packages", "", f"{base.text} is made of packages alone", hint)
 
 
 def debian_mirror(settings: StoreSettings) -> str:

@@ -152,6 +152,7 @@ def files_request(given: dict[str, Any]) -> ImageSpec:
     run = RunConfig(env=given["env"], user=given["user"] or DEFAULT_USER, workdir=given["workdir"] or default.workdir)
     return ImageSpec(
         given["programs"],
+        given["base"],
         given["platform"],
         destination,
         directory,

@@ -26,6 +26,7 @@ from minpack.spec.image import Check, ImageSpec, RunConfig
 from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_pair
 
 if TYPE_CHECKING:
+    from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 def command(
     program: str,
     *,
-    base: str | None,
+    base: BaseRef | None,
     platform: Platform | None,
     dest: str | None,
     env: tuple[tuple[str, str], ...],
@@ -83,12 +84,20 @@ def command(
     destination, directory = None, PROGRAM_DIRECTORY
     if dest is not None:
         destination, directory = parse_destination(dest, (program,))
-    request = ImageSpec((program,), platform, destination, directory, run=RunConfig(env=env), check=Check(check))
+    request = ImageSpec(
+        (program,),
+        base=base,
+        platform=platform,
+        destination=destination,
+        directory=directory,
+        run=RunConfig(env=env),
+        check=Check(check),
+    )
     store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, not no_packages, keys)
     check_packages(base, store)
     options = base_options(store)
     with drawing(quiet=quiet) as progress:
-        resolved = resolve_tree(request, base, options, progress)
+        resolved = resolve_tree(request, options, progress)
     fetched = fetching_notes(base=resolved.fetched_base, packages=resolved.fetched_package)
     told = (*loader_notes(resolved.closure.libc, dict(env)), *fetched)
     resolved = resolved._replace(notes=(*resolved.notes, *told))

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.base.options import SCRATCH
 from minpack.host.overwrite import HostInput, directory_place, file_place, outputs_within
 from minpack.namedtuple import NamedTuple
-from minpack.sources.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from minpack.base.options import BaseOptions
     from minpack.output.target import OutputSpec
+    from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import ImageSpec
     from minpack.spec.values import Addition
 
@@ -26,7 +25,7 @@ class LeftOut(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def request_inputs(request: ImageSpec, base: str, options: BaseOptions) -> tuple[HostInput, ...]:
+def request_inputs(request: ImageSpec, base: BaseRef, options: BaseOptions) -> tuple[HostInput, ...]:
     """All that packing `request` on `base` reads of this host, but for files of the base."""
     return (
         *(HostInput(path, "the program" if path == request.programs[0] else "a program") for path in request.programs),
@@ -40,7 +39,7 @@ def _what(addition: Addition) -> str:
     return f"the source of --add {addition.source}:{addition.destination}"
 
 
-def base_inputs(base: str, options: BaseOptions, *, whole: bool = False) -> tuple[HostInput, ...]:
+def base_inputs(base: BaseRef, options: BaseOptions, *, whole: bool = False) -> tuple[HostInput, ...]:
     """All that opening `base` reads of this host.
 
     :param whole: every file of it is packed.
@@ -48,7 +47,7 @@ def base_inputs(base: str, options: BaseOptions, *, whole: bool = False) -> tupl
     keys = options.packages.keys if options.packages is not None else ""
     ca_file = options.network.ca_file
     return (
-        *((HostInput(base, "the base", whole),) if not is_name(base) and base != SCRATCH else ()),
+        *((HostInput(base.name, "the base", whole),) if base.is_local else ()),
         *((HostInput(keys, "the directory that --keys names", whole=True),) if keys else ()),
         *((HostInput(ca_file, "the file that SSL_CERT_FILE names"),) if ca_file else ()),
         *((HostInput(options.store, "the cache"),) if options.store is not None else ()),

@@ -71,8 +71,7 @@ def provide(
     files += _own(request, {need: reason(decision) for need, decision in packed.items()})
     kept = tuple(provided for provided in files if not _is_replaced(provided.entry, base, added))
     made = tuple(one._replace(packed=False) if one.need in absent else one for one in decisions)
-    notes = (*_absent_notes(packed, absent, base), *(_host_notes(kept) if base.base.name == "/" else ()))
-    return Provision(kept, tuple(env), made, notes)
+    return Provision(kept, tuple(env), made, tuple(_absent_notes(packed, absent, base)))
 
 
 def _is_replaced(entry: Entry, base: Walker, added: frozenset[RootPath]) -> bool:
@@ -167,8 +166,8 @@ def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker)
             yield f"{where}, and the program {why}: without it, {WITHOUT.get(need, 'it may fail')}"
 
 
-def _host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
-    """What comes from the host itself and is not the same on every host."""
+def host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
+    """Notes of what comes from this host itself, where that is the base, and is not the same on every host."""
     found = [provided for provided in files if provided.source == "base" and provided.entry.kind is Kind.FILE]
     for provided in found:
         if provided.need is Need.CERTS:

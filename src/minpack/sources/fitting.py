@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from minpack.base.options import SCRATCH
-from minpack.errors import (
-    BaseNeededError,
-)
+from minpack.errors import BaseNeededError
 from minpack.ld.closure import Libc
 from minpack.ld.resolve import libc_of
+from minpack.spec.base_ref import SCRATCH_BASE
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
@@ -18,21 +15,11 @@ if TYPE_CHECKING:
 
     from minpack.elf.info import ElfInfo
     from minpack.program.read import Program
+    from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 
-HOST = "/"
-
-
-def base_name(base: str) -> str:
-    """`base`, or ``/`` if it is another path of the host's own root."""
-    try:
-        return HOST if os.path.samefile(base, HOST) else base
-    except (OSError, ValueError):
-        return base
-
-
-def default_base(programs: Sequence[Program], platform: Platform, today: str) -> str:
+def default_base(programs: Sequence[Program], platform: Platform, today: str) -> BaseRef:
     """The base to pack static programs from.
 
     :raises BaseNeededError: a program is not static.
@@ -41,7 +28,7 @@ def default_base(programs: Sequence[Program], platform: Platform, today: str) ->
         if program.info.interpreter is not None:
             hint = fitting_hint(program.info, platform, today)
             raise BaseNeededError(program.path, program.info.interpreter, hint)
-    return SCRATCH
+    return SCRATCH_BASE
 
 
 def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:

@@ -7,37 +7,39 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from minpack.base.options import SCRATCH, BaseKind, BaseOptions, OpenBase
+from minpack.base.options import SCRATCH, BaseKind, OpenBase
 from minpack.errors import InputError, StoreError, SumMismatchError, UnknownBaseError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from minpack.base.options import BaseOptions
+    from minpack.spec.base_ref import BaseRef
     from minpack.store.store import Store
 
 
 @contextmanager
-def open_local(text: str, options: BaseOptions) -> Generator[OpenBase]:
-    """The base that `text` names, which is no name of a catalogue.
+def open_local(ref: BaseRef, options: BaseOptions) -> Generator[OpenBase]:
+    """A base that nothing is fetched for: nothing, a directory, a tarball.
 
     :raises MinpackError: as `open_base`.
     """
-    if options.sha512 and (text == SCRATCH or os.path.isdir(text)):
-        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {text!r} is none", "leave it out")
-    if text == SCRATCH:
+    if options.sha512 and ref.kind is not BaseKind.TARBALL:
+        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {ref.text!r} is none", "leave it out")
+    if ref.kind is BaseKind.SCRATCH:
         from minpack.base.entries import base_of  # noqa: PLC0415
 
         # Nothing: what minpack brings itself fills in wherever a base has no file of its own.
         yield OpenBase(base_of(SCRATCH, ()), BaseKind.SCRATCH)
-    elif os.path.isdir(text):
+    elif ref.kind is BaseKind.DIRECTORY:
         from minpack.base.directory import DirectoryBase  # noqa: PLC0415
         from minpack.base.images import refuse_image  # noqa: PLC0415
 
-        directory = DirectoryBase(text)
-        refuse_image(directory, text, is_directory=True)
+        directory = DirectoryBase(ref.name)
+        refuse_image(directory, ref.name, is_directory=True)
         yield OpenBase(directory, BaseKind.DIRECTORY)
     else:
-        with _open_tarball(text, options) as opened:
+        with _open_tarball(ref.name, options) as opened:
             yield opened
 
 

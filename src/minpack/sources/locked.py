@@ -6,45 +6,45 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from minpack.base.options import BaseKind, BaseOptions, OpenBase
+from minpack.base.options import BaseKind, OpenBase
 from minpack.errors import InputError, LockedError, UsageError
 from minpack.sources.local import file_sum, open_local
-from minpack.sources.names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from minpack.base.options import BaseOptions
     from minpack.lock.values import LockedBase, LockedImage
     from minpack.progress import Progress
+    from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 
 @contextmanager
 def open_locked(
-    text: str, platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+    ref: BaseRef, platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
 ) -> Generator[OpenBase]:
     """The base that `locked` names, open until the block is left.
 
-    :param text: what --base names, which must be the same.
+    :param ref: what --base names, which must be the same.
     :raises LockedError: it is another, or its bytes are others.
     :raises MinpackError: as `minpack.sources.open.open_base`.
     """
     if options.sha512:
         raise UsageError("--base-sha512", "", "the lock has the sum of its base", "leave it out, or leave out --locked")
-    kind = kind_of(text)
     base = locked.base
-    if text == base.name:
+    if ref.name == base.name:
         check_there(base)
-    if kind != base.kind or (is_name(text) and base_called(text) not in (base.name, base.release)):
-        raise LockedError(locked.lock, (("base", text, *_told(base, text, kind)),), _OTHER_HINT)
-    if kind is BaseKind.RELEASE:
+    if ref.kind != base.kind or (ref.is_named and ref.name not in (base.name, base.release)):
+        raise LockedError(locked.lock, (("base", ref.text, *_told(base, ref)),), _OTHER_HINT)
+    if ref.kind is BaseKind.RELEASE:
         opener = _open_release(options, locked, progress)
-    elif kind is BaseKind.PACKAGES:
+    elif ref.kind is BaseKind.PACKAGES:
         opener = _open_debian(platform, options, locked, progress)
     else:
-        if kind is BaseKind.TARBALL:
-            _check_tarball(text, locked)
-        opener = open_local(text, options)
+        if ref.kind is BaseKind.TARBALL:
+            _check_tarball(ref.name, locked)
+        opener = open_local(ref, options)
     with opener as opened:
         yield opened
 
@@ -59,31 +59,12 @@ def check_there(base: LockedBase) -> None:
         raise InputError(base.name, "no such file or directory", hint=hint)
 
 
-def _told(base: LockedBase, text: str, kind: str) -> tuple[str, str]:
+def _told(base: LockedBase, ref: BaseRef) -> tuple[str, str]:
     """The locked base and the one that was named, told apart."""
-    return (base.name, text) if base.name != text else (f"a {base.kind}", f"a {kind}")
+    return (base.name, ref.text) if base.name != ref.text else (f"a {base.kind}", f"a {ref.kind}")
 
 
 _OTHER_HINT = "leave out --base to take the lock's; minpack lock with this --base writes another lock"
-
-
-def kind_of(text: str) -> BaseKind:
-    """What kind of base `text` names, whether there is one or not."""
-    if text == BaseKind.SCRATCH:
-        return BaseKind.SCRATCH
-    if is_name(text):
-        from minpack.catalog.debian import is_debian  # noqa: PLC0415 - as the others here: for such bases alone
-
-        return BaseKind.PACKAGES if is_debian(text) else BaseKind.RELEASE
-    return BaseKind.DIRECTORY if os.path.isdir(text) else BaseKind.TARBALL
-
-
-def base_called(text: str) -> str:
-    """The name of the base that `text` names: of a release of Debian with its number."""
-    from minpack.catalog.debian import find_debian  # noqa: PLC0415
-
-    release = find_debian(text)
-    return release.name if release is not None else text
 
 
 def _check_tarball(path: str, locked: LockedImage) -> None:

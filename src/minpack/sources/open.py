@@ -6,22 +6,23 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from minpack.base.options import BaseKind, BaseOptions, OpenBase
+from minpack.base.options import BaseKind, OpenBase
 from minpack.errors import UnknownBaseError, UsageError
 from minpack.sources.local import open_local
-from minpack.sources.names import is_name
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from minpack.base.options import BaseOptions
     from minpack.progress import Progress
+    from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 
 @contextmanager
-def open_base(text: str, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
-    """The base that `text` names, open until the block is left.
+def open_base(ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+    """The base that `ref` names, open until the block is left.
 
     :param platform: the one to fetch the base for.
     :raises UnknownBaseError: there is no such file and no such name.
@@ -34,13 +35,13 @@ def open_base(text: str, platform: Platform, options: BaseOptions, progress: Pro
     if options.locked is not None:
         from minpack.sources.locked import open_locked  # noqa: PLC0415 - for locked builds alone
 
-        opener = open_locked(text, platform, options, options.locked, progress)
-    elif is_name(text):
-        from minpack.catalog.debian import is_debian  # noqa: PLC0415
-
-        opener = (_open_debian if is_debian(text) else _open_release)(text, platform, options, progress)
+        opener = open_locked(ref, platform, options, options.locked, progress)
+    elif ref.kind is BaseKind.RELEASE:
+        opener = _open_release(ref.text, platform, options, progress)
+    elif ref.kind is BaseKind.PACKAGES:
+        opener = _open_debian(ref.text, platform, options, progress)
     else:
-        opener = open_local(text, options)
+        opener = open_local(ref, options)
     with opener as opened:
         yield opened
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.progress import Progress
+    from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 
@@ -32,6 +33,7 @@ class Session(NamedTuple):
     `walker` follows paths through the base alone, without any package; `hint` says which bases fit the programs.
     """
 
+    ref: BaseRef
     opened: OpenBase
     packages: Packages
     walker: Walker
@@ -54,16 +56,16 @@ class Session(NamedTuple):
 
 @contextmanager
 def open_session(
-    base: str, platform: Platform, options: BaseOptions, progress: Progress, hint: str = ""
+    ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress, hint: str = ""
 ) -> Generator[Session]:
-    """A session on `base`, open until the block is left.
+    """A session on the base that `ref` names, open until the block is left.
 
     :param platform: the one to fetch the base for.
     :param hint: which bases fit the programs.
     :raises MinpackError: as `open_base` and `open_packages`.
     """
     with (
-        open_base(base, platform, options, progress) as opened,
+        open_base(ref, platform, options, progress) as opened,
         open_packages(opened, platform, options, progress) as packages,
     ):
-        yield Session(opened, packages, Walker(opened.base), hint)
+        yield Session(ref, opened, packages, Walker(opened.base), hint)

@@ -14,6 +14,7 @@ from minpack.spec.values import PROGRAM_DIRECTORY, AddedDirectory, AddedLink, Ad
 
 if TYPE_CHECKING:
     from minpack.needs.need import Need
+    from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 #: What Docker sets where an image does not (oci defaults), set explicitly for every engine.
@@ -51,6 +52,8 @@ class ImageSpec(NamedTuple):
     """
 
     programs: tuple[str, ...]
+    #: None for the default: nothing for static programs, and the lock's where there is one.
+    base: BaseRef | None = None
     platform: Platform | None = None
     destination: RootPath | None = None
     directory: RootPath = PROGRAM_DIRECTORY
