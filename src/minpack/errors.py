@@ -35,6 +35,7 @@
     │   └── PathConflictError          two different things at one path
     ├── ImageError
     │   ├── InvalidImageError          with the issues found                     exit 3
+    │   ├── UnreadableImageError       an archive or layout that holds no image to read
     │   ├── NotTextError               bytes that are no UTF-8 where JSON has text
     │   └── ChangedInputError          a file changed while it was packed
     ├── OutputError                    a target that cannot be written
@@ -468,6 +469,15 @@ class InvalidImageError(ImageError):
         super().__init__("\n  ".join(lines))
         self.image = image
         self.issues = issues
+
+
+class UnreadableImageError(ImageError):
+    """An image archive or layout is damaged, or holds no image that minpack can read."""
+
+    def __init__(self, image: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot read image {quoted(image)}: {_reason(reason)}", hint)
+        self.image = image
+        self.reason = reason
 
 
 class NotTextError(ImageError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import os
 import zlib
@@ -14,11 +15,13 @@ import zstandard
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.lock.file import lock_bytes
 from minpack.lock.values import Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
+from minpack.oci import mediatypes
 from minpack.paths import normal
 from minpack.target import Target
 from support import debmaker, tarmaker
 from support.elfmaker import GLIBC, MACHINES, MUSL, library, make_elf, program, static_program, upx_program
 from support.gomaker import GoForm, go_program
+from support.images import LOWER, archive_bytes, archive_of, parts_of
 from support.symbolmaker import TYPES, Need, Symbol, Version, linked_elf
 
 #: Libraries of this machine that are no longer than this are seeds, cut behind what is loaded.
@@ -289,6 +292,24 @@ def needs_seeds() -> list[bytes]:
     ]
 
 
+def image_seeds() -> list[bytes]:
+    """An archive, and the documents of others: an index, Docker's manifest, and an artifact."""
+    parts = parts_of(archive_bytes(layers=(LOWER,)))
+    kept = [data for name, data in parts.items() if name.startswith("blobs/")]
+    config = next(data for data in kept if b"rootfs" in data)
+    docker = json.dumps([{"Config": "@1", "Layers": ["@2"], "RepoTags": ["a:1"]}]).encode()
+    config_type, layer_type = mediatypes.CONFIG.encode(), mediatypes.LAYER.encode()
+    image = b'{"config":{@1,"mediaType":"%s"},"layers":[{@2,"mediaType":"%s"}]}' % (config_type, layer_type)
+    about = b'{"mediaType":"%s","config":{@2},"layers":[],"subject":{@0}}' % mediatypes.MANIFEST.encode()
+    listed = b'{"manifests":[{@0,"annotations":{"a":"b"},"platform":{"os":"linux","architecture":"arm"}}]}'
+    return [
+        archive_of(parts),
+        b"\0".join((b"", b'{"manifests":[{@0}]}', docker, image, config, b"x")),
+        b"\0".join((b"", listed, b"[]", image, config, b"y", about)),
+        b"\0".join((b"", b"", docker, b"", config, b"z")),
+    ]
+
+
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
     makers = {
@@ -305,5 +326,6 @@ def seeds_of(target: str) -> list[bytes]:
         "deb": deb_seeds,
         "debindex": debindex_seeds,
         "lock": lock_seeds,
+        "image": image_seeds,
     }
     return makers.get(target, elf_seeds)()

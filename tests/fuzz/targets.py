@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from gzip import compress
@@ -49,6 +50,9 @@ from minpack.lock.values import differences
 from minpack.needs.decide import NeedOptions, decide
 from minpack.needs.detect import read_program
 from minpack.needs.need import Need
+from minpack.oci.mediatypes import MANIFEST
+from minpack.oci.read import read_image
+from minpack.oci.validate import validate_archive
 from minpack.paths import normal
 from minpack.report.needs import caller_lines, left_out, need_rows
 from minpack.rootfs.entry import Kind, file
@@ -58,6 +62,7 @@ from minpack.tar.sparse import SparseContent, SparseForm, is_continued
 from minpack.target import Target
 from support import tarmaker
 from support.elfmaker import GLIBC, MUSL, make_elf
+from support.images import archive_of, blob_name, descriptor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -301,6 +306,34 @@ def lock(data: bytes) -> None:
         assert read_lock(file.name) == first
 
 
+def image(data: bytes) -> None:
+    """An image archive of others: a tar, or its documents between NULs, in which ``@1`` is the descriptor of one."""
+    if data[:1] == b"\0":
+        index, docker, *documents = (*data[1:].split(b"\0"), b"", b"")[:8]
+        blobs: dict[str, bytes] = {}
+        for at, document in reversed(tuple(enumerate(documents))):
+            described = json.dumps(descriptor_of(document, MANIFEST))
+            marks = (b"@%d" % at, described[1:-1].encode())
+            index, docker = index.replace(*marks), docker.replace(b"@%d" % at, blob_name(document).encode())
+            documents = [one.replace(*marks) for one in documents]
+            blobs[blob_name(document)] = document
+        parts = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index} if index else {}
+        data = archive_of(parts | {"manifest.json": docker} | blobs)
+    else:
+        data = with_sums(data)
+    with NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        for built, names in read_image(file.name):
+            assert built.images
+            assert all(names)
+            assert len({one.descriptor.digest for one in built.blobs}) == len(built.blobs)
+            for one in built.blobs:
+                with suppress(MinpackError):
+                    one.copy_to(Bytes(bytearray()))
+        validate_archive(file.name)
+
+
 def differences_in(one: Lock, other: Lock) -> list[Difference]:
     """All that differs, platform by platform."""
     return [found for name, image in one.images.items() for found in differences(image, other.images[name])]
@@ -330,6 +363,7 @@ FUZZED = {
     "deb": Fuzzed(deb, 16384),
     "debindex": Fuzzed(debindex, 4096),
     "lock": Fuzzed(lock, 4096),
+    "image": Fuzzed(image, 8192),
 }
 
 

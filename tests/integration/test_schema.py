@@ -12,7 +12,8 @@ import pytest
 import referencing
 import referencing.jsonschema
 
-from support.images import Taken, archive_bytes, parts_of
+from minpack.target import Platform
+from support.images import AMD64, Taken, archive_bytes, archive_file, built_index, parts_of
 from support.packing import minpack, write_program
 from support.tools import need_file
 
@@ -80,6 +81,20 @@ def test_documents_keep_to_the_schemas(machine: str, tmp_path: Path) -> None:
     minpack(program, "-o", out, "--tag=a:1", "--tag=ghcr.io/b/c:1", *OPTIONS, "--no-need=certs")
     for name, document in documents(parts_of(out.read_bytes())):
         assert faults(name, document) == []
+
+
+def test_indexes_and_artifacts_keep_to_the_schemas(tmp_path: Path) -> None:
+    """So are an index of several platforms and the manifests of artifacts, which the newer ones of 1.1 allow."""
+    index = built_index(tmp_path / "built", (AMD64, Platform("linux", "arm", "v7")), artifacts=True)
+    archive_file(tmp_path / "out.tar", index)
+    parts = parts_of((tmp_path / "out.tar").read_bytes())
+    assert index.document is not None
+    found = [(INDEX, index.document.data), (INDEX, parts["index.json"]), (LAYOUT, parts["oci-layout"])]
+    found += [(CONFIG, image.config.data) for image in index.images]
+    found += [(MANIFEST, image.manifest.data) for image in index.images]
+    found += [(MANIFEST, artifact.manifest.data) for artifact in index.artifacts]
+    for name, data in found:
+        assert faults(name, json.loads(data)) == []
 
 
 @pytest.mark.parametrize("stored", [("--compress=none",), ("--compress=small",), ("--zstd",), ("--single-layer",)])

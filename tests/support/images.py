@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 from typing import IO, TYPE_CHECKING, Any
 
-from minpack.content import BytesContent
-from minpack.oci.archive import ArchiveWriter
+from minpack.content import BytesContent, FileContent
+from minpack.digest import Digest
+from minpack.oci.archive import ArchiveSink
 from minpack.oci.compression import Compression
-from minpack.oci.documents import ImageConfig
-from minpack.oci.image import build_image
+from minpack.oci.documents import Blob, Descriptor, ImageConfig
+from minpack.oci.image import build_artifact, build_image, build_index, put_index
 from minpack.oci.layer import write_layer
+from minpack.oci.layout import LayoutSink, blob_path
 from minpack.oci.reference import parse_reference
 from minpack.paths import RootPath
 from minpack.progress import no_progress
@@ -22,9 +25,9 @@ from minpack.target import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-    from minpack.oci.image import Image
-    from minpack.oci.layout import LayoutWriter
+    from minpack.oci.image import BuiltImage, Index, StreamingSink
 
 AMD64 = Platform("linux", "amd64")
 LOWER = (
@@ -40,6 +43,7 @@ UPPER = (
     Entry(RootPath("/usr/bin/app2"), Kind.HARDLINK, 0o755, link="/usr/bin/app"),
     symlink(RootPath("/usr/bin/link"), "app"),
 )
+_UPPERS = (UPPER, (*UPPER[:2], file(RootPath("/usr/bin/app"), BytesContent(b"\x7fELF of another"), 0o755)))
 CONFIG = ImageConfig(
     AMD64,
     ("/usr/bin/app",),
@@ -56,37 +60,81 @@ CONFIG = ImageConfig(
 
 
 def write_image(
-    writer: ArchiveWriter | LayoutWriter,
+    sink: StreamingSink,
     layers: Sequence[Sequence[Entry]] = (LOWER, UPPER),
     config: ImageConfig = CONFIG,
     names: Sequence[str] = ("app:1",),
     compression: Compression = Compression.BALANCED,
     threads: int = 1,
-) -> Image:
+) -> BuiltImage:
     """Write an image of these layers, lowest first."""
-    made = []
+    made, blobs = [], []
     for number, entries in enumerate(layers):
         layer = write_layer(
             entries,
-            writer.begin_blob(),
+            sink.begin_blob(),
             mtime=config.created,
             compression=compression,
             threads=threads,
             progress=no_progress,
             comment=f"layer {number}",
         )
-        writer.end_blob(layer.descriptor)
+        blobs.append(sink.end_blob(layer.descriptor))
         made.append(layer)
-    image = build_image(made, config, [parse_reference(name) for name in names])
-    writer.finish(image)
+    image = build_image(made, config, blobs)
+    put_index(build_index([image]), sink, [parse_reference(name) for name in names])
     return image
+
+
+def in_memory() -> IO[bytes]:
+    """A file that is nowhere."""
+    return os.fdopen(os.memfd_create("image"), "w+b")
+
+
+def bytes_of(out: IO[bytes]) -> bytes:
+    """All bytes of a file."""
+    out.seek(0)
+    return out.read()
+
+
+def built_index(directory: Path, platforms: Sequence[Platform] = (AMD64,), *, artifacts: bool = False) -> Index:
+    """Images of these platforms, which share a layer and are kept in `directory`; with an SBOM, which is signed."""
+    with LayoutSink(str(directory)) as sink:
+        images = [
+            write_image(sink, (LOWER, _UPPERS[at % 2]), CONFIG._replace(platform=p)) for at, p in enumerate(platforms)
+        ]
+    index = build_index(images)
+    if not artifacts:
+        return index
+    sbom = build_artifact("application/spdx+json", [_text(b"{}  ")], {"a": "b"}, index.root)
+    signature = build_artifact("application/vnd.example.signature", [_text(b"signed")], {}, sbom.descriptor)
+    return build_index(images, [sbom, signature])
+
+
+def _text(data: bytes) -> Blob:
+    return Blob(Descriptor("text/plain", Digest.of(data), len(data)), BytesContent(data))
+
+
+def archive_file(path: Path, index: Index, names: Sequence[str] = ("app:1",)) -> Index:
+    """Write the archive of `index` to `path`; the index as it is there."""
+    with path.open("w+b") as out:
+        sink = ArchiveSink(out)
+        put_index(index, sink, [parse_reference(name) for name in names])
+    return index.stored(lambda one: FileContent(str(path), one.size, sink.start_of(one.digest)))
+
+
+def layout_directory(path: Path, index: Index, names: Sequence[str] = ("app:1",)) -> Index:
+    """Write the layout of `index` to `path`; the index as it is there."""
+    with LayoutSink(str(path)) as sink:
+        put_index(index, sink, [parse_reference(name) for name in names])
+    return index.stored(lambda one: FileContent(f"{path}/{blob_path(one.digest)}", one.size))
 
 
 def archive_bytes(**image: Any) -> bytes:
     """The archive of an image, made of the arguments of `write_image`."""
-    out = io.BytesIO()
-    write_image(ArchiveWriter(out), **image)
-    return out.getvalue()
+    with in_memory() as out:
+        write_image(ArchiveSink(out), **image)
+        return bytes_of(out)
 
 
 def parts_of(archive: bytes | IO[bytes]) -> dict[str, bytes]:

@@ -52,6 +52,7 @@ from minpack.errors import (
     UnknownBaseError,
     UnloadableLibraryError,
     UnreadableFileError,
+    UnreadableImageError,
     UntrustedPackageError,
     UsageError,
     WrongTargetError,
@@ -258,6 +259,7 @@ ROWS = (
         "cannot accept 'i': it is not a valid image\n  one\n  two",
         {"image": "i", "issues": ("one", "two")},
     ),
+    Row(UnreadableImageError("i", "no", "so"), "cannot read image 'i': no", {"image": "i", "reason": "no"}),
     Row(
         NotTextError("\udcff"),
         "cannot put '\\udcff' into an image's configuration: it is no UTF-8",

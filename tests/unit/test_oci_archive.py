@@ -14,10 +14,10 @@ import pytest
 
 from minpack.digest import Digest
 from minpack.oci import mediatypes
-from minpack.oci.archive import ArchiveWriter
+from minpack.oci.archive import ArchiveSink
 from minpack.oci.documents import Descriptor
 from minpack.tar.write import MAX_OCTAL_SIZE, padding
-from support.images import LOWER, UPPER, archive_bytes, blob_name, parts_of, write_image
+from support.images import LOWER, UPPER, archive_bytes, blob_name, bytes_of, in_memory, parts_of, write_image
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 def test_blobs_come_first_and_documents_last() -> None:
     """The members are the layers from the lowest up, configuration, manifest, and the three documents."""
-    out = io.BytesIO()
-    image = write_image(ArchiveWriter(out))
+    with in_memory() as out:
+        image = write_image(ArchiveSink(out))
+        parts = parts_of(bytes_of(out))
     digests = [*(layer.descriptor.digest for layer in image.layers), image.image_id, image.digest]
     names = [*(f"blobs/sha256/{digest.hex}" for digest in digests), "index.json", "manifest.json", "oci-layout"]
-    assert list(parts_of(out.getvalue())) == names
+    assert list(parts) == names
 
 
 def test_members_have_the_digests_they_are_named_after() -> None:
@@ -71,9 +72,10 @@ def test_layers_that_are_equal_are_stored_once() -> None:
 
 def test_dockers_manifest_names_blobs_and_tags() -> None:
     """`manifest.json` has one item: the configuration, the layers from the lowest up, and every full name."""
-    out = io.BytesIO()
-    image = write_image(ArchiveWriter(out), names=("app:1", "ghcr.io/me/app:2"))
-    assert json.loads(parts_of(out.getvalue())["manifest.json"]) == [
+    with in_memory() as out:
+        image = write_image(ArchiveSink(out), names=("app:1", "ghcr.io/me/app:2"))
+        parts = parts_of(bytes_of(out))
+    assert json.loads(parts["manifest.json"]) == [
         {
             "Config": f"blobs/sha256/{image.image_id.hex}",
             "RepoTags": ["docker.io/library/app:1", "ghcr.io/me/app:2"],
@@ -92,10 +94,10 @@ def test_without_names_there_are_no_tags() -> None:
 
 def test_an_archive_may_start_anywhere_in_a_file() -> None:
     """What is written before the archive stays as it is."""
-    out = io.BytesIO(b"before")
-    out.seek(6)
-    write_image(ArchiveWriter(out))
-    assert out.getvalue() == b"before" + archive_bytes()
+    with in_memory() as out:
+        out.write(b"before")
+        write_image(ArchiveSink(out))
+        assert bytes_of(out) == b"before" + archive_bytes()
 
 
 @pytest.mark.tool
@@ -104,7 +106,7 @@ def test_blobs_beyond_eight_gibibytes_are_read_by_tar(size: int, tmp_path: Path)
     """A blob's size, known only behind it, is right in its one header block, for GNU tar and Python."""
     digest = Digest(hashlib.sha256(b"big").hexdigest())
     with (tmp_path / "big.tar").open("w+b") as out:
-        writer = ArchiveWriter(out)
+        writer = ArchiveSink(out)
         writer.begin_blob()
         out.seek(size, os.SEEK_CUR)  # a hole
         writer.end_blob(Descriptor(mediatypes.LAYER, digest, size))

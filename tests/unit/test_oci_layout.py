@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minpack.oci.layout import LayoutWriter
+from minpack.oci.layout import LayoutSink
 from support.images import LOWER, UPPER, archive_bytes, blob_name, parts_of, write_image
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def files_of(directory: Path) -> dict[str, bytes]:
 
 def layout(directory: Path, **image: Any) -> dict[str, bytes]:
     """The files of the layout of an image, made of the arguments of `write_image`."""
-    with LayoutWriter(str(directory)) as writer:
+    with LayoutSink(str(directory)) as writer:
         write_image(writer, **image)
     return files_of(directory)
 
@@ -68,7 +68,7 @@ def test_an_error_leaves_no_file_open(tmp_path: Path) -> None:
     before = len(os.listdir("/dev/fd"))
 
     def fail() -> None:
-        with LayoutWriter(str(tmp_path)) as writer:
+        with LayoutSink(str(tmp_path)) as writer:
             writer.begin_blob().write(b"half")
             raise KeyError
 

@@ -19,13 +19,14 @@ import zstandard
 from minpack.content import BytesContent
 from minpack.errors import InputError
 from minpack.oci import mediatypes
-from minpack.oci.archive import ArchiveWriter
+from minpack.oci.archive import ArchiveSink
 from minpack.oci.compression import Compression
-from minpack.oci.layout import LayoutWriter
+from minpack.oci.layout import LayoutSink
 from minpack.oci.validate import validate_archive, validate_layout
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 from minpack.tar.write import TarStream
+from minpack.target import Platform
 from support.capabilities import NET_RAW
 from support.images import (
     CONFIG,
@@ -33,8 +34,12 @@ from support.images import (
     UPPER,
     Taken,
     archive_bytes,
+    archive_file,
     archive_of,
     blob_name,
+    built_index,
+    descriptor_of,
+    layout_directory,
     parts_of,
     write_image,
 )
@@ -73,7 +78,7 @@ def test_nothing_is_wrong_with_what_is_written(
     """Archives and layouts of every compression and with any number of names keep all rules."""
     image: dict[str, Any] = {"compression": compression, "names": names}
     assert issues_of(archive_bytes(**image), tmp_path) == ()
-    with LayoutWriter(str(tmp_path / "layout")) as writer:
+    with LayoutSink(str(tmp_path / "layout")) as writer:
         write_image(writer, **image)
     assert validate_layout(str(tmp_path / "layout")) == ()
 
@@ -96,6 +101,75 @@ def test_layers_of_several_members_are_read_whole(tmp_path: Path) -> None:
     ]
     for compression in Compression:
         assert issues_of(archive_bytes(layers=[sorted(entries)], compression=compression), tmp_path) == ()
+
+
+@pytest.mark.parametrize("artifacts", [False, True])
+@pytest.mark.parametrize("architectures", [("amd64",), ("arm64", "amd64", "386")])
+def test_nothing_is_wrong_with_an_index(architectures: tuple[str, ...], artifacts: bool, tmp_path: Path) -> None:
+    """Images of several platforms, and artifacts about them and about these, keep all rules too."""
+    platforms = tuple(Platform("linux", architecture) for architecture in architectures)
+    index = built_index(tmp_path / "built", platforms, artifacts=artifacts)
+    archive_file(tmp_path / "image.tar", index)
+    layout_directory(tmp_path / "layout", index)
+    assert validate_archive(str(tmp_path / "image.tar")) == ()
+    assert validate_layout(str(tmp_path / "layout")) == ()
+
+
+INDEXES: tuple[tuple[str, Callable[[dict[str, Any]], object], str], ...] = (
+    ("order", lambda d: d["manifests"].reverse(), "each platform is there once, in the order of their names"),
+    ("twice", lambda d: d["manifests"].append(d["manifests"][0]), "each platform is there once"),
+    ("type", lambda d: d.update(mediaType=mediatypes.MANIFEST), "mediaType is"),
+    ("version", lambda d: d.update(schemaVersion=1), "schemaVersion is 1"),
+    ("no platform", lambda d: d["manifests"][0].pop("platform"), "and null is expected"),
+    ("other platform", lambda d: d["manifests"][0]["platform"].update(architecture="arm"), '"architecture": "arm"'),
+    ("within", lambda d: d["manifests"][0].update(mediaType=mediatypes.INDEX), "manifests[0].mediaType"),
+    ("fewer", lambda d: d["manifests"].pop(), "nothing refers to it"),
+    ("annotations", lambda d: d.update(annotations=[]), "annotations is"),
+)
+
+
+@pytest.mark.parametrize(("change", "issue"), [row[1:] for row in INDEXES], ids=[row[0] for row in INDEXES])
+def test_what_an_index_says_wrong_is_found(
+    change: Callable[[dict[str, Any]], object], issue: str, tmp_path: Path
+) -> None:
+    """An index of several platforms that breaks a rule has that for an issue."""
+    index = built_index(tmp_path / "built", (Platform("linux", "amd64"), Platform("linux", "arm64")))
+    archive_file(tmp_path / "image.tar", index)
+    parts = parts_of((tmp_path / "image.tar").read_bytes())
+    document = json.loads(parts.pop(f"blobs/sha256/{index.digest.hex}"))
+    change(document)
+    data = json.dumps(document).encode()
+    top = json.loads(parts["index.json"])
+    top["manifests"][0].update(descriptor_of(data, mediatypes.INDEX))
+    parts |= {blob_name(data): data, "index.json": json.dumps(top).encode()}
+    assert any(issue in found for found in issues_of(archive_of(parts), tmp_path))
+
+
+ARTIFACTS: tuple[tuple[str, Callable[[dict[str, Any]], object], str], ...] = (
+    ("no type", lambda d: d.pop("artifactType"), "artifactType is nothing"),
+    ("config", lambda d: d["config"].update(mediaType=mediatypes.CONFIG), "config.mediaType is"),
+    ("no layers", lambda d: d.update(layers=[]), "it has no layers"),
+    ("layer type", lambda d: d["layers"][0].update(mediaType="?"), "layers[0].mediaType is"),
+    ("layer missing", lambda d: d["layers"][0].update(digest=f"sha256:{'0' * 64}"), "it is not there"),
+    ("layer size", lambda d: d["layers"][0].update(size=1), "its descriptor says 1"),
+    ("about nothing", lambda d: d["subject"].update(digest=f"sha256:{'0' * 64}"), "nothing refers to it"),
+    ("about no manifest", lambda d: d["subject"].update(mediaType="a/b"), "nothing refers to it"),
+)
+
+
+@pytest.mark.parametrize(("change", "issue"), [row[1:] for row in ARTIFACTS], ids=[row[0] for row in ARTIFACTS])
+def test_what_an_artifact_says_wrong_is_found(
+    change: Callable[[dict[str, Any]], object], issue: str, tmp_path: Path
+) -> None:
+    """The manifest of an artifact that breaks a rule has that for an issue."""
+    index = built_index(tmp_path / "built", artifacts=True)
+    archive_file(tmp_path / "image.tar", index)
+    parts = parts_of((tmp_path / "image.tar").read_bytes())
+    (sbom,) = (one for one in index.artifacts if one.subject == index.root._replace(platform=None))
+    document = json.loads(parts.pop(f"blobs/sha256/{sbom.descriptor.digest.hex}"))
+    change(document)
+    data = json.dumps(document).encode()
+    assert any(issue in found for found in issues_of(archive_of(parts | {blob_name(data): data}), tmp_path))
 
 
 def test_the_archive_that_is_taken_apart_is_put_together_again(tmp_path: Path) -> None:
@@ -121,7 +195,7 @@ DOCUMENTS: tuple[tuple[str, Callable[[Taken], object], str], ...] = (
     (
         "two platforms",
         lambda i: i.index["manifests"].append({**i.index["manifests"][0], "platform": {"os": "linux"}}),
-        "one for one platform is expected",
+        "one for one platform, or one index, is expected",
     ),
     (
         "one name twice",
@@ -151,7 +225,7 @@ DOCUMENTS: tuple[tuple[str, Callable[[Taken], object], str], ...] = (
     (
         "nested index",
         lambda i: i.index["manifests"][0].update(mediaType=mediatypes.INDEX),
-        "index.json: manifests[0].mediaType",
+        'mediaType is "application/vnd.oci.image.manifest.v1+json"',
     ),
     ("manifest version", lambda i: i.manifest.update(schemaVersion=None), "schemaVersion is nothing"),
     ("manifest type", lambda i: i.manifest.pop("mediaType"), "mediaType is nothing"),
@@ -560,5 +634,5 @@ def test_own_documents_are_canonical() -> None:
 def test_an_archive_from_a_stream_is_the_same(tmp_path: Path) -> None:
     """An archive written to a file is that written to memory."""
     with (tmp_path / "image.tar").open("w+b") as out:
-        write_image(ArchiveWriter(out))
+        write_image(ArchiveSink(out))
     assert (tmp_path / "image.tar").read_bytes() == ARCHIVE

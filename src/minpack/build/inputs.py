@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
-from minpack.content import sum_of
 from minpack.namedtuple import NamedTuple
-from minpack.paths import RootPath
-from minpack.rootfs.entry import Kind
 from minpack.sources.local import file_sum
 
 if TYPE_CHECKING:
     from minpack.base.options import OpenBase
     from minpack.base.packages import Packages
     from minpack.embedded.base import EmbeddedBase
+    from minpack.paths import RootPath
     from minpack.plan.model import Plan
     from minpack.spec.base_ref import BaseRef
 
@@ -49,11 +47,7 @@ def data_inputs(data: EmbeddedBase) -> tuple[Input, ...]:
 
 
 def file_sums(plan: Plan) -> dict[RootPath, str]:
-    """The SHA-256 of each file by its path, in hexadecimal; one that has several names is read once."""
-    sums: dict[RootPath, str] = {}
-    for entry in plan.all:
-        if entry.kind is Kind.HARDLINK:
-            sums[entry.path] = sums[RootPath(entry.link)]
-        elif entry.content is not None:
-            sums[entry.path] = sum_of(entry.content)
-    return sums
+    """The SHA-256 of each file by its path, in hexadecimal, where none is written."""
+    from minpack.oci.layer import sums_of  # noqa: PLC0415 - for plans alone
+
+    return dict(sums_of(plan.all))

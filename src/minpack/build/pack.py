@@ -78,7 +78,7 @@ def pack(
 
     :param output: where the image goes; None for a plan alone.
     :param write: whether to write the image; without, all is done but that.
-    :param sums: compute the sums of the files and of the inputs, which reads them once more.
+    :param sums: compute the sums of the files, as they are written, and of the inputs.
     :param locking: what a lock has to say of it.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
@@ -98,7 +98,8 @@ def pack(
     ):
         session.check_fit(programs)
         placed = place(request, programs, session.walker, outside.paths)
-        _begin_layer(background, request, placed, to, progress)
+        layer_options = LayerOptions(request.created, request.compression, request.threads, progress, sums)
+        _begin_layer(background, request, placed, to, layer_options)
         # Imported while the program is hashed and compressed on another core.
         from minpack.build.plan import make_plan  # noqa: PLC0415
 
@@ -110,8 +111,9 @@ def pack(
             locking.end(LockInputs(request, ref.name, opened, options, packages, data, programs, planned.plan))
         # Before anything is written: what cannot be read again must not be an image.
         inputs = _inputs(session, planned, sums=sums)
-        all_sums = file_sums(planned.plan) if sums else {}
-        written = _write(planned.plan, request, to, progress, options.store, background)
+        written = _write(planned.plan, request, to, progress, options.store, background, sums=sums)
+        # What is written is summed meanwhile.
+        all_sums = written.sums if written is not None else file_sums(planned.plan) if sums else {}
     notes = (*outside.notes, *planned.notes, *(written.notes if written is not None else ()))
     facts = (planned.late, planned.variants, planned.demands, planned.programs)
     return Packed(planned.plan, written, inputs, notes, all_sums, *facts, locked=options.locked is not None)
@@ -131,11 +133,10 @@ def _begin_layer(
     request: ImageSpec,
     placed: tuple[Placed, ...],
     to: OutputSpec | None,
-    progress: Progress,
+    options: LayerOptions,
 ) -> None:
     """Begin the layer of the user's files, where one of its own is to be written."""
     if to is not None and to.format.has_layers and not request.single_layer:
-        options = LayerOptions(request.created, request.compression, request.threads, progress)
         background.begin(own_entries(placed, request.run.user), options, PROGRAM_LAYER)
 
 
@@ -152,6 +153,8 @@ def _write(
     progress: Progress,
     store: str | None,
     background: BackgroundLayer,
+    *,
+    sums: bool,
 ) -> WrittenOutput | None:
     if to is None:
         return None
@@ -162,5 +165,5 @@ def _write(
     else:
         layers = (("libraries and data", plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    work = LayerInputs(kept, plan.all, plan.config, request.compression, request.threads, progress, store, background)
-    return write_output(work, to)
+    how = (request.compression, request.threads, progress, store, background, sums)
+    return write_output(LayerInputs(kept, plan.all, plan.config, *how), to)

@@ -21,7 +21,7 @@ from minpack.layers.files import CompressedFiles, is_shared
 from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
-from minpack.oci.layer import Layer, Tarred, tar_of, write_layer
+from minpack.oci.layer import Layer, Tarred, sums_of, tar_of, write_layer
 from minpack.rootfs.entry import Kind
 from minpack.store.blob import LAYER
 from minpack.store.prune import MOST_BYTES, prune
@@ -53,6 +53,8 @@ class LayerOptions(NamedTuple):
     compression: Compression
     threads: int
     progress: Progress
+    #: Whether the sum of each file is wanted.
+    sums: bool = False
 
 
 class StoredLayer(NamedTuple):
@@ -118,10 +120,16 @@ def stored_layer(entries: Sequence[Entry], store: Store, how: LayerOptions, comm
 def _made(
     entries: Sequence[Entry], out: Writable, how: LayerOptions, comment: str, files: CompressedFiles | None = None
 ) -> Layer:
-    mtime, compression, threads, progress = how
-    options = {"mtime": mtime, "threads": threads}
     return write_layer(
-        entries, out, compression=compression, progress=progress, comment=comment, files=files, **options
+        entries,
+        out,
+        mtime=how.mtime,
+        compression=how.compression,
+        threads=how.threads,
+        progress=how.progress,
+        comment=comment,
+        files=files,
+        sums=how.sums,
     )
 
 
@@ -138,7 +146,7 @@ def _files(entries: Sequence[Entry], store: Store, how: LayerOptions) -> Generat
 def _sought(entries: Sequence[Entry], store: Store, how: LayerOptions, comment: str) -> tuple[StoredLayer | None, str]:
     """The kept layer, None if there is none that counts; and the name of the record to keep it by."""
     key = _key(entries, how)
-    found = _named(store, key, how, comment) if key else None
+    found = _named(entries, store, key, how, comment) if key else None
     if found is not None:
         return found, key
     mark = _mark(entries, how)
@@ -193,12 +201,16 @@ def _known(store: Store, name: str) -> _Known | None:
         return None
 
 
-def _named(store: Store, name: str, how: LayerOptions, comment: str) -> StoredLayer | None:
+def _named(entries: Sequence[Entry], store: Store, name: str, how: LayerOptions, comment: str) -> StoredLayer | None:
     """The layer of that record; None if there is none, or it is damaged."""
     known = _known(store, name)
     if known is None:
         return None
-    return _stored(known, _blob(store, known), how, comment)
+    found = _stored(known, _blob(store, known), how, comment)
+    if found is None or not how.sums:
+        return found
+    # Nothing else reads the files.
+    return found._replace(layer=found.layer._replace(sums=sums_of(entries)))
 
 
 def _blob(store: Store, known: _Known) -> Blob | None:
@@ -216,7 +228,7 @@ def _stored(known: _Known, blob: Blob | None, how: LayerOptions, comment: str) -
         blob.close()
         return None
     descriptor = Descriptor(how.compression.media_type, known.digest, known.size)
-    return StoredLayer(Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment), blob)
+    return StoredLayer(Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment, known.tarred.sums), blob)
 
 
 def _verified(entries: Sequence[Entry], store: Store, name: str, how: LayerOptions, comment: str) -> StoredLayer | None:
@@ -226,13 +238,13 @@ def _verified(entries: Sequence[Entry], store: Store, name: str, how: LayerOptio
         return None
     finding = _Finding(store, known)
     try:
-        same = tar_of(entries, mtime=how.mtime, progress=how.progress, comment=comment) == known.tarred
+        tarred = tar_of(entries, mtime=how.mtime, progress=how.progress, comment=comment, sums=how.sums)
     finally:
         blob = finding.result()
-    if blob is not None and not same:
+    if blob is not None and tarred._replace(sums=()) != known.tarred:
         blob.close()
         return None
-    return _stored(known, blob, how, comment)
+    return _stored(known._replace(tarred=tarred), blob, how, comment)
 
 
 class _Finding:

@@ -10,64 +10,94 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING
 
 from minpack.content import BytesContent, RangeContent
-from minpack.oci.documents import canonical
-from minpack.oci.layout import LAYOUT_FILE, layout_index
+from minpack.oci.documents import Blob, canonical
+from minpack.oci.layout import LAYOUT_FILE, blob_path, layout_index
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Entry, Kind, file
 from minpack.tar.write import BLOCK, END, MAX_OCTAL_SIZE, headers, padding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minpack.digest import Digest, Writable
     from minpack.oci.documents import Descriptor
-    from minpack.oci.image import Image
+    from minpack.oci.image import BuiltImage, Index
+    from minpack.oci.reference import Reference
 
 
-def docker_manifest(image: Image) -> bytes:
+def docker_manifest(image: BuiltImage, references: Sequence[Reference]) -> bytes:
     """`manifest.json` with its one item, as `docker save` writes and `docker load` reads it."""
     return canonical(
         [
             {
-                "Config": _blob_path(image.config.descriptor.digest),
-                "RepoTags": [str(reference) for reference in image.references] or None,
-                "Layers": [_blob_path(layer.descriptor.digest) for layer in image.layers],
+                "Config": blob_path(image.config.descriptor.digest),
+                "RepoTags": [str(reference) for reference in references] or None,
+                "Layers": [blob_path(layer.descriptor.digest) for layer in image.layers],
             }
         ]
     )
 
 
-class ArchiveWriter:
-    """Writes blobs into a seekable file as members of a tar, then the documents."""
+def docker_image(index: Index) -> BuiltImage:
+    """The image for engines that know no index, the same on every host: that for amd64 if there is one.
 
-    def __init__(self, out: IO[bytes]) -> None:
+    With several items of one name, Docker's classic store takes the last, whatever its platform.
+    """
+    return next((image for image in index.images if image.platform.architecture == "amd64"), index.images[0])
+
+
+class ArchiveSink:
+    """Writes blobs into a seekable file as members of a tar, then the documents.
+
+    :param where: what the file is called in messages.
+    """
+
+    def __init__(self, out: IO[bytes], where: str = "an image archive") -> None:
         self._out = out
+        self._where = where
         self._start = 0
-        self._seen: set[Digest] = set()
+        #: Where the bytes of each blob begin.
+        self._starts: dict[Digest, int] = {}
+
+    def has(self, digest: Digest) -> bool:
+        """See `Sink.has`."""
+        return digest in self._starts
+
+    def start_of(self, digest: Digest) -> int:
+        """The offset in the file at which the bytes of a blob begin that is there."""
+        return self._starts[digest]
+
+    def put(self, blob: Blob) -> None:
+        """See `Sink.put`."""
+        blob.copy_to(self.begin_blob())
+        self.end_blob(blob.descriptor)
 
     def begin_blob(self) -> Writable:
-        """Where to write the next blob's bytes."""
+        """See `StreamingSink.begin_blob`."""
         self._start = self._out.tell()
         self._out.write(bytes(BLOCK))
         return self._out
 
-    def end_blob(self, descriptor: Descriptor) -> None:
-        """The blob is whole and gets its header; one that is there already is taken back."""
-        if descriptor.digest in self._seen:
+    def end_blob(self, descriptor: Descriptor) -> Blob:
+        """See `StreamingSink.end_blob`; a blob that is there already is taken back."""
+        if descriptor.digest in self._starts:
             self._out.seek(self._start)
             self._out.truncate()
-            return
-        self._seen.add(descriptor.digest)
-        self._out.write(padding(descriptor.size))
-        end = self._out.tell()
-        self._out.seek(self._start)
-        self._out.write(_blob_header(descriptor))
-        self._out.seek(end)
+        else:
+            self._starts[descriptor.digest] = self._start + BLOCK
+            self._out.write(padding(descriptor.size))
+            end = self._out.tell()
+            self._out.seek(self._start)
+            self._out.write(_blob_header(descriptor))
+            self._out.seek(end)
+        self._out.flush()
+        start = self._starts[descriptor.digest]
+        return Blob(descriptor, RangeContent(self._out.fileno(), start, descriptor.size, self._where))
 
-    def finish(self, image: Image) -> None:
-        """Write the documents and the end; the archive is complete when this returns."""
-        for document in (image.config, image.manifest):
-            self._member(_blob_path(document.descriptor.digest), document.data)
-        self._member("index.json", layout_index(image))
-        self._member("manifest.json", docker_manifest(image))
+    def commit(self, index: Index, references: Sequence[Reference]) -> None:
+        """See `Sink.commit`: the documents and the end of the archive are written."""
+        self._member("index.json", layout_index(index, references))
+        self._member("manifest.json", docker_manifest(docker_image(index), references))
         self._member("oci-layout", LAYOUT_FILE)
         self._out.write(END)
         self._out.flush()
@@ -77,13 +107,9 @@ class ArchiveWriter:
         self._out.write(data + padding(len(data)))
 
 
-def _blob_path(digest: Digest) -> str:
-    return f"blobs/sha256/{digest.hex}"
-
-
 def _blob_header(descriptor: Descriptor) -> bytes:
     """One block: a size that octal digits cannot hold stands in base 256, as GNU tar and Go write it."""
-    path = RootPath(f"/{_blob_path(descriptor.digest)}")
+    path = RootPath(f"/{blob_path(descriptor.digest)}")
     if descriptor.size <= MAX_OCTAL_SIZE:
         return headers(Entry(path, Kind.FILE, 0o644, content=RangeContent(-1, 0, descriptor.size, "blob")), 0)
     block = bytearray(headers(Entry(path, Kind.FILE, 0o644), 0))

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from minpack.digest import Digest
-from minpack.errors import NotTextError
+from minpack.content import BytesContent, read_all
+from minpack.digest import Digest, HashingWriter
+from minpack.errors import NotTextError, SumMismatchError
 from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from minpack.content import Content
+    from minpack.digest import Writable
     from minpack.target import Platform
 
     Json: TypeAlias = str | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
+
+
+#: containers/image reads no larger configuration, and registries need take no larger manifest (distribution-spec).
+MAX_DOCUMENT = 4 << 20
+#: Bytes of a blob that are held at once while it is copied.
+COPY_SIZE = 1 << 20
 
 
 def canonical(document: Json) -> bytes:
@@ -35,28 +44,79 @@ def canonical(document: Json) -> bytes:
 
 
 class Descriptor(NamedTuple):
-    """A reference to a blob (image-spec, descriptor.md); `size` in bytes."""
+    """A reference to a blob (image-spec, descriptor.md); `size` in bytes.
+
+    `data` are the blob's own bytes, for a few of the smallest; `urls` are other places that have it. What is empty
+    or None is left out of the document.
+    """
 
     media_type: str
     digest: Digest
     size: int
+    platform: Platform | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
+    artifact_type: str = ""
+    data: bytes | None = None
+    urls: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Json]:
         """The descriptor as JSON has it."""
-        return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+        document: dict[str, Json] = {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+        if self[3:] != _BARE:
+            document |= self._optional()
+        return document
+
+    def _optional(self) -> dict[str, Json]:
+        from base64 import b64encode  # noqa: PLC0415 - few descriptors have more than the three fields
+
+        fields: dict[str, Json] = {
+            "platform": platform_document(self.platform) if self.platform is not None else None,
+            "annotations": dict(self.annotations) or None,
+            "artifactType": self.artifact_type or None,
+            "data": b64encode(self.data).decode() if self.data is not None else None,
+            "urls": self.urls or None,
+        }
+        return {key: value for key, value in fields.items() if value is not None}
+
+
+_BARE = (None, (), "", None, ())
 
 
 class Blob(NamedTuple):
-    """A small document with its descriptor."""
+    """Bytes that can be read again, and their descriptor: `content` has its size and its digest."""
 
     descriptor: Descriptor
-    data: bytes
+    content: Content
+
+    @property
+    def data(self) -> bytes:
+        """All bytes, which are those of a document.
+
+        :raises InputError: they cannot be read, or are more than a document may have.
+        """
+        return read_all(self.content, MAX_DOCUMENT)
+
+    def copy_to(self, out: Writable) -> None:
+        """Write all bytes to `out`, in bounded memory.
+
+        :raises SumMismatchError: they are not those of the digest.
+        :raises InputError: they cannot be read.
+        """
+        (_, digest, size, *_), writer = self.descriptor, HashingWriter(out)
+        buffer = memoryview(bytearray(min(COPY_SIZE, max(1, size))))
+        with self.content.open() as reader:
+            # What has more bytes than it should is read no further.
+            while writer.size <= size and (count := reader.readinto_at(buffer, writer.size)):
+                writer.write(buffer[:count])
+        if (writer.digest, writer.size) != (digest, size):
+            hint = "the image is damaged: make it or fetch it again"
+            raise SumMismatchError(f"a blob of {self.content.where}", "SHA-256", digest.hex, writer.digest.hex, hint)
 
 
 def blob(media_type: str, document: Json) -> Blob:
     """`document` in canonical bytes, described."""
     data = canonical(document)
-    return Blob(Descriptor(media_type, Digest.of(data), len(data)), data)
+    return Blob(Descriptor(media_type, Digest.of(data), len(data)), BytesContent(data))
 
 
 class ImageConfig(NamedTuple):
@@ -122,22 +182,40 @@ def config_document(config: ImageConfig, diff_ids: Sequence[Digest], comments: S
     return document
 
 
-def manifest_document(config: Descriptor, layers: Sequence[Descriptor], annotations: Mapping[str, str]) -> Json:
-    """The image manifest (image-spec, manifest.md)."""
+def manifest_document(
+    config: Descriptor,
+    layers: Sequence[Descriptor],
+    annotations: Mapping[str, str],
+    *,
+    artifact_type: str = "",
+    subject: Descriptor | None = None,
+) -> Json:
+    """The manifest of an image, or of an artifact, which may have a `subject` (image-spec, manifest.md)."""
     document: dict[str, Json] = {
         "schemaVersion": 2,
         "mediaType": mediatypes.MANIFEST,
         "config": config.document(),
         "layers": [layer.document() for layer in layers],
     }
+    if artifact_type:
+        document["artifactType"] = artifact_type
+    if subject is not None:
+        document["subject"] = subject.document()
     if annotations:
         document["annotations"] = dict(annotations)
     return document
 
 
-def index_document(manifests: Sequence[Json]) -> Json:
+def index_document(manifests: Sequence[Descriptor], annotations: Mapping[str, str] | None = None) -> Json:
     """An image index (image-spec, image-index.md)."""
-    return {"schemaVersion": 2, "mediaType": mediatypes.INDEX, "manifests": manifests}
+    document: dict[str, Json] = {
+        "schemaVersion": 2,
+        "mediaType": mediatypes.INDEX,
+        "manifests": [manifest.document() for manifest in manifests],
+    }
+    if annotations:
+        document["annotations"] = dict(annotations)
+    return document
 
 
 def platform_document(platform: Platform) -> dict[str, Json]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from minpack.content import sum_of
 from minpack.digest import Digest, HashingWriter
 from minpack.namedtuple import NamedTuple
 from minpack.oci.compress import BLOCK_SIZE, compressor
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
+from minpack.paths import RootPath
+from minpack.rootfs.entry import Kind
 from minpack.tar.write import TarStream
 
 if TYPE_CHECKING:
@@ -28,12 +31,16 @@ HASHED_ASIDE = 2 << 20
 
 
 class Layer(NamedTuple):
-    """A layer that has been written; `unpacked_size` is that of its tar, in bytes."""
+    """What is known of a layer from writing it; `unpacked_size` is that of its tar, in bytes.
+
+    `sums` are the SHA-256 of its files, in hexadecimal, if they were asked for.
+    """
 
     descriptor: Descriptor
     diff_id: Digest
     unpacked_size: int
     comment: str
+    sums: tuple[tuple[RootPath, str], ...] = ()
 
 
 class _Hash:
@@ -147,24 +154,41 @@ class _Tee:
 
 
 class Tarred(NamedTuple):
-    """What is known of a layer by its tar alone; `size` is in bytes."""
+    """What is known of a layer by its tar alone; `size` is in bytes, `sums` are as a `Layer`'s."""
 
     diff_id: Digest
     size: int
+    sums: tuple[tuple[RootPath, str], ...] = ()
 
 
-def tar_of(entries: Sequence[Entry], *, mtime: int, progress: Progress, comment: str) -> Tarred:
+def tar_of(entries: Sequence[Entry], *, mtime: int, progress: Progress, comment: str, sums: bool = False) -> Tarred:
     """What `write_layer` would say of the layer's tar, which is written nowhere.
+
+    :param sums: compute the sum of each file.
 
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
     hashing = _Hash()
     tee = _Tee(None, progress, _task(comment), sum(entry.size for entry in entries), hashing)
-    stream = TarStream(tee, memoryview(bytearray(BLOCK_SIZE)))
+    stream = TarStream(tee, memoryview(bytearray(BLOCK_SIZE)), sums=sums)
     stream.add(entries, mtime)
     stream.finish()
-    return Tarred(hashing.finish(), stream.size)
+    return Tarred(hashing.finish(), stream.size, tuple(stream.sums.items()))
+
+
+def sums_of(entries: Sequence[Entry]) -> tuple[tuple[RootPath, str], ...]:
+    """The sum of each file, as a `Layer` has them, where nothing else reads the files.
+
+    :raises ChangedInputError: a file is shorter than when it was planned.
+    """
+    sums: dict[RootPath, str] = {}
+    for entry in entries:
+        if entry.kind is Kind.HARDLINK:
+            sums[entry.path] = sums[RootPath(entry.link)]
+        elif entry.content is not None:
+            sums[entry.path] = sum_of(entry.content)
+    return tuple(sums.items())
 
 
 def _task(comment: str) -> str:
@@ -181,10 +205,12 @@ def write_layer(
     progress: Progress,
     comment: str,
     files: FileCache | None = None,
+    sums: bool = False,
 ) -> Layer:
     """Write the layer of `entries`, in their order, to `out`; its digests are of the bytes written.
 
     :param files: what knows files that were compressed before. It never changes the bytes.
+    :param sums: compute the sum of each file.
 
     Memory is bounded by the block size and the number of threads, whatever the sizes of the files.
 
@@ -198,7 +224,8 @@ def write_layer(
     size = sum(entry.size for entry in entries)
     hashing = _HashAside() if plain and threads > 1 and size > HASHED_ASIDE else _Hash()
     try:
-        stream = TarStream(_Tee(squeeze, progress, _task(comment), size, hashing), squeeze.buffer(), squeeze.own_blocks)
+        tee = _Tee(squeeze, progress, _task(comment), size, hashing)
+        stream = TarStream(tee, squeeze.buffer(), squeeze.own_blocks, sums=sums)
         stream.add(entries, mtime)
         stream.finish()
         squeeze.close()
@@ -208,10 +235,11 @@ def write_layer(
         raise
     diff_id = hashing.finish()
     digest, size = (diff_id, stream.size) if plain else (writer.digest, writer.size)
-    return Layer(Descriptor(compression.media_type, digest, size), diff_id, stream.size, comment)
+    found = tuple(stream.sums.items())
+    return Layer(Descriptor(compression.media_type, digest, size), diff_id, stream.size, comment, found)
 
 
-def write_tar(entries: Sequence[Entry], out: Writable, *, mtime: int, progress: Progress) -> Layer:
+def write_tar(entries: Sequence[Entry], out: Writable, *, mtime: int, progress: Progress, sums: bool = False) -> Layer:
     """Write the bare tar of `entries` to `out`: a layer without compression."""
     return write_layer(
         entries,
@@ -221,4 +249,5 @@ def write_tar(entries: Sequence[Entry], out: Writable, *, mtime: int, progress: 
         threads=1,
         progress=progress,
         comment="root file system",
+        sums=sums,
     )

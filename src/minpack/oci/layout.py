@@ -1,43 +1,44 @@
-"""An image as an OCI image layout directory (image-spec, image-layout.md)."""
+"""An image layout: what names its index has, and writing it as a directory (image-spec, image-layout.md)."""
 
 from __future__ import annotations
 
 import os
 from typing import IO, TYPE_CHECKING
 
-from minpack.oci.documents import canonical, index_document, platform_document
+from minpack.content import FileContent
+from minpack.oci.documents import Blob, canonical, index_document
 
 if TYPE_CHECKING:
-    from minpack.digest import Writable
-    from minpack.oci.documents import Descriptor, Json
-    from minpack.oci.image import Image
+    from collections.abc import Sequence
+
+    from minpack.digest import Digest, Writable
+    from minpack.oci.documents import Descriptor
+    from minpack.oci.image import Index
     from minpack.oci.reference import Reference
 
 LAYOUT_FILE = canonical({"imageLayoutVersion": "1.0.0"})
+#: By what containerd, podman and others know a full name, and skopeo and umoci a tag.
+NAME, TAG = "io.containerd.image.name", "org.opencontainers.image.ref.name"
 
 
-def layout_index(image: Image) -> bytes:
-    """`index.json`: the manifest, once for each name, as containerd, skopeo and podman look for it.
+def blob_path(digest: Digest) -> str:
+    """Where a blob is in a layout, in a directory or an archive."""
+    return f"blobs/sha256/{digest.hex}"
+
+
+def layout_index(index: Index, references: Sequence[Reference]) -> bytes:
+    """`index.json`: the index or the only manifest, once for each name, as containerd, skopeo and podman look for it.
 
     The annotations are containerd's full name and the image-spec's reference, by which skopeo and umoci find an image
     in a layout: the tag, or the name and tag where another name has the same tag, which umoci would call ambiguous.
+    Artifacts are not listed: skopeo, kind and others would take them for images. cosign finds them by their subject.
     """
     tags: set[str] = set()
-    described: dict[str, Json] = {
-        **image.manifest.descriptor.document(),
-        "platform": platform_document(image.platform),
-    }
-    named: list[Json] = [
-        {
-            **described,
-            "annotations": {
-                "io.containerd.image.name": str(reference),
-                "org.opencontainers.image.ref.name": _unused(reference, tags),
-            },
-        }
-        for reference in image.references
+    named = [
+        index.root._replace(annotations=((NAME, str(reference)), (TAG, _unused(reference, tags))))
+        for reference in references
     ]
-    return canonical(index_document(named or [described]))
+    return canonical(index_document(named or [index.root]))
 
 
 def _unused(reference: Reference, tags: set[str]) -> str:
@@ -46,39 +47,46 @@ def _unused(reference: Reference, tags: set[str]) -> str:
     return name
 
 
-class LayoutWriter:
+class LayoutSink:
     """Writes blobs into a new layout directory, then its index. Leave its ``with`` block to close what is open."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._blobs = os.path.join(directory, "blobs", "sha256")
-        self._partial = os.path.join(self._blobs, "partial")
+        self._partial = os.path.join(directory, "blobs", "sha256", "partial")
         self._file: IO[bytes] | None = None
 
-    def __enter__(self) -> LayoutWriter:
+    def __enter__(self) -> LayoutSink:
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._file is not None:
             self._file.close()
 
+    def has(self, digest: Digest) -> bool:
+        """See `Sink.has`."""
+        return os.path.exists(os.path.join(self._directory, blob_path(digest)))
+
+    def put(self, blob: Blob) -> None:
+        """See `Sink.put`."""
+        blob.copy_to(self.begin_blob())
+        self.end_blob(blob.descriptor)
+
     def begin_blob(self) -> Writable:
-        """Where to write the next blob's bytes."""
-        os.makedirs(self._blobs, exist_ok=True)
+        """See `StreamingSink.begin_blob`."""
+        os.makedirs(os.path.dirname(self._partial), exist_ok=True)
         self._file = open(self._partial, "wb")  # noqa: SIM115 - closed by end_blob
         return self._file
 
-    def end_blob(self, descriptor: Descriptor) -> None:
-        """The blob is whole and gets its name."""
+    def end_blob(self, descriptor: Descriptor) -> Blob:
+        """See `StreamingSink.end_blob`."""
         assert self._file is not None, "internal error: no blob was begun"
         self._file.close()
-        os.rename(self._partial, os.path.join(self._blobs, descriptor.digest.hex))
+        path = os.path.join(self._directory, blob_path(descriptor.digest))
+        os.rename(self._partial, path)
+        return Blob(descriptor, FileContent(path, descriptor.size))
 
-    def finish(self, image: Image) -> None:
-        """Write the documents; the layout is complete when this returns."""
-        for document in (image.config, image.manifest):
-            self.begin_blob().write(document.data)
-            self.end_blob(document.descriptor)
-        for name, data in (("index.json", layout_index(image)), ("oci-layout", LAYOUT_FILE)):
+    def commit(self, index: Index, references: Sequence[Reference]) -> None:
+        """See `Sink.commit`: the index and the layout file are written."""
+        for name, data in (("index.json", layout_index(index, references)), ("oci-layout", LAYOUT_FILE)):
             with open(os.path.join(self._directory, name), "wb") as out:
                 out.write(data)

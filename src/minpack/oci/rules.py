@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LAYERS = (mediatypes.LAYER, mediatypes.LAYER_GZIP, mediatypes.LAYER_ZSTD)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _WORD = re.compile(r"[a-z0-9]+")
 _USER = re.compile(r"\d+(:\d+)?", re.ASCII)
 _VARIABLE = re.compile(r"[^=\0]+=[^\0]*", re.DOTALL)
@@ -28,15 +29,15 @@ _PATH = re.compile(r"/[^\0]*", re.DOTALL)
 _TEXT = re.compile(r".*", re.DOTALL)
 
 
-class Index(NamedTuple):
-    """What an index says: of one manifest, under which names, for which platform."""
+class StatedIndex(NamedTuple):
+    """What `index.json` says: of one manifest or index, under which names, for which platform."""
 
-    manifest: Descriptor
+    root: Descriptor
     names: tuple[str, ...]
     platform: object
 
 
-class Manifest(NamedTuple):
+class StatedManifest(NamedTuple):
     """What a manifest says."""
 
     config: Descriptor
@@ -44,7 +45,7 @@ class Manifest(NamedTuple):
     annotations: Mapping[str, object]
 
 
-class Config(NamedTuple):
+class StatedConfig(NamedTuple):
     """What a configuration says of layers; `created` is seconds since 1970, or None."""
 
     created: int | None
@@ -57,25 +58,65 @@ def check_layout_file(document: Stated) -> None:
         document.equals({"imageLayoutVersion": "1.0.0"})
 
 
-def check_index(document: Stated) -> Index | None:
-    """`index.json` lists one manifest, once for each name (image-index.md)."""
+def check_index(document: Stated) -> StatedIndex | None:
+    """`index.json` lists one manifest, or one index of several, once for each name (image-index.md)."""
     if is_empty(document):
         return None
     document.field("schemaVersion").equals(2)
     document.field("mediaType").equals(mediatypes.INDEX)
     entries = document.field("manifests").items("a list of descriptors")
-    found = [(_descriptor(entry, (mediatypes.MANIFEST,)), _name(entry), entry) for entry in entries]
+    found = [(_descriptor(entry, (mediatypes.MANIFEST, mediatypes.INDEX)), _name(entry), entry) for entry in entries]
     manifests = {descriptor for descriptor, _, _ in found if descriptor is not None}
     platforms = [entry.field("platform").value for _, _, entry in found]
     if len(manifests) != 1 or any(platform != platforms[0] for platform in platforms):
-        document.issues.add(f"it lists {len(manifests)} images, and one for one platform is expected")
+        document.issues.add(f"it lists {len(manifests)} images, and one for one platform, or one index, is expected")
     names = tuple(name for _, name, _ in found if name is not None)
     if len(set(names)) != len(names) or len(names) not in (0, len(found)):
         document.issues.add("each entry has a name of its own, or the only one has none")
-    return Index(manifests.pop(), names, platforms[0]) if manifests else None
+    return StatedIndex(manifests.pop(), names, platforms[0]) if manifests else None
 
 
-def check_manifest(document: Stated) -> Manifest | None:
+def check_platforms(document: Stated) -> tuple[tuple[Descriptor, object], ...]:
+    """An index lists a manifest for each of several platforms, in the order of their names (image-index.md)."""
+    if is_empty(document):
+        return ()
+    document.field("schemaVersion").equals(2)
+    document.field("mediaType").equals(mediatypes.INDEX)
+    _texts(document.field("annotations"))
+    entries = document.field("manifests").items("a list of descriptors")
+    found = [(_descriptor(entry, (mediatypes.MANIFEST,)), entry.field("platform")) for entry in entries]
+    names = [
+        "/".join(str(part) for key in ("os", "architecture", "variant") if (part := platform.field(key).value))
+        for _, platform in found
+    ]
+    if names != sorted(set(names)):
+        document.issues.add("each platform is there once, in the order of their names")
+    return tuple((descriptor, platform.value) for descriptor, platform in found if descriptor is not None)
+
+
+def check_artifact(document: Stated) -> StatedManifest | None:
+    """The manifest of an artifact has its type, the empty configuration, and something in it (manifest.md)."""
+    document.field("schemaVersion").equals(2)
+    document.field("mediaType").equals(mediatypes.MANIFEST)
+    document.field("artifactType").text(_TYPE, "a media type")
+    config = _descriptor(document.field("config"), (mediatypes.EMPTY,))
+    layers = [_descriptor(layer, None) for layer in document.field("layers").items("a list of descriptors")]
+    if not layers:
+        document.issues.add("it has no layers")
+    annotations = _texts(document.field("annotations"))
+    known = tuple(layer for layer in layers if layer is not None)
+    return StatedManifest(config, known, annotations) if config is not None and len(known) == len(layers) else None
+
+
+def subject_of(document: Stated) -> Digest | None:
+    """The digest of what a manifest is about; None if it is about nothing."""
+    if document.field("subject").value is None:
+        return None
+    found = _descriptor(document.field("subject"), (mediatypes.MANIFEST, mediatypes.INDEX))
+    return found.digest if found is not None else None
+
+
+def check_manifest(document: Stated) -> StatedManifest | None:
     """The manifest has a configuration and layers of known types (manifest.md)."""
     if is_empty(document):
         return None
@@ -88,10 +129,12 @@ def check_manifest(document: Stated) -> Manifest | None:
         document.issues.add("it has no layers")
     annotations = _texts(document.field("annotations"))
     known = tuple(layer for layer in layers if layer is not None)
-    return Manifest(config, known, annotations) if config is not None and len(known) == len(layers) else None
+    return StatedManifest(config, known, annotations) if config is not None and len(known) == len(layers) else None
 
 
-def check_config(document: Stated, layers: int, platform: object, annotations: Mapping[str, object]) -> Config | None:
+def check_config(
+    document: Stated, layers: int, platform: object, annotations: Mapping[str, object]
+) -> StatedConfig | None:
     """The configuration has all it must, and one history entry and diff ID for each layer (config.md)."""
     if is_empty(document):
         return None
@@ -112,10 +155,10 @@ def check_config(document: Stated, layers: int, platform: object, annotations: M
     _check_history(document.field("history"), layers)
     _check_run(document.field("config"))
     document.field("config").field("Labels").equals(dict(annotations) or None)
-    return Config(created, diff_ids)
+    return StatedConfig(created, diff_ids)
 
 
-def check_docker_manifest(document: Stated, names: Sequence[str], manifest: Manifest | None) -> None:
+def check_docker_manifest(document: Stated, names: Sequence[str], manifest: StatedManifest | None) -> None:
     """`manifest.json` has one item, with the index's names and the manifest's blobs."""
     if is_empty(document) or manifest is None:
         return
@@ -173,10 +216,12 @@ def _texts(stated: Stated) -> Mapping[str, object]:
     return stated.mapping(lambda key, value: bool(key) and isinstance(value, str), "an object of strings")
 
 
-def _descriptor(stated: Stated, media_types: tuple[str, ...]) -> Descriptor | None:
-    """A descriptor of one of these types (descriptor.md)."""
+def _descriptor(stated: Stated, media_types: tuple[str, ...] | None) -> Descriptor | None:
+    """A descriptor of one of these types, or of any (descriptor.md)."""
     media_type = stated.field("mediaType").value
-    if media_type not in media_types:
+    if media_types is None:
+        stated.field("mediaType").text(_TYPE, "a media type")
+    elif media_type not in media_types:
         stated.field("mediaType").wrong(" or ".join(media_types))
     digest, size = _digest(stated.field("digest")), stated.field("size").natural()
     if digest is None or size is None or not isinstance(media_type, str):

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from minpack.content import read_all
 from minpack.errors import ChangedInputError, InputError
 from minpack.namedtuple import NamedTuple
+from minpack.oci.documents import MAX_DOCUMENT
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
     from minpack.content import Content
-
-#: containers/image reads no larger configuration, and registries need take no larger manifest (distribution-spec).
-MAX_DOCUMENT = 4 << 20
 
 
 class Issues:
@@ -93,7 +91,7 @@ def read_document(content: Content | None, issues: Issues) -> Stated:
         issues.add("it is not there")
         return Stated(None, "", issues)
     try:
-        return Stated(_parsed(read_all(content, MAX_DOCUMENT)), "", issues)
+        return Stated(parsed(read_all(content, MAX_DOCUMENT)), "", issues)
     except (InputError, ChangedInputError) as error:
         issues.add(error.message)
     except (ValueError, RecursionError) as error:
@@ -106,7 +104,12 @@ def is_empty(stated: Stated) -> bool:
     return stated.value is None
 
 
-def _parsed(data: bytes) -> object:
+def parsed(data: bytes) -> object:
+    """The value of a JSON document in UTF-8, whose objects have each key once.
+
+    :raises ValueError: it is none.
+    :raises RecursionError: it has too many levels.
+    """
     import json  # noqa: PLC0415
 
     return json.loads(data.decode(), object_pairs_hook=_unique)

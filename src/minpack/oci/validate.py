@@ -15,8 +15,19 @@ from minpack.content import FileContent
 from minpack.digest import Digest
 from minpack.errors import ArchiveError, InputError, reason_of
 from minpack.namedtuple import NamedTuple
+from minpack.oci.documents import MAX_DOCUMENT
 from minpack.oci.layer_rules import TreeRules, check_layer, filling_issues, header_issues
-from minpack.oci.rules import check_config, check_docker_manifest, check_index, check_layout_file, check_manifest
+from minpack.oci.mediatypes import INDEX
+from minpack.oci.rules import (
+    check_artifact,
+    check_config,
+    check_docker_manifest,
+    check_index,
+    check_layout_file,
+    check_manifest,
+    check_platforms,
+    subject_of,
+)
 from minpack.oci.stated import Issues, Stated, read_document
 from minpack.rootfs.entry import Kind
 from minpack.tar.header import BLOCK, padded
@@ -28,7 +39,7 @@ if TYPE_CHECKING:
 
     from minpack.content import Content, Reader
     from minpack.oci.documents import Descriptor
-    from minpack.oci.rules import Index, Manifest
+    from minpack.oci.rules import StatedIndex, StatedManifest
     from minpack.tar.read import Member
 
 PIECE = 1 << 20
@@ -131,31 +142,84 @@ def _parts(found: Mapping[str, Content], issues: Issues) -> _Parts:
 
 
 def _check_image(parts: _Parts, issues: Issues, *, docker: bool) -> None:
-    """Follow the image from its index down to the layers' files."""
+    """Follow the images from the index down to the layers' files."""
     for digest, content in parts.blobs.items():
         actual = _digest(content)
         if actual != digest:
             issues.add(f"blob {digest}: its digest is {actual}")
     check_layout_file(read_document(parts.documents.get("oci-layout"), issues.within("oci-layout")))
     index = check_index(read_document(parts.documents.get("index.json"), issues.within("index.json")))
-    manifest = _check_manifest(parts, index.manifest, issues) if index is not None else None
-    _check_docker(parts, index, manifest, issues, docker=docker)
-    used: set[Digest] = set()
-    if index is not None:
-        used.add(index.manifest.digest)
-    if index is not None and manifest is not None:
-        used |= {manifest.config.digest, *(layer.digest for layer in manifest.layers)}
-        _check_contents(parts, manifest, index.platform, issues)
+    images = _images(parts, index, issues) if index is not None else ()
+    _check_docker(parts, index, _for_docker(images), issues, docker=docker)
+    used: set[Digest] = {index.root.digest} if index is not None else set()
+    for image in images:
+        used.add(image.descriptor.digest)
+        if image.manifest is not None:
+            used |= _named(image.manifest)
+            _check_contents(parts, image.manifest, image.platform, issues)
+    used = _with_artifacts(parts, used, issues)
     for digest in sorted(parts.blobs.keys() - used):
         issues.add(f"blob {digest}: nothing refers to it")
 
 
-def _check_manifest(parts: _Parts, descriptor: Descriptor, issues: Issues) -> Manifest | None:
+class _Image(NamedTuple):
+    """An image that an index lists; the manifest is None if it says too little."""
+
+    descriptor: Descriptor
+    platform: object
+    manifest: StatedManifest | None
+
+
+def _images(parts: _Parts, index: StatedIndex, issues: Issues) -> tuple[_Image, ...]:
+    """The image that `index.json` lists, or those that the index in it does."""
+    listed: tuple[tuple[Descriptor, object], ...] = ((index.root, index.platform),)
+    if index.root.media_type == INDEX:
+        listed = check_platforms(_described(parts, index.root, issues.within(f"index {index.root.digest}")))
+    return tuple(_Image(one, platform, _check_manifest(parts, one, issues)) for one, platform in listed)
+
+
+def _for_docker(images: tuple[_Image, ...]) -> StatedManifest | None:
+    """The manifest that engines without an index get: of amd64, else the first."""
+    platforms = [image.platform if isinstance(image.platform, dict) else {} for image in images]
+    at = next((at for at, platform in enumerate(platforms) if platform.get("architecture") == "amd64"), 0)
+    return images[at].manifest if images else None
+
+
+def _named(manifest: StatedManifest) -> set[Digest]:
+    """The blobs that a manifest names."""
+    return {manifest.config.digest, *(layer.digest for layer in manifest.layers)}
+
+
+def _with_artifacts(parts: _Parts, used: set[Digest], issues: Issues) -> set[Digest]:
+    """The blobs in use, with those of artifacts that are about them, or about these; the manifests are checked."""
+    left = {digest: document for digest in parts.blobs.keys() - used if (document := _about(parts, digest)) is not None}
+    while found := [digest for digest, document in left.items() if subject_of(document) in used]:
+        for digest in sorted(found):
+            within = issues.within(f"artifact {digest}")
+            manifest = check_artifact(left.pop(digest)._replace(issues=within))
+            used = used | {digest}
+            for one in (manifest.config, *manifest.layers) if manifest is not None else ():
+                _blob(parts, one, within)
+                used |= {one.digest}
+    return used
+
+
+def _about(parts: _Parts, digest: Digest) -> Stated | None:
+    """What a blob says that is the manifest of an artifact, which has a subject."""
+    content = parts.blobs[digest]
+    with content.open() as reader:
+        if content.size > MAX_DOCUMENT or reader.read_at(0, 1) != b"{":
+            return None
+    document = read_document(content, Issues(""))
+    return document if document.field("subject").value is not None else None
+
+
+def _check_manifest(parts: _Parts, descriptor: Descriptor, issues: Issues) -> StatedManifest | None:
     within = issues.within(f"manifest {descriptor.digest}")
     return check_manifest(_described(parts, descriptor, within))
 
 
-def _check_contents(parts: _Parts, manifest: Manifest, platform: object, issues: Issues) -> None:
+def _check_contents(parts: _Parts, manifest: StatedManifest, platform: object, issues: Issues) -> None:
     """The configuration and the layers, each against the other."""
     document = _described(parts, manifest.config, issues.within(f"config {manifest.config.digest}"))
     config = check_config(document, len(manifest.layers), platform, manifest.annotations)
@@ -169,7 +233,7 @@ def _check_contents(parts: _Parts, manifest: Manifest, platform: object, issues:
 
 
 def _check_docker(
-    parts: _Parts, index: Index | None, manifest: Manifest | None, issues: Issues, *, docker: bool
+    parts: _Parts, index: StatedIndex | None, manifest: StatedManifest | None, issues: Issues, *, docker: bool
 ) -> None:
     """Docker's own list says the same as the index, and is there in archives alone."""
     content = parts.documents.get("manifest.json")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from os import SEEK_END
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,11 +19,16 @@ from minpack.namedtuple import NamedTuple
 from minpack.progress import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from docker import DockerClient
     from requests import Response
 
+    from minpack.digest import Digest
+    from minpack.oci.archive import ArchiveSink
+    from minpack.oci.documents import Blob
+    from minpack.oci.image import Index
+    from minpack.oci.reference import Reference
     from minpack.progress import Progress
 
 CHUNK = 1 << 20
@@ -78,6 +84,52 @@ class Archive(NamedTuple):
     size: int
     reference: str
     ids: Collection[str]
+
+
+class EngineSink:
+    """An engine, which takes an image as the archive in `out`.
+
+    :param environment: the variables that name an engine (DOCKER_HOST, …).
+    :param shared: the archive is a sink of its own, which gets the same image first.
+    """
+
+    def __init__(
+        self,
+        archive: ArchiveSink,
+        out: IO[bytes],
+        environment: Mapping[str, str],
+        progress: Progress,
+        *,
+        shared: bool,
+    ) -> None:
+        self._archive = archive
+        self._out = out
+        self._environment = environment
+        self._progress = progress
+        self._shared = shared
+        #: The engine's id of the image, once it is loaded.
+        self.image_id = ""
+
+    def has(self, digest: Digest) -> bool:
+        """See `Sink.has`."""
+        return self._archive.has(digest)
+
+    def put(self, blob: Blob) -> None:
+        """See `Sink.put`."""
+        self._archive.put(blob)
+
+    def commit(self, index: Index, references: Sequence[Reference]) -> None:
+        """See `Sink.commit`.
+
+        :raises EngineError: see `load_archive`.
+        """
+        if not self._shared:
+            self._archive.commit(index, references)
+        size = self._out.seek(0, SEEK_END)
+        self._out.seek(0)
+        ids = {str(index.digest), *(str(one) for image in index.images for one in (image.image_id, image.digest))}
+        sent = Archive(self._out, size, references[0].familiar, ids)
+        self.image_id = load_archive(sent, environment=self._environment, progress=self._progress).image_id
 
 
 def load_archive(

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from minpack.digest import Digest
     from minpack.host.overwrite import HostInput
-    from minpack.oci.image import Image
+    from minpack.oci.image import BuiltImage, Index
+    from minpack.oci.layer import Layer
     from minpack.oci.reference import Reference
+    from minpack.paths import RootPath
 
 
 class Format(StrEnum):
@@ -66,9 +68,26 @@ class WrittenTarget(NamedTuple):
 
 
 class WrittenOutput(NamedTuple):
-    """What was delivered. There is an `image` unless just a file system was asked for; `size` is what was written."""
+    """What was delivered: an image is `built` unless just a file system was asked for; `size` is what was written.
 
-    image: Image | None
+    `layers` are what writing showed of the image's layers, and `sums` the SHA-256 of each file, in hexadecimal, if they
+    were asked for.
+    """
+
+    built: Index | None
     outputs: tuple[WrittenTarget, ...]
     size: int
     notes: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    references: tuple[Reference, ...] = ()
+    sums: Mapping[RootPath, str] = {}
+
+    @property
+    def image(self) -> BuiltImage | None:
+        """The image, if there is one."""
+        return self.built.images[0] if self.built is not None else None
+
+    @property
+    def unpacked_size(self) -> int:
+        """The bytes of the layers' tars."""
+        return sum(layer.unpacked_size for layer in self.layers)

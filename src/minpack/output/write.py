@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from minpack.content import FileContent
-from minpack.errors import StoreError
+from minpack.errors import InputError, StoreError
 from minpack.host.atomic import new_directory, new_file, opened_directly
 from minpack.host.overwrite import HostInput, as_output_error, file_place
 from minpack.layers.cache import LayerOptions, write_kept_layer
 from minpack.namedtuple import NamedTuple
-from minpack.oci.archive import ArchiveWriter
-from minpack.oci.image import build_image
-from minpack.oci.layer import write_tar
-from minpack.oci.layout import LayoutWriter
+from minpack.oci.archive import ArchiveSink
+from minpack.oci.image import build_image, build_index, put_index
+from minpack.oci.layer import Layer, write_tar
+from minpack.oci.layout import LayoutSink, blob_path
 from minpack.output.target import Format, WrittenOutput, WrittenTarget
 from minpack.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from typing import Protocol
 
-    from minpack.digest import Writable
+    from minpack.content import Reader
     from minpack.host.atomic import NewDirectory
     from minpack.layers.background import BackgroundLayer
     from minpack.oci.compression import Compression
-    from minpack.oci.documents import Descriptor, ImageConfig
-    from minpack.oci.image import Image
+    from minpack.oci.documents import Blob, ImageConfig
+    from minpack.oci.image import Index, Sink, StreamingSink
     from minpack.oci.reference import Reference
+    from minpack.output.engine import EngineSink
     from minpack.output.target import OutputSpec
     from minpack.paths import RootPath
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
     from minpack.store.store import Store
-
-    class BlobWriter(Protocol):
-        """Takes the blobs of an image, then the image."""
-
-        def begin_blob(self) -> Writable:
-            """Where to write the next blob."""
-
-        def end_blob(self, descriptor: Descriptor) -> None:
-            """The blob is whole."""
-
-        def finish(self, image: Image) -> None:
-            """All blobs are there."""
 
 
 COPY_SIZE = 1 << 20
@@ -66,6 +54,15 @@ class LayerInputs(NamedTuple):
     store: str | None = None
     #: The layer that was begun already, if any was.
     ahead: BackgroundLayer | None = None
+    #: Whether the sum of each file is wanted.
+    sums: bool = False
+
+
+class WrittenImage(NamedTuple):
+    """An image that was put somewhere, and what is known of its layers from writing them, the lowest first."""
+
+    built: Index
+    layers: tuple[Layer, ...]
 
 
 def write_output(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
@@ -127,39 +124,82 @@ def _open_layers(work: LayerInputs) -> tuple[Store, str]:
         return open_store(None), f"compressed layers are not kept: {error.message}"
 
 
-def write_image(work: LayerInputs, references: tuple[Reference, ...], writer: BlobWriter, store: Store) -> Image:
-    """Write all blobs of the image, then its documents."""
-    layers = []
-    how = LayerOptions(work.config.created, work.compression, work.threads, work.progress)
+def write_image(
+    work: LayerInputs, sinks: tuple[StreamingSink, *tuple[Sink, ...]], references: Sequence[Reference], store: Store
+) -> WrittenImage:
+    """Write the image into all sinks: each layer streams into the first as it is made, and is read from there again."""
+    first = sinks[0]
+    layers: list[Layer] = []
+    blobs: list[Blob] = []
+    how = LayerOptions(work.config.created, work.compression, work.threads, work.progress, sums=work.sums)
     for comment, entries in work.layers:
-        out = writer.begin_blob()
+        out = first.begin_blob()
         layer = work.ahead.take(entries, out, how) if work.ahead is not None else None
         if layer is None:
             layer = write_kept_layer(entries, out, store, how, comment)
-        writer.end_blob(layer.descriptor)
+        blobs.append(first.end_blob(layer.descriptor))
         layers.append(layer)
-    image = build_image(layers, work.config, references)
-    writer.finish(image)
-    return image
+    index = build_index([build_image(layers, work.config, blobs)])
+    for sink in sinks:
+        put_index(index, sink, references)
+    return WrittenImage(index, tuple(layers))
 
 
 def _deliver_archive(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
     """The archive is written once; the engine gets the bytes that were written."""
-    with _spool(to.temporary) if to.path is None or to.stdout is not None else _new_file(work, to) as out:
-        image = write_image(work, to.references, ArchiveWriter(out), store)
+    spooled = to.path is None or to.stdout is not None
+    with _spool(to.temporary) if spooled else _new_file(work, to) as out:
+        archive = ArchiveSink(out, to.path or "the engine")
+        engines = _engines(archive, out, to, work.progress)
+        written = write_image(work, (archive, *engines), to.references, store)
         size = out.seek(0, os.SEEK_END)
-        loaded = _load(out, size, image, to, work.progress)
         if to.stdout is not None:
             _copy(out, to.stdout, to)
-    outputs = (WrittenTarget(to.format, to.path, None, image.digest),) if to.path is not None else ()
-    return WrittenOutput(image, outputs + loaded, size)
+    path = to.path
+    if path is None or spooled:
+        index = written.built.stored(lambda one: _NotKept(path or "the engine", one.size))
+    else:
+        index = written.built.stored(lambda one: FileContent(path, one.size, archive.start_of(one.digest)))
+    return _output_of(written._replace(built=index), to, size, engines)
 
 
 def _deliver_layout(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
-    assert to.path is not None, "internal error: a layout needs a path"
-    with new_directory(to.path, _inputs(work, to), force=to.force) as made, LayoutWriter(made.path) as writer:
-        image = write_image(work, to.references, writer, store)
-    return WrittenOutput(image, (WrittenTarget(to.format, to.path, None, image.digest),), image.size, _leftover(made))
+    path = to.path
+    assert path is not None, "internal error: a layout needs a path"
+    with ExitStack() as stack:
+        # The directory takes its place first, and nothing is loaded that could not be written.
+        spool = stack.enter_context(_spool(to.temporary)) if to.engine is not None else None
+        engines = _engines(ArchiveSink(spool), spool, to, work.progress, shared=False) if spool is not None else ()
+        made = stack.enter_context(new_directory(path, _inputs(work, to), force=to.force))
+        writer = stack.enter_context(LayoutSink(made.path))
+        written = write_image(work, (writer, *engines), to.references, store)
+    index = written.built.stored(lambda one: FileContent(os.path.join(path, blob_path(one.digest)), one.size))
+    size = sum(blob.descriptor.size for blob in index.blobs)
+    return _output_of(written._replace(built=index), to, size, engines, _leftover(made))
+
+
+def _output_of(
+    written: WrittenImage, to: OutputSpec, size: int, engines: Sequence[EngineSink], notes: tuple[str, ...] = ()
+) -> WrittenOutput:
+    digest = written.built.digest
+    outputs = (WrittenTarget(to.format, to.path, None, digest),) if to.path is not None else ()
+    loaded = tuple(WrittenTarget("engine", None, one.familiar, digest) for one in to.references if engines)
+    sums = dict(one for layer in written.layers for one in layer.sums)
+    return WrittenOutput(written.built, outputs + loaded, size, notes, written.layers, to.references, sums)
+
+
+class _NotKept(NamedTuple):
+    """The bytes of a blob that went somewhere from where they are not read again."""
+
+    where: str
+    size: int
+
+    def open(self) -> Reader:
+        """There is nothing to open.
+
+        :raises InputError: always.
+        """
+        raise InputError(self.where, "what was sent there is not kept", hint="write a file with -o")
 
 
 def _deliver_tar(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
@@ -167,12 +207,13 @@ def _deliver_tar(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     mtime = work.config.created
     if to.stdout is not None:
         with as_output_error(to.path):
-            layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress)
+            layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress, sums=work.sums)
             to.stdout.flush()
     else:
         with _new_file(work, to) as out:
-            layer = write_tar(work.entries, out, mtime=mtime, progress=work.progress)
-    return WrittenOutput(None, (WrittenTarget(to.format, to.path, None, layer.diff_id),), layer.unpacked_size)
+            layer = write_tar(work.entries, out, mtime=mtime, progress=work.progress, sums=work.sums)
+    output = WrittenTarget(to.format, to.path, None, layer.diff_id)
+    return WrittenOutput(None, (output,), layer.unpacked_size, sums=dict(layer.sums))
 
 
 def _deliver_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
@@ -182,13 +223,21 @@ def _deliver_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     owners = os.geteuid() == 0
     with new_directory(to.path, _inputs(work, to), force=to.force) as made:
         mtime = work.config.created
-        without = write_directory(work.entries, made.path, mtime=mtime, owners=owners, progress=work.progress)
+        sums: dict[RootPath, str] = {}
+        without = write_directory(
+            *(work.entries, made.path),
+            mtime=mtime,
+            owners=owners,
+            progress=work.progress,
+            sums=sums if work.sums else None,
+        )
     others = any((entry.uid, entry.gid) != (os.getuid(), os.getgid()) for entry in work.entries)
     notes = ("files belong to you: only root can give them their owners; --format tar keeps them",)
     lost = (_without_capabilities(without),) if without else ()
     size = sum(entry.size for entry in work.entries)
     output = WrittenTarget(to.format, to.path, None, None)
-    return WrittenOutput(None, (output,), size, (*_leftover(made), *(notes if others and not owners else ()), *lost))
+    notes = (*_leftover(made), *(notes if others and not owners else ()), *lost)
+    return WrittenOutput(None, (output,), size, notes, sums=sums)
 
 
 def _without_capabilities(paths: tuple[RootPath, ...]) -> str:
@@ -213,15 +262,15 @@ def _leftover(made: NewDirectory) -> tuple[str, ...]:
     return (f"what was there before could not be removed: {made.leftover!r}",) if made.leftover else ()
 
 
-def _load(archive: IO[bytes], size: int, image: Image, to: OutputSpec, progress: Progress) -> tuple[WrittenTarget, ...]:
+def _engines(
+    archive: ArchiveSink, out: IO[bytes], to: OutputSpec, progress: Progress, *, shared: bool = True
+) -> tuple[EngineSink, ...]:
+    """The engine to load into, if there is one, by way of `archive` in `out`; see `EngineSink`."""
     if to.engine is None:
         return ()
-    from minpack.output.engine import Archive, load_archive  # noqa: PLC0415
+    from minpack.output.engine import EngineSink  # noqa: PLC0415
 
-    archive.seek(0)
-    sent = Archive(archive, size, to.references[0].familiar, (str(image.image_id), str(image.digest)))
-    load_archive(sent, environment=to.engine, progress=progress)
-    return tuple(WrittenTarget("engine", None, reference.familiar, image.digest) for reference in to.references)
+    return (EngineSink(archive, out, to.engine, progress, shared=shared),)
 
 
 @contextmanager

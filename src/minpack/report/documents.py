@@ -49,11 +49,9 @@ def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str
 
 def base_image_document(made: BaseImage) -> dict[str, Any]:
     """``minpack.base-image/1``."""
-    image = made.delivered.image
-    references = image.references if image is not None else ()
     return {
         "schema": "minpack.base-image/1",
-        "images": [{**_named(str(made.platform), references), **_digests(made.delivered)}],
+        "images": [{**_named(str(made.platform), made.delivered.references), **_digests(made.delivered)}],
         "inputs": [_input(item) for item in made.inputs],
         "outputs": _outputs(made.delivered),
         "notes": few_notes(made.notes),
@@ -307,8 +305,7 @@ def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:
 
 
 def _digests(delivered: WrittenOutput | None) -> dict[str, Any]:
-    image = delivered.image if delivered is not None else None
-    if image is None:
+    if delivered is None or delivered.image is None:
         return {"digest": None, "image_id": None, "size": None, "unpacked_size": None, "layers": []}
     layers = [
         {
@@ -317,13 +314,13 @@ def _digests(delivered: WrittenOutput | None) -> dict[str, Any]:
             "size": layer.descriptor.size,
             "media_type": layer.descriptor.media_type,
         }
-        for layer in image.layers
+        for layer in delivered.layers
     ]
     return {
-        "digest": str(image.digest),
-        "image_id": str(image.image_id),
-        "size": image.size,
-        "unpacked_size": image.unpacked_size,
+        "digest": str(delivered.image.digest),
+        "image_id": str(delivered.image.image_id),
+        "size": delivered.image.size,
+        "unpacked_size": delivered.unpacked_size,
         "layers": layers,
     }
 

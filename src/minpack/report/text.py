@@ -81,9 +81,7 @@ def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]
 
     :param host: the platform of this machine, where it is known.
     """
-    image = made.delivered.image
-    references = image.references if image is not None else ()
-    lines = _head(made.delivered, references, str(made.platform), made.inputs, verbose=False)
+    lines = _head(made.delivered, made.delivered.references, str(made.platform), made.inputs, verbose=False)
     start = _Start(made.platform, host, made.cmd, interactive=made.cmd == (SHELL,))
     return [*lines, "", *_output_lines(made.delivered, start)]
 
@@ -102,11 +100,11 @@ def _head(
         lines = [f"root file system for {platform}", _row("size", f"{human(delivered.size)}")]
     else:
         lines = [f"{', '.join(reference.familiar for reference in references)}  {platform}"]
-    if image is not None:
+    if delivered is not None and image is not None:
         count = len(image.layers)
-        sizes = f"{human(image.size)} packed, {human(image.unpacked_size)} unpacked"
+        sizes = f"{human(image.size)} packed, {human(delivered.unpacked_size)} unpacked"
         if all(layer.descriptor.media_type == Compression.NONE.media_type for layer in image.layers):
-            sizes = f"{human(image.unpacked_size)}, not compressed"
+            sizes = f"{human(delivered.unpacked_size)}, not compressed"
         lines.append(_row("digest", str(image.digest)))
         lines += [_row("image id", str(image.image_id))] if verbose else []
         lines.append(_row("size", f"{sizes}, {count} layer{'s' if count > 1 else ''}"))
@@ -156,7 +154,7 @@ def _output_lines(delivered: WrittenOutput, start: _Start) -> list[str]:
 def _next(delivered: WrittenOutput, start: _Start) -> str:
     """What to type next; empty where nothing follows."""
     first = delivered.outputs[0]
-    references = delivered.image.references if delivered.image is not None else ()
+    references = delivered.references
     run = start.command(references[0].familiar) if references else ""
     if any(output.reference for output in delivered.outputs):
         return run

@@ -8,10 +8,12 @@ Names are relative, directories end with a slash, owner names are empty
 
 from __future__ import annotations
 
+from hashlib import sha256
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from minpack.errors import ChangedInputError
+from minpack.paths import RootPath
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -84,14 +86,18 @@ class TarStream:
     """Writes a tar in blocks of at most one size to a consumer, copying each file's bytes once.
 
     :param own_blocks: a file of at least so many bytes has blocks of its own, which depend on nothing else; 0 for none.
+    :param sums: compute the SHA-256 of each file, for `sums`.
     """
 
-    def __init__(self, consumer: BlockConsumer, buffer: memoryview, own_blocks: int = 0) -> None:
+    def __init__(self, consumer: BlockConsumer, buffer: memoryview, own_blocks: int = 0, *, sums: bool = False) -> None:
         self._consumer = consumer
         self._buffer = buffer
         self._own_blocks = own_blocks
         self._filled = 0
+        self._hashed = sums
         self.size = 0
+        #: The SHA-256 of the files that were written, in hexadecimal, by all their names.
+        self.sums: dict[RootPath, str] = {}
 
     def add(self, entries: Iterable[Entry], mtime: int) -> None:
         """Write every entry in the order given.
@@ -104,12 +110,14 @@ class TarStream:
                 if 0 < self._own_blocks <= entry.size:
                     self._flush()
                     self._consumer.begin_file(entry.content)
-                    self._copy(entry.content)
+                    self._copy(entry.content, entry.path)
                     self._flush()
                     self._consumer.end_file()
                 else:
-                    self._copy(entry.content)
+                    self._copy(entry.content, entry.path)
                 self.write(padding(entry.size))
+            elif self._hashed and entry.kind is Kind.HARDLINK:
+                self.sums[entry.path] = self.sums[RootPath(entry.link)]
 
     def finish(self) -> None:
         """Write the end-of-archive blocks and hand over what is left."""
@@ -126,8 +134,8 @@ class TarStream:
             start += len(piece)
             self._advance(len(piece))
 
-    def _copy(self, content: Content) -> None:
-        done, size = 0, content.size
+    def _copy(self, content: Content, path: RootPath) -> None:
+        done, size, total = 0, content.size, sha256() if self._hashed else None
         with content.open() as reader:
             while done < size:
                 want = min(len(self._buffer) - self._filled, size - done)
@@ -135,7 +143,11 @@ class TarStream:
                 if count != want:
                     raise ChangedInputError(content.where, size, done + count)
                 done += count
+                if total is not None:
+                    total.update(self._buffer[self._filled : self._filled + count])
                 self._advance(count)
+        if total is not None:
+            self.sums[path] = total.hexdigest()
 
     def _flush(self) -> None:
         if self._filled:
