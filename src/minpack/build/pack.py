@@ -136,7 +136,9 @@ def _begin_layer(
     options: LayerOptions,
 ) -> None:
     """Begin the layer of the user's files, where one of its own is to be written."""
-    if to is not None and to.format.has_layers and not request.single_layer:
+    if to is None or to.may_skip_compression:
+        return
+    if to.format.has_layers and not request.single_layer:
         background.begin(own_entries(placed, request.run.user), options, PROGRAM_LAYER)
 
 

@@ -121,13 +121,16 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
     name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
     refuse_for_trees(Format(given["format_"]), {**given, "variables": given["env"]})
-    settings = OutputSettings(given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json)
+    compresses = given["compress"] is not None or given["zstd"]
+    settings = OutputSettings(
+        given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json, compresses
+    )
     request = BaseImageRequest(
         parse_base(base),
         given["platform"],
         RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"]),
         created(given["created"]),
-        compression_of(given["compress"], zstd=given["zstd"], load_only=given["load"] and output is None),
+        compression_of(given["compress"], zstd=given["zstd"]),
         threads(),
     )
     with drawing(quiet=quiet) as progress:

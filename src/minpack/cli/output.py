@@ -59,7 +59,7 @@ delivery_options = applied(
     click.option(
         "--compress",
         type=Choice(["none", "balanced", "small"]),
-        help="How hard layers are compressed. Default: balanced; none with --load alone.",
+        help="How hard layers are compressed. Default: balanced; with --load alone none, unless they were before.",
     ),
     click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
 )
@@ -74,6 +74,8 @@ class OutputSettings(NamedTuple):
     load: bool
     force: bool
     as_json: bool
+    #: Whether --compress or --zstd says how layers are compressed.
+    compresses: bool
 
 
 def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: str | None = None) -> OutputSpec:
@@ -90,6 +92,7 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: s
     if path == "-":
         _check_stdout(settings)
     own = f"{name}{_ENDINGS[form]}"
+    load_alone = path is None and settings.load
     if path is None and not settings.load:
         path = f"./{own}"
     below = path is not None and not form.is_directory and (path.endswith("/") or os.path.isdir(path))
@@ -103,6 +106,7 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: s
         temporary_directory(),
         never_replaced(lock),
         below,
+        load_alone and not settings.compresses,
     )
 
 
@@ -124,7 +128,7 @@ def _check_stdout(settings: OutputSettings) -> None:
         raise UsageError("-o", "-", "stdout is a terminal", "redirect it to a file or a program")
 
 
-def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compression:
+def compression_of(level: str | None, *, zstd: bool) -> Compression:
     """The compression that --compress and --zstd mean together.
 
     :raises UsageError: they contradict each other.
@@ -133,6 +137,4 @@ def compression_of(level: str | None, *, zstd: bool, load_only: bool) -> Compres
         raise UsageError("--zstd", "", "--compress none compresses nothing", "leave one out")
     if zstd:
         return Compression.ZSTD_SMALL if level == "small" else Compression.ZSTD
-    if level is None and load_only:
-        return Compression.NONE
     return Compression(level or "balanced")

@@ -111,7 +111,13 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     quiet, as_json = given["quiet"], given["as_json"]
     refuse_for_trees(Format(given["format_"]), given)
     settings = OutputSettings(
-        given["tags"], given["output"], Format(given["format_"]), given["load"], given["force"], as_json
+        given["tags"],
+        given["output"],
+        Format(given["format_"]),
+        given["load"],
+        given["force"],
+        as_json,
+        given["compress"] is not None or given["zstd"],
     )
     name = os.path.basename(given["programs"][0].rstrip("/"))
     lock = (given["lock"] or LOCK) if given["locked"] else None
@@ -205,12 +211,11 @@ def request_of(given: dict[str, Any]) -> ImageSpec:
 
     :raises UsageError: some contradict each other.
     """
-    load_only = given["load"] and given["output"] is None
     request = files_request(given)
     return request._replace(
         run=_run_config(given, request.run),
         created=created(given["created"]),
-        compression=compression_of(given["compress"], zstd=given["zstd"], load_only=load_only),
+        compression=compression_of(given["compress"], zstd=given["zstd"]),
         single_layer=given["single_layer"],
         threads=threads(),
         why=given["why"],

@@ -97,6 +97,26 @@ def write_kept_layer(entries: Sequence[Entry], out: Writable, store: Store, how:
     return found.layer
 
 
+def kept_layers(
+    layers: Sequence[tuple[str, Sequence[Entry]]], store: Store, how: LayerOptions
+) -> tuple[StoredLayer, ...] | None:
+    """The layers, each of a comment and entries, if all were compressed before; None if one was not.
+
+    :raises ChangedInputError: a file is shorter than when it was planned.
+    :raises InputError: a file cannot be read.
+    """
+    found: list[StoredLayer] = []
+    # The last is the program's: it is the one that most often is new.
+    for comment, entries in reversed(layers):
+        stored = _sought(entries, store, how, comment)[0] if store.keeps else None
+        if stored is None:
+            for one in found:
+                one.blob.close()
+            return None
+        found.append(stored)
+    return tuple(reversed(found))
+
+
 def stored_layer(entries: Sequence[Entry], store: Store, how: LayerOptions, comment: str) -> StoredLayer | None:
     """The layer of `entries` in the store, made if it is not there yet; None where the store does not take it.
 

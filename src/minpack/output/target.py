@@ -56,10 +56,15 @@ class OutputSpec(NamedTuple):
     inputs: tuple[HostInput, ...] = ()
     #: Make the directory of `path` if it is missing.
     makes_directory: bool = False
+    #: Leave layers as they are that were not compressed before: an engine unpacks them at once.
+    may_skip_compression: bool = False
 
 
 class WrittenTarget(NamedTuple):
-    """One thing that was delivered: at `path`, or in an engine as `reference`."""
+    """One thing that was delivered: at `path`, or in an engine as `reference`.
+
+    `digest` is None where nobody will meet it again: docs/decisions/one-digest.md.
+    """
 
     format: str
     path: str | None
@@ -86,6 +91,11 @@ class WrittenOutput(NamedTuple):
     def image(self) -> BuiltImage | None:
         """The image, if there is one."""
         return self.built.images[0] if self.built is not None else None
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest by which registries will know the image, if it is one that they may have."""
+        return self.outputs[0].digest if self.built is not None else None
 
     @property
     def unpacked_size(self) -> int:

@@ -10,12 +10,14 @@ from minpack.content import FileContent
 from minpack.errors import InputError, StoreError
 from minpack.host.atomic import new_directory, new_file, opened_directly
 from minpack.host.overwrite import HostInput, as_output_error, file_place
-from minpack.layers.cache import LayerOptions, write_kept_layer
+from minpack.layers.cache import LayerOptions, kept_layers, write_kept_layer
 from minpack.namedtuple import NamedTuple
 from minpack.oci.archive import ArchiveSink
+from minpack.oci.compression import Compression
 from minpack.oci.image import build_image, build_index, put_index
 from minpack.oci.layer import Layer, write_tar
 from minpack.oci.layout import LayoutSink, blob_path
+from minpack.oci.mediatypes import LAYER
 from minpack.output.target import Format, WrittenOutput, WrittenTarget
 from minpack.store.store import open_store
 
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from minpack.content import Reader
+    from minpack.digest import Digest
     from minpack.host.atomic import NewDirectory
     from minpack.layers.background import BackgroundLayer
-    from minpack.oci.compression import Compression
+    from minpack.layers.cache import StoredLayer
     from minpack.oci.documents import Blob, ImageConfig
     from minpack.oci.image import Index, Sink, StreamingSink
     from minpack.oci.reference import Reference
@@ -56,6 +59,13 @@ class LayerInputs(NamedTuple):
     ahead: BackgroundLayer | None = None
     #: Whether the sum of each file is wanted.
     sums: bool = False
+    #: All layers as they were compressed before; empty where that is not known yet.
+    kept: tuple[StoredLayer, ...] = ()
+
+    @property
+    def options(self) -> LayerOptions:
+        """How layers are made."""
+        return LayerOptions(self.config.created, self.compression, self.threads, self.progress, self.sums)
 
 
 class WrittenImage(NamedTuple):
@@ -78,8 +88,8 @@ def write_output(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
         if ready.format is Format.TAR:
             return _deliver_tar(work, ready)
         store, note = _open_layers(work)
-        with store:
-            delivered = (_deliver_layout if ready.format is Format.OCI else _deliver_archive)(work, ready, store)
+        with store, _settled(work, ready, store) as settled:
+            delivered = (_deliver_layout if ready.format is Format.OCI else _deliver_archive)(settled, ready, store)
         return delivered._replace(notes=(*delivered.notes, note)) if note else delivered
 
 
@@ -124,6 +134,22 @@ def _open_layers(work: LayerInputs) -> tuple[Store, str]:
         return open_store(None), f"compressed layers are not kept: {error.message}"
 
 
+@contextmanager
+def _settled(work: LayerInputs, to: OutputSpec, store: Store) -> Generator[LayerInputs]:
+    """`work` with its kept layers where compressing may be left out, or without compression if some are not kept."""
+    if not to.may_skip_compression:
+        yield work
+        return
+    kept = kept_layers(work.layers, store, work.options)
+    if kept is None:
+        yield work._replace(compression=Compression.NONE)
+        return
+    with ExitStack() as stack:
+        for one in kept:
+            stack.enter_context(one.blob)
+        yield work._replace(kept=kept)
+
+
 def write_image(
     work: LayerInputs, sinks: tuple[StreamingSink, *tuple[Sink, ...]], references: Sequence[Reference], store: Store
 ) -> WrittenImage:
@@ -131,12 +157,14 @@ def write_image(
     first = sinks[0]
     layers: list[Layer] = []
     blobs: list[Blob] = []
-    how = LayerOptions(work.config.created, work.compression, work.threads, work.progress, sums=work.sums)
-    for comment, entries in work.layers:
+    for number, (comment, entries) in enumerate(work.layers):
         out = first.begin_blob()
-        layer = work.ahead.take(entries, out, how) if work.ahead is not None else None
-        if layer is None:
-            layer = write_kept_layer(entries, out, store, how, comment)
+        if work.kept:
+            work.kept[number].copy_to(out)
+            layer = work.kept[number].layer
+        else:
+            ahead = work.ahead.take(entries, out, work.options) if work.ahead is not None else None
+            layer = ahead if ahead is not None else write_kept_layer(entries, out, store, work.options, comment)
         blobs.append(first.end_blob(layer.descriptor))
         layers.append(layer)
     index = build_index([build_image(layers, work.config, blobs)])
@@ -181,7 +209,11 @@ def _deliver_layout(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenO
 def _output_of(
     written: WrittenImage, to: OutputSpec, size: int, engines: Sequence[EngineSink], notes: tuple[str, ...] = ()
 ) -> WrittenOutput:
-    digest = written.built.digest
+    # Layers that nobody asked to leave as they are: no registry will have them, unless the engine pushes them so.
+    skipped = to.may_skip_compression and all(one.descriptor.media_type == LAYER for one in written.layers)
+    digest: Digest | None = written.built.digest
+    if skipped and all(engine.image_id != str(digest) for engine in engines):
+        digest = None
     outputs = (WrittenTarget(to.format, to.path, None, digest),) if to.path is not None else ()
     loaded = tuple(WrittenTarget("engine", None, one.familiar, digest) for one in to.references if engines)
     sums = dict(one for layer in written.layers for one in layer.sums)

@@ -317,7 +317,7 @@ def _digests(delivered: WrittenOutput | None) -> dict[str, Any]:
         for layer in delivered.layers
     ]
     return {
-        "digest": str(delivered.image.digest),
+        "digest": str(delivered.digest) if delivered.digest is not None else None,
         "image_id": str(delivered.image.image_id),
         "size": delivered.image.size,
         "unpacked_size": delivered.unpacked_size,

@@ -105,8 +105,8 @@ def _head(
         sizes = f"{human(image.size)} packed, {human(delivered.unpacked_size)} unpacked"
         if all(layer.descriptor.media_type == Compression.NONE.media_type for layer in image.layers):
             sizes = f"{human(delivered.unpacked_size)}, not compressed"
-        lines.append(_row("digest", str(image.digest)))
-        lines += [_row("image id", str(image.image_id))] if verbose else []
+        lines += [_row("digest", str(delivered.digest))] if delivered.digest is not None else []
+        lines += [_row("image id", str(image.image_id))] if verbose or delivered.digest is None else []
         lines.append(_row("size", f"{sizes}, {count} layer{'s' if count > 1 else ''}"))
     bases = [item.name for item in inputs if item.kind == "base" and item.name != "scratch"]
     return [*lines, *(_row("base", name) for name in bases)]
