@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import socket
 import subprocess
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from minpack.oci.read import read_image
 from minpack.oci.validate import validate_archive, validate_layout
-from support.images import parts_of
+from minpack.target import Platform
+from support.images import archive_file, built_index, layout_directory, parts_of
 from support.packing import Seen, packed, seen_in_directory, seen_in_document, seen_in_tar, write_program
 from support.tools import need_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.docker import Docker
 
 pytestmark = [pytest.mark.tool, pytest.mark.root, pytest.mark.usefixtures("root")]
@@ -167,6 +175,104 @@ def test_skopeo_reads_every_form(stored: str, tmp_path: Path) -> None:
         run(skopeo, "copy", *keep, source, f"oci:{copied}:copy")
         if is_oci:
             assert set(os.listdir(copied / "blobs/sha256")) == set(os.listdir(layout / "blobs/sha256"))
+
+
+@pytest.mark.parametrize("form", ["archive", "oci"])
+def test_the_digest_is_the_registrys(form: str, tmp_path: Path) -> None:
+    """Copied with skopeo, an archive and a layout have the digest in a registry that minpack told."""
+    made = make(tmp_path / "a", f"--format={form}")
+    skopeo = need_tool("skopeo")
+    source = f"oci-archive:{made.path}" if form == "archive" else f"oci:{made.path}"
+    with registry(tmp_path / "registry") as address:
+        image = f"docker://{address}/app:1"
+        run(skopeo, "copy", "--dest-tls-verify=false", source, image)
+        found = json.loads(run(skopeo, "inspect", "--tls-verify=false", image))
+    assert found["Digest"] == made.document["digest"]
+
+
+@contextmanager
+def registry(directory: Path) -> Iterator[str]:
+    """The address of a registry that keeps its images in `directory`."""
+    directory.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    settings = f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {directory}}}}}\nhttp: {{addr: {address}}}\n"
+    (directory / "config.yml").write_text(settings, "utf-8")
+    command = [need_tool("docker-registry"), "serve", str(directory / "config.yml")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(address, server)
+            yield address
+        finally:
+            server.terminate()
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    """Until the server answers."""
+    host, port = address.split(":")
+    for _ in range(300):
+        assert server.poll() is None, "the registry ended"
+        with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the registry does not answer")
+
+
+INDEX = (Platform("linux", "amd64"), Platform("linux", "arm64"))
+
+
+def test_an_index_is_read_by_skopeo(tmp_path: Path) -> None:
+    """An archive and a layout of several platforms, with artifacts, have one digest, and the image of each platform."""
+    index = built_index(tmp_path / "built", INDEX, artifacts=True)
+    archive_file(tmp_path / "image.tar", index)
+    layout_directory(tmp_path / "layout", index)
+    skopeo = need_tool("skopeo")
+    for source in (f"oci-archive:{tmp_path / 'image.tar'}", f"oci:{tmp_path / 'layout'}:1"):
+        for image in index.images:
+            architecture = f"--override-arch={image.platform.architecture}"
+            found = json.loads(run(skopeo, architecture, "inspect", source))
+            assert (found["Architecture"], found["Digest"]) == (image.platform.architecture, str(index.digest))
+            config = run(skopeo, architecture, "inspect", "--raw", "--config", source)
+            assert json.loads(config) == json.loads(image.config.data)
+    (found,) = read_image(_copied(f"oci-archive:{tmp_path / 'image.tar'}", f"oci:{tmp_path / 'copy'}:2", "--all"))
+    assert (found.built.digest, found.names) == (index.digest, ("2",))
+    assert [image.digest for image in found.built.images] == [image.digest for image in index.images]
+
+
+@pytest.mark.engine
+def test_docker_loads_one_image_of_an_index(docker: Docker, tmp_path: Path) -> None:
+    """Docker's classic store takes the image for amd64; what it saves is read as the image that it is."""
+    index, name = built_index(tmp_path / "built", INDEX[::-1], artifacts=True), docker.name()
+    archive_file(tmp_path / "image.tar", index, (name,))
+    assert docker.load(tmp_path / "image.tar") == [name]
+    (amd64,) = (image for image in index.images if image.platform.architecture == "amd64")
+    assert docker.inspect(name)["Id"] in (str(amd64.image_id), str(index.digest))
+    docker.call("save", name, "-o", str(tmp_path / "saved.tar"))
+    (saved,) = read_image(str(tmp_path / "saved.tar"))
+    assert amd64.image_id in [image.image_id for image in saved.built.images]
+    for blob in saved.built.blobs:
+        blob.copy_to(io.BytesIO())
+
+
+@pytest.mark.parametrize("form", ["oci", "oci-archive", "docker-archive"])
+def test_copies_of_skopeos_are_read(form: str, tmp_path: Path) -> None:
+    """What skopeo makes of an archive is read as the same image, its layers unpacked in what is Docker's."""
+    made = make(tmp_path / "a")
+    path = tmp_path / "copy"
+    (found,) = read_image(_copied(f"oci-archive:{made.path}", f"{form}:{path}:me/app:1"))
+    (image,) = found.built.images
+    assert str(image.image_id) == made.document["image_id"]
+    assert (str(image.digest) == made.document["digest"]) == (form != "docker-archive")
+    assert [str(one) for one in image.diff_ids] == [layer["diff_id"] for layer in made.document["layers"]]
+    for blob in image.blobs:
+        blob.copy_to(io.BytesIO())
+
+
+def _copied(source: str, target: str, *options: str) -> str:
+    """The path of the copy that skopeo makes."""
+    run(need_tool("skopeo"), "copy", *options, source, target)
+    return target.split(":")[1]
 
 
 @pytest.mark.parametrize("stored", GZIPPED)

@@ -24,6 +24,7 @@ PACKAGES = {
     "chroot": "coreutils",
     "ctr": "containerd",
     "docker": "docker.io",
+    "docker-registry": "docker-registry",
     "dpkg": "dpkg",
     "dpkg-deb": "dpkg",
     "find": "findutils",
