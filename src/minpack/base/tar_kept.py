@@ -25,7 +25,8 @@ from minpack.content import FileReader, release
 from minpack.errors import InputError, StoreError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.store.blob import INDEX, TAR
-from minpack.store.prune import MOST_BYTES, prune
+from minpack.store.prune import prune
+from minpack.store.store import MOST_BYTES
 
 if TYPE_CHECKING:
     from minpack.content import RangeContent, Reader

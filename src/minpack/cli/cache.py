@@ -75,9 +75,8 @@ def prune(
 
     It is done by itself whenever something new is kept.
     """
-    from minpack.store.prune import MOST_BYTES  # noqa: PLC0415
     from minpack.store.prune import prune as prune_store  # noqa: PLC0415
-    from minpack.store.store import open_store  # noqa: PLC0415
+    from minpack.store.store import MOST_BYTES, open_store  # noqa: PLC0415
 
     unused = None if older_than is None else older_than * DAY
     with open_store(_directory(cache_dir), make=False) as store:

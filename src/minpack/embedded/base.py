@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from minpack.content import BytesContent, read_all
 from minpack.digest import Digest
-from minpack.embedded.installed import Package, find_package
 from minpack.embedded.zoneinfo import ZONEINFO, zones_of
 from minpack.namedtuple import NamedTuple
 from minpack.paths import ROOT, RootPath
@@ -22,6 +21,7 @@ from minpack.rootfs.entry import directory, file
 
 if TYPE_CHECKING:
     from minpack.content import Content
+    from minpack.embedded.installed import Package
     from minpack.embedded.zoneinfo import Zones
     from minpack.rootfs.entry import Entry
 
@@ -142,6 +142,8 @@ class EmbeddedBase:
         return self._zones
 
     def _package(self, package: str) -> Package:
+        from minpack.embedded.installed import find_package  # noqa: PLC0415 - for programs that need a file of one
+
         if package not in self._packages:
             self._packages[package] = find_package(package)
         return self._packages[package]

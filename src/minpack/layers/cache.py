@@ -17,19 +17,20 @@ from minpack._version import __version__
 from minpack.content import key_of
 from minpack.digest import Digest
 from minpack.errors import StoreError
-from minpack.layers.files import CompressedFiles, is_shared
 from minpack.namedtuple import NamedTuple
+from minpack.oci.compress import GZIP_LEVELS, OWN_MEMBERS, made_by
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
 from minpack.oci.layer import Layer, Tarred, sums_of, tar_of, write_layer
 from minpack.rootfs.entry import Kind
 from minpack.store.blob import LAYER
-from minpack.store.prune import MOST_BYTES, prune
+from minpack.store.store import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from minpack.digest import Writable
+    from minpack.layers.files import CompressedFiles
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
     from minpack.store.blob import Blob
@@ -155,10 +156,13 @@ def _made(
 
 @contextmanager
 def _files(entries: Sequence[Entry], store: Store, how: LayerOptions) -> Generator[CompressedFiles | None]:
-    """What is known of the files of the layer, where that is worth a look."""
-    if not is_shared(entries, how.compression):
+    """What is known of the files of the layer, where that is worth a look: a file alone is found as the layer."""
+    large = sum(1 for entry in entries if entry.kind is Kind.FILE and entry.size >= OWN_MEMBERS)
+    if how.compression not in GZIP_LEVELS or large <= 1:
         yield None
         return
+    from minpack.layers.files import CompressedFiles  # noqa: PLC0415 - for layers of several large files
+
     with CompressedFiles(store, how.compression) as files:
         yield files
 
@@ -186,8 +190,6 @@ def _key(entries: Sequence[Entry], how: LayerOptions) -> str:
 def _described(entries: Sequence[Entry], how: LayerOptions, keys: Sequence[str | None]) -> bytes:
     """All that the layer's bytes depend on but for the contents, of which there are the `keys`: no two alike."""
     import json  # noqa: PLC0415 - where nothing is kept there is nothing to look for
-
-    from minpack.oci.compress import made_by  # noqa: PLC0415
 
     rows = [
         (entry.path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.link, entry.capability.hex(), key)
@@ -323,6 +325,8 @@ def _keep(layer: Layer, part: Part, store: Store, name: str, files: CompressedFi
         store.keep_record(name, SCHEMA, _values(layer, name))
         if files is not None:
             files.keep(layer.descriptor)
+        from minpack.store.prune import prune  # noqa: PLC0415 - where something was kept
+
         prune(store)
     return blob
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from minpack.content import key_of
 from minpack.errors import StoreError
-from minpack.oci.compress import GZIP_LEVELS, OWN_MEMBERS, CompressedFile, block_size_of, is_gzip_of, made_by
-from minpack.rootfs.entry import Kind
+from minpack.oci.compress import CompressedFile, block_size_of, is_gzip_of, made_by
 from minpack.store.blob import LAYER
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from minpack.digest import Writable
     from minpack.oci.compression import Compression
     from minpack.oci.documents import Descriptor
-    from minpack.rootfs.entry import Entry
     from minpack.store.store import Store
 
 SCHEMA = "minpack.compressed-file/1"
@@ -139,9 +137,3 @@ class CompressedFiles:
             if descriptor is not None:
                 os.close(descriptor)
         self._layers = {}
-
-
-def is_shared(entries: Iterable[Entry], compression: Compression) -> bool:
-    """Whether files of the layer may be those of another: one large file alone is found as the layer that it is."""
-    large = sum(1 for entry in entries if entry.kind is Kind.FILE and entry.size >= OWN_MEMBERS)
-    return compression in GZIP_LEVELS and large > 1

@@ -9,6 +9,7 @@ from minpack.elf.info import ElfKind
 from minpack.elf.strings import find_strings
 from minpack.needs.binary import open_binary
 from minpack.needs.findings import Findings, Module
+from minpack.needs.golang.buildinfo import BuildInfo, read_go_build
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.needs.binary import Binary
-    from minpack.needs.golang.buildinfo import BuildInfo
-    from minpack.needs.golang.detect import GoProgram
 
 #: Other TLS libraries than OpenSSL have the path of the CA bundle built in.
 _BUNDLE_SONAMES = ("libcurl", "libgnutls.so.")
@@ -84,11 +83,9 @@ def read_program(
 
 def _by_language(binary: Binary, *, why: bool) -> Findings:
     """Go first: it tells most, and its programs may have Rust within them as data."""
-    from minpack.needs.golang.detect import read_go  # noqa: PLC0415 - programs of Go alone need the rest of it
-
-    program = read_go(binary)
-    if program is not None:
-        return _go_findings(binary, program, why=why)
+    build = read_go_build(binary)
+    if build is not None:
+        return _go_findings(binary, build, why=why)
     from minpack.needs import rust, static  # noqa: PLC0415 - not for programs of Go
 
     paths = binary.matches(static.PATHS, static.MAX_PATHS)
@@ -117,7 +114,10 @@ def _is_static(info: ElfInfo) -> bool:
     return info.kind in (ElfKind.STATIC, ElfKind.STATIC_PIE)
 
 
-def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
+def _go_findings(binary: Binary, build: BuildInfo, *, why: bool) -> Findings:
+    from minpack.needs.golang.detect import read_go  # noqa: PLC0415 - for programs of Go alone
+
+    program = read_go(binary, build)
     callers = {}
     if why:
         from minpack.needs.golang.why import callers as read_callers  # noqa: PLC0415 - reads all machine code
@@ -126,7 +126,6 @@ def _go_findings(binary: Binary, program: GoProgram, *, why: bool) -> Findings:
     signals = program.signals
     if program.table is None:
         signals = tuple(_unread(binary.path))
-    build = program.build
     main = build.main if build.main.name else Module(build.package, "")
     warnings = program.warnings
     if build.cpus:

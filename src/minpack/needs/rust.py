@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from minpack.needs.binary import Binary
 
 #: A file of a crate, as messages of panics name it: ``/name-1.2.3/src/``.
-_CRATE = re.compile(rb"/([A-Za-z][A-Za-z0-9_-]{0,63}?)-(\d{1,9}\.\d{1,9}\.\d{1,9}[0-9A-Za-z.+-]{0,40})/src/")
+_CRATE = rb"/([A-Za-z][A-Za-z0-9_-]{0,63}?)-(\d{1,9}\.\d{1,9}\.\d{1,9}[0-9A-Za-z.+-]{0,40})/src/"
 MAX_CRATES = 5000
 #: cargo-auditable's section (its PARSING.md): JSON, compressed by zlib.
 AUDITABLE = ".dep-v0"
 MAX_AUDITABLE = 4 << 20
 _MARKS = (b"/rustc/", b"library/std/src/", b"library/core/src/", b"RUST_BACKTRACE")
-_RUSTC = re.compile(rb"rustc version ([0-9][!-~]{0,40})")
+_RUSTC = rb"rustc version ([0-9][!-~]{0,40})"
 #: Two of the places of openssl-probe, which rustls-native-certs and rustls-platform-verifier have too, that no other
 #: list of places has together: of 0.2, and of 0.1, whose list is of directories.
 _PROBE = (b"/etc/pki/tls/cacert.pem", b"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
@@ -54,7 +54,7 @@ def read_rust(binary: Binary, paths: Collection[bytes]) -> RustProgram:
 
     :param paths: those that `static.PATHS` finds in it.
     """
-    match = _RUSTC.search(binary.text_of(".comment", 1 << 16))
+    match = re.search(_RUSTC, binary.text_of(".comment", 1 << 16))
     crates = tuple(sorted(_crates(binary)))
     text = b"\n".join(paths)
     roots = embedded_roots(binary)
@@ -65,8 +65,9 @@ def read_rust(binary: Binary, paths: Collection[bytes]) -> RustProgram:
 def _crates(binary: Binary) -> set[Module]:
     """The crates that cargo-auditable lists, and those that messages of panics name."""
     found = set(_audited(binary.text_of(AUDITABLE, MAX_AUDITABLE)))
-    for text in binary.matches(_CRATE, MAX_CRATES):
-        match = _CRATE.fullmatch(text)
+    crate = re.compile(_CRATE)
+    for text in binary.matches(crate, MAX_CRATES):
+        match = crate.fullmatch(text)
         if match is not None:
             found.add(Module(match[1].decode(), match[2].decode()))
     return found

@@ -21,10 +21,10 @@ _GLIBC_MARK, _MUSL_MARK = b"GLIBC_TUNABLES", b"No error information"
 #: Where files that needs are about lie. The text may run on into the next: compilers of Go and Rust set no NUL between.
 PATHS = re.compile(rb"/(?:etc|usr/share|usr/lib|usr/local|share|var|bin|opt)/[\x21-\x7e]{1,120}")
 MAX_PATHS = 20_000
-_OPENSSLDIR = re.compile(rb"OPENSSLDIR: \"(/[^\"\0]{1,200})\"")
+_OPENSSLDIR = rb"OPENSSLDIR: \"(/[^\"\0]{1,200})\""
 #: What OpenSSL has besides wherever certificates are read (`crypto/x509/x509_def.c`, include/internal/cryptlib.h): the
 #: text before is in a file of its own, which a static program may lack.
-_CERT_FILE = re.compile(rb"\0(/[\x21-\x7e]{1,200})/cert\.pem\0")
+_CERT_FILE = rb"\0(/[\x21-\x7e]{1,200})/cert\.pem\0"
 #: A file of libssl, as its errors name it.
 LIBSSL = b"ssl/ssl_lib.c"
 #: What ncurses and others search for descriptions of terminals.
@@ -81,12 +81,12 @@ def openssl_directory(binary: Binary) -> str:
     default, is_asked = "", False
     for _, data, size in binary.pieces(binary.ranges()):
         if data.find(b"OPENSSLDIR: ", 0, size) >= 0:
-            match = _OPENSSLDIR.search(data, 0, size)
+            match = re.compile(_OPENSSLDIR).search(data, 0, size)
             if match is not None:
                 return match[1].decode("utf-8", "surrogateescape")
         is_asked = is_asked or data.find(b"SSL_CERT_FILE\0", 0, size) >= 0
         if not default and data.find(b"/cert.pem\0", 0, size) >= 0:
-            match = _CERT_FILE.search(data, 0, size)
+            match = re.compile(_CERT_FILE).search(data, 0, size)
             default = match[1].decode("utf-8", "surrogateescape") if match is not None else ""
     return default if is_asked else ""
 

@@ -9,10 +9,8 @@ from minpack.errors import NotInBaseError, UsageError
 from minpack.needs.decide import WITHOUT
 from minpack.needs.need import Need, Verdict
 from minpack.paths import normal
-from minpack.provision.certs import certs
 from minpack.provision.places import BUNDLES, DATABASES, ZONEINFO
 from minpack.provision.values import Provided, Provision, taken
-from minpack.provision.zones import all_zones, named_zones
 from minpack.rootfs.entry import Kind, file
 from minpack.rootfs.etc_files import NSSWITCH, group, passwd
 from minpack.rootfs.modes import TMP, standard_directories
@@ -50,6 +48,8 @@ def provide(
     files: list[Provided] = []
     env: list[tuple[str, str]] = []
     if Need.CERTS in packed:
+        from minpack.provision.certs import certs  # noqa: PLC0415 - for programs that need them
+
         bundle = tuple(certs(request.ca_file, findings, base, default, reason(packed[Need.CERTS])))
         _check_ca_file(request, bundle[0], added)
         files += bundle
@@ -113,6 +113,8 @@ def _zones(
     request: ImageSpec, decision: Decision, findings: Findings, base: Walker, default: Walker
 ) -> Iterator[Provided]:
     """All zones, but those alone that the user or the program names."""
+    from minpack.provision.zones import all_zones, named_zones  # noqa: PLC0415 - for programs that need them
+
     why = reason(decision)
     named = findings.zones
     if Need.TZ in request.wanted or (request.zone is None and not named):

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from minpack.namedtuple import NamedTuple
 from minpack.store.blob import BLOB
 from minpack.store.pins import pinned
+from minpack.store.store import MOST_BYTES
 
 if TYPE_CHECKING:
     from minpack.store.directory import StoredFile
     from minpack.store.store import Store
 
-#: What a store may take, in bytes.
-MOST_BYTES = 2 << 30
 _DAY = 24 * 3600 * 10**9
 #: What can be made again is removed when it has not been used for this long, in nanoseconds.
 UNUSED = 30 * _DAY

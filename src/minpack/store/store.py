@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from minpack.store.turn import Turn
 
+#: What a store may take, in bytes; `minpack.store.prune` sees to it.
+MOST_BYTES = 2 << 30
 #: More bytes than any record may have, unless the caller expects more.
 _RECORD_LIMIT = 1 << 20
 #: So often a file is made or opened anew that another process removed or finished at that moment. A file system that
@@ -44,8 +46,8 @@ _SUM, _BEHIND_SUM = b'{"sum": "', b'", '
 _REST = len(_SUM) + 64 + len(_BEHIND_SUM)
 
 #: All names that files of a store have.
-_NAME = re.compile(rf"[a-z0-9._-]+\.({BLOB}|{LAYER}|{TAR}|{INDEX}|json|part|tmp)", re.ASCII)
-_RECORD_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}", re.ASCII)
+_NAME = rf"[a-z0-9._-]+\.({BLOB}|{LAYER}|{TAR}|{INDEX}|json|part|tmp)"
+_RECORD_NAME = r"[a-z0-9][a-z0-9._-]{0,199}"
 
 
 class Found(NamedTuple):
@@ -107,7 +109,7 @@ class Store:
         :raises StoreError: the directory cannot be read.
         """
         for name in self._directory.others():
-            if _NAME.fullmatch(name):
+            if re.fullmatch(_NAME, name, re.ASCII):
                 self._directory.remove(name)
 
     def begin(self) -> Part | None:
@@ -326,7 +328,7 @@ def open_store(directory: str | None, *, make: bool = True) -> Store:
 
 
 def _record_file(name: str) -> str:
-    if _RECORD_NAME.fullmatch(name) is None:
+    if re.fullmatch(_RECORD_NAME, name, re.ASCII) is None:
         raise ValueError(f"{name!r} is no name of a record")
     return f"{name}.json"
 

@@ -28,11 +28,14 @@ MAX_VERSION = 512
 MAX_MODULES = 2 << 20
 #: The most places of which each may be where it begins.
 MAX_CANDIDATES = 1000
+#: Sections that Go's linker alone makes: the table of functions, whatever kind of program it is, and its own ID.
+TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
+_SECTIONS = (".note.go.buildid", *TABLES)
 #: Sentinels that Go lays around the list (`cmd/go/internal/modload`, `infoStart`).
 SENTINEL = 16
 #: The settings of programs that all CPUs of their architecture run; of ARM, the image's label tells what others need.
 _FOR_ALL = {"GOAMD64": "v1", "GOARM64": "v8.0", "GOPPC64": "power8", "GORISCV64": "rva20u64"}
-_VERSION = re.compile(r"(?:go\d|devel )[ -~]*")
+_VERSION = r"(?:go\d|devel )[ -~]*"
 
 
 class BuildInfo(NamedTuple):
@@ -59,6 +62,12 @@ class BuildInfo(NamedTuple):
         """21 for Go 1.21.x; a high number where the version does not tell."""
         match = re.match(r"(?:go|devel go)1\.(\d{1,4})", self.version)
         return int(match[1]) if match else 9999
+
+
+def read_go_build(binary: Binary) -> BuildInfo | None:
+    """What a Go program says of how it was built, which may be nothing; None if Go did not build it."""
+    marked = BuildInfo("") if binary.section(*_SECTIONS) is not None else None
+    return read_build_info(binary) or marked
 
 
 def read_build_info(binary: Binary) -> BuildInfo | None:
@@ -90,7 +99,7 @@ def _candidates(binary: Binary) -> Iterator[int]:
 def _inline(binary: Binary, offset: int) -> tuple[str, str] | None:
     """Version and modules behind the header, each after its length."""
     version, after = _counted(binary, offset + HEADER, MAX_VERSION)
-    if version is None or not _VERSION.fullmatch(_text(version)):
+    if version is None or not re.fullmatch(_VERSION, _text(version)):
         return None
     modules, _ = _counted(binary, after, MAX_MODULES)
     return _text(version), _text(_bare(modules or b""))
@@ -123,7 +132,7 @@ def _pointed(binary: Binary, header: bytes) -> tuple[str, str] | None:
         where, length = struct.unpack(f"{order}2{form}", head) if len(head) == 2 * pointer else (0, 0)
         at = binary.offset_of(where) if length <= limit else None
         texts.append(binary.window.peek(at, length) if at is not None else b"")
-        if not _VERSION.fullmatch(_text(texts[0])):
+        if not re.fullmatch(_VERSION, _text(texts[0])):
             return None
     return _text(texts[0]), _text(_bare(texts[1]))
 

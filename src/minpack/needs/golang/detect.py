@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
-from minpack.needs.golang.buildinfo import BuildInfo, read_build_info
-from minpack.needs.golang.functions import SECTIONS, FunctionTable, find_functions, named_functions
+from minpack.needs.golang.functions import FunctionTable, find_functions, named_functions
 from minpack.needs.golang.rules import FALLBACK_ROOTS, NAMES, ROOTS_MODULES, ZONES, clients, signals
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 from minpack.needs.roots import embedded_roots
 
 if TYPE_CHECKING:
     from minpack.needs.binary import Binary
+    from minpack.needs.golang.buildinfo import BuildInfo
 
 #: Zones that Go has built in (`time.LoadLocation`).
 _BUILT_IN = ("", "UTC", "Local")
@@ -32,14 +32,9 @@ class GoProgram(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def read_go(binary: Binary) -> GoProgram | None:
-    """The program, if Go built it."""
-    build = read_build_info(binary)
-    marked = binary.section(".note.go.buildid", *SECTIONS) is not None
-    if build is None and not marked:
-        return None
+def read_go(binary: Binary, build: BuildInfo) -> GoProgram:
+    """The program, which says of how it was built what `build` has."""
     table = find_functions(binary)
-    build = build or BuildInfo("")
     if table is None:
         return GoProgram(build, None, {}, (), None, (_unreadable(build),))
     names = named_functions(binary, table, NAMES)

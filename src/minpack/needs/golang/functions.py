@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
+from minpack.needs.golang.buildinfo import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +32,6 @@ MAX_NAME = 4096
 #: The most places of which each may be where a table begins.
 MAX_CANDIDATES = 1000
 PIECE = 1 << 18
-SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab")
 
 
 class FunctionTable(NamedTuple):
@@ -49,7 +49,7 @@ class FunctionTable(NamedTuple):
 
 def find_functions(binary: Binary) -> FunctionTable | None:
     """The table of a program that is known to be Go's; None if it has none that can be read."""
-    section = binary.section(*SECTIONS)
+    section = binary.section(*TABLES)
     if section is not None:
         return _table_at(binary, section.offset)
     # Linked by an external linker as PIE it lies within .data.rel.ro up to Go 1.25.
