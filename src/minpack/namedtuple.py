@@ -30,6 +30,34 @@ _READY: tuple[Callable[..., Any], ...] = (
     lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m)),
     lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n)),
     lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q)),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x, y: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x, y)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x, y, z: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, p, q, r, s, t, u, v, w, x, y, z)
+    ),
 )
 _function: Any = type(lambda: None)
 
@@ -37,11 +65,11 @@ _function: Any = type(lambda: None)
 def _maker(fields: tuple[str, ...], defaults: tuple[Any, ...]) -> Callable[..., Any]:
     """The `__new__` of a class with these fields, the last of which have these defaults."""
     if len(fields) <= len(_READY):
-        code = _READY[len(fields) - 1].__code__.replace(co_varnames=("_cls", *fields))
+        code = _READY[len(fields) - 1].__code__
     else:
         given = ", ".join(fields)
         code = eval(f"lambda _cls, {given}: _new(_cls, ({given}))").__code__  # noqa: S307 - names of fields alone
-    code = code.replace(co_name="__new__", co_qualname="__new__")
+    code = code.replace(co_varnames=("_cls", *fields), co_name="__new__", co_qualname="__new__")
     made: Callable[..., Any] = _function(code, globals(), "__new__", defaults)
     return made
 

@@ -21,7 +21,7 @@ _MOST = 1 << 20
 _ROOTFS = ("bin", "etc", "lib", "sbin", "usr")
 #: What is beside an image's layers, or beside the root file system of a bundle of OCI's, LXC's or Incus's.
 _DOCUMENTS = ("manifest.json", "repositories", "config.json", "metadata.yaml")
-_OLD_LAYER = re.compile("[0-9a-f]{64}")
+_OLD_LAYER = "[0-9a-f]{64}"
 
 
 class _Form(NamedTuple):
@@ -82,7 +82,7 @@ def _form(base: Base, *, is_directory: bool) -> _Form | None:
         return _COPY
     is_saved = manifest.startswith(b"[") and b'"Config"' in manifest and b'"Layers"' in manifest
     # Before Docker 1.10 there was no manifest.json.
-    if is_saved or any(_OLD_LAYER.fullmatch(name) and _has(base, f"{name}/layer.tar") for name in top):
+    if is_saved or any(re.fullmatch(_OLD_LAYER, name) and _has(base, f"{name}/layer.tar") for name in top):
         return _UNPACKED_ARCHIVE if is_directory else _ARCHIVE
     return None
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EDGE = "edge"
 
 #: ``alpine-3.22``, ``alpine-3.22.6``, ``alpine-edge``, ``alpine-edge-20240923``, ``alpine-20240923``.
-_NAME = re.compile(r"alpine-(?:(\d{1,2}\.\d{1,3})(\.\d{1,3})?|(edge)|(?:edge-)?(\d{8}))", re.ASCII)
+_NAME = r"alpine-(?:(\d{1,2}\.\d{1,3})(\.\d{1,3})?|(edge)|(?:edge-)?(\d{8}))"
 
 
 class Version(NamedTuple):
@@ -86,7 +86,7 @@ class CatalogEntry(NamedTuple):
 
 def parse_name(name: str) -> Version | None:
     """What `name` asks for, whether the catalogue has it or not; None if no name of an Alpine base reads so."""
-    match = _NAME.fullmatch(name)
+    match = re.fullmatch(_NAME, name, re.ASCII)
     if match is None:
         return None
     branch, point, _, date = match.groups()

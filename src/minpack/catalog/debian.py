@@ -9,10 +9,13 @@ multiarch tuples (dpkg, `data/tupletable`).
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from minpack.catalog.alpine import CatalogEntry
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, normal
+
+if TYPE_CHECKING:
+    from minpack.catalog.alpine import CatalogEntry
 
 #: Debian's mirror, and that of its security updates.
 MIRROR = "https://ftp.debian.org/debian"
@@ -67,17 +70,19 @@ _LAYOUTS = {
     "riscv64": _layout("/usr/lib/riscv64-linux-gnu", "/usr/lib/ld-linux-riscv64-lp64d.so.1"),
     "s390x": _layout("/usr/lib/s390x-linux-gnu", "/usr/lib/ld64.so.1"),
 }
-_NAME = re.compile(r"debian(-[a-z0-9.]+)*", re.ASCII)
+_NAME = r"debian(-[a-z0-9.]+)*"
 
 
 def debian_catalogue() -> tuple[CatalogEntry, ...]:
     """The lines of the catalogue, the oldest release first; its codename stands for the newest point release."""
+    from minpack.catalog.alpine import CatalogEntry  # noqa: PLC0415 - for the list of bases alone
+
     return tuple(CatalogEntry(r.name, r.codename, tuple(sorted(r.arches)), r.support_end) for r in RELEASES)
 
 
 def is_debian(name: str) -> bool:
     """Whether `name` asks for a release of Debian, be there such a one or not."""
-    return _NAME.fullmatch(name) is not None
+    return re.fullmatch(_NAME, name, re.ASCII) is not None
 
 
 def find_debian(name: str) -> DebianRelease | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-import minpack.cli.lean  # noqa: F401 - before all that import click
+import minpack.cli.import_shims  # noqa: F401 - before all that import click
 
 # isort: split
 import click

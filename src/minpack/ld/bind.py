@@ -251,7 +251,9 @@ class _GlibcRules:
         """Whether it does, by the first definition of its version, or the only one that any version may have."""
         strict = reference.kind in ("jump", "tls")
         fallback: list[Definition] = []
-        for definition in self._definitions(symbols, reference, strict=strict):
+        found = symbols.names.get(reference.name, ())
+        few = isinstance(found, int) or len(found) <= FEW
+        for definition in symbols.definitions(reference.name) if few else self._decisive(symbols, reference, strict):
             if not _is_candidate(definition, strict=strict):
                 continue
             if not symbols.has_versions:
@@ -269,12 +271,9 @@ class _GlibcRules:
                 fallback.append(definition)
         return len(fallback) == 1 and _is_visible(fallback[0])
 
-    def _definitions(self, symbols: Symbols, reference: Reference, *, strict: bool) -> Sequence[Definition]:
-        """The definitions of the name; of many those alone that decide."""
+    def _decisive(self, symbols: Symbols, reference: Reference, strict: bool) -> Sequence[Definition]:  # noqa: FBT001
+        """Of many definitions of the name those that decide."""
         name = reference.name
-        found = symbols.names.get(name, ())
-        if isinstance(found, int) or len(found) <= FEW:
-            return symbols.definitions(name)
         key = (id(symbols), name, strict)
         if key not in self._shortlists:
             self._shortlists[key] = _shortlist(symbols, name, strict=strict)

@@ -54,7 +54,7 @@ _FLAGS = {
 }
 _PLAIN, _OLDEST = 0x3, 0x1
 
-_LEADING_ZEROS = re.compile(rb"(?<![0-9])0+(?=[0-9])")
+_LEADING_ZEROS = rb"(?<![0-9])0+(?=[0-9])"
 
 
 class CacheEntry(NamedTuple):
@@ -166,7 +166,7 @@ def _number(text: bytes, at: int) -> tuple[int, int]:
 
 
 def _key(name: bytes) -> bytes:
-    return _LEADING_ZEROS.sub(b"", name) if b"0" in name else name
+    return re.sub(_LEADING_ZEROS, b"", name) if b"0" in name else name
 
 
 def _other_flags(target: Target, own: int) -> tuple[int, ...]:
