@@ -1,4 +1,4 @@
-"""click is imported without modules that it mentions: the tests that fail when a click of another version needs them."""
+"""click is imported without modules that it mentions: these tests fail when another version of click needs them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def test_all_others_get_the_real_modules() -> None:
 
 def test_click_gets_the_real_module_for_what_a_stand_in_lacks() -> None:
     """A click that wants more works as well, and is only slower."""
-    code = "import minpack.cli.run, click.core; print(click.core.inspect.isclass(int), 'inspect' in __import__('sys').modules)"
-    assert output_of(code) == "True True"
+    assert output_of("import minpack.cli.run, click.core as core; print(core.inspect.isclass(int))") == "True"
 
 
 @pytest.mark.parametrize(
