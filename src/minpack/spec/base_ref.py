@@ -50,7 +50,7 @@ def parse_base(text: str) -> BaseRef:
     """The base that `text` names: nothing, a name of the catalogue, else a path, which is looked at."""
     if text == SCRATCH:
         return SCRATCH_BASE
-    if re.fullmatch(_NAME, text) and not re.search(_TARBALL, text):
+    if "/" not in text and re.fullmatch(_NAME, text) and not re.search(_TARBALL, text):
         from minpack.catalog.debian import find_debian, is_debian  # noqa: PLC0415 - for names alone
 
         if not is_debian(text):
