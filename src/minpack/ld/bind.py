@@ -111,13 +111,32 @@ def prove(closure: Closure, symbols: SymbolsOf = symbols_of) -> Proof:
     return _prove_glibc(scope, closure)
 
 
-class _Scope:
-    """Which objects define which of the names that are asked for, in the order they are searched."""
+def prove_plugin(closure: Closure, plugin: frozenset[str], symbols: SymbolsOf = symbols_of) -> Proof:
+    """What the loader would look up for what dlopen(3) brings, and not find; what it binds lazily is not fatal.
 
-    def __init__(self, members: Sequence[_Member]) -> None:
+    :param closure: of the program with the plugin.
+    :param plugin: the paths of the objects that come with it.
+    :raises MalformedElfError: as `prove`.
+    :raises InputError: as `prove`.
+    """
+    named = {edge.path for edge in closure.edges}
+    scope = tuple(
+        _Member(loaded, symbols(loaded))
+        for loaded in closure.objects
+        if loaded is not closure.interpreter or loaded.path in named
+    )
+    if closure.libc is Libc.MUSL:
+        return _prove_musl(scope, closure, plugin)
+    return _prove_glibc(scope, closure, plugin)
+
+
+class _Scope:
+    """Which objects define which of the names that `asking` ask for, in the order they are searched."""
+
+    def __init__(self, members: Sequence[_Member], asking: Sequence[_Member]) -> None:
         self.members = members
         self._left = MAX_ASKED
-        wanted = {reference.name for member in members for reference in member.symbols.references}
+        wanted = {reference.name for member in asking for reference in member.symbols.references}
         self._providers: dict[bytes, list[int]] = {}
         for position, member in enumerate(members):
             for name in member.symbols.names.keys() & wanted:
@@ -142,15 +161,19 @@ def _look_up(
     *,
     skips: Callable[[Reference], bool],
     may_be_lazy: bool,
+    plugin: frozenset[str] = frozenset(),
 ) -> tuple[list[Unbound], int]:
-    """Look up every reference of every object but the loader's own, which it has bound itself before."""
-    scope = _Scope(members)
+    """Look up every reference of every object but the loader's own, which it has bound itself before.
+
+    :param plugin: the paths of the only objects to look at, which dlopen(3) brings.
+    """
+    scope = _Scope(members, [member for member in members if not plugin or member.loaded.path in plugin])
     # What is opened later is in no scope but its own: the program and its libraries start without it.
     started = sum(member.loaded.path not in closure.late for member in members)
     known: dict[tuple[bytes, str, bool, str, int, int], bool] = {}
     unbound: dict[tuple[bytes, str, str, bool], None] = {}
     for position, member in enumerate(members):
-        if member.loaded is closure.interpreter:
+        if member.loaded is closure.interpreter or (plugin and member.loaded.path not in plugin):
             continue
         is_late = member.loaded.path in closure.late
         end = len(members) if is_late else started
@@ -164,7 +187,9 @@ def _look_up(
                 found = known[key] = _is_bound(scope, reference, accepts, symbolic, end)
             if found or (reference.section == 0 and reference.info >> 4 == STB_WEAK):
                 continue
-            lazy = is_late or (may_be_lazy and reference.lazy and not member.symbols.bind_now)
+            lazy = (is_late and not plugin) or (
+                (may_be_lazy or bool(plugin)) and reference.lazy and not member.symbols.bind_now
+            )
             unbound[reference.name, reference.version, member.loaded.path, not lazy] = None
     # A name can be long, and many references may share it.
     texts = {name: name.decode("utf-8", "surrogateescape") for name, *_ in unbound}
@@ -185,15 +210,16 @@ def _is_bound(
     return False
 
 
-def _prove_glibc(scope: Sequence[_Member], closure: Closure) -> Proof:
-    versions = _missing_versions(scope, closure)
-    unbound, looked_up = _look_up(closure, scope, _GlibcRules().accept, skips=_glibc_skips, may_be_lazy=True)
+def _prove_glibc(scope: Sequence[_Member], closure: Closure, plugin: frozenset[str] = frozenset()) -> Proof:
+    versions = _missing_versions(scope, closure, plugin)
+    accept = _GlibcRules().accept
+    unbound, looked_up = _look_up(closure, scope, accept, skips=_glibc_skips, may_be_lazy=True, plugin=plugin)
     lacking = {(missing.version, missing.needed_by) for missing in versions}
     unbound = [u._replace(fatal=u.fatal or (u.version, u.needed_by) in lacking) for u in unbound]
     return Proof(tuple(unbound), versions, (), looked_up)
 
 
-def _missing_versions(scope: Sequence[_Member], closure: Closure) -> tuple[MissingVersion, ...]:
+def _missing_versions(scope: Sequence[_Member], closure: Closure, plugin: frozenset[str]) -> tuple[MissingVersion, ...]:
     """Version nodes that are needed and not defined (elf/dl-version.c, match_symbol): fatal even where all is lazy.
 
     A file without any version definitions only earns a warning from the loader.
@@ -210,7 +236,7 @@ def _missing_versions(scope: Sequence[_Member], closure: Closure) -> tuple[Missi
     found = []
     newest: dict[str, dict[str, str]] = {}
     for member in scope:
-        if member.loaded.path in closure.late:
+        if member.loaded.path not in plugin if plugin else member.loaded.path in closure.late:
             continue
         for need in member.symbols.versions.needs:
             provider = by_name.get(need.file)
@@ -324,7 +350,7 @@ def _is_visible(definition: Definition) -> bool:
     return definition.other & 3 not in (STV_INTERNAL, STV_HIDDEN) and definition.info >> 4 in _BINDS
 
 
-def _prove_musl(scope: Sequence[_Member], closure: Closure) -> Proof:
+def _prove_musl(scope: Sequence[_Member], closure: Closure, plugin: frozenset[str] = frozenset()) -> Proof:
     known: dict[tuple[int, bytes, bool], bool] = {}
 
     def accepts(symbols: Symbols, reference: Reference) -> bool:
@@ -335,14 +361,21 @@ def _prove_musl(scope: Sequence[_Member], closure: Closure) -> Proof:
 
     loader = next((m.symbols for m in scope if m.loaded is closure.interpreter), None)
     unbound, looked_up = _look_up(
-        closure, scope, accepts, skips=lambda reference: reference.info >> 4 == STB_LOCAL, may_be_lazy=False
+        closure,
+        scope,
+        accepts,
+        skips=lambda reference: reference.info >> 4 == STB_LOCAL,
+        may_be_lazy=False,
+        plugin=plugin,
     )
     plain = {symbol for symbol in {u.symbol for u in unbound} if _is_lfs64(symbol, loader)}
     unbound = [u for u in unbound if u.symbol not in plain]
     problems = tuple(
         f"{member.loaded.path} has relocations that call resolvers (IFUNC), which musl does not know"
         for member in scope
-        if member.symbols.calls_resolvers and member.loaded is not closure.interpreter
+        if member.symbols.calls_resolvers
+        and member.loaded is not closure.interpreter
+        and (not plugin or member.loaded.path in plugin)
     )
     return Proof(tuple(unbound), (), problems, looked_up)
 

@@ -59,6 +59,8 @@ class GlibcLoader:
         self.edges: list[Edge] = []
         self.missing: list[Missing] = []
         self.aliases: list[Opened] = []
+        #: glibc reads no file of settings but its cache.
+        self.settings: list[Opened] = []
         self.cached: list[CacheEntry] = []
 
     def run(self) -> GlibcLoader:
@@ -113,6 +115,18 @@ class GlibcLoader:
                 node.inherit(self._program)
                 self._list(node)
         self._grow(0)
+
+    def fork(self) -> GlibcLoader:
+        """A loader in the same state; what the two load from now on is apart."""
+        from copy import copy  # noqa: PLC0415 - few programs have plugins packed
+
+        other = copy(self)
+        for name in ("_by_name", "_by_file", "_listed", "edges", "missing", "aliases", "cached"):
+            setattr(other, name, copy(getattr(self, name)))
+        # It is the one object that is known, and may not be listed yet.
+        loader = self._interpreter
+        loader.listed = loader.done = loader in self._listed
+        return other
 
     def _open_late(self, late: LateName, requester: Node, considered: list[Considered]) -> Node | None:
         """The first of the names that can be opened."""

@@ -20,6 +20,7 @@ from minpack.ld.tokens import expand_musl
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from minpack.ld.cache import CacheEntry
     from minpack.ld.closure import Environment, LateName
     from minpack.ld.constants import MuslConstants
     from minpack.ld.opening import Opener
@@ -93,6 +94,8 @@ class MuslLoader:
         self.missing: list[Missing] = []
         self.aliases: list[Opened] = []
         self.settings: list[Opened] = []
+        #: musl has no cache.
+        self.cached: list[CacheEntry] = []
 
     def run(self) -> MuslLoader:
         """Load what LD_PRELOAD names, then breadth-first all that is needed (load_preload, load_deps)."""
@@ -114,6 +117,15 @@ class MuslLoader:
                 self._note(self._program, late.sonames[0], FoundBy.DEFAULT, None, considered)
                 self.missing.append(Missing(late.sonames[0], self._program.loaded.path, self.edges[-1].considered))
             self._grow(at)
+
+    def fork(self) -> MuslLoader:
+        """A loader in the same state; what the two load from now on is apart."""
+        from copy import copy  # noqa: PLC0415 - few programs have plugins packed
+
+        other = copy(self)
+        for name in ("_nodes", "_by_short_name", "_by_file", "edges", "missing", "aliases", "settings"):
+            setattr(other, name, copy(getattr(self, name)))
+        return other
 
     def _open_late(self, late: LateName, considered: list[Considered]) -> bool:
         """Whether one of the names can be opened."""

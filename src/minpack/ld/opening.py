@@ -50,6 +50,10 @@ class Opener:
         if self._looks > MAX_LOOKS:
             raise InputError(self._program, f"its libraries need more than {MAX_LOOKS} names and places looked at")
 
+    def start_again(self) -> None:
+        """Count from nothing: what is opened from now on has bounds of its own."""
+        self._looks = self._objects = self._names = 0
+
     def absolute(self, path: str) -> str:
         """`path` behind the working directory, unless it is absolute."""
         return path if path.startswith("/") else f"{self._working_directory}/{path}"

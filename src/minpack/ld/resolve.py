@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 from minpack.content import read_all
 from minpack.elf.info import ElfKind
-from minpack.errors import LibcMismatchError, NotElfError, NotInBaseError, NotProgramError
+from minpack.errors import ElfError, LibcMismatchError, NotElfError, NotInBaseError, NotProgramError, ResolveError
 from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc, LoadedObject
 from minpack.ld.opening import Opener
+from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from minpack.base.walk import Walker
+    from minpack.errors import MinpackError
+    from minpack.ld.glibc import GlibcLoader
+    from minpack.ld.musl import MuslLoader
 
 
 def libc_of(interpreter: str) -> Libc | None:
@@ -77,9 +83,28 @@ def resolve_opened(
     return closure._replace(libc=None, interpreter=None, objects=objects, late=frozenset(o.path for o in objects[1:]))
 
 
-def _closure(
-    opener: Opener, main: LoadedObject, interpreter_path: str, environment: Environment, late: tuple[LateName, ...]
-) -> Closure:
+class _Started(NamedTuple):
+    """A loader that has loaded what `program` needs from the start: `objects`; `cache` is the path of glibc's cache."""
+
+    program: LoadedObject
+    libc: Libc
+    interpreter: LoadedObject
+    loader: MuslLoader | GlibcLoader
+    objects: tuple[LoadedObject, ...]
+    cache: str = ""
+
+    def closure(self, loader: MuslLoader | GlibcLoader) -> Closure:
+        """What `loader`, this one or a fork of it, has loaded by now."""
+        found = (loader.objects, tuple(loader.edges), tuple(loader.missing), tuple(loader.aliases))
+        added = frozenset(loaded.path for loaded in loader.objects) - {loaded.path for loaded in self.objects}
+        of_libc = (tuple(loader.settings), tuple(loader.cached), self.cache)
+        return Closure(self.program, self.libc, self.interpreter, *found, *of_libc, late=added)
+
+
+def _start(
+    opener: Opener, main: LoadedObject, interpreter_path: str, environment: Environment
+) -> tuple[_Started, Callable[[], GlibcLoader] | None]:
+    """The program's loader at work, and if it is glibc's what makes another that has loaded nothing."""
     from minpack.ld.constants import MAX_LOADER, glibc_constants, musl_constants  # noqa: PLC0415 - as below
 
     interpreter = _file(opener, interpreter_path, FoundBy.INTERPRETER, main.path)
@@ -90,30 +115,59 @@ def _closure(
         from minpack.ld.musl import MuslLoader  # noqa: PLC0415 - one of the two at most is needed
 
         musl = MuslLoader(opener, main, interpreter, musl_constants(data, interpreter_path), environment).run()
-        started = musl.objects
-        musl.run_late(late)
-        found = (musl.objects, tuple(musl.edges), tuple(musl.missing), tuple(musl.aliases), tuple(musl.settings))
-        return Closure(main, libc, interpreter, *found, late=_added(started, musl.objects))
+        return _Started(main, libc, interpreter, musl, musl.objects), None
     from minpack.ld.glibc import GlibcLoader  # noqa: PLC0415 - as above
 
     constants = glibc_constants(data, main.info.target)
-    glibc = GlibcLoader(opener, main, interpreter, constants, environment).run()
-    started = glibc.objects
-    glibc.run_late(late)
-    found = (glibc.objects, tuple(glibc.edges), tuple(glibc.missing), tuple(glibc.aliases), ())
-    added = _added(started, glibc.objects)
-    closure = Closure(main, libc, interpreter, *found, tuple(glibc.cached), constants.cache, added)
-    if not (environment.audit or main.info.audit or main.info.dep_audit):
+
+    def new() -> GlibcLoader:
+        return GlibcLoader(opener, main, interpreter, constants, environment)
+
+    glibc = new().run()
+    return _Started(main, libc, interpreter, glibc, glibc.objects, constants.cache), new
+
+
+def _closure(
+    opener: Opener, main: LoadedObject, interpreter_path: str, environment: Environment, late: tuple[LateName, ...]
+) -> Closure:
+    started, new = _start(opener, main, interpreter_path, environment)
+    started.loader.run_late(late)
+    closure = started.closure(started.loader)
+    if new is None or not (environment.audit or main.info.audit or main.info.dep_audit):
         return closure
     from minpack.ld.audit import audit_names, with_audits  # noqa: PLC0415 - few programs are audited
 
-    names = audit_names(main.info, environment)
-    return with_audits(closure, names, lambda: GlibcLoader(opener, main, interpreter, constants, environment))
+    return with_audits(closure, audit_names(main.info, environment), new)
 
 
-def _added(before: tuple[LoadedObject, ...], after: tuple[LoadedObject, ...]) -> frozenset[str]:
-    """The paths of the objects that only `after` has."""
-    return frozenset(loaded.path for loaded in after) - {loaded.path for loaded in before}
+def resolve_plugins(
+    walker: Walker,
+    program: str,
+    environment: Environment,
+    late: tuple[LateName, ...],
+    plugins: Iterable[tuple[LateName, ...]],
+) -> Iterator[Closure | MinpackError]:
+    """For each of `plugins` the closure of a run of the dynamic `program` that opens it, and no other, after `late`.
+
+    What a plugin is: the names that the program opens one after the other. Where one cannot be loaded, it is the error
+    that tells why.
+
+    :raises MinpackError: as `resolve_closure` for the program itself.
+    """
+    opener = Opener(walker, program, environment.working_directory)
+    main = _file(opener, program, FoundBy.PROGRAM, "")
+    assert main.info.interpreter is not None, f"internal error: {program} is no dynamic program"
+    started, _ = _start(opener, main, main.info.interpreter, environment)
+    started.loader.run_late(late)
+    for names in plugins:
+        opener.start_again()
+        loader = started.loader.fork()
+        try:
+            loader.run_late(names)
+        except (ElfError, ResolveError) as error:
+            yield error
+        else:
+            yield started.closure(loader)
 
 
 def _libc_in(data: bytes, program: LoadedObject, interpreter: LoadedObject, base: str) -> Libc:
