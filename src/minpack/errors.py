@@ -11,6 +11,8 @@
     ├── ResolveError                   understood, and the answer is no          exit 3
     │   ├── MissingLibraryError        with the directories considered
     │   ├── UnloadableLibraryError     the first file found cannot be loaded
+    │   ├── UnloadableFileError        added libraries that no program could load
+    │   ├── DanglingLinkError          added links that lead nowhere in the image
     │   ├── UnboundSymbolError         a symbol or version that no library defines
     │   ├── UnreadableFileError        the image's user may not read or run a file
     │   ├── EntrypointError            nothing that a container can start
@@ -221,6 +223,29 @@ class UnloadableLibraryError(ResolveError):
         self.path = path
         self.needed_by = needed_by
         self.reason = reason
+
+
+class UnloadableFileError(ResolveError):
+    """Libraries or programs that were added and would not load: `files` has each with the reason."""
+
+    def __init__(self, files: Sequence[tuple[str, str]], base: str, hint: str) -> None:
+        path, reason = files[0]
+        lines = [f"cannot pack {quoted(path)} on {shorten(base)}: it would not load: {_reason(reason)}"]
+        others = (f"  {shorten(other)}: {_reason(why)}" for other, why in files[1:])
+        super().__init__("\n".join((*lines, *few(others, MOST_MISSING, "  and {} more"))), hint)
+        self.files = files
+        self.base = base
+
+
+class DanglingLinkError(ResolveError):
+    """Links that were added, each with its target, lead nowhere in the image, and --strict refuses that."""
+
+    def __init__(self, links: Sequence[str]) -> None:
+        names = listed(links, MOST_MISSING)
+        super().__init__(
+            f"cannot pack links that lead nowhere in the image: {names}", "add what they lead to, or leave out --strict"
+        )
+        self.links = links
 
 
 class UnboundSymbolError(ResolveError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.base.packages import WholePackage
 from minpack.base.walk import Walker
 from minpack.embedded.base import EmbeddedBase
+from minpack.ld.allowed import unused_allowance
 from minpack.ld.closure import Libc
 from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import NeedOptions, decide
@@ -19,10 +20,9 @@ from minpack.plan.secrets import refuse_private
 from minpack.program.place import added_paths, standard_of
 from minpack.program.platforms import labelled
 from minpack.provision.provide import host_notes, lacking, provide
-from minpack.resolve.closures import audit_notes, environment_of, symbols_for, variants_of
+from minpack.resolve.closures import ProgramClosure, audit_notes, environment_of, symbols_for, variants_of
 from minpack.resolve.with_packages import (
     fetch_for_needs,
-    programs_of,
     refuse_missing,
     resolve_with_packages,
     shell_closure,
@@ -33,7 +33,7 @@ from minpack.spec.image import Check, unexpanded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from minpack.ld.closure import Closure
+    from minpack.ld.closure import Closure, Environment
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbol_cache import SymbolsOf
@@ -44,19 +44,24 @@ if TYPE_CHECKING:
     from minpack.plan.model import Plan
     from minpack.program.additions import Placed
     from minpack.program.read import Program
+    from minpack.resolve.companions import Companion, CompanionClosure
+    from minpack.resolve.with_packages import ResolvedPrograms
     from minpack.sources.session import Session
     from minpack.spec.image import ImageSpec
     from minpack.target import Platform
 
 
 class ResolvedImage(NamedTuple):
-    """All programs of an image, those of whole packages last, and the closure of each, with nothing missing.
+    """All programs of an image, those that were not named last, and the closure of each, with nothing missing.
 
-    `late` is what they may open later and is not packed; `symbols` reads the symbols of their objects.
+    Plugins are late objects in them; `started` are the closures without. `late` is what they may open later and is not
+    packed; `symbols` reads the symbols of their objects.
     """
 
     programs: tuple[Program, ...]
     closures: tuple[Closure, ...]
+    started: tuple[ProgramClosure, ...]
+    beside: tuple[CompanionClosure, ...]
     late: tuple[LateLibrary, ...]
     whole: tuple[WholePackage, ...]
     symbols: SymbolsOf
@@ -120,7 +125,7 @@ def make_plan(
     variants = tuple(
         dict.fromkeys(one for closure in needs.closures for one in variants_of(request, closure, needs.tree))
     )
-    proved = prove_plan(request, plan, programs[0].destination, session, resolved.symbols)
+    proved = prove_plan(request, plan, programs[0].destination, session, resolved)
     permitted = (*_permitted(request, programs, placed, plan), *_package_notes(resolved.whole, files))
     notes = (
         *session.opened.notes,
@@ -129,6 +134,9 @@ def make_plan(
         *_unstripped_notes(resolved.programs),
         *session.packages.notes,
         *needs.findings.warnings,
+        *unused_allowance(needs.closures, request.allowed_missing),
+        *_companion_notes(resolved.beside),
+        *_dangling_notes(request, plan, placed),
         *_opened_notes(needs.closures, request.libraries, needs.findings.static_libc),
         *needs.notes,
         *provision.notes,
@@ -152,12 +160,51 @@ def resolve_image(
     """
     packages = session.packages
     whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
-    programs += programs_of(whole, session.tree())
-    symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted)
-    resolved = resolve_with_packages(request, programs, placed, session, symbols)
+    companions: tuple[Companion, ...] = ()
+    if request.additions or whole:
+        from minpack.resolve.companions import find_companions, separate  # noqa: PLC0415 - most images have none
+
+        found = find_companions(request, placed, whole, session.tree())
+        own, companions = separate(programs, found)
+        session.check_fit(own)
+        programs += own
+    symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted or bool(companions))
+    resolved = resolve_with_packages(request, programs, placed, session, symbols, companions)
     refuse_missing(request, programs, resolved, session)
+    if companions:
+        return _with_companions(request, programs, resolved, session, whole, symbols)
     late = tuple(dict.fromkeys(library for one in resolved.found for library in one.late))
-    return ResolvedImage(programs, tuple(one.closure for one in resolved.found), late, whole, symbols)
+    closures = tuple(one.closure for one in resolved.found)
+    return ResolvedImage(programs, closures, resolved.found, (), late, whole, symbols)
+
+
+def _with_companions(
+    request: ImageSpec,
+    programs: tuple[Program, ...],
+    resolved: ResolvedPrograms,
+    session: Session,
+    whole: tuple[WholePackage, ...],
+    symbols: SymbolsOf,
+) -> ResolvedImage:
+    """The programs with those that were added and would start, and their closures with the plugins."""
+    from minpack.ld.dlopen import find_late  # noqa: PLC0415 - as above
+    from minpack.resolve.companions import companion_program, merged, refuse_unloadable  # noqa: PLC0415
+
+    refuse_unloadable(request, resolved.beside, session.name, session.packages.why_missing)
+    started = resolved.found
+    for one in resolved.beside:
+        if not one.companion.is_plugin and one.closure is not None and not one.problem:
+            programs += (companion_program(one.companion),)
+            started += (ProgramClosure(one.closure, ()),)
+    closures = merged(started, resolved.beside)
+    late = tuple(
+        dict.fromkeys(
+            library
+            for closure, one in zip(closures, started, strict=True)
+            for library in (one.late if closure is one.closure and one.late else find_late(closure, symbols))
+        )
+    )
+    return ResolvedImage(programs, closures, started, resolved.beside, late, whole, symbols)
 
 
 def find_image_needs(
@@ -198,7 +245,9 @@ def _unstripped_notes(programs: Sequence[Program]) -> Iterator[str]:
             yield f"{program.path!r} is not stripped: {program.unstripped}"
 
 
-def prove_plan(request: ImageSpec, plan: Plan, program: RootPath, session: Session, symbols: SymbolsOf) -> ProvedPlan:
+def prove_plan(
+    request: ImageSpec, plan: Plan, program: RootPath, session: Session, resolved: ResolvedImage
+) -> ProvedPlan:
     """Prove what the request wants proved.
 
     :param program: where the first program is.
@@ -213,14 +262,52 @@ def prove_plan(request: ImageSpec, plan: Plan, program: RootPath, session: Sessi
     from minpack.plan.verify import check_loads, check_loop  # noqa: PLC0415 - for dynamic programs alone
 
     check_readable(plan, request.run.user)
-    check_loop(plan, environment_of(request))
+    # The shell's closure is behind those of the programs.
+    closures = (*(one.closure for one in resolved.started), *plan.closures[len(resolved.started) :])
+    check_loop(plan, closures, environment_of(request))
+    _check_plugins(plan, resolved, environment_of(request))
     _check_start(request, plan, program)
     if request.check is Check.NONE:
-        return ProvedPlan(tuple(note for closure in plan.closures for note in audit_notes(closure, None)))
-    names = [*request.programs, *(closure.program.path for closure in plan.closures[len(request.programs) :])]
-    checked = check_loads(names, plan.closures, session.name, session.hint, symbols)
-    paths = [closure.program.path for closure in plan.closures]
+        return ProvedPlan(tuple(note for closure in closures for note in audit_notes(closure, None)))
+    names = [*request.programs, *(closure.program.path for closure in closures[len(request.programs) :])]
+    checked = check_loads(names, closures, session.name, session.hint, resolved.symbols, request.allowed_missing)
+    paths = [closure.program.path for closure in closures]
     return ProvedPlan(checked.notes, tuple(zip(paths, checked.demands, strict=True)))
+
+
+def _check_plugins(plan: Plan, resolved: ResolvedImage, environment: Environment) -> None:
+    """Prove that the packed tree has what it takes to open each plugin."""
+    from minpack.plan.verify import PluginClosure, check_plugins  # noqa: PLC0415 - as above
+
+    for closure, _, names in resolved.started:
+        plugins = [
+            PluginClosure(one.closure, one.names)
+            for one in resolved.beside
+            if one.names and not one.problem and one.closure is not None
+            if one.closure.program.path == closure.program.path
+        ]
+        if plugins:
+            check_plugins(plan, closure.program.path, names, plugins, environment)
+
+
+def _companion_notes(beside: Sequence[CompanionClosure]) -> tuple[str, ...]:
+    if not any(one.problem for one in beside):
+        return ()
+    from minpack.resolve.companions import companion_notes  # noqa: PLC0415 - few images have some
+
+    return companion_notes(beside)
+
+
+def _dangling_notes(request: ImageSpec, plan: Plan, placed: Sequence[Placed]) -> tuple[str, ...]:
+    """A note of links in added directories that lead nowhere in the image.
+
+    :raises UnloadableFileError: there are some, and --strict was given.
+    """
+    if not any(item.entry.kind is Kind.SYMLINK and item.source for item in placed):
+        return ()
+    from minpack.plan.links import dangling_notes  # noqa: PLC0415 - few images have added links
+
+    return dangling_notes(plan, placed, strict=request.strict)
 
 
 def _capability_notes(plan: Plan) -> tuple[str, ...]:

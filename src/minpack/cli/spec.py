@@ -97,6 +97,19 @@ file_options = applied(
         help="Add a library that the program opens by name (dlopen), with what it needs; found as the loader would.",
     ),
     click.option(
+        "--allow-missing",
+        "allowed_missing",
+        multiple=True,
+        callback=filled,
+        metavar="SONAME",
+        help="Pack without this library: the host's container runtime brings it, as libcuda.so.1; repeatable.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse added libraries and programs that would not load, and added links that lead nowhere.",
+    ),
+    click.option(
         "--need", "wanted", multiple=True, callback=_need("--need"), metavar="NAME", help=f"Pack it: {NEEDS}."
     ),
     click.option(
@@ -170,6 +183,8 @@ def files_request(given: dict[str, Any]) -> ImageSpec:
         strip=given["strip"],
         packages=given["packages"],
         umask=umask(),
+        allowed_missing=frozenset(given["allowed_missing"]),
+        strict=given["strict"],
     )
 
 

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from minpack.base.entries import base_of
 from minpack.base.walk import Walker
-from minpack.errors import UnboundSymbolError
+from minpack.errors import MinpackError, UnboundSymbolError
+from minpack.ld.allowed import excused
 from minpack.ld.audit import ignored
 from minpack.ld.bind import prove
 from minpack.ld.closure import LateName
 from minpack.ld.demands import LEVELS, demands
-from minpack.ld.resolve import resolve_closure
+from minpack.ld.resolve import resolve_closure, resolve_plugins
 from minpack.ld.verdict import latent_note, reasons
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from minpack.plan.model import Plan
 
 
+class PluginClosure(NamedTuple):
+    """The closure of a program with one plugin, and the names that it opens for that."""
+
+    closure: Closure
+    names: tuple[LateName, ...]
+
+
 class Checked(NamedTuple):
     """What was proved of the closures, in their order, what each demands, and what the user should know of it."""
 
@@ -37,19 +45,25 @@ class Checked(NamedTuple):
 
 
 def check_loads(
-    programs: Sequence[str], closures: Sequence[Closure], base: str, hint: str, symbols: SymbolsOf
+    programs: Sequence[str],
+    closures: Sequence[Closure],
+    base: str,
+    hint: str,
+    symbols: SymbolsOf,
+    allowed: Collection[str] = (),
 ) -> Checked:
     """The load proof of each closure, and what it demands of the machine.
 
     :param programs: what to call each in errors.
     :param hint: which bases fit.
+    :param allowed: libraries that may be missing.
     :raises UnboundSymbolError: a program would not start.
     :raises MalformedElfError: a table of an object cannot be true.
     """
     proofs, demanded_by = [], []
     notes: list[str | None] = []
     for program, closure in zip(programs, closures, strict=True):
-        proof = prove(closure, symbols)
+        proof = excused(prove(closure, symbols), closure, allowed, symbols)
         demanded = demands(closure, symbols)
         proof = proof._replace(problems=(*proof.problems, *demanded.problems))
         if not proof.loads:
@@ -73,7 +87,7 @@ def _advice(proof: Proof, hint: str) -> str:
     return f"{hint}; --check none packs it anyway"
 
 
-def check_loop(plan: Plan, environment: Environment) -> None:
+def check_loop(plan: Plan, closures: Sequence[Closure], environment: Environment) -> None:
     """Resolve again on the packed tree alone: the closures must be the same.
 
     A difference is a fault of minpack's own, and shows as one.
@@ -81,9 +95,21 @@ def check_loop(plan: Plan, environment: Environment) -> None:
     objects = (loaded for closure in plan.closures for loaded in closure.objects)
     known: dict[Content, ElfInfo | ElfError] = {o.entry.content: o.info for o in objects if o.entry.content is not None}
     walker = Walker(base_of("the packed tree", plan.all), known)
-    for closure in plan.closures:
+    for closure in closures:
         again = resolve_closure(walker, closure.program.path, environment, _late_names(closure))
         planned, packed = _outline(closure), _outline(again)
+        assert planned == packed, f"internal error: the packed tree resolves differently\n{planned}\n{packed}"
+
+
+def check_plugins(
+    plan: Plan, program: str, before: tuple[LateName, ...], plugins: Sequence[PluginClosure], environment: Environment
+) -> None:
+    """As `check_loop`, for the plugins that `program` opens, each after what it opens `before`."""
+    walker = Walker(base_of("the packed tree", plan.all))
+    again = resolve_plugins(walker, program, environment, before, [plugin.names for plugin in plugins])
+    for plugin, found in zip(plugins, again, strict=True):
+        assert not isinstance(found, MinpackError), f"internal error: the packed tree lacks something: {found.message}"
+        planned, packed = _outline(plugin.closure), _outline(found)
         assert planned == packed, f"internal error: the packed tree resolves differently\n{planned}\n{packed}"
 
 
@@ -100,4 +126,4 @@ def _late_names(closure: Closure) -> tuple[LateName, ...]:
 def _outline(closure: Closure) -> list[tuple[str, str, str]]:
     """The objects of all namespaces in load order: name, path, and the file it leads to; then what is missing."""
     objects = [(loaded.name, loaded.path, str(loaded.entry.path)) for loaded in closure.opened]
-    return objects + [("missing", missing.name, missing.needed_by) for missing in closure.missing]
+    return objects + [("missing", edge.name, edge.needed_by) for edge in closure.edges if not edge.path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.ld.allowed import without_allowed
 from minpack.ld.closure import Environment, LateName, Libc, Missing
 from minpack.ld.fit import find_loaders
 from minpack.ld.resolve import resolve_closure, resolve_opened
@@ -62,10 +63,11 @@ def _unread(loaded: LoadedObject) -> Symbols:
 
 
 class ProgramClosure(NamedTuple):
-    """The closure of a program, and what it may open later that is not in it."""
+    """The closure of a program, and what it may open later that is not in it; `names` are what it is known to open."""
 
     closure: Closure
     late: tuple[LateLibrary, ...]
+    names: tuple[LateName, ...] = ()
 
 
 def closure_with_late(request: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf) -> ProgramClosure:
@@ -76,11 +78,11 @@ def closure_with_late(request: ImageSpec, program: str, tree: Walker, symbols: S
     environment = environment_of(request)
     names = tuple(LateName((soname,), program, required=True) for soname in request.libraries)
     while True:
-        closure = resolve_closure(tree, program, environment, names)
+        closure = without_allowed(resolve_closure(tree, program, environment, names), request.allowed_missing)
         if closure.libc is None:
             return ProgramClosure(_with_opened(closure, tree, environment, names), ())
         if closure.missing:
-            return ProgramClosure(closure, ())
+            return ProgramClosure(closure, (), names)
         from minpack.ld.dlopen import find_sure, with_hints  # noqa: PLC0415 - for dynamic programs alone
         from minpack.ld.late import Level  # noqa: PLC0415
 
@@ -88,7 +90,7 @@ def closure_with_late(request: ImageSpec, program: str, tree: Walker, symbols: S
         packed = (library for library in sure.late if library.sonames and library.level in SURE)
         new = tuple(LateName(one.sonames, one.needed_by, one.level is Level.REQUIRED) for one in packed)
         if set(new) <= set(names):
-            return ProgramClosure(closure, with_hints(closure, sure, symbols))
+            return ProgramClosure(closure, with_hints(closure, sure, symbols), names)
         names += tuple(name for name in new if name not in names)
 
 

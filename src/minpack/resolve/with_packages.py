@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.elf.info import ElfKind
-from minpack.elf.read import read_elf
-from minpack.errors import DownloadError, ElfError, MissingLibraryError, NotInBaseError, OfflineError, UsageError
+from minpack.errors import (
+    AmbiguousLibraryError,
+    DownloadError,
+    MissingLibraryError,
+    NotInBaseError,
+    OfflineError,
+    UsageError,
+)
 from minpack.excerpt import listed
 from minpack.ld.resolve import resolve_closure
 from minpack.namedtuple import NamedTuple
-from minpack.program.read import Program
 from minpack.resolve.closures import ProgramClosure, closure_with_late, environment_of, variants_of
 from minpack.spec.image import SHELL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from minpack.base.packages import Packages, WholePackage
+    from minpack.base.packages import Packages
     from minpack.base.walk import Walker
     from minpack.ld.closure import Closure
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.program.additions import Placed
+    from minpack.program.read import Program
+    from minpack.resolve.companions import Companion, CompanionClosure
     from minpack.sources.session import Session
     from minpack.spec.image import ImageSpec
 
@@ -41,26 +47,6 @@ def shell_closure(request: ImageSpec, tree: Walker) -> Closure:
         missing = tuple((m.name, m.needed_by, ()) for m in closure.missing)
         raise MissingLibraryError(SHELL, tree.base.name, missing, "choose a base that has it")
     return closure
-
-
-def programs_of(whole: Iterable[WholePackage], files: Walker) -> tuple[Program, ...]:
-    """The dynamic programs among the files of packages: what they need must be in the image too.
-
-    :param files: over the tree in which the packages' files are.
-    """
-    found = []
-    for package in whole:
-        for path in package.paths:
-            entry = files.lstat(path)
-            if entry is None or entry.content is None or not entry.mode & 0o111:
-                continue
-            try:
-                info = read_elf(entry.content, path)
-            except ElfError:
-                continue
-            if info.kind is ElfKind.DYNAMIC and info.interpreter is not None:
-                found.append(Program(f"{path} of package {package.name}", entry.content, info, path))
-    return tuple(found)
 
 
 def fetch_for_needs(needs: Iterable[str], packages: Packages) -> tuple[str, ...]:
@@ -83,6 +69,7 @@ class ResolvedPrograms(NamedTuple):
 
     tree: Walker
     found: tuple[ProgramClosure, ...]
+    beside: tuple[CompanionClosure, ...] = ()
 
 
 def resolve_with_packages(
@@ -91,8 +78,11 @@ def resolve_with_packages(
     placed: Sequence[Placed],
     session: Session,
     symbols: SymbolsOf | None,
+    companions: Sequence[Companion] = (),
 ) -> ResolvedPrograms:
-    """The closure of each program with what it opens later; what the base lacks is fetched from packages.
+    """The closure of each program with what it opens later, and what the loader opens for the companions.
+
+    What the base lacks is fetched from packages.
 
     What is fetched may need more, so it is resolved again until nothing new comes. What is nowhere to be had is missing
     in the closures.
@@ -101,12 +91,36 @@ def resolve_with_packages(
     :raises PackageError: a package that has something cannot be used.
     :raises DownloadError: such a package, or an index, cannot be had.
     """
+    sought: set[str] = set()
     while True:
         tree = session.tree(placed)
         found = tuple(_closure(request, program.destination, tree, symbols) for program in programs)
         missing = [missing.name for one in found for missing in one.closure.missing]
-        if not _add_missing(session.packages, missing, session.name):
+        if _add_missing(session.packages, missing, session.name):
+            continue
+        if missing or not companions or symbols is None:
             return ResolvedPrograms(tree, found)
+        from minpack.resolve.companions import resolve_companions  # noqa: PLC0415 - most images have none
+
+        beside = resolve_companions(request, programs, found, companions, tree, symbols)
+        if not _add_for_companions(session, beside, sought):
+            return ResolvedPrograms(tree, found, beside)
+
+
+def _add_for_companions(session: Session, beside: Sequence[CompanionClosure], sought: set[str]) -> bool:
+    """Whether packages came for what companions lack. What cannot be chosen is missing, and so told.
+
+    :param sought: names that were sought already; it grows.
+    """
+    wanted = dict.fromkeys(name for one in beside for name in one.missing if name not in sought)
+    sought.update(wanted)
+    came = False
+    for name in wanted:
+        try:
+            came = _add_missing(session.packages, [name], session.name) or came
+        except AmbiguousLibraryError:
+            continue
+    return came
 
 
 def _closure(request: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None) -> ProgramClosure:
@@ -131,7 +145,7 @@ def refuse_missing(
     request: ImageSpec, programs: Sequence[Program], resolved: ResolvedPrograms, session: Session
 ) -> None:
     """Raise `MissingLibraryError` if a program, or what it opens later, lacks a library."""
-    for program, (closure, _) in zip(programs, resolved.found, strict=True):
+    for program, (closure, _, _) in zip(programs, resolved.found, strict=True):
         if closure.missing:
             advice = _missing_hint(closure, variants_of(request, closure, resolved.tree), session.hint)
             reasons = dict.fromkeys(session.packages.why_missing(missing.name) for missing in closure.missing)

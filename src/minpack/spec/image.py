@@ -80,6 +80,10 @@ class ImageSpec(NamedTuple):
     packages: tuple[str, ...] = ()
     #: What new files of the host are without: where a file has more, that was meant.
     umask: int = 0o022
+    #: Libraries that may be missing: the host's container runtime brings them.
+    allowed_missing: frozenset[str] = frozenset()
+    #: Refuse what is else a note: added files that would not load, and links that lead nowhere.
+    strict: bool = False
 
 
 def unexpanded(run: RunConfig) -> tuple[str, ...]:

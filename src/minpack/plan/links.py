@@ -1,0 +1,50 @@
+"""Links that options bring into an image and that lead nowhere in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.base.entries import base_of
+from minpack.base.walk import Walker
+from minpack.errors import DanglingLinkError
+from minpack.excerpt import listed, shorten
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack.paths import RootPath
+    from minpack.plan.model import Plan
+    from minpack.program.additions import Placed
+
+#: More are counted.
+MOST = 3
+#: What container runtimes make: the kernel's trees, and the files of a container's own network.
+_OF_RUNTIMES = ("/proc/", "/sys/", "/dev/", "/run/")
+_FILES_OF_RUNTIMES = frozenset(("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab"))
+
+
+def dangling_notes(plan: Plan, placed: Sequence[Placed], *, strict: bool) -> tuple[str, ...]:
+    """A note of the links in added directories that lead nowhere in the image.
+
+    :raises DanglingLinkError: there are some, and that is to be an error.
+    """
+    walker = Walker(base_of("the packed tree", plan.all))
+    found: dict[RootPath, str] = {}
+    for item in placed:
+        entry = item.entry
+        is_added = entry.kind is Kind.SYMLINK and item.source and not _comes_later(entry.link)
+        if is_added and walker.walk(entry.path).entry is None:
+            found[entry.path] = entry.link
+    if not found:
+        return ()
+    links = tuple(f"{path} -> {target}" for path, target in found.items())
+    if strict:
+        raise DanglingLinkError(links)
+    many = f"{len(links)} links that were added lead" if len(links) > 1 else "a link that was added leads"
+    return (f"{many} nowhere in the image: {listed(map(shorten, links), MOST)}",)
+
+
+def _comes_later(target: str) -> bool:
+    """Whether a runtime puts something there when the container starts."""
+    return f"{target}/".startswith(_OF_RUNTIMES) or target in _FILES_OF_RUNTIMES
