@@ -228,7 +228,7 @@ class UnloadableLibraryError(ResolveError):
 class UnloadableFileError(ResolveError):
     """Libraries or programs that were added and would not load: `files` has each with the reason."""
 
-    def __init__(self, files: Sequence[tuple[str, str]], base: str, hint: str) -> None:
+    def __init__(self, files: tuple[tuple[str, str], ...], base: str, hint: str) -> None:
         path, reason = files[0]
         lines = [f"cannot pack {quoted(path)} on {shorten(base)}: it would not load: {_reason(reason)}"]
         others = (f"  {shorten(other)}: {_reason(why)}" for other, why in files[1:])
@@ -240,7 +240,7 @@ class UnloadableFileError(ResolveError):
 class DanglingLinkError(ResolveError):
     """Links that were added, each with its target, lead nowhere in the image, and --strict refuses that."""
 
-    def __init__(self, links: Sequence[str]) -> None:
+    def __init__(self, links: tuple[str, ...]) -> None:
         names = listed(links, MOST_MISSING)
         super().__init__(
             f"cannot pack links that lead nowhere in the image: {names}", "add what they lead to, or leave out --strict"

@@ -37,6 +37,8 @@ def make_bad_files(root: Path) -> Path:
     (root / "glibc-root" / "lib64" / "ld-linux-x86-64.so.2").write_bytes(GLIBC_LOADER)
     (root / "empty-root").mkdir()
     os.symlink("nowhere", root / "dangling")
+    (root / "links").mkdir()
+    os.symlink("nowhere", root / "links" / "gone")
     os.symlink("loop", root / "loop")
     os.mkfifo(root / "fifo")
     return root
@@ -53,6 +55,7 @@ def _programs() -> dict[str, bytes]:
         "lacking": program(("libz.so.9",), interpreter=MUSL, runpath="/opt/lib"),
         "beside": program(("libz.so.9",), interpreter=MUSL, runpath="$ORIGIN/../lib"),
         "lib.so": library("lib.so.1"),
+        "plug.so": library(None, ("libnope.so.9",)),
         "main.o": make_elf(type_=1, dynamic=False),
         "packed": upx_program(),
         "cut": whole[:40],

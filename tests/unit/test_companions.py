@@ -1,4 +1,4 @@
-"""ELF files that come with a program: plugins are resolved as its dlopen would, and programs have closures of their own."""
+"""ELF files that come with a program: what plugins and helpers need is packed and proved, and what fails is told."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_many_plugins_that_would_not_load_are_one_note(tmp_path: Path) -> None:
 
 
 def test_a_library_for_glibc_in_an_image_of_musl(tmp_path: Path) -> None:
-    """musl's loader takes libc.so.6 for itself; the file is no good all the same."""
+    """Musl's loader takes libc.so.6 for itself; the file is no good all the same."""
     fill(tmp_path, {"p/glibc.so": library(None, ("libc.so.6",))})
     (note,) = packed(tmp_path, ("p", "/p"), interpreter=MUSL).notes
     assert note == ("packed, but it will not load: /p/glibc.so (it is for glibc, and /usr/local/bin/app for musl)")
@@ -221,7 +221,7 @@ def test_what_a_plugin_needs_comes_from_packages(tmp_path: Path) -> None:
         place.publish(library_package("libfoo.so.1", ("libbar.so.2",)), library_package("libbar.so.2"))
         fill(tmp_path, {"plug.so": library(None, ("libfoo.so.1",))})
         addition = Addition(str(tmp_path / "plug.so"), RootPath("/app/plug.so"))
-        result = place.pack(additions=(addition,))
+        result = place.pack((), additions=(addition,))
     assert {"/usr/lib/libfoo.so.1", "/usr/lib/libbar.so.2"} <= paths(result)
 
 
@@ -240,6 +240,20 @@ def test_symbols_that_nothing_defines_are_told(tmp_path: Path) -> None:
     assert "2 of 4" in note
     assert "/p/data.so (no library defines nowhere, which /p/data.so needs)" in note
     assert "/p/now.so (" in note
+
+
+def test_what_is_packed_is_not_told_as_missing(tmp_path: Path) -> None:
+    """What may be opened later leaves the list once it is in the image, a library by name, a directory by path."""
+    fill(
+        tmp_path,
+        {
+            "base/usr/lib64/libsasl2.so.2": library("libsasl2.so.2"),
+            "sasl2/libplain.so": library(None, ("libsasl2.so.2",)),
+        },
+    )
+    app = program(("libsasl2.so.2",), interpreter=GLIBC)
+    assert [one.paths for one in packed(tmp_path, app=app).late] == [("/usr/lib64/sasl2",)]
+    assert not packed(tmp_path, ("sasl2", "/usr/lib64/sasl2"), app=app).late
 
 
 @pytest.mark.parametrize("program_", ["gcc", "musl-gcc"])
@@ -263,9 +277,8 @@ def test_a_plugin_works_in_the_image(tmp_path: Path, program_: str) -> None:
         "--format", "rootfs", "-o", tmp_path / "image",
     )  # fmt: skip
     done = subprocess.run(
-        ["/usr/local/bin/host"],
-        env={"LD_LIBRARY_PATH": str(tmp_path)},
+        ["chroot", tmp_path / "image", "/usr/local/bin/host"],
         check=False,
-        preexec_fn=lambda: (os.chroot(tmp_path / "image"), os.chdir("/")),
+        env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)},
     )
     assert done.returncode == 42

@@ -20,6 +20,7 @@ from minpack.errors import (
     BaseNeededError,
     ChangedInputError,
     ContradictoryOptionsError,
+    DanglingLinkError,
     DownloadError,
     ElfError,
     EngineError,
@@ -50,6 +51,7 @@ from minpack.errors import (
     SumMismatchError,
     UnboundSymbolError,
     UnknownBaseError,
+    UnloadableFileError,
     UnloadableLibraryError,
     UnreadableFileError,
     UnreadableImageError,
@@ -134,6 +136,16 @@ ROWS = (
         "    /lib  (default)\n"
         "  libb.so, needed by /lib/libc.so",
         {"program": "app", "base": "alpine", "missing": MISSING},
+    ),
+    Row(
+        UnloadableFileError((("a.so", "it needs libz.so.1, which b lacks"), ("b.so", "no")), "b", "add it"),
+        "cannot pack 'a.so' on b: it would not load: it needs libz.so.1, which b lacks\n  b.so: no",
+        {"files": (("a.so", "it needs libz.so.1, which b lacks"), ("b.so", "no")), "base": "b"},
+    ),
+    Row(
+        DanglingLinkError(("/a -> b",)),
+        "cannot pack links that lead nowhere in the image: /a -> b",
+        {"links": ("/a -> b",)},
     ),
     Row(
         UnboundSymbolError("app", "b", ("no library defines f, which /app needs",), "try another"),
@@ -366,6 +378,7 @@ HUGE: dict[str, object] = {
     "int": 1 << 64,
     "int | None": 1 << 64,
     "tuple[str, ...]": (LONG,) * 5000,
+    "tuple[tuple[str, str], ...]": ((LONG,) * 2,) * 5000,
     "tuple[tuple[str, str, str], ...]": ((LONG,) * 3,) * 5000,
     "tuple[tuple[str, str, str, str], ...]": ((LONG,) * 4,) * 100,
     "Sequence[tuple[str, str, Sequence[tuple[str, str]]]]": ((LONG, LONG, ((LONG, LONG),) * 5000),) * 5000,

@@ -147,7 +147,22 @@ def make_plan(
         *proved.notes,
         *_variants_notes(variants),
     )
-    return PlannedImage(plan, resolved.programs, data, notes, resolved.late, variants, proved.demands)
+    late = _not_packed(resolved.late, plan)
+    return PlannedImage(plan, resolved.programs, data, notes, late, variants, proved.demands)
+
+
+def _not_packed(late: tuple[LateLibrary, ...], plan: Plan) -> tuple[LateLibrary, ...]:
+    """What is opened later, without the files and directories that are packed for another reason."""
+    if not late:
+        return ()
+    paths = {planned.entry.path for planned in plan.entries}
+    names = {path.rpartition("/")[2] for path in paths}
+    left = []
+    for library in late:
+        places = tuple(path for path in library.paths if path not in paths)
+        if names.isdisjoint(library.sonames) and (places or not library.paths):
+            left.append(library._replace(paths=places))
+    return tuple(left)
 
 
 def resolve_image(
@@ -166,7 +181,11 @@ def resolve_image(
 
         found = find_companions(request, placed, whole, session.tree())
         own, companions = separate(programs, found)
-        session.check_fit(own)
+        places = {item.entry.path for item in placed}
+        for one in own:
+            if one.destination in places:
+                hint = f"minpack inspect {one.path} names the bases that fit it"
+                session._replace(hint=hint).check_fit((one,))
         programs += own
     symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted or bool(companions))
     resolved = resolve_with_packages(request, programs, placed, session, symbols, companions)
