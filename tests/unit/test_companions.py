@@ -13,6 +13,7 @@ from minpack.build.pack import Packed, pack
 from minpack.errors import DanglingLinkError, MissingLibraryError, UnloadableFileError
 from minpack.net.network import Network
 from minpack.paths import RootPath
+from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec
 from minpack.spec.values import Addition
 from support.badfiles import GLIBC_LOADER, MUSL_LOADER
@@ -57,7 +58,7 @@ def packed(
     fill(place, {"app": program(interpreter=interpreter) if app is None else app})
     given = tuple(Addition(str(place / source), RootPath(to)) for source, to in additions)
     request = ImageSpec((str(place / "app"),), additions=given, strict=strict, allowed_missing=frozenset(allowed))
-    return pack(request, str(place / "base"), OPTIONS, None)
+    return pack(request._replace(base=parse_base(str(place / "base"))), OPTIONS, None)
 
 
 def paths(result: Packed) -> set[str]:
@@ -236,7 +237,7 @@ def test_symbols_that_nothing_defines_are_told(tmp_path: Path) -> None:
     for name in ("data", "call", "now", "host"):
         fill(tmp_path, {f"p/{name}.so": (tmp_path / f"{name}.so").read_bytes()})
     given = (Addition(str(tmp_path / "p"), RootPath("/p")),)
-    (note,) = pack(ImageSpec((str(tmp_path / "app"),), additions=given), "/", OPTIONS, None).notes
+    (note,) = pack(ImageSpec((str(tmp_path / "app"),), additions=given, base=parse_base("/")), OPTIONS, None).notes
     assert "2 of 4" in note
     assert "/p/data.so (no library defines nowhere, which /p/data.so needs)" in note
     assert "/p/now.so (" in note
