@@ -2,6 +2,7 @@
 
     MinpackError                       .message  .hint  .exit_code = 1
     ├── UsageError                     an option that cannot be meant            exit 2
+    │   ├── BadValueError              a value of which it is not said what it was given for
     │   └── ContradictoryOptionsError  two options say different things of one path
     ├── InputError                     a file that was named cannot be used
     ├── ElfError
@@ -111,6 +112,36 @@ class UsageError(MinpackError):
         self.option = option
         self.value = value
         self.reason = reason
+
+
+#: Stands for what a value was given for in a hint of `BadValueError`; no text has it (Unicode 15, 23.7, noncharacters).
+OPTION = "\ufdd0"
+
+
+class BadValueError(UsageError):
+    """A value that a user wrote and that nothing can be made of.
+
+    Who read it from somewhere says of what it was: `given_by` an option, or a key of a file.
+
+    :param hint: with `OPTION` and a space in front of a value that is shown as it would be typed.
+    """
+
+    def __init__(self, value: str, reason: str, hint: str | None = None) -> None:
+        shown = hint.replace(f"{OPTION} ", "") if hint is not None else None
+        super().__init__(quoted(value), "", reason, shown)
+        self.option = ""
+        self.value = value
+        self._hint = hint
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The value and what is wrong with it."""
+        return {"value": self.value, "reason": self.reason}
+
+    def given_by(self, option: str) -> UsageError:
+        """The error, of a value of `option`."""
+        hint = self._hint.replace(OPTION, option) if self._hint is not None else None
+        return UsageError(option, self.value, self.reason, hint)
 
 
 class ContradictoryOptionsError(UsageError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NewType
 
-from minpack.errors import UsageError
+from minpack.errors import BadValueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,25 +37,25 @@ def normal(text: str) -> RootPath:
     return RootPath("/" + "/".join(parts))
 
 
-def parse_root_path(text: str, option: str) -> RootPath:
-    """The root path a user wrote for `option`.
+def parse_root_path(text: str) -> RootPath:
+    """The root path a user wrote.
 
-    :raises UsageError: it is not absolute, has a ``..`` part, is too long, or holds a NUL or half a character.
+    :raises BadValueError: it is not absolute, has a ``..`` part, is too long, or holds a NUL or half a character.
     """
     if not text.startswith("/"):
         # What a shell would have expanded has no other place in the image.
         example = "/data" if text.startswith(("~", "$")) else normal(text)
-        raise UsageError(option, text, "a path in the image must be absolute", f"begin it with a slash: {example}")
+        raise BadValueError(text, "a path in the image must be absolute", f"begin it with a slash: {example}")
     if ".." in text.split("/"):
-        raise UsageError(option, text, "a path in the image must not have '..' parts", f"write {normal(text)}")
+        raise BadValueError(text, "a path in the image must not have '..' parts", f"write {normal(text)}")
     try:
         encoded = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise UsageError(option, text, "the path holds half a character") from error
+        raise BadValueError(text, "the path holds half a character") from error
     if b"\0" in encoded:
-        raise UsageError(option, text, "the path holds a NUL")
+        raise BadValueError(text, "the path holds a NUL")
     if len(encoded) >= PATH_MAX or any(len(part) > NAME_MAX for part in encoded.split(b"/")):
-        raise UsageError(option, text, f"at most {PATH_MAX - 1} bytes are a path, and {NAME_MAX} a part of one")
+        raise BadValueError(text, f"at most {PATH_MAX - 1} bytes are a path, and {NAME_MAX} a part of one")
     return normal(text)
 
 

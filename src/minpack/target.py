@@ -7,7 +7,7 @@ list of architectures for the OCI names (image-spec, config.md,
 
 from __future__ import annotations
 
-from minpack.errors import UsageError
+from minpack.errors import OPTION, BadValueError, UsageError
 from minpack.namedtuple import NamedTuple
 
 
@@ -184,7 +184,7 @@ def parse_platform(text: str) -> Platform:
 
     An ARM without variant is v7, and arm64/v8 and amd64/v1 lose theirs, as in containerd's `platforms`.
 
-    :raises UsageError: it is not for Linux, or no architecture or variant is named so.
+    :raises BadValueError: it is not for Linux, or no architecture or variant is named so.
     """
     name, *rest = text.lower().removeprefix("linux/").split("/")
     architecture, _, variant = _ALIASES.get(name, name).partition("/")
@@ -192,7 +192,7 @@ def parse_platform(text: str) -> Platform:
         variant = rest[0]
     known = {row.oci for row in _rows().values()}
     if architecture not in known or len(rest) > 1 or (rest and variant not in _VARIANTS.get(architecture, ())):
-        raise UsageError("--platform", text, *_platform_refusal(text))
+        raise BadValueError(text, *_platform_refusal(text))
     if architecture == "arm":
         variant = variant or "v7"
     elif (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
@@ -219,13 +219,13 @@ _LIKELY = {
 def _platform_refusal(text: str) -> tuple[str, str]:
     """Why `text` is no platform, and what to write instead."""
     if "," in text:
-        return "it is more than one platform", f"one at a time, as --platform {text.partition(',')[0].strip()}"
+        return "it is more than one platform", f"one at a time, as {OPTION} {text.partition(',')[0].strip()}"
     system, slash, rest = text.lower().partition("/")
     if slash and system in ("windows", "darwin", "freebsd"):
-        return "images of minpack are for Linux", f"build the program for Linux, and give --platform linux/{rest}"
+        return "images of minpack are for Linux", f"build the program for Linux, and give {OPTION} linux/{rest}"
     likely = _LIKELY.get(text.lower().replace("-", "/").rpartition("/")[2])
     if likely is not None:
-        return "no such platform", f"as --platform linux/{likely}"
+        return "no such platform", f"as {OPTION} linux/{likely}"
     return "no such platform", "write it as linux/amd64, linux/arm64, linux/arm/v7, …"
 
 

@@ -14,8 +14,10 @@ import pytest
 from minpack import errors
 from minpack.errors import (
     MOST_LINES,
+    OPTION,
     AmbiguousLibraryError,
     ArchiveError,
+    BadValueError,
     BaseError,
     BaseNeededError,
     ChangedInputError,
@@ -98,6 +100,11 @@ ROWS = (
         UsageError("--user", "x:", "no group", "write 1:2"),
         "cannot use --user 'x:': no group",
         {"option": "--user", "value": "x:", "reason": "no group"},
+    ),
+    Row(
+        BadValueError("x:", "no group", f"as {OPTION} 1:2"),
+        "cannot use 'x:': no group",
+        {"value": "x:", "reason": "no group"},
     ),
     Row(
         ContradictoryOptionsError("--dir /a:0700", "--dir /a:0711", "/a", "mode", "leave one out"),

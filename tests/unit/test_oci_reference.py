@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minpack.cli.options import value_of
 from minpack.errors import UsageError
 from minpack.oci.reference import Reference, default_reference, parse_reference
 
@@ -117,7 +118,7 @@ def test_what_is_no_name_is_refused(text: str) -> None:
 def test_what_was_meant_is_in_the_hint(text: str, reason: str, instead: str) -> None:
     """The hint has a name that can be typed: the one most likely meant, and of an empty part what it comes from."""
     with pytest.raises(UsageError) as caught:
-        parse_reference(text)
+        value_of("--tag", parse_reference)(text)
     assert caught.value.reason == reason
     hint = caught.value.hint or ""
     option, _, typed = hint.rpartition(" as ")[2].removeprefix("as ").partition(" ")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minpack.cli.options import value_of
 from minpack.errors import UsageError
 from minpack.paths import (
     NAME_MAX,
@@ -104,7 +105,7 @@ def test_order_is_that_of_bytes() -> None:
 @pytest.mark.parametrize("text", ["/", "/usr//bin/./app", "/a/", "/\udcff", f"/{'x' * NAME_MAX}"])
 def test_good_paths_are_taken(text: str) -> None:
     """What users write as absolute path becomes normal."""
-    assert parse_root_path(text, "--dest") == normal(text)
+    assert parse_root_path(text) == normal(text)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_good_paths_are_taken(text: str) -> None:
 def test_bad_paths_are_refused(text: str, reason: str) -> None:
     """What cannot be a path in an image is a usage error of the option it was written for."""
     with pytest.raises(UsageError) as caught:
-        parse_root_path(text, "--dest")
+        value_of("--dest", parse_root_path)(text)
     assert reason in caught.value.reason
     assert caught.value.option == "--dest"
     assert caught.value.message.startswith("cannot use --dest")
@@ -135,4 +136,4 @@ def test_the_longest_path_is_taken() -> None:
     """One byte less than PATH_MAX, which counts a NUL, is a path."""
     longest = "/" + "x/" * (PATH_MAX // 2 - 1)
     assert len(longest) == PATH_MAX - 1
-    assert parse_root_path(longest, "--dest") == longest[:-1]
+    assert parse_root_path(longest) == longest[:-1]

@@ -78,7 +78,7 @@ def request_of(here: Path, words: Iterable[Words], name: str = "app", user: User
     found: dict[str, list[Any]] = {option: [] for option in ("--add", "--dir", "--symlink", "--volume", "--workdir")}
     for option, value in words:
         found[option].append(value)
-    volumes = tuple(parse_place(text, "--volume") for text in found["--volume"])
+    volumes = tuple(parse_place(text) for text in found["--volume"])
     workdir = RootPath((found["--workdir"] or ["/"])[0])
     return ImageSpec(
         (str(here / name),),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minpack.errors import UsageError
+from minpack.cli.options import value_of
+from minpack.errors import BadValueError, UsageError
 from minpack.oci.reference import parse_reference
 from minpack.paths import RootPath, parse_root_path
 from minpack.rootfs.etc_files import User, parse_user
@@ -25,13 +26,14 @@ from minpack.spec.values import (
     parse_days,
     parse_destination,
     parse_directory,
+    parse_label,
     parse_link,
     parse_locale,
-    parse_pair,
     parse_ports,
     parse_sha512,
     parse_signal,
     parse_size,
+    parse_variable,
     parse_volume,
     parse_zone,
 )
@@ -40,14 +42,14 @@ from minpack.target import parse_platform
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PARSERS: dict[str, Callable[[str], object]] = {
+_PARSERS: dict[str, Callable[[str], object]] = {
     "--add": parse_addition,
     "--base-sha512": parse_sha512,
     "--dest": lambda text: parse_destination(text, ("app",)),
     "--dir": parse_directory,
-    "--env": lambda text: parse_pair(text, "--env"),
+    "--env": parse_variable,
     "--expose": parse_ports,
-    "--label": lambda text: parse_pair(text, "--label"),
+    "--label": parse_label,
     "--locale": parse_locale,
     "--max-size": parse_size,
     "--older-than": parse_days,
@@ -58,8 +60,21 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "--symlink": parse_link,
     "--tz": parse_zone,
     "--volume": parse_volume,
-    "--workdir": lambda text: parse_root_path(text, "--workdir"),
+    "--workdir": parse_root_path,
 }
+#: As the command line asks them: their errors name the option.
+PARSERS = {option: value_of(option, parse) for option, parse in _PARSERS.items()}
+
+
+def test_a_value_does_not_know_its_option() -> None:
+    """What it is of is said by whoever read it: the error alone shows the value, its hint without any option."""
+    with pytest.raises(BadValueError) as caught:
+        parse_addition("a.txt")
+    alone, named = caught.value, caught.value.given_by("[image.web] add")
+    assert str(alone) == "cannot use 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
+    assert alone.hint == "as config.toml:/etc/myapp/"
+    assert str(named) == "cannot use [image.web] add 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
+    assert named.hint == "as [image.web] add config.toml:/etc/myapp/"
 
 
 @pytest.mark.parametrize("option", PARSERS)
@@ -270,13 +285,14 @@ def test_what_is_no_zone(text: str) -> None:
         parse_zone(text)
 
 
-def test_pairs() -> None:
+@pytest.mark.parametrize("parse", [parse_variable, parse_label])
+def test_pairs(parse: Callable[[str], tuple[str, str]]) -> None:
     """The first equals sign divides, and a value may be empty."""
-    assert parse_pair("A=b=c", "--env") == ("A", "b=c")
-    assert parse_pair("A=", "--env") == ("A", "")
+    assert parse("A=b=c") == ("A", "b=c")
+    assert parse("A=") == ("A", "")
     for text in ("A", "=b", "", "A\0=b"):
         with pytest.raises(UsageError):
-            parse_pair(text, "--env")
+            parse(text)
 
 
 def test_sums() -> None:

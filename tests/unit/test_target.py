@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minpack.cli.options import value_of
 from minpack.content import BytesContent, FileContent
 from minpack.elf.info import ElfKind
 from minpack.elf.read import read_elf
@@ -189,7 +190,7 @@ def test_other_platforms_are_refused(text: str) -> None:
 def test_the_platform_that_was_meant_is_in_the_hint(text: str, reason: str, instead: str) -> None:
     """What others call a platform is refused with the name it has here."""
     with pytest.raises(UsageError) as caught:
-        parse_platform(text)
+        value_of("--platform", parse_platform)(text)
     assert caught.value.reason == reason
     assert (caught.value.hint or "").endswith(f"--platform {instead}")
     assert str(parse_platform(instead)) == instead

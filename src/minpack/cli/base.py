@@ -8,7 +8,7 @@ import click
 
 from minpack.cli.effects import fetching_notes, refuse_for_trees
 from minpack.cli.groups import HelpfulGroup
-from minpack.cli.options import answer_options, arguments, base_platform_option, parsed, store_options
+from minpack.cli.options import answer_options, arguments, base_platform_option, parsed, selected, store_options
 from minpack.cli.output import OutputSettings, compression_of, delivery_of, delivery_options, done
 from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
@@ -18,7 +18,7 @@ from minpack.output.target import Format
 from minpack.sources.open import open_base
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import RunConfig
-from minpack.spec.values import parse_pair
+from minpack.spec.values import parse_label, parse_variable
 from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
@@ -57,17 +57,17 @@ def list_(*, quiet: bool, as_json: bool) -> None:
 @answer_options
 def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Fetch BASE into the store, so that later runs need no network."""
-    settings, ref = _settings(store), parse_base(base)
+    settings, ref = selected(StoreSettings, store), parse_base(base)
     if not ref.is_named:
         raise UsageError(
             "BASE", base, "it is no name, so there is nothing to fetch", "minpack base list shows the names"
         )
-    if store["no_cache"]:
+    if settings.no_cache:
         raise UsageError("--no-cache", "", "nothing would be kept", "leave it out")
     if store_directory(settings) is None:
         hint = "say where with --cache-dir DIR"
         raise UsageError("minpack base pull", "", "there is no home directory to keep it in", hint, verb="run")
-    _show(ref, platform, _options(store)._replace(refresh=True, complete=True), quiet=quiet, as_json=as_json)
+    _show(ref, platform, base_options(settings)._replace(refresh=True, complete=True), quiet=quiet, as_json=as_json)
 
 
 @command.command("info")
@@ -80,7 +80,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     ref = parse_base(base)
     if platform is not None and not ref.is_named:
         raise UsageError("--platform", str(platform), f"{base!r} is local, and of one platform alone", "leave it out")
-    _show(ref, platform, _options(store), quiet=quiet, as_json=as_json)
+    _show(ref, platform, base_options(selected(StoreSettings, store)), quiet=quiet, as_json=as_json)
 
 
 @command.command("image", short_help="Make an image of the whole of BASE.")
@@ -100,7 +100,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     "env",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=parsed(lambda text: parse_pair(text, "--env")),
+    callback=parsed(parse_variable),
     help="Set a variable; repeatable.",
 )
 @click.option(
@@ -109,7 +109,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     "labels",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=parsed(lambda text: parse_pair(text, "--label")),
+    callback=parsed(parse_label),
     help="A label; repeatable.",
 )
 @store_options
@@ -137,7 +137,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         # The image of base.tar must not be base.tar.
         file_name = f"{name}-image" if base.endswith(".tar") else name
         delivery = delivery_of(settings, file_name, default_reference(name))
-        made = pack_base(request, _options(given), delivery, progress)
+        made = pack_base(request, base_options(selected(StoreSettings, given)), delivery, progress)
     made = made._replace(notes=(*made.notes, *fetching_notes(base=bool(made.inputs[0].url), packages=False)))
     with reporting(done(made.delivered)):
         if as_json:
@@ -150,14 +150,6 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
             from minpack.report.text import base_image_lines  # noqa: PLC0415
 
             print_lines(base_image_lines(made, host_platform()), to_stderr=delivery.path == "-")
-
-
-def _settings(store: dict[str, Any]) -> StoreSettings:
-    return StoreSettings(store["offline"], store["mirror"], store["cache_dir"], store["no_cache"], store["sha512"])
-
-
-def _options(store: dict[str, Any]) -> BaseOptions:
-    return base_options(_settings(store))
 
 
 def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:

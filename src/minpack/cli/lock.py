@@ -16,10 +16,11 @@ from minpack.cli.options import (
     lock_option,
     output_options,
     platform_option,
+    selected,
     store_options,
 )
-from minpack.cli.settings import base_options, check_packages
-from minpack.cli.spec import file_options, files_request, noted, programs_argument, store_settings
+from minpack.cli.settings import StoreSettings, base_options, check_packages
+from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
 
@@ -75,8 +76,8 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
     path = given["lock"] or LOCK
     if path in STDOUT and given["as_json"]:
         raise UsageError("--lock", path, "--json takes stdout", "name a file with --lock FILE")
-    request = files_request(given)
-    store = store_settings(given)
+    request = files_spec(selected(FileOptions, given))
+    store = selected(StoreSettings, given)
     check_packages(given["base"], store)
     options = base_options(store)
     # An older index or release than one seen before is no more than a note else.

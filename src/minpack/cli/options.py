@@ -8,35 +8,69 @@ import click
 from click.core import ParameterSource
 
 from minpack.cli.effects import refuse_contradictions
-from minpack.errors import UsageError
+from minpack.errors import BadValueError, UsageError
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check
-from minpack.spec.values import parse_sha512
+from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_sha512
 from minpack.target import parse_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from minpack.paths import RootPath
 
 #: What an empty value most often comes from.
 UNSET = "was a variable of the shell not set?"
 Function = TypeVar("Function", bound="Callable[..., Any]")
+Value = TypeVar("Value")
+Options = TypeVar("Options")
 
 
 def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A click callback that parses a value, or each of several, with `parse`.
+    """A click callback that parses a value, or each of several, with `parse`, whose errors name the option then.
 
-    Its error, a `UsageError`, is for an empty value too: a shell's variable that is not set gives one.
+    An empty value is one too: a shell's variable that is not set gives it.
     """
 
     def callback(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+        option = parameter.opts[-1]
+        parse_value = value_of(option, parse)
         for text in value if isinstance(value, tuple) else (value,):
             if text == "":
-                raise UsageError(parameter.opts[-1], "", "its value is empty", UNSET)
+                raise UsageError(option, "", "its value is empty", UNSET)
         if isinstance(value, tuple):
-            return tuple(parse(item) for item in value)
-        return None if value is None else parse(value)
+            return tuple(parse_value(item) for item in value)
+        return None if value is None else parse_value(value)
 
     return callback
+
+
+def value_of(option: str, parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """`parse`, whose errors say that the value is of `option`."""
+
+    def parse_value(text: str) -> Value:
+        try:
+            return parse(text)
+        except BadValueError as error:
+            raise error.given_by(option) from error
+
+    return parse_value
+
+
+def parse_dest(text: str | None, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:
+    """What --dest means for the programs; see `parse_destination`.
+
+    :raises UsageError: it cannot be meant.
+    """
+    if text is None:
+        return None, PROGRAM_DIRECTORY
+    return value_of("--dest", lambda text: parse_destination(text, programs))(text)
+
+
+def selected(kind: type[Options], given: Mapping[str, Any]) -> Options:
+    """What `given` has for each field of the named tuple `kind`, its default for what a command has no option for."""
+    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined] # every named tuple has them
+    return kind(**{name: given[name] for name in fields if name in given})
 
 
 def arguments(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,17 +18,19 @@ from minpack.cli.options import (
     output_options,
     parsed,
     platform_option,
+    selected,
     store_options,
     why_option,
 )
 from minpack.cli.output import OutputSettings, compression_of, delivery_of, delivery_options, done
-from minpack.cli.settings import base_options, check_packages, created, host_platform, threads
-from minpack.cli.spec import file_options, files_request, noted, pair, programs_argument, store_settings
+from minpack.cli.settings import StoreSettings, base_options, check_packages, created, host_platform, threads
+from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import BaseNeededError, UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.oci.reference import default_reference
 from minpack.output.target import Format
-from minpack.spec.values import parse_ports, parse_signal, parse_volume
+from minpack.spec.values import parse_label, parse_ports, parse_signal, parse_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from minpack.build.lock import LockPolicy
     from minpack.build.pack import Packed
     from minpack.output.target import OutputSpec
+    from minpack.paths import RootPath
     from minpack.progress import Progress
     from minpack.spec.image import ImageSpec, RunConfig
 
@@ -76,7 +79,7 @@ if TYPE_CHECKING:
     "--label",
     "labels",
     multiple=True,
-    callback=pair("--label"),
+    callback=parsed(parse_label),
     metavar="KEY=VALUE",
     help="A label, which becomes an annotation too; repeatable.",
 )
@@ -122,7 +125,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     name = os.path.basename(given["programs"][0].rstrip("/"))
     lock = (given["lock"] or LOCK) if given["locked"] else None
     delivery = delivery_of(settings, name, default_reference(name), lock)
-    request = request_of(given)
+    request = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
     with drawing(quiet=quiet) as progress:
         packed = _packed(given, request, delivery, progress)
     packed = packed._replace(notes=(*packed.notes, *_effects(packed, request, delivery)))
@@ -155,7 +158,7 @@ def _effects(packed: Packed, request: ImageSpec, delivery: OutputSpec) -> tuple[
 
 def _packed(given: dict[str, Any], request: ImageSpec, delivery: OutputSpec, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
-    store, as_json, write = store_settings(given), given["as_json"], not given["dry_run"]
+    store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
     options = base_options(store)
     check_packages(given["base"], store)
 
@@ -206,33 +209,49 @@ def _lock_here(programs: tuple[str, ...]) -> str:
     return f"--locked --lock {shlex.quote(path)}"
 
 
-def request_of(given: dict[str, Any]) -> ImageSpec:
-    """The request that the options mean.
+class ImageOptions(NamedTuple):
+    """The options about an image that do not decide which files it has, as they were given, each value parsed."""
+
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    exposed: tuple[tuple[str, ...], ...]
+    labels: tuple[tuple[str, str], ...]
+    volumes: tuple[RootPath, ...]
+    stop_signal: str | None
+    created: str | None
+    compress: str | None
+    zstd: bool
+    single_layer: bool
+    why: bool
+
+
+def image_spec(files: FileOptions, options: ImageOptions) -> ImageSpec:
+    """The image that the options mean.
 
     :raises UsageError: some contradict each other.
     """
-    request = files_request(given)
-    return request._replace(
-        run=_run_config(given, request.run),
-        created=created(given["created"]),
-        compression=compression_of(given["compress"], zstd=given["zstd"]),
-        single_layer=given["single_layer"],
+    spec = files_spec(files)
+    return spec._replace(
+        run=_run_config(options, spec.run),
+        created=created(options.created),
+        compression=compression_of(options.compress, zstd=options.zstd),
+        single_layer=options.single_layer,
         threads=threads(),
-        why=given["why"],
+        why=options.why,
     )
 
 
-def _run_config(given: dict[str, Any], run: RunConfig) -> RunConfig:
-    entrypoint: tuple[str, ...] | None = given["entrypoint"] or None
+def _run_config(options: ImageOptions, run: RunConfig) -> RunConfig:
+    entrypoint: tuple[str, ...] | None = options.entrypoint or None
     if entrypoint == ("",):
         entrypoint = ()
-        if not given["cmd"]:
+        if not options.cmd:
             raise UsageError("--entrypoint", "", "without one nothing would be run", "say what with --cmd")
     return run._replace(
         entrypoint=entrypoint,
-        cmd=given["cmd"],
-        exposed=tuple(port for ports in given["exposed"] for port in ports),
-        volumes=given["volumes"],
-        labels=given["labels"],
-        stop_signal=given["stop_signal"] or "",
+        cmd=options.cmd,
+        exposed=tuple(port for ports in options.exposed for port in ports),
+        volumes=options.volumes,
+        labels=options.labels,
+        stop_signal=options.stop_signal or "",
     )

@@ -28,7 +28,7 @@ class StoreSettings(NamedTuple):
     cache_dir: str | None
     no_cache: bool
     sha512: str | None = None
-    packages: bool = False
+    no_packages: bool = True
     keys: str | None = None
 
 
@@ -41,7 +41,7 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         settings.mirror,
         settings.sha512 or "",
         temporary_directory(),
-        PackageOptions(now(), settings.keys or "") if settings.packages else None,
+        PackageOptions(now(), settings.keys or "") if not settings.no_packages else None,
         debian_mirror(settings),
     )
 
@@ -56,7 +56,7 @@ def check_packages(base: BaseRef | None, settings: StoreSettings) -> None:
         reason = "it is no directory" if os.path.exists(settings.keys) else "no such file or directory"
         raise InputError(settings.keys, reason, hint="--keys names a directory of public keys")
     # With a sum for what is no tarball, that is told.
-    if settings.packages or settings.sha512 or base is None or base.kind is not BaseKind.PACKAGES:
+    if not settings.no_packages or settings.sha512 or base is None or base.kind is not BaseKind.PACKAGES:
         return
     from minpack.catalog.debian import find_debian  # noqa: PLC0415 - where no packages are wanted alone
 

@@ -1,4 +1,4 @@
-"""The options that decide which files an image has, for `pack`, `lock` and `update`, and the request they mean."""
+"""The options that decide which files an image has, for `pack`, `lock` and `update`, and the spec they mean."""
 
 from __future__ import annotations
 
@@ -6,48 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import applied, check_option, filled, package_options, parsed
+from minpack.cli.options import applied, check_option, filled, package_options, parse_dest, parsed, selected
 from minpack.cli.settings import StoreSettings, store_directory, umask
 from minpack.errors import UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need, parse_need
 from minpack.paths import parse_root_path
 from minpack.rootfs.etc_files import DEFAULT_USER, parse_user
 from minpack.spec.image import Check, ImageSpec, RunConfig
 from minpack.spec.values import (
-    PROGRAM_DIRECTORY,
     parse_addition,
-    parse_destination,
     parse_directory,
     parse_link,
     parse_locale,
-    parse_pair,
+    parse_variable,
     parse_zone,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minpack.paths import RootPath
+    from minpack.rootfs.etc_files import User
+    from minpack.spec.base_ref import BaseRef
+    from minpack.spec.values import AddedDirectory, AddedLink, Addition
+    from minpack.target import Platform
 
 NEEDS = ", ".join(need for need in Need if need is not Need.DNS)
-
-
-def _workdir(text: str) -> RootPath:
-    return parse_root_path(text, "--workdir")
-
-
-def pair(option: str) -> Any:  # noqa: ANN401 - click's callbacks are untyped
-    """A click callback for ``KEY=VALUE``."""
-
-    def parse(text: str) -> tuple[str, str]:
-        return parse_pair(text, option)
-
-    return parsed(parse)
-
-
-def _need(option: str) -> Any:  # noqa: ANN401
-    def parse(text: str) -> Need:
-        return parse_need(text, option)
-
-    return parsed(parse)
 
 
 programs_argument = click.argument(
@@ -110,10 +95,10 @@ file_options = applied(
         help="Refuse added libraries and programs that would not load, and added links that lead nowhere.",
     ),
     click.option(
-        "--need", "wanted", multiple=True, callback=_need("--need"), metavar="NAME", help=f"Pack it: {NEEDS}."
+        "--need", "wanted", multiple=True, callback=parsed(parse_need), metavar="NAME", help=f"Pack it: {NEEDS}."
     ),
     click.option(
-        "--no-need", "unwanted", multiple=True, callback=_need("--no-need"), metavar="NAME", help="Leave it out."
+        "--no-need", "unwanted", multiple=True, callback=parsed(parse_need), metavar="NAME", help="Leave it out."
     ),
     click.option(
         "--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it."
@@ -130,14 +115,16 @@ file_options = applied(
         "--env",
         "env",
         multiple=True,
-        callback=pair("--env"),
+        callback=parsed(parse_variable),
         metavar="KEY=VALUE",
         help="Set a variable; repeatable.",
     ),
     click.option(
         "-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="User to run as [65532:65532]."
     ),
-    click.option("-w", "--workdir", callback=parsed(_workdir), metavar="PATH", help="The working directory [/]."),
+    click.option(
+        "-w", "--workdir", callback=parsed(parse_root_path), metavar="PATH", help="The working directory [/]."
+    ),
     check_option(Check.LOAD),
     click.option(
         "--package",
@@ -151,71 +138,80 @@ file_options = applied(
 )
 
 
-def files_request(given: dict[str, Any]) -> ImageSpec:
-    """The request that the options mean, as far as it decides which files there are.
+class FileOptions(NamedTuple):
+    """The options that decide which files an image has, as they were given, each value parsed."""
+
+    programs: tuple[str, ...]
+    base: BaseRef | None
+    platform: Platform | None
+    strip: bool
+    dest: str | None
+    additions: tuple[Addition, ...]
+    directories: tuple[AddedDirectory, ...]
+    links: tuple[AddedLink, ...]
+    libraries: tuple[str, ...]
+    allowed_missing: tuple[str, ...]
+    strict: bool
+    wanted: tuple[Need, ...]
+    unwanted: tuple[Need, ...]
+    zone: str | None
+    locale: str | None
+    ca_file: str | None
+    env: tuple[tuple[str, str], ...]
+    user: User | None
+    workdir: RootPath | None
+    check: str
+    packages: tuple[str, ...]
+
+
+def files_spec(options: FileOptions) -> ImageSpec:
+    """The image that the options mean, as far as they decide which files there are.
 
     :raises UsageError: some contradict each other.
     """
-    wanted, unwanted = frozenset(given["wanted"]), frozenset(given["unwanted"])
-    _check_needs(wanted, unwanted, given)
-    destination, directory = None, PROGRAM_DIRECTORY
-    if given["dest"] is not None:
-        destination, directory = parse_destination(given["dest"], given["programs"])
-    default = RunConfig()
-    run = RunConfig(env=given["env"], user=given["user"] or DEFAULT_USER, workdir=given["workdir"] or default.workdir)
+    _check_needs(options)
+    destination, directory = parse_dest(options.dest, options.programs)
+    workdir = options.workdir or RunConfig().workdir
     return ImageSpec(
-        given["programs"],
-        given["base"],
-        given["platform"],
+        options.programs,
+        options.base,
+        options.platform,
         destination,
         directory,
-        given["additions"],
-        given["directories"],
-        given["links"],
-        given["libraries"],
-        wanted,
-        unwanted,
-        given["zone"],
-        given["ca_file"],
-        given["locale"],
-        run,
-        check=Check(given["check"]),
-        strip=given["strip"],
-        packages=given["packages"],
+        options.additions,
+        options.directories,
+        options.links,
+        options.libraries,
+        frozenset(options.wanted),
+        frozenset(options.unwanted),
+        options.zone,
+        options.ca_file,
+        options.locale,
+        RunConfig(env=options.env, user=options.user or DEFAULT_USER, workdir=workdir),
+        check=Check(options.check),
+        strip=options.strip,
+        packages=options.packages,
         umask=umask(),
-        allowed_missing=frozenset(given["allowed_missing"]),
-        strict=given["strict"],
+        allowed_missing=frozenset(options.allowed_missing),
+        strict=options.strict,
     )
 
 
-def store_settings(given: dict[str, Any]) -> StoreSettings:
-    """The options about downloads and the store."""
-    return StoreSettings(
-        given["offline"],
-        given["mirror"],
-        given["cache_dir"],
-        given["no_cache"],
-        given["sha512"],
-        not given["no_packages"],
-        given["keys"],
-    )
-
-
-def noted(notes: tuple[str, ...], given: dict[str, Any]) -> tuple[str, ...]:
+def noted(notes: tuple[str, ...], given: Mapping[str, Any]) -> tuple[str, ...]:
     """The notes to print: of those that are told once, without --verbose, the ones that were not told before."""
     if given["quiet"] or given["verbose"] or all(type(note) is str for note in notes):
         return notes
     from minpack.cli.told import untold  # noqa: PLC0415 - for hardly any
 
-    return untold(notes, store_directory(store_settings(given)))
+    return untold(notes, store_directory(selected(StoreSettings, given)))
 
 
-def _check_needs(wanted: frozenset[Need], unwanted: frozenset[Need], given: dict[str, Any]) -> None:
-    """Nothing, if no need is both wanted and not."""
-    options = [(need, f"--need {need}") for need in Need if need in wanted]
-    options += [(Need.TZ, "--tz")] if given["zone"] is not None else []
-    options += [(Need.CERTS, "--ca-file")] if given["ca_file"] is not None else []
-    options += [(Need.LOCALE, f"--locale {given['locale']}")] if given["locale"] is not None else []
-    for need, option in options:
-        if need in unwanted:
+def _check_needs(options: FileOptions) -> None:
+    """Raise `UsageError` if a need is both wanted and not."""
+    found = [(need, f"--need {need}") for need in Need if need in options.wanted]
+    found += [(Need.TZ, "--tz")] if options.zone is not None else []
+    found += [(Need.CERTS, "--ca-file")] if options.ca_file is not None else []
+    found += [(Need.LOCALE, f"--locale {options.locale}")] if options.locale is not None else []
+    for need, option in found:
+        if need in options.unwanted:
             raise UsageError("--no-need", str(need), f"{option} wants it", "leave one out")

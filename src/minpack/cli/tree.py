@@ -15,6 +15,7 @@ from minpack.cli.options import (
     filled,
     output_options,
     package_options,
+    parse_dest,
     parsed,
     platform_option,
     store_options,
@@ -23,7 +24,7 @@ from minpack.cli.settings import StoreSettings, base_options, check_packages
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
 from minpack.errors import UsageError
 from minpack.spec.image import Check, ImageSpec, RunConfig
-from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_pair
+from minpack.spec.values import parse_variable
 
 if TYPE_CHECKING:
     from minpack.spec.base_ref import BaseRef
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     "env",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=parsed(lambda text: parse_pair(text, "--env")),
+    callback=parsed(parse_variable),
     help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT.",
 )
 @click.option("--all", "considered", is_flag=True, help="Show every directory considered for each object.")
@@ -81,9 +82,7 @@ def command(
     Nothing is run, so it works for any architecture. Without --base it looks at this host, as ldd does.
     Exit code 3 when something is missing or, with --check load, would not be bound.
     """
-    destination, directory = None, PROGRAM_DIRECTORY
-    if dest is not None:
-        destination, directory = parse_destination(dest, (program,))
+    destination, directory = parse_dest(dest, (program,))
     request = ImageSpec(
         (program,),
         base=base,
@@ -93,7 +92,7 @@ def command(
         run=RunConfig(env=env),
         check=Check(check),
     )
-    store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, not no_packages, keys)
+    store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, no_packages, keys)
     check_packages(base, store)
     options = base_options(store)
     with drawing(quiet=quiet) as progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from minpack.errors import UsageError
+from minpack.errors import BadValueError
 from minpack.namedtuple import NamedTuple
 
 
@@ -127,16 +127,16 @@ class Decision(NamedTuple):
 _NOT_PACKED = {Need.DNS: "container runtimes lay /etc/hosts and /etc/resolv.conf into every container themselves"}
 
 
-def parse_need(text: str, option: str) -> Need:
+def parse_need(text: str) -> Need:
     """The need of that name.
 
-    :raises UsageError: there is none, or nothing can be packed for it.
+    :raises BadValueError: there is none, or nothing can be packed for it.
     """
     try:
         need = Need(text)
     except ValueError as error:
         names = ", ".join(choice for choice in Need if choice not in _NOT_PACKED)
-        raise UsageError(option, text, "there is no such need", f"choose from {names}") from error
+        raise BadValueError(text, "there is no such need", f"choose from {names}") from error
     if need in _NOT_PACKED:
-        raise UsageError(option, text, _NOT_PACKED[need], "leave it out")
+        raise BadValueError(text, _NOT_PACKED[need], "leave it out")
     return need

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from minpack.errors import UsageError
+from minpack.errors import OPTION, BadValueError
 from minpack.namedtuple import NamedTuple
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -48,12 +48,12 @@ def parse_reference(text: str) -> Reference:
     The first part is a host if it has a dot, a colon or an upper-case letter, or is
     ``localhost`` (Docker's rule).
 
-    :raises UsageError: it has a digest, or a part that references cannot have.
+    :raises BadValueError: it has a digest, or a part that references cannot have.
     """
     found = _parsed(text)
     if found is None:
         reason, hint = _refusal(text)
-        raise UsageError("--tag", text, reason, hint)
+        raise BadValueError(text, reason, hint)
     return found
 
 
@@ -111,7 +111,7 @@ def _refusal(text: str) -> tuple[str, str]:
 def _instead(text: str) -> str:
     """What to write: `text` if that is a reference, else an example."""
     found = _parsed(text) if text else None
-    return f"as --tag {text if found is not None else 'me/myapp:1.0'}"
+    return f"as {OPTION} {text if found is not None else 'me/myapp:1.0'}"
 
 
 def default_reference(program: str) -> Reference:

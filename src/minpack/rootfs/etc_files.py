@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minpack.errors import UsageError
+from minpack.errors import BadValueError
 from minpack.namedtuple import NamedTuple
 
 #: The uid that distroless, ko and apko use for "some user that is not root".
@@ -48,7 +48,7 @@ def parse_user(text: str) -> User:
 
     Images name users by number: Kubernetes cannot check another name for root (runAsNonRoot).
 
-    :raises UsageError: it is none of these.
+    :raises BadValueError: it is none of these.
     """
     user, colon, group = text.partition(":")
     uid = _parse_id(user, text)
@@ -60,11 +60,11 @@ def _parse_id(part: str, text: str) -> int:
         return _NAMES[part]
     hint = "give numbers, as 1000:1000 (id -u NAME prints one), or root, nonroot or nobody"
     if not part:
-        raise UsageError("--user", text, "a part of it is empty", f"was a variable of the shell not set?; {hint}")
+        raise BadValueError(text, "a part of it is empty", f"was a variable of the shell not set?; {hint}")
     if not part.isascii() or not part.isdigit():
-        raise UsageError("--user", text, f"{part!r} is no number", hint)
+        raise BadValueError(text, f"{part!r} is no number", hint)
     if len(part) > len(str(MAX_ID)) or int(part) > MAX_ID:
-        raise UsageError("--user", text, f"{MAX_ID} is the highest number that engines take", hint)
+        raise BadValueError(text, f"{MAX_ID} is the highest number that engines take", hint)
     return int(part)
 
 

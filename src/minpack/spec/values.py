@@ -1,10 +1,10 @@
-"""One parser for each value that a user writes."""
+"""One parser for each value that a user writes; none knows by which option, or key of a file, it was given."""
 
 from __future__ import annotations
 
 import re
 
-from minpack.errors import UsageError
+from minpack.errors import OPTION, BadValueError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import ROOT, RootPath, normal, parse_root_path
 from minpack.rootfs.etc_files import MAX_ID, User
@@ -87,25 +87,25 @@ def _rights(mode: int | None, owner: User | None) -> str:
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:
     """Where programs go, as `ImageSpec` has it: a path that ends with a slash is the directory they all go into.
 
-    :raises UsageError: it is one file's place and there are several programs, or it is not absolute.
+    :raises BadValueError: it is one file's place and there are several programs, or it is not absolute.
     """
-    path = parse_root_path(text, "--dest")
+    path = parse_root_path(text)
     if text.endswith("/"):
         return None, path
     if len(programs) > 1:
-        hint = f"end it with a slash to put all into one directory: --dest {text}/"
-        raise UsageError("--dest", text, f"it is the place of one file, and there are {len(programs)} programs", hint)
+        hint = f"end it with a slash to put all into one directory: {OPTION} {text}/"
+        raise BadValueError(text, f"it is the place of one file, and there are {len(programs)} programs", hint)
     return path, PROGRAM_DIRECTORY
 
 
-def parse_place(text: str, option: str) -> RootPath:
+def parse_place(text: str) -> RootPath:
     """A path in the image other than the root.
 
-    :raises UsageError: it is the root, or not absolute.
+    :raises BadValueError: it is the root, or not absolute.
     """
-    path = parse_root_path(text, option)
+    path = parse_root_path(text)
     if path == ROOT:
-        raise UsageError(option, text, "the root of the image is always there", "name a directory below it")
+        raise BadValueError(text, "the root of the image is always there", "name a directory below it")
     return path
 
 
@@ -114,7 +114,7 @@ def parse_addition(text: str) -> Addition:
 
     It is read from the right, and DST is the last part that is absolute: SRC may have colons in it.
 
-    :raises UsageError: there is no DST, or it is not absolute, or what follows it is no mode and owner.
+    :raises BadValueError: there is no DST, or it is not absolute, or what follows it is no mode and owner.
     """
     parts = text.split(":")
     backwards = range(len(parts) - 1, 0, -1)
@@ -123,30 +123,30 @@ def parse_addition(text: str) -> Addition:
     at = at or next((at for at in backwards if not parts[at].isdigit()), len(parts) - 1)
     source, destination, rights = ":".join(parts[:at]), parts[at], parts[at + 1 :]
     if not source or not destination or len(rights) not in (0, 1, 3):
-        raise UsageError("--add", text, "it is not SRC:DST[:MODE[:UID:GID]]", "as --add config.toml:/etc/myapp/")
-    mode, owner = _parse_rights(rights, "--add", text, "as --add key.pem:/etc/myapp/:0600:65532:65532")
-    return Addition(source, _below(destination, source, "--add"), mode, owner)
+        raise BadValueError(text, "it is not SRC:DST[:MODE[:UID:GID]]", f"as {OPTION} config.toml:/etc/myapp/")
+    mode, owner = _parse_rights(rights, text, f"as {OPTION} key.pem:/etc/myapp/:0600:65532:65532")
+    return Addition(source, _below(destination, source), mode, owner)
 
 
-def _parse_rights(parts: list[str], option: str, text: str, hint: str) -> tuple[int | None, User | None]:
+def _parse_rights(parts: list[str], text: str, hint: str) -> tuple[int | None, User | None]:
     """The mode and the owner that `parts`, none, one or three, say.
 
-    :raises UsageError: they say none.
+    :raises BadValueError: they say none.
     """
     if not parts:
         return None, None
     if not re.fullmatch("[0-7]{1,5}", parts[0], re.ASCII) or int(parts[0], 8) > MAX_MODE:
-        raise UsageError(option, text, f"{parts[0]!r} is not an octal mode up to {MAX_MODE:o}", hint)
+        raise BadValueError(text, f"{parts[0]!r} is not an octal mode up to {MAX_MODE:o}", hint)
     for part in parts[1:]:
         if not re.fullmatch("[0-9]{1,10}", part, re.ASCII) or int(part) > MAX_ID:
-            raise UsageError(option, text, f"{part!r} is not a number up to {MAX_ID}", hint)
+            raise BadValueError(text, f"{part!r} is not a number up to {MAX_ID}", hint)
     owner = User(int(parts[1]), int(parts[2])) if len(parts) > 1 else None
     return int(parts[0], 8), owner
 
 
-def _below(destination: str, source: str, option: str) -> RootPath:
+def _below(destination: str, source: str) -> RootPath:
     """The path that `destination` is, or that `source` has in it if it ends with a slash."""
-    path = parse_root_path(destination, option)
+    path = parse_root_path(destination)
     name = source.rstrip("/").rpartition("/")[2]
     return normal(f"{path}/{name}") if destination.endswith("/") and name != ".." else path
 
@@ -154,53 +154,62 @@ def _below(destination: str, source: str, option: str) -> RootPath:
 def parse_directory(text: str) -> AddedDirectory:
     """``PATH[:MODE[:UID:GID]]``, MODE octal.
 
-    :raises UsageError: it is not so.
+    :raises BadValueError: it is not so.
     """
     path, *rest = text.split(":")
     if len(rest) not in (0, 1, 3):
-        raise UsageError("--dir", text, "it is not PATH[:MODE[:UID:GID]]", "as --dir /data:0750:1000:1000")
-    mode, owner = _parse_rights(rest, "--dir", text, "as --dir /data:0750:1000:1000")
-    return AddedDirectory(parse_place(path, "--dir"), mode, owner)
+        raise BadValueError(text, "it is not PATH[:MODE[:UID:GID]]", f"as {OPTION} /data:0750:1000:1000")
+    mode, owner = _parse_rights(rest, text, f"as {OPTION} /data:0750:1000:1000")
+    return AddedDirectory(parse_place(path), mode, owner)
 
 
 def parse_link(text: str) -> AddedLink:
     """``TARGET:PATH``, as `ln -s TARGET PATH`; a PATH that ends with a slash is the directory it goes into.
 
-    :raises UsageError: a part is empty, or PATH is not absolute.
+    :raises BadValueError: a part is empty, or PATH is not absolute.
     """
     target, colon, path = text.rpartition(":")
     if not colon or not target or not path or "\0" in target:
-        raise UsageError("--symlink", text, "it is not TARGET:PATH", "as --symlink busybox:/bin/sh")
+        raise BadValueError(text, "it is not TARGET:PATH", f"as {OPTION} busybox:/bin/sh")
     if target.startswith("/") and not path.startswith("/"):
-        hint = f"the target comes first, as for ln -s: --symlink {_quoted(f'{path}:{target}')}"
-        raise UsageError("--symlink", text, "a path in the image must be absolute", hint)
-    return AddedLink(parse_place(_below(path, target, "--symlink"), "--symlink"), target)
+        hint = f"the target comes first, as for ln -s: {OPTION} {_quoted(f'{path}:{target}')}"
+        raise BadValueError(text, "a path in the image must be absolute", hint)
+    return AddedLink(parse_place(_below(path, target)), target)
 
 
-def parse_pair(text: str, option: str) -> tuple[str, str]:
-    """``KEY=VALUE``.
+def parse_variable(text: str) -> tuple[str, str]:
+    """A variable of the environment, ``KEY=VALUE``.
 
-    :raises UsageError: there is no key or no equals sign, or the key has a space.
+    :raises BadValueError: there is no key or no equals sign, or the key has a space.
     """
+    key, equals, _ = text.partition("=")
+    # Docker takes the variable's value from the shell's environment then.
+    if not equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
+        hint = f'no variable is taken from this shell by itself: as {OPTION} {key}="${key}"'
+        raise BadValueError(text, "it is not KEY=VALUE", hint)
+    return _parse_pair(text, f"as {OPTION} name=value")
+
+
+def parse_label(text: str) -> tuple[str, str]:
+    """A label, ``KEY=VALUE``.
+
+    :raises BadValueError: there is no key or no equals sign, or the key has a space.
+    """
+    hint = f"for an empty value: {OPTION} {_quoted(text or 'name')}=" if "=" not in text else ""
+    return _parse_pair(text, hint)
+
+
+def _parse_pair(text: str, alone: str) -> tuple[str, str]:
+    """``KEY=VALUE``; `alone` is what to write in place of a key alone."""
     key, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(option, text, "it is not KEY=VALUE", _no_value(key, option))
+        raise BadValueError(text, "it is not KEY=VALUE", alone)
     if not key or "\0" in text:
-        raise UsageError(option, text, "it is not KEY=VALUE", f"as {option} name=value")
+        raise BadValueError(text, "it is not KEY=VALUE", f"as {OPTION} name=value")
     if re.search(r"\s", key):
         better = f"{(key.split() or ['name'])[-1]}={value.lstrip()}"
-        raise UsageError(option, text, f"{key!r} has a space", f"as {option} {_quoted(better)}")
+        raise BadValueError(text, f"{key!r} has a space", f"as {OPTION} {_quoted(better)}")
     return key, value
-
-
-def _no_value(key: str, option: str) -> str:
-    """What to write instead of a key alone."""
-    if option == "--label":
-        return f"for an empty value: {option} {_quoted(key or 'name')}="
-    # Docker takes the variable's value from the shell's environment then.
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-        return f'no variable is taken from this shell by itself: as {option} {key}="${key}"'
-    return f"as {option} name=value"
 
 
 def _quoted(text: str) -> str:
@@ -213,22 +222,22 @@ def _quoted(text: str) -> str:
 def parse_zone(text: str) -> str:
     """The name of a time zone, as ``Europe/Berlin``.
 
-    :raises UsageError: it has a part that no zone's name has.
+    :raises BadValueError: it has a part that no zone's name has.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*", text):
-        raise UsageError("--tz", text, "it is no time zone's name", "as Europe/Berlin")
+        raise BadValueError(text, "it is no time zone's name", "as Europe/Berlin")
     return text
 
 
 def parse_locale(text: str) -> str:
     """The name of a locale, as ``de_DE.UTF-8`` or ``C.UTF-8`` (locale(7)).
 
-    :raises UsageError: it has a part that no locale's name has.
+    :raises BadValueError: it has a part that no locale's name has.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?", text):
         better = re.fullmatch(r"([a-z]{2})-([A-Za-z]{2})(\..*)?", text, re.ASCII)
-        hint = f"as --locale {better[1]}_{better[2].upper()}.UTF-8" if better else "as C.UTF-8 or de_DE.UTF-8"
-        raise UsageError("--locale", text, "it is no locale's name", hint)
+        hint = f"as {OPTION} {better[1]}_{better[2].upper()}.UTF-8" if better else "as C.UTF-8 or de_DE.UTF-8"
+        raise BadValueError(text, "it is no locale's name", hint)
     return text
 
 
@@ -237,19 +246,19 @@ def parse_ports(text: str) -> tuple[str, ...]:
 
     ``8000-8010/udp`` means each of them, as Docker takes it.
 
-    :raises UsageError: it is no port and no range, or a range of more than `MAX_PORTS`.
+    :raises BadValueError: it is no port and no range, or a range of more than `MAX_PORTS`.
     """
     numbers, slash, protocol = text.partition("/")
     first, dash, last = numbers.partition("-")
     if not _is_port(first) or (dash and not _is_port(last)):
-        raise UsageError("--expose", text, "it is no port", _port_hint(text))
+        raise BadValueError(text, "it is no port", _port_hint(text))
     if slash and protocol.lower() not in ("tcp", "udp", "sctp"):
-        raise UsageError("--expose", text, f"{protocol!r} is no protocol that images know", "as 8080, or 53/udp")
+        raise BadValueError(text, f"{protocol!r} is no protocol that images know", "as 8080, or 53/udp")
     begin, end = int(first), int(last or first)
     if begin > end:
-        raise UsageError("--expose", text, "the range ends before it begins", f"as --expose {end}-{begin}")
+        raise BadValueError(text, "the range ends before it begins", f"as {OPTION} {end}-{begin}")
     if end - begin >= MAX_PORTS:
-        raise UsageError("--expose", text, f"a range has at most {MAX_PORTS} ports", "name those it listens on")
+        raise BadValueError(text, f"a range has at most {MAX_PORTS} ports", "name those it listens on")
     return tuple(f"{port}/{protocol.lower() or 'tcp'}" for port in range(begin, end + 1))
 
 
@@ -260,30 +269,30 @@ def _is_port(text: str) -> bool:
 def _port_hint(text: str) -> str:
     """What to write instead, as far as that can be told."""
     if match := re.fullmatch(r"(?:[^/]*:)?(\d+(?:-\d+)?)?:(\d+(?:-\d+)?)((?:/[a-z]+)?)", text, re.ASCII):
-        inside = f"an image names the port that the program listens on: --expose {match[2]}{match[3]}"
+        inside = f"an image names the port that the program listens on: {OPTION} {match[2]}{match[3]}"
         return f"{inside}; docker run -p {text} publishes it" if match[1] else inside
     if re.fullmatch(r"\d+(,\s*\d+)+", text, re.ASCII):
-        return "one at a time: " + " ".join(f"--expose {port}" for port in re.findall(r"\d+", text))
+        return "one at a time: " + " ".join(f"{OPTION} {port}" for port in re.findall(r"\d+", text))
     if match := re.fullmatch(r"([a-z]+)/(\d+)", text, re.ASCII):
-        return f"as --expose {match[2]}/{match[1]}"
+        return f"as {OPTION} {match[2]}/{match[1]}"
     return "as 8080, 53/udp or 8000-8010"
 
 
 def parse_volume(text: str) -> RootPath:
     """The path of a volume in the image.
 
-    :raises UsageError: it names a place of the host too, is the root, or not absolute.
+    :raises BadValueError: it names a place of the host too, is the root, or not absolute.
     """
     if match := re.fullmatch(r"[^:]+:(/[^:]*)(?::\w+)?", text):
-        hint = f"an image names the path in it: --volume {_quoted(match[1])}; docker run -v {_quoted(text)} mounts it"
-        raise UsageError("--volume", text, "a volume of an image has no place on a host", hint)
-    return parse_place(text, "--volume")
+        hint = f"an image names the path in it: {OPTION} {_quoted(match[1])}; docker run -v {_quoted(text)} mounts it"
+        raise BadValueError(text, "a volume of an image has no place on a host", hint)
+    return parse_place(text)
 
 
 def parse_signal(text: str) -> str:
     """A signal as images have it: ``TERM`` means ``SIGTERM``, numbers stay (image-spec, config.md, "StopSignal").
 
-    :raises UsageError: Linux has no such signal.
+    :raises BadValueError: Linux has no such signal.
     """
     name = text.upper().removeprefix("SIG")
     if re.fullmatch(_SIGNAL, name, re.ASCII):
@@ -291,17 +300,17 @@ def parse_signal(text: str) -> str:
     if text.isascii() and text.isdigit() and len(text) < len("100") and 0 < int(text) <= MAX_SIGNAL:
         return text
     hint = "RTMIN+1 to RTMIN+15 and RTMAX-14 to RTMAX-1 are known" if name.startswith("RTM") else "as SIGTERM or SIGINT"
-    raise UsageError("--stop-signal", text, "there is no such signal", hint)
+    raise BadValueError(text, "there is no such signal", hint)
 
 
 def parse_size(text: str) -> int:
     """A number of bytes; ``500MB`` has decimal units, ``500MiB`` binary ones.
 
-    :raises UsageError: it is no size.
+    :raises BadValueError: it is no size.
     """
     found = re.fullmatch(r"(\d{1,12}) ?(?:([kKMGT]?)(i?)B?)", text, re.ASCII)
     if found is None:
-        raise UsageError("--max-size", text, "it is no size", "as 500MB, 2GB or 512MiB")
+        raise BadValueError(text, "it is no size", "as 500MB, 2GB or 512MiB")
     number, unit, binary = found.groups()
     return int(number) * int((1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
 
@@ -309,23 +318,23 @@ def parse_size(text: str) -> int:
 def parse_days(text: str) -> int:
     """A number of days.
 
-    :raises UsageError: it is none.
+    :raises BadValueError: it is none.
     """
     if re.fullmatch(r"\d{1,6}", text, re.ASCII):
         return int(text)
     match = re.fullmatch(r"(\d{1,6}) ?d(ays?)?", text, re.ASCII)
-    raise UsageError("--older-than", text, "it is no number of days", f"as --older-than {match[1] if match else 30}")
+    raise BadValueError(text, "it is no number of days", f"as {OPTION} {match[1] if match else 30}")
 
 
 def parse_sha512(text: str) -> str:
     """A SHA-512 in lower-case hexadecimal digits.
 
-    :raises UsageError: it is none.
+    :raises BadValueError: it is none.
     """
     if not re.fullmatch(r"[0-9a-f]{128}", text.lower(), re.ASCII):
         bare = text.lower().removeprefix("sha512:")
         sha256 = re.fullmatch(r"(sha256:)?[0-9a-f]{64}", text.lower(), re.ASCII) is not None
-        hint = f"as --base-sha512 {bare}" if re.fullmatch(r"[0-9a-f]{128}", bare, re.ASCII) else ""
+        hint = f"as {OPTION} {bare}" if re.fullmatch(r"[0-9a-f]{128}", bare, re.ASCII) else ""
         hint = hint or ("this is a SHA-256: " if sha256 else "") + "sha512sum FILE prints it"
-        raise UsageError("--base-sha512", text, "a SHA-512 has 128 hexadecimal digits", hint)
+        raise BadValueError(text, "a SHA-512 has 128 hexadecimal digits", hint)
     return text.lower()
