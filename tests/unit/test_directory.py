@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.base.directory import DirectoryBase
+from minpack.base.directory import DirectoryBase, paths_below
 from minpack.content import read_all
 from minpack.errors import InputError
 from minpack.paths import NAME_MAX, ROOT, RootPath
@@ -219,3 +219,14 @@ def test_what_may_not_be_looked_at_is_an_input_error(where: str, tmp_path: Path)
     assert len(lines) == (2 if where == "/closed" else 3)  # it can be seen, and not be entered
     for line in lines[1:]:
         assert f"cannot read '{tree}{where}': permission denied run as a user who may read it" in line
+
+
+def test_paths_of_the_host_as_paths_in_a_directory(tmp_path: Path) -> None:
+    """Links on the way to the directory are followed; what lies elsewhere, or is the directory itself, is none."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "link").symlink_to("tree")
+    place = tmp_path.resolve()
+    paths = (f"{place}/tree/a/b", f"{place}/tree", f"{place}/tree2/c", "/etc/passwd")
+    for name in ("tree", "link", "tree/"):
+        assert paths_below(f"{tmp_path}/{name}", paths) == {"/a/b"}
+    assert paths_below("/", ("/etc/passwd",)) == {"/etc/passwd"}

@@ -153,6 +153,14 @@ def test_the_bases_own_files_come_first(place: Place) -> None:
     assert bar.content.where == "/usr/lib/libbar.so.1 in base.tar"
 
 
+def test_a_directory_of_the_bases_that_is_a_link_to_none(place: Place) -> None:
+    """A package's file lies where the link leads, and the link is in the image."""
+    place.publish(FOO)
+    packed = place.pack(("libfoo.so.1",), place.base(symlink("usr/lib", "../opt/lib")))
+    assert taken(packed) == {"/opt/lib/libfoo.so.1": "libfoo 1.0-r0"}
+    assert "/usr/lib" in {planned.entry.path for planned in packed.plan.entries if planned.entry.kind is Kind.SYMLINK}
+
+
 def test_a_merged_root(place: Place) -> None:
     """Where /lib is a link to /usr/lib, a package's file in lib goes where that leads."""
     base = place.base(directory("usr/lib"), symlink("lib", "usr/lib"), place.loader("usr/lib"))

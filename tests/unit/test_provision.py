@@ -117,6 +117,14 @@ def test_the_zones_that_a_program_names() -> None:
             {"/usr/lib/ssl/cert.pem": ("base", BUNDLE)},
         ),
         ((text("/usr/lib/ssl/cert.pem", PEM),), {}),
+        (
+            (symlink(RootPath("/usr/lib/ssl"), "../../etc/tls"),),
+            {"/usr/lib/ssl": ("base", "../../etc/tls"), "/etc/tls/cert.pem": ("default", BUNDLE)},
+        ),
+        (
+            (symlink(RootPath("/usr/lib/ssl"), "/etc/tls"), symlink(RootPath("/etc/tls/cert.pem"), "nowhere")),
+            {},
+        ),
     ],
 )
 def test_openssl_finds_the_bundle(base: tuple[Entry, ...], expected: dict[str, tuple[str, str]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from minpack.base.directory import DirectoryBase
 from minpack.base.entries import base_of
-from minpack.base.walk import MAX_LINKS, Failure, Walker
+from minpack.base.walk import MAX_LINKS, Failure, Walker, tree_below
 from minpack.content import BytesContent
 from minpack.paths import NAME_MAX, PATH_MAX, RootPath
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
@@ -259,3 +259,23 @@ def test_the_kernel_has_the_same_limit(links: int, tmp_path: Path) -> None:
         os.close(descriptor)
     assert leads_to(Walker(DirectoryBase(str(tmp_path))), "/l0") == expected
     assert (expected == "ELOOP") == (links > MAX_LINKS)
+
+
+def test_all_that_is_below_a_directory() -> None:
+    """Each directory comes before what is in it; links are not followed, and what is passed over is with all in it."""
+    tree = walker({"/a/b/c": None, "/a/b/d/e": None, "/a/f": "b", "/a/g/h": None, "/z": None}).base
+    found = [path for path, entry in tree_below(tree, RootPath("/a"), {RootPath("/a/g")}) if entry is not None]
+    assert found == ["/a/b", "/a/f", "/a/b/c", "/a/b/d", "/a/b/d/e"]
+    everything = [path for path, _ in tree_below(tree, RootPath("/"))]
+    assert len(everything) == len(set(everything)) == 9
+    assert list(tree_below(tree, RootPath("/z"))) == []
+
+
+def test_a_place_behind_links_that_lead_nowhere_yet() -> None:
+    """What is missing on the way is as if it were there; a part that is something else keeps all from it."""
+    over = walker({"/lib": "usr/lib", "/opt": "srv/opt", "/file": None})
+    where = over.locate(RootPath("/opt/app/x"))
+    assert (where.path, [link.path for link in where.links], where.blocked) == ("/srv/opt/app/x", ["/opt"], None)
+    blocked = over.locate(RootPath("/file/x")).blocked
+    assert blocked is not None
+    assert blocked.path == "/file"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.base.entries import base_of
-from minpack.paths import ROOT, RootPath, ancestors, join, name, parent
+from minpack.paths import RootPath, ancestors
 from minpack.rootfs.entry import Entry, Kind
 
 if TYPE_CHECKING:
@@ -16,36 +16,20 @@ if TYPE_CHECKING:
     from minpack.base.walk import Walker
 
 
-class PathMapper:
-    """Where paths of packages lie in a base, whose directories may be links to others, as ``/lib`` may be."""
+def path_over(base: Walker, path: RootPath) -> RootPath | None:
+    """Where a package's `path` lies in a base, whose directories may be links to others, as ``/lib`` may be.
 
-    def __init__(self, base: Walker) -> None:
-        self._base = base
-        self._directories: dict[RootPath, RootPath | None] = {ROOT: ROOT}
-
-    def of(self, path: RootPath) -> RootPath | None:
-        """The physical path; None if a part of it is no directory in the base."""
-        above = self._directory(parent(path))
-        return join(above, name(path)) if above is not None else None
-
-    def _directory(self, path: RootPath) -> RootPath | None:
-        if path not in self._directories:
-            here = self.of(path)
-            entry = self._base.lstat(here) if here is not None else None
-            if entry is not None and entry.kind is Kind.SYMLINK:
-                entry = self._base.walk(entry.path).entry
-                here = entry.path if entry is not None else None
-            good = entry is None or entry.kind is Kind.DIRECTORY
-            self._directories[path] = here if good else None
-        return self._directories[path]
+    None if a part of it is no directory there.
+    """
+    where = base.locate(path)
+    return where.path if where.blocked is None else None
 
 
 class PackageOverlay:
     """Entries of packages by physical path: those that the base does not have itself, the first package's first."""
 
-    def __init__(self, base: Walker, places: PathMapper) -> None:
+    def __init__(self, base: Walker) -> None:
         self._base = base
-        self._places = places
         self._entries: dict[RootPath, Entry] = {}
         self._holding: set[RootPath] = set()
         self._inodes = 0
@@ -55,7 +39,7 @@ class PackageOverlay:
         """Put a package's files there; the physical path of each of them by its own."""
         found: dict[RootPath, RootPath] = {}
         for entry in self._without_hard_links([file.entry for file in files]):
-            path = self._places.of(entry.path)
+            path = path_over(self._base, entry.path)
             if path is None:
                 continue
             found[entry.path] = path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from minpack.alpine.package_overlay import PackageOverlay, PathMapper
+from minpack.alpine.package_overlay import PackageOverlay, path_over
 from minpack.apk.installed import (
     MAX_INSTALLED,
     InstalledFile,
@@ -108,8 +108,7 @@ class AlpinePackages:
         self._open_offers = offers
         self._offers: RepositorySet | LockedRepositorySet | None = None
         self._stack = stack
-        self._places = PathMapper(base)
-        self._shelf = PackageOverlay(base, self._places)
+        self._shelf = PackageOverlay(base)
         self._fetched: dict[str, _Known] = {}
         self._why: dict[str, str] = {}
         self._scripts: dict[str, None] = {}
@@ -198,7 +197,7 @@ class AlpinePackages:
             return ()
         packages = (InstalledPackage(i.name, i.version, i.arch, lines[i], tuple(files)) for i, files in kept.items())
         found = self._base.walk(DATABASE).entry
-        path = found.path if found is not None else self._places.of(DATABASE) or DATABASE
+        path = found.path if found is not None else path_over(self._base, DATABASE) or DATABASE
         return (file(path, BytesContent(write_installed(packages))),)
 
     def _asked(self) -> RepositorySet | LockedRepositorySet | None:
@@ -245,9 +244,9 @@ class AlpinePackages:
         return owner if same else None
 
     def _of_base(self, package: InstalledPackage) -> _Known:
-        places = ((self._places.of(one.path), one) for one in package.files)
+        places = ((path_over(self._base, one.path), one) for one in package.files)
         files = {path: one for path, one in places if path is not None}
-        directories = (self._places.of(path) for path in package.directories)
+        directories = (path_over(self._base, path) for path in package.directories)
         kept = tuple(path for path in directories if path is not None)
         id_ = PackageId(package.name, package.version, package.arch)
         return _Known(id_, package.lines, files, directories=kept)

@@ -138,6 +138,12 @@ class DirectoryBase:
         return Entry(path, kind, mode, status.st_uid, status.st_gid, content, inode=inode, capability=capability)
 
 
+def paths_below(directory: str, paths: Iterable[str]) -> frozenset[RootPath]:
+    """Those of the host's `paths`, absolute and without links, that lie in a directory of the host, as paths in it."""
+    real = os.path.realpath(directory).rstrip("/")
+    return frozenset(RootPath(path[len(real) :]) for path in paths if path.startswith(f"{real}/"))
+
+
 def _look(path: bytes, above: int | None = None) -> tuple[os.stat_result, bytes]:
     """What is at `path`, and if it is a symlink, its target."""
     status = os.lstat(path, dir_fd=above)

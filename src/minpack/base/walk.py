@@ -17,6 +17,8 @@ from minpack.rootfs.entry import Kind
 from minpack.rootfs.modes import is_shared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Set
+
     from minpack.base.interface import Base
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
@@ -220,3 +222,26 @@ class Walker:
         self._steps -= count
         if self._steps < 0:
             raise BaseError(self.base.name, f"its paths have more than {MAX_STEPS} parts together")
+
+
+def tree_below(
+    base: Base, top: RootPath, without: Set[RootPath] = frozenset()
+) -> Iterator[tuple[RootPath, Entry | None]]:
+    """The path of all that is below the directory `top`, and what is there, each directory before what is in it.
+
+    None is what has gone since its directory was listed. No link is followed.
+
+    :param top: a physical path.
+    :param without: paths that are passed over, with all that is below them.
+    """
+    todo = [top]
+    while todo:
+        here = todo.pop()
+        for part in base.listdir(here):
+            path = join(here, part)
+            if path in without:
+                continue
+            entry = base.lstat(path)
+            if entry is not None and entry.kind is Kind.DIRECTORY:
+                todo.append(path)
+            yield path, entry

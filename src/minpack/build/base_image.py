@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
-from minpack.base.walk import Walker
+from minpack.base.walk import Walker, tree_below
 from minpack.build.inputs import Input, base_input
 from minpack.elf.read import read_elf
 from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
@@ -16,7 +15,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
 from minpack.output.inputs import base_inputs, guarded, left_out
 from minpack.output.write import LayerInputs, write_output
-from minpack.paths import ROOT, RootPath, join, sort_key
+from minpack.paths import ROOT, RootPath, sort_key
 from minpack.plan.entrypoint import Start, check_start
 from minpack.program.platforms import platform_of_file
 from minpack.rootfs.entry import Entry, Kind
@@ -84,7 +83,7 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
             )
         delivery = guarded(delivery, base_inputs(ref, options, whole=True))
         outside = left_out(delivery, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
-        found = tuple(_entries(opened.base, ref.name, outside.paths))
+        found = tuple(_entries(ref, opened.base, outside.paths))
         packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
         if not packed:
             raise BaseError(opened.base.name, "it is empty")
@@ -195,24 +194,15 @@ def _platform(base: Base, wanted: Platform | None) -> Platform:
     return platform
 
 
-def _entries(base: Base, host: str, left_out: frozenset[str]) -> list[Entry]:
+def _entries(ref: BaseRef, base: Base, left_out: frozenset[str]) -> list[Entry]:
     """Everything in the base, each directory before what is in it.
 
-    :param host: where the base is on this host, if it is a directory.
-    :param left_out: what is not taken of that: absolute paths without links.
+    :param left_out: what is not taken of a directory of this host: paths of the host, absolute and without links.
     """
-    real = os.path.realpath(host).rstrip("/") if left_out else ""
-    found: list[Entry] = []
-    todo: list[RootPath] = [ROOT]
-    while todo:
-        here = todo.pop()
-        for part in base.listdir(here):
-            if left_out and f"{real}{join(here, part)}" in left_out:
-                continue
-            entry = base.lstat(join(here, part))
-            if entry is None:
-                continue
-            found.append(entry)
-            if entry.kind is Kind.DIRECTORY:
-                todo.append(entry.path)
+    without: frozenset[RootPath] = frozenset()
+    if left_out:
+        from minpack.base.directory import paths_below  # noqa: PLC0415 - imported already, as the base is one
+
+        without = paths_below(ref.name, left_out)
+    found = (entry for _, entry in tree_below(base, ROOT, without) if entry is not None)
     return sorted(found, key=lambda entry: sort_key(entry.path))

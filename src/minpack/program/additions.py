@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from minpack.content import DENIED, FileContent
 from minpack.errors import InputError, UsageError, reason_of
 from minpack.namedtuple import NamedTuple
-from minpack.paths import PATH_MAX, ROOT, RootPath, join, normal
+from minpack.paths import PATH_MAX, ROOT, RootPath, normal
 from minpack.rootfs.entry import Entry, Kind, directory, symlink
 from minpack.rootfs.modes import SPECIAL_BITS, normal_mode, tree_mode
 from minpack.rootfs.tree import Claim, Precedence
@@ -145,26 +145,18 @@ def _added_tree(addition: Addition, left_out: frozenset[str]) -> Iterator[Placed
 
 def _tree_of(source: str, left_out: frozenset[str]) -> Iterator[Entry]:
     """The host's directory `source`, by the paths in it, and all that is in it."""
-    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - for added directories alone
+    from minpack.base.directory import DirectoryBase, paths_below  # noqa: PLC0415 - for added directories alone
+    from minpack.base.walk import tree_below  # noqa: PLC0415
 
-    tree, real = DirectoryBase(source), os.path.realpath(source).rstrip("/")
     yield directory(ROOT)
-    todo = [ROOT]
-    while todo:
-        here = todo.pop()
-        for part in tree.listdir(here):
-            if left_out and f"{real}{join(here, part)}" in left_out:
-                continue
-            entry = tree.lstat(join(here, part))
-            if entry is None or entry.kind is Kind.SPECIAL:
-                raise InputError(f"{source}{join(here, part)}", "it is no file, directory or symlink")
-            if entry.kind is Kind.DIRECTORY:
-                todo.append(entry.path)
-            if entry.content is not None and entry.size == 0:
-                # What the kernel makes as it is read is empty by its size alone: opening it tells.
-                with entry.content.open():
-                    pass
-            yield entry
+    for path, entry in tree_below(DirectoryBase(source), ROOT, paths_below(source, left_out)):
+        if entry is None or entry.kind is Kind.SPECIAL:
+            raise InputError(f"{source}{path}", "it is no file, directory or symlink")
+        if entry.content is not None and entry.size == 0:
+            # What the kernel makes as it is read is empty by its size alone: opening it tells.
+            with entry.content.open():
+                pass
+        yield entry
 
 
 def _of_tree(entry: Entry, addition: Addition) -> Entry:

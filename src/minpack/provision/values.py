@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.base.walk import tree_below
 from minpack.namedtuple import NamedTuple
-from minpack.paths import RootPath, ancestors, join, name, parent
+from minpack.paths import join
 from minpack.program.additions import normalize_mode
 from minpack.rootfs.entry import Entry, Kind, symlink
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from minpack.base.walk import Walker
     from minpack.needs.need import Decision, Need
+    from minpack.paths import RootPath
 
 
 class Provided(NamedTuple):
@@ -60,15 +62,8 @@ def taken_tree(
         yield Provided(normalize_mode(passed), need, source, why)
     first = walk.entry.path
     yield Provided(normalize_mode(walk.entry), need, source, why)
-    todo = [first]
-    while todo:
-        here = todo.pop()
-        for part in walker.base.listdir(here):
-            entry = walker.lstat(join(here, part))
-            if entry is None or entry.kind is Kind.SPECIAL or (here == first and part in without):
-                continue
-            if entry.kind is Kind.DIRECTORY:
-                todo.append(entry.path)
+    for _, entry in tree_below(walker.base, first, frozenset(join(first, part) for part in without)):
+        if entry is not None and entry.kind is not Kind.SPECIAL:
             yield Provided(normalize_mode(entry), need, source, why)
 
 
@@ -81,19 +76,8 @@ def link_to(walker: Walker, path: RootPath, target: RootPath, need: Need, why: s
     if walk.entry is not None:
         links = [entry for entry in walk.trail if entry.kind is Kind.SYMLINK] if walk.entry.path == target else []
         return tuple(Provided(normalize_mode(entry), need, "base", why) for entry in links)
-    if walker.lstat(path) is not None:
+    where = walker.locate(path)
+    if where.blocked is not None or walker.lstat(where.path) is not None:
         return ()
-    above = (*ancestors(path),)
-    there = next((one for one in reversed(above) if walker.walk(one).entry is not None), None)
-    found = walker.walk(there) if there is not None else None
-    if found is None or found.entry is None:
-        return (Provided(symlink(path, target), need, "default", why),)
-    if found.entry.kind is not Kind.DIRECTORY:
-        return ()
-    physical = RootPath(found.entry.path.rstrip("/") + path[len(there or "") :])
-    links = [entry for entry in found.trail if entry.kind is Kind.SYMLINK]
-    made = symlink(join(parent(physical), name(physical)), target)
-    return (
-        *(Provided(normalize_mode(entry), need, "base", why) for entry in links),
-        Provided(made, need, "default", why),
-    )
+    passed = (Provided(normalize_mode(entry), need, "base", why) for entry in where.links)
+    return (*passed, Provided(symlink(where.path, target), need, "default", why))
