@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint check fmt golden docs bench counts pythons fuzz faults mutants oracle clean
+.PHONY: help demo setup test lint check fmt golden docs bench counts pythons fuzz faults mutants oracle field clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -65,6 +65,9 @@ faults: $(VENV)/dev ## let each call of libc fail in turn, in every command (som
 
 mutants: $(VENV)/dev ## put 30,000 mutants of this machine's programs through all that minpack does with one
 	$(BIN)/python tests/fuzz/mutants.py /bin/true /bin/ls /bin/bash /usr/bin/git /usr/bin/curl /usr/bin/xz
+
+field: $(VENV)/dev ## pack and try 160 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
+	$(BIN)/python tests/field/run.py --write $(ARGS)
 
 oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs
 	MINPACK_ALL=1 MINPACK_GRAPHS=2000 $(BIN)/pytest -n $(WORKERS) tests/integration/test_bind.py \

@@ -303,3 +303,60 @@ def test_what_is_the_hosts_own_is_noted() -> None:
     )
     assert provided(*base, request=request).notes == ()
     assert tuple(host_notes(provided().files)) == ()
+
+
+PASSWD = b"root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:34:www:/var/www:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n"
+GROUP = b"root:x:0:\nweb:x:34:ann\nann:x:1000:\n"
+
+
+def test_system_users_that_a_program_looks_up_are_the_bases() -> None:
+    """With their groups, and without anything else that the base knows of them; of people none is taken."""
+    findings = Findings(users=("ann", "www-data"))
+    base = (text("/etc/passwd", PASSWD), text("/etc/group", GROUP))
+    found = provided(*base, findings=findings)
+    contents = {
+        str(item.entry.path): read_all(item.entry.content, 1 << 16) for item in found.files if item.entry.content
+    }
+    assert b"\nwww-data:x:33:34:www-data:/nonexistent:/sbin/nologin\n" in contents["/etc/passwd"]
+    assert b"\nweb:x:34:\n" in contents["/etc/group"]
+    assert b"ann" not in contents["/etc/passwd"] + contents["/etc/group"]
+
+
+def test_a_user_that_the_base_lacks_is_told() -> None:
+    """Unless it is the program's own name, or the user gives a list."""
+    findings = Findings(users=("nginx",))
+    told = "the program names the user nginx and looks users up, and base has none: --add FILE:/etc/passwd gives a list"
+    (note,) = provided(findings=findings).notes
+    assert note.startswith(told)
+    assert not provided(findings=findings, added=("/etc/passwd",)).notes
+    assert not provided(findings=findings, request=ImageSpec(("/usr/sbin/nginx",))).notes
+
+
+@pytest.mark.parametrize(
+    ("env", "zones"),
+    [((("TZ", "Europe/Berlin"),), {"/usr/share/zoneinfo/Europe/Berlin"}), ((("TZ", "CET-1CEST"),), set())],
+)
+def test_tz_in_the_environment_brings_its_zone(env: tuple[tuple[str, str], ...], zones: set[str]) -> None:
+    """A rule is no zone, and needs no file."""
+    findings = Findings(signals=(signal(Need.TZ, Verdict.OPTIONAL),))
+    found = provided(findings=findings, request=ImageSpec((), run=RunConfig(env=env)))
+    assert set(sources(found, Need.TZ)) == zones
+    (decision,) = [one for one in found.decisions if one.need is Need.TZ]
+    assert (decision.verdict is Verdict.NOT_NEEDED) is not bool(zones)
+
+
+def test_tz_that_names_no_zone_is_refused() -> None:
+    """Programs would run in UTC without a word."""
+    with pytest.raises(NotInBaseError, match="Europe/Berln"):
+        provided(request=ImageSpec((), run=RunConfig(env=(("TZ", "Europe/Berln"),))))
+
+
+def test_lang_in_the_environment_brings_its_locale_where_a_program_asks() -> None:
+    """Where the base lacks it a note says so: what starts the image may have it."""
+    asking = Findings(signals=(signal(Need.LOCALE, Verdict.OPTIONAL),), static_libc="glibc")
+    request = ImageSpec((), run=RunConfig(env=(("LANG", "C.UTF-8"),)))
+    path = "/usr/lib/locale/C.utf8/LC_CTYPE"
+    assert path in sources(provided(text(path), findings=asking, request=request), Need.LOCALE)
+    assert not sources(provided(text(path), findings=Findings(), request=request), Need.LOCALE)
+    told = provided(findings=asking, request=request).notes
+    assert told == ("-e LANG=C.UTF-8: base has no such locale, so programs run in the C locale",)

@@ -246,7 +246,7 @@ def find_image_needs(
 
 def need_options(request: ImageSpec) -> NeedOptions:
     """What the user said of needs."""
-    return NeedOptions(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file)
+    return NeedOptions(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file, request.run.env)
 
 
 def _opened_notes(closures: Sequence[Closure], libraries: Sequence[str], libc: str) -> tuple[str, ...]:

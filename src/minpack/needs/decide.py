@@ -27,11 +27,13 @@ _PACKED_FROM = {
     Need.SERVICES: Verdict.LIKELY,
     Need.PROTOCOLS: Verdict.LIKELY,
     Need.TERMINFO: Verdict.LIKELY,
+    Need.LOCALE: Verdict.REQUIRED,
 }
 #: What to know of a verdict besides what was seen.
 MEANING = {
     (Need.TZ, Verdict.OPTIONAL): "read only if TZ is set",
     (Need.LOCALE, Verdict.OPTIONAL): "read only if LANG or LC_ALL is set",
+    (Need.LOCALE, Verdict.LIKELY): "glibc has only C and POSIX built in",
     (Need.GCONV, Verdict.OPTIONAL): "ASCII, UTF-8, UCS-2 and UCS-4 work without",
     (Need.MIME, Verdict.OPTIONAL): "Go has the common types built in",
     (Need.SERVICES, Verdict.OPTIONAL): "asked only for services by name",
@@ -56,13 +58,14 @@ WITHOUT = {
 
 
 class NeedOptions(NamedTuple):
-    """What the user said: --need, --no-need, --tz, --locale, --ca-file."""
+    """What the user said: --need, --no-need, --tz, --locale, --ca-file, and the image's variables."""
 
     wanted: frozenset[Need] = frozenset()
     unwanted: frozenset[Need] = frozenset()
     zone: str | None = None
     locale: str | None = None
     ca_file: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
 
 
 def decide(findings: Findings, wishes: NeedOptions, *, glibc: bool) -> tuple[Decision, ...]:
@@ -75,6 +78,9 @@ def decide(findings: Findings, wishes: NeedOptions, *, glibc: bool) -> tuple[Dec
         by_need.setdefault(signal.need, []).append(signal)
     glibc = glibc or findings.static_libc == "glibc"
     decisions = (_seen(need, by_need.get(need, ()), glibc=glibc) for need in Need)
+    if wishes.env:
+        static = findings.static_libc == "glibc"
+        decisions = (_set(decision, wishes, may_ask=static or decision.verdict.asks) for decision in decisions)
     return tuple(
         _said(decision, wishes)._replace(callers=findings.callers.get(decision.need, ())) for decision in decisions
     )
@@ -104,6 +110,27 @@ def _unseen(need: Need, *, glibc: bool) -> Decision:
 
 def _default(text: str) -> Evidence:
     return Evidence(Seen.DEFAULT, "", "", text)
+
+
+def _set(decision: Decision, wishes: NeedOptions, *, may_ask: bool) -> Decision:
+    """The decision as a variable of the image has it: TZ names a zone, LANG and others a locale.
+
+    :param may_ask: whether a program may read a locale that is no part of glibc.
+    """
+    if decision.need not in (Need.TZ, Need.LOCALE):
+        return decision
+    from minpack.needs.environment import locale_of, zone_of  # noqa: PLC0415 - where variables are set
+
+    env = dict(wishes.env)
+    if decision.need is Need.TZ and zone_of(env) is not None:
+        return decision._replace(packed=True, said=f"-e TZ={env['TZ']}")
+    if decision.need is Need.TZ and "TZ" in env and decision.verdict is Verdict.OPTIONAL:
+        evidence = (_default(f"TZ is {env['TZ']!r}, for which no file is read"),)
+        return decision._replace(verdict=Verdict.NOT_NEEDED, evidence=evidence)
+    named = locale_of(env)
+    if decision.need is Need.LOCALE and named is not None and may_ask:
+        return decision._replace(packed=True, said=f"-e {named[0]}={named[1]}")
+    return decision
 
 
 def _said(decision: Decision, wishes: NeedOptions) -> Decision:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.needs.binary import Binary
+    from minpack.needs.paths import PathCache
 
 #: Other TLS libraries than OpenSSL have the path of the CA bundle built in.
 _BUNDLE_SONAMES = ("libcurl", "libgnutls.so.")
@@ -36,13 +37,14 @@ def find_needs(closures: Sequence[Closure], symbols: SymbolsOf, *, why: bool = F
     :raises MalformedElfError: a table of an object cannot be true.
     """
     found = []
+    paths = _path_cache(closures)
     for closure in closures:
         imports = _imports_of(closure.program, symbols) if closure.libc is not None else frozenset()
         content = closure.program.entry.content
         assert content is not None, f"internal error: {closure.program.path} has no content"
         glibc = closure.libc == "glibc"
         one = read_program(content, closure.program.info, closure.program.path, imports, glibc=glibc, why=why)
-        found.append(_with_libraries(one, closure, symbols))
+        found.append(_with_libraries(one, closure, symbols, paths) if paths is not None else one)
     together = _together(found)
     return with_why_warning(together, closures[0].program.path) if why else together
 
@@ -67,7 +69,7 @@ def read_program(
     :raises InputError: it cannot be read.
     """
     with open_binary(content, info, path) as binary:
-        findings = _by_language(binary, why=why)
+        findings = _by_language(binary, imports, glibc=glibc, why=why)
         if not _is_static(info):
             from minpack.needs.native import import_signals  # noqa: PLC0415 - for dynamic programs alone
 
@@ -81,14 +83,29 @@ def read_program(
         return findings._replace(payload=binary.overlay)
 
 
-def _by_language(binary: Binary, *, why: bool) -> Findings:
+def _by_language(binary: Binary, imports: Collection[str], *, glibc: bool, why: bool) -> Findings:
     """Go first: it tells most, and its programs may have Rust within them as data."""
     build = read_go_build(binary)
     if build is not None:
         return _go_findings(binary, build, why=why)
-    from minpack.needs import rust, static  # noqa: PLC0415 - not for programs of Go
+    from minpack.needs.paths import paths_of  # noqa: PLC0415 - not for programs of Go
 
-    paths = binary.matches(static.PATHS, static.MAX_PATHS)
+    paths = paths_of(binary)
+    findings = _compiled(binary, paths)
+    if not imports:
+        return findings
+    from minpack.needs.literals import literal_signals, users_in  # noqa: PLC0415 - for dynamic programs alone
+
+    signals = (*findings.signals, *literal_signals(binary, paths, imports, glibc=glibc))
+    # Other languages than C import what looks users up whether or not they do.
+    return findings._replace(signals=signals, users=users_in(binary, imports) if not findings.language else ())
+
+
+def _compiled(binary: Binary, paths: Collection[bytes]) -> Findings:
+    """What a program of another language than Go says by itself, whatever it imports."""
+    from minpack.needs import rust, static  # noqa: PLC0415 - not for programs of Go
+    from minpack.needs.paths import ca_signal, zone_signals, zones_in  # noqa: PLC0415
+
     is_static = _is_static(binary.info)
     libc = static.static_libc(binary) if is_static else ""
     directory = static.openssl_directory(binary)
@@ -103,6 +120,11 @@ def _by_language(binary: Binary, *, why: bool) -> Findings:
     if is_static:
         own = tuple(static.static_signals(binary, paths, libc, is_rust=is_rust))
         findings = findings._replace(signals=(*findings.signals, *own))
+    if not is_rust:
+        listed = ca_signal(paths, binary.path, soname="", without=directory)
+        zones = tuple(zone_signals(paths, binary.path, soname="", is_static=is_static))
+        signals = (*findings.signals, *((listed,) if listed is not None else ()), *zones)
+        findings = findings._replace(signals=signals, zones=zones_in(paths, is_static=is_static) if zones else None)
     if directory and not any(signal.need is Need.CERTS for signal in findings.signals):
         has_libssl = static.LIBSSL in binary.which((static.LIBSSL,))
         inside = _openssl_inside(binary.path, directory, has_libssl=has_libssl)
@@ -186,25 +208,63 @@ def _openssl_inside(path: str, directory: str, *, has_libssl: bool) -> Signal:
     return Signal(Need.CERTS, verdict, Evidence(Seen.STRING, directory, path, text))
 
 
-def _with_libraries(findings: Findings, closure: Closure, symbols: SymbolsOf) -> Findings:
+def _path_cache(closures: Sequence[Closure]) -> PathCache | None:
+    """What reads the paths of loaded objects; None if all programs are static."""
+    if all(closure.libc is None for closure in closures):
+        return None
+    from minpack.needs.paths import PathCache  # noqa: PLC0415 - for dynamic programs alone
+
+    return PathCache()
+
+
+def _with_libraries(findings: Findings, closure: Closure, symbols: SymbolsOf, paths: PathCache) -> Findings:
     """The findings with what the libraries of the closure need."""
     if closure.libc is None:
         return findings
     from minpack.needs.native import import_signals  # noqa: PLC0415 - not for static programs
+    from minpack.needs.paths import zones_in  # noqa: PLC0415
 
-    signals = list(findings.signals)
+    signals, named = list(findings.signals), [findings.zones] if _loads_zones(findings.signals) else []
     openssl, bundles = list(findings.openssl), list(findings.bundles)
     for loaded in closure.objects[1:]:
         soname = loaded.info.soname or ""
         imports = _imports_of(loaded, symbols)
         signals += import_signals(imports, loaded.path, soname=soname, is_program=False, glibc=closure.libc == "glibc")
+        found = tuple(_path_signals(loaded, soname, paths))
+        named += [zones_in(paths(loaded), is_static=False)] if _loads_zones(found) else []
+        signals += found
         if soname.startswith("libcrypto.so."):
             openssl += _matches(loaded, b"OPENSSLDIR: ", _OPENSSLDIR)
         if soname.startswith(_BUNDLE_SONAMES):
             bundles += _matches(loaded, rb"\.(?:crt|pem)\0", b"(" + _BUNDLE + b")")
     return findings._replace(
-        signals=tuple(signals), openssl=tuple(dict.fromkeys(openssl)), bundles=tuple(dict.fromkeys(bundles))
+        signals=tuple(signals),
+        zones=_all_zones(named),
+        openssl=tuple(dict.fromkeys(openssl)),
+        bundles=tuple(dict.fromkeys(bundles)),
     )
+
+
+def _path_signals(loaded: LoadedObject, soname: str, paths: PathCache) -> Iterator[Signal]:
+    from minpack.needs.native import is_silent  # noqa: PLC0415 - not for static programs
+    from minpack.needs.paths import ca_signal, zone_signals  # noqa: PLC0415
+
+    if is_silent(soname):
+        return
+    listed = ca_signal(paths(loaded), loaded.path, soname=soname or loaded.name)
+    if listed is not None:
+        yield listed
+    yield from zone_signals(paths(loaded), loaded.path, soname=soname or loaded.name, is_static=False)
+
+
+def _loads_zones(signals: Sequence[Signal]) -> bool:
+    return any(one.need is Need.TZ and one.verdict.rank >= Verdict.MAYBE.rank for one in signals)
+
+
+def _all_zones(named: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """All zones that are named, None unless each that loads any names them all."""
+    known = [zones for zones in named if zones is not None]
+    return tuple(sorted({zone for zones in known for zone in zones})) if known and len(known) == len(named) else None
 
 
 def _imports_of(loaded: LoadedObject, symbols: SymbolsOf) -> frozenset[str]:
@@ -224,16 +284,7 @@ def _together(found: Sequence[Findings]) -> Findings:
     first = found[0]
     if len(found) == 1:
         return first
-    loading = [
-        one.zones
-        for one in found
-        if any(
-            s.need is Need.TZ and s.verdict in (Verdict.LIKELY, Verdict.REQUIRED, Verdict.MAYBE) for s in one.signals
-        )
-    ]
-    zones = None
-    if loading and None not in loading:
-        zones = tuple(sorted({zone for named in loading if named is not None for zone in named}))
+    zones = _all_zones([one.zones for one in found if _loads_zones(one.signals)])
     callers = {need: called for one in reversed(found) for need, called in one.callers.items()}
     return first._replace(
         static_libc=first.static_libc,

@@ -25,8 +25,9 @@ class Findings(NamedTuple):
     `language` is empty where nothing tells, `toolchain` is as the program has it. `main` is the module or package that
     it was built from. `static_libc` is ``glibc`` or ``musl`` where one is within the program. `zones` are the time
     zones that it names, if it names all that it loads, else None. `openssl` are the directories in which its OpenSSL
-    looks for ``cert.pem``, `bundles` other paths of the CA bundle that its libraries have built in. `payload` is the
-    number of bytes behind the ELF image. `callers` is empty unless asked for.
+    looks for ``cert.pem``, `bundles` other paths of the CA bundle that its libraries have built in. `users` are the
+    system users that it looks up by name. `payload` is the number of bytes behind the ELF image. `callers` is empty
+    unless asked for.
     """
 
     language: str = ""
@@ -38,6 +39,7 @@ class Findings(NamedTuple):
     zones: tuple[str, ...] | None = None
     openssl: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
     payload: int = 0
     warnings: tuple[str, ...] = ()
     callers: Mapping[Need, tuple[Caller, ...]] = {}

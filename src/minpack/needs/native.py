@@ -57,6 +57,8 @@ RULES = (
         "getservbyname getservbyport getservbyname_r getservbyport_r getservent",
         of_library=Verdict.OPTIONAL,
     ),
+    # Which service is asked for is known when it runs; numbers need no file.
+    _rule(Need.SERVICES, Verdict.OPTIONAL, "getaddrinfo"),
     _rule(
         Need.SHELL,
         Verdict.LIKELY,
@@ -129,6 +131,11 @@ _TELLING = frozenset(
 _CXX_START = b"_ZNSt6chrono"
 
 
+def is_silent(soname: str) -> bool:
+    """Whether a library offers what others need, and needs nothing by itself."""
+    return soname.startswith(_SILENT)
+
+
 def telling_imports(symbols: Symbols) -> frozenset[str]:
     """The names that a file refers to and does not define, as far as they tell of needs."""
     return frozenset(
@@ -147,7 +154,7 @@ def import_signals(
     :param soname: empty if it has none.
     :param glibc: whether it runs with glibc.
     """
-    if not is_program and soname.startswith(_SILENT):
+    if not is_program and is_silent(soname):
         return
     for rule in (*RULES, *(GLIBC_RULES if glibc else ()), *(PROGRAM_RULES if is_program else ())):
         found = sorted(rule.names.intersection(imports))

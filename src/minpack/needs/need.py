@@ -49,6 +49,11 @@ class Verdict(StrEnum):
         """The higher the more it speaks for packing."""
         return _RANKS.index(self)
 
+    @property
+    def asks(self) -> bool:
+        """Whether the program may ask for it at all."""
+        return self.rank > Verdict.RUNTIME.rank
+
 
 _RANKS = (
     Verdict.NOT_NEEDED,

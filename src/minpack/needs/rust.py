@@ -52,7 +52,7 @@ def is_rust(binary: Binary) -> bool:
 def read_rust(binary: Binary, paths: Collection[bytes]) -> RustProgram:
     """What a program of Rust says.
 
-    :param paths: those that `static.PATHS` finds in it.
+    :param paths: its `needs.paths.paths_of`.
     """
     match = re.search(_RUSTC, binary.text_of(".comment", 1 << 16))
     crates = tuple(sorted(_crates(binary)))
@@ -88,7 +88,7 @@ def _audited(data: bytes) -> Iterator[Module]:
 
 
 def _certs(binary: Binary, roots: str) -> Iterator[Signal]:
-    # Looked for one by one: what `static.PATHS` matches may end within a path.
+    # Looked for one by one: what `paths.PATHS` matches may end within a path.
     found = binary.which((*_PROBE, *_OLD_PROBE))
     places = next((some for some in (_PROBE, _OLD_PROBE) if found.issuperset(some)), None)
     if places is not None and roots:

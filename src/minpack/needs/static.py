@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 #: Only glibc has it (`elf/dl-tunables.c`), and only musl the text for an error number that is none (`strerror.c`).
 _GLIBC_MARK, _MUSL_MARK = b"GLIBC_TUNABLES", b"No error information"
-#: Where files that needs are about lie. The text may run on into the next: compilers of Go and Rust set no NUL between.
-PATHS = re.compile(rb"/(?:etc|usr/share|usr/lib|usr/local|share|var|bin|opt)/[\x21-\x7e]{1,120}")
-MAX_PATHS = 20_000
 _OPENSSLDIR = rb"OPENSSLDIR: \"(/[^\"\0]{1,200})\""
 #: What OpenSSL has besides wherever certificates are read (`crypto/x509/x509_def.c`, include/internal/cryptlib.h): the
-#: text before is in a file of its own, which a static program may lack.
+#: text before is in a file of its own, which a static program may lack. The directories of certificates and private
+#: keys beside it tell it from other lists of places, as OCaml's and Haskell's.
 _CERT_FILE = rb"\0(/[\x21-\x7e]{1,200})/cert\.pem\0"
 #: A file of libssl, as its errors name it.
 LIBSSL = b"ssl/ssl_lib.c"
@@ -49,7 +47,7 @@ def static_libc(binary: Binary) -> str:
 def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_rust: bool) -> Iterator[Signal]:
     """What the paths in the data of a static program say.
 
-    :param paths: those that `PATHS` finds in it.
+    :param paths: its `needs.paths.paths_of`.
     """
     text = b"\n".join(paths)
     if TERMINFO in text:
@@ -88,7 +86,14 @@ def openssl_directory(binary: Binary) -> str:
         if not default and data.find(b"/cert.pem\0", 0, size) >= 0:
             match = re.compile(_CERT_FILE).search(data, 0, size)
             default = match[1].decode("utf-8", "surrogateescape") if match is not None else ""
-    return default if is_asked else ""
+    return default if is_asked and default and _has_all(binary, default) else ""
+
+
+def _has_all(binary: Binary, directory: str) -> bool:
+    """Whether it has the other paths of x509_def.c, of certificates and of private keys."""
+    start = directory.encode("utf-8", "surrogateescape")
+    needles = {start + b"/certs\0", start + b"/private\0"}
+    return binary.which(needles) == needles
 
 
 def _string(binary: Binary, text: bytes, so: str = "") -> Evidence:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from minpack.content import BytesContent
 from minpack.errors import NotInBaseError, UsageError
+from minpack.excerpt import listed
 from minpack.needs.decide import WITHOUT
 from minpack.needs.need import Need, Verdict
 from minpack.paths import normal
 from minpack.provision.places import BUNDLES, DATABASES, ZONEINFO
-from minpack.provision.values import Provided, Provision, taken
+from minpack.provision.values import Provided, Provision, SystemUsers, taken
 from minpack.rootfs.entry import Kind, file
 from minpack.rootfs.etc_files import NSSWITCH, group, passwd
 from minpack.rootfs.modes import TMP, standard_directories
@@ -45,6 +46,7 @@ def provide(
     :raises UsageError: the user's own bundle is in the place that --ca-file would go to.
     """
     packed = {decision.need: decision for decision in decisions if decision.packed}
+    asked = _as_set(request)
     files: list[Provided] = []
     env: list[tuple[str, str]] = []
     if Need.CERTS in packed:
@@ -55,7 +57,7 @@ def provide(
         files += bundle
         env.append(("SSL_CERT_FILE", bundle[0].entry.path))
     if Need.TZ in packed:
-        files += _zones(request, packed[Need.TZ], findings, base, default)
+        files += _zones(asked, packed[Need.TZ], findings, base, default)
     if request.zone is not None and Need.TZ in packed:
         env.append(("TZ", request.zone))
     if request.locale is not None:
@@ -65,13 +67,26 @@ def provide(
     absent = set()
     for need in DATABASES:
         if need in packed:
-            found = tuple(_from_base(request, packed[need], findings, base, closures, added))
+            found = tuple(_from_base(asked, packed[need], findings, base, closures, added))
             files += found
             absent |= set() if found else {need}
-    files += _own(request, {need: reason(decision) for need, decision in packed.items()})
+    users = _system_users(findings, base)
+    files += _own(request, {need: reason(decision) for need, decision in packed.items()}, users)
     kept = tuple(provided for provided in files if not _is_replaced(provided.entry, base, added))
     made = tuple(one._replace(packed=False) if one.need in absent else one for one in decisions)
-    return Provision(kept, tuple(env), made, tuple(_absent_notes(packed, absent, base)))
+    users_notes = _user_notes(request, users.missing, base) if "/etc/passwd" not in added else ()
+    return Provision(kept, tuple(env), made, (*_absent_notes(packed, absent, base), *users_notes))
+
+
+def _as_set(request: ImageSpec) -> ImageSpec:
+    """The request with the zone and the locale that variables of the image name, where no option does."""
+    if not request.run.env:
+        return request
+    from minpack.needs.environment import locale_of, zone_of  # noqa: PLC0415 - where variables are set
+
+    env = dict(request.run.env)
+    _, locale = locale_of(env) or ("", None)
+    return request._replace(zone=request.zone or zone_of(env), locale=request.locale or locale)
 
 
 def _is_replaced(entry: Entry, base: Walker, added: frozenset[RootPath]) -> bool:
@@ -144,7 +159,9 @@ def _from_base(
         return
     found = data(need, base, closures, request.locale, reason(decision))
     path, what, _ = DATABASES[need]
-    if not found and (decision.said or decision.verdict is Verdict.REQUIRED) and path not in added:
+    # A variable may be set for what the image is to hold, or for what it runs on: it is told then.
+    asked = decision.said and not decision.said.startswith("-e ")
+    if not found and (asked or decision.verdict is Verdict.REQUIRED) and path not in added:
         hint = f"choose a base that has it, add it with --add, or leave it out with --no-need {need}"
         raise NotInBaseError(base.base.name, path, what, hint)
     yield from found or ()
@@ -163,6 +180,8 @@ def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker)
     if Need.LOCALE in absent and packed[Need.LOCALE].said == f"--need {Need.LOCALE}":
         yield f"{packed[Need.LOCALE].said} packs nothing: glibc alone reads locales from files"
     for need, database in DATABASES.items():
+        if need in absent and packed[need].said.startswith("-e "):
+            yield f"{packed[need].said}: {base.base.name} has no such locale, so programs run in the C locale"
         if need in absent and not packed[need].said:
             where, why = f"{database.name} is not in {base.base.name}", packed[need].why
             yield f"{where}, and the program {why}: without it, {WITHOUT.get(need, 'it may fail')}"
@@ -178,14 +197,33 @@ def host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
         yield "the time zones are this host's own"
 
 
-def _own(request: ImageSpec, packed: dict[Need, str]) -> Iterator[Provided]:
-    """Files of minpack's own, never the base's."""
+def _system_users(findings: Findings, base: Walker) -> SystemUsers:
+    """The users of the base that programs look up."""
+    if not findings.users:
+        return SystemUsers()
+    from minpack.provision.users import system_users  # noqa: PLC0415 - for daemons alone
+
+    return system_users(findings.users, base)
+
+
+def _user_notes(request: ImageSpec, missing: Sequence[str], base: Walker) -> Iterator[str]:
+    """A program's own name is in it for other reasons too, and nothing is told of that."""
+    programs = [path.rpartition("/")[2] for path in request.programs]
+    names = [user for user in missing if user not in programs]
+    if names:
+        who = f"the user{'s' if names[1:] else ''} {listed(names)}"
+        why = f"the program names {who} and looks users up, and {base.base.name} has none"
+        yield f"{why}: --add FILE:/etc/passwd gives a list of yours"
+
+
+def _own(request: ImageSpec, packed: dict[Need, str], users: SystemUsers) -> Iterator[Provided]:
+    """Files of minpack's own, never the base's; of that the system users that programs look up."""
     user = request.run.user
     standard = standard_directories(user)
     entries = {
         Need.TMP: standard[TMP],
-        Need.PASSWD: file(normal("/etc/passwd"), BytesContent(passwd(user))),
-        Need.GROUP: file(normal("/etc/group"), BytesContent(group(user))),
+        Need.PASSWD: file(normal("/etc/passwd"), BytesContent(passwd(user) + users.passwd)),
+        Need.GROUP: file(normal("/etc/group"), BytesContent(group(user) + users.group)),
         Need.NSSWITCH: file(normal("/etc/nsswitch.conf"), BytesContent(NSSWITCH)),
         Need.HOME: standard.get(normal(user.home)),
     }

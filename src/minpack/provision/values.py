@@ -39,6 +39,14 @@ class Provision(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class SystemUsers(NamedTuple):
+    """Lines for /etc/passwd and /etc/group, without passwords, homes and shells, and the names that the base lacks."""
+
+    passwd: bytes = b""
+    group: bytes = b""
+    missing: tuple[str, ...] = ()
+
+
 def taken(walker: Walker, path: str, need: Need, why: str, source: str = "base") -> tuple[Provided, ...]:
     """The file at `path` and the links on the way to it; nothing if there is none."""
     walk = walker.walk(path)

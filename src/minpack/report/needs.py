@@ -20,7 +20,7 @@ ALWAYS = (Need.CERTS, Need.TZ)
 #: What is always there and told among the small files.
 SMALL = frozenset((Need.TMP, Need.PASSWD, Need.GROUP, Need.NSSWITCH, Need.HOME, Need.OS_RELEASE))
 #: What packs a need, where that is not --need alone.
-OPTIONS = {Need.TZ: "--need tz, or --tz ZONE", Need.LOCALE: "--locale NAME"}
+OPTIONS = {Need.TZ: "--need tz, or --tz ZONE", Need.LOCALE: "--locale C.UTF-8"}
 #: More evidence, and more callers, are told by -v alone, and even there not more than a person reads.
 MOST, MOST_VERBOSE = 2, 100
 
@@ -53,8 +53,7 @@ def left_out(decisions: Sequence[Decision], *, verbose: bool = False) -> Iterato
     optional = []
     texts: dict[str, list[str]] = {}
     for decision in decisions:
-        asked = decision.verdict.rank > Verdict.RUNTIME.rank
-        if decision.packed or not (asked or decision.need in ALWAYS):
+        if decision.packed or not (decision.verdict.asks or decision.need in ALWAYS):
             continue
         if decision.verdict is Verdict.OPTIONAL and decision.need not in ALWAYS and not (verbose or decision.said):
             optional.append(str(decision.need))
@@ -67,7 +66,8 @@ def left_out(decisions: Sequence[Decision], *, verbose: bool = False) -> Iterato
         )
         yield f"{', '.join(needs)}: {text}{packs}"
     if optional:
-        yield f"{', '.join(optional)}: optional (-v tells why, --need NAME packs one)"
+        packs = " ".join(f"--need {need}" for need in optional)
+        yield f"{', '.join(optional)}: optional (-v tells why; {packs} packs {'them' if optional[1:] else 'it'})"
 
 
 def caller_lines(decisions: Sequence[Decision], *, verbose: bool = False) -> list[str]:

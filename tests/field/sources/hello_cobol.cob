@@ -1,0 +1,5 @@
+       IDENTIFICATION DIVISION.
+       PROGRAM-ID. X.
+       PROCEDURE DIVISION.
+           DISPLAY "hi".
+           STOP RUN.

@@ -1,0 +1,1 @@
+import std.stdio, std.datetime; void main(){ writeln(SysTime(0L, new immutable SimpleTimeZone(0.hours)).year); writeln(PosixTimeZone.getTimeZone("Europe/Berlin").name); }

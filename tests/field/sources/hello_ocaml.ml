@@ -1,0 +1,1 @@
+let () = print_endline (string_of_int (Sys.command "true"))
