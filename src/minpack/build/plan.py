@@ -15,6 +15,7 @@ from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
 from minpack.paths import ancestors
 from minpack.plan.assemble import build_plan
+from minpack.plan.model import NOTHING_TAKEN
 from minpack.plan.owners import with_packages
 from minpack.plan.secrets import refuse_private
 from minpack.program.place import added_paths, standard_of
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.paths import RootPath
-    from minpack.plan.model import Plan
+    from minpack.plan.model import Plan, Taken, TakenFiles
     from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.resolve.companions import Companion, CompanionClosure
@@ -110,14 +111,30 @@ def make_plan(
     :param platform: of the programs.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
-    resolved = resolve_image(request, programs, placed, session)
+    taken = _take(request, session)
+    resolved = resolve_image(request, programs, placed, session, taken.files)
     needs = find_image_needs(request, resolved, placed, session)
     data = EmbeddedBase()
     provision = provide(
-        request, needs.decisions, needs.findings, needs.tree, Walker(data), added_paths(placed), needs.closures
+        request,
+        needs.decisions,
+        needs.findings,
+        needs.tree,
+        Walker(data),
+        added_paths(placed).union(one.entry.path for one in taken.files),
+        needs.closures,
     )
     label = labelled(platform, request.platform, programs, needs.closures)
-    plan = build_plan(request, label.platform, resolved.programs, placed, needs.closures, provision, needs.findings)
+    plan = build_plan(
+        request,
+        label.platform,
+        resolved.programs,
+        placed,
+        needs.closures,
+        provision,
+        needs.findings,
+        taken.files,
+    )
     refuse_private(plan, session.name)
     # Below an empty overlay, as below the user's files: so each file has one inode in the whole plan.
     files = session.tree()
@@ -136,7 +153,8 @@ def make_plan(
         *needs.findings.warnings,
         *unused_allowance(needs.closures, request.allowed_missing),
         *_companion_notes(resolved.beside),
-        *_dangling_notes(request, plan, placed),
+        *taken.notes,
+        *_dangling_notes(request, plan, placed, taken.files),
         *_opened_notes(needs.closures, request.libraries, needs.findings.static_libc),
         *needs.notes,
         *provision.notes,
@@ -165,10 +183,25 @@ def _not_packed(late: tuple[LateLibrary, ...], plan: Plan) -> tuple[LateLibrary,
     return tuple(left)
 
 
+def _take(request: ImageSpec, session: Session) -> TakenFiles:
+    """What is taken of the base, with the packages that were asked for."""
+    if not request.taken:
+        return NOTHING_TAKEN
+    from minpack.plan.take import take  # noqa: PLC0415 - for --take alone
+
+    for package in request.packages:
+        session.packages.add(package)
+    return take(request.taken, session.tree())
+
+
 def resolve_image(
-    request: ImageSpec, programs: tuple[Program, ...], placed: Sequence[Placed], session: Session
+    request: ImageSpec,
+    programs: tuple[Program, ...],
+    placed: Sequence[Placed],
+    session: Session,
+    taken: Sequence[Taken] = (),
 ) -> ResolvedImage:
-    """The closures of the programs and of those in whole packages, fetched with what they lack.
+    """The closures of the programs, of those in whole packages and of those taken, fetched with what they lack.
 
     :raises MissingLibraryError: a library is nowhere to be had.
     :raises MinpackError: a package cannot be had.
@@ -176,10 +209,11 @@ def resolve_image(
     packages = session.packages
     whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
     companions: tuple[Companion, ...] = ()
-    if request.additions or whole:
+    if request.additions or whole or taken:
         from minpack.resolve.companions import find_companions, separate  # noqa: PLC0415 - most images have none
 
-        found = find_companions(request, placed, whole, session.tree())
+        files = ((one.entry, one.named) for one in taken)
+        found = find_companions(request, placed, whole, files, session.tree())
         own, companions = separate(programs, found)
         places = {item.entry.path for item in placed}
         for one in own:
@@ -317,16 +351,18 @@ def _companion_notes(beside: Sequence[CompanionClosure]) -> tuple[str, ...]:
     return companion_notes(beside)
 
 
-def _dangling_notes(request: ImageSpec, plan: Plan, placed: Sequence[Placed]) -> tuple[str, ...]:
+def _dangling_notes(
+    request: ImageSpec, plan: Plan, placed: Sequence[Placed], taken: Sequence[Taken]
+) -> tuple[str, ...]:
     """A note of links in added directories that lead nowhere in the image.
 
-    :raises UnloadableFileError: there are some, and --strict was given.
+    :raises DanglingLinkError: there are some, and --strict was given.
     """
-    if not any(item.entry.kind is Kind.SYMLINK and item.source for item in placed):
+    if not taken and not any(item.entry.kind is Kind.SYMLINK and item.source for item in placed):
         return ()
     from minpack.plan.links import dangling_notes  # noqa: PLC0415 - few images have added links
 
-    return dangling_notes(plan, placed, strict=request.strict)
+    return dangling_notes(plan, placed, taken, strict=request.strict)
 
 
 def _capability_notes(plan: Plan) -> tuple[str, ...]:

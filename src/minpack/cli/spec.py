@@ -19,6 +19,7 @@ from minpack.spec.values import (
     parse_directory,
     parse_link,
     parse_locale,
+    parse_take,
     parse_variable,
     parse_zone,
 )
@@ -56,6 +57,14 @@ file_options = applied(
         help="Add a file or directory of this host; repeatable, as are --dir and --symlink. Default: owned by root,"
         " 0644, or 0755 if executable. In a directory, MODE (octal) is for plain files; executable files and"
         " directories can also be executed by whoever may read them.",
+    ),
+    click.option(
+        "--take",
+        "taken",
+        multiple=True,
+        callback=parsed(parse_take),
+        metavar="PATH",
+        help="Take a file of the base, a directory with all that is in it, or what a pattern matches; repeatable.",
     ),
     click.option(
         "--dir",
@@ -151,6 +160,7 @@ class FileOptions(NamedTuple):
     links: tuple[AddedLink, ...]
     libraries: tuple[str, ...]
     allowed_missing: tuple[str, ...]
+    taken: tuple[str, ...]
     strict: bool
     wanted: tuple[Need, ...]
     unwanted: tuple[Need, ...]
@@ -193,6 +203,7 @@ def files_spec(options: FileOptions) -> ImageSpec:
         packages=options.packages,
         umask=umask(),
         allowed_missing=frozenset(options.allowed_missing),
+        taken=options.taken,
         strict=options.strict,
     )
 

@@ -11,7 +11,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.documents import ImageConfig
 from minpack.paths import normal
-from minpack.plan.model import Origin, Plan, PlannedEntry, Reason, ReasonKind
+from minpack.plan.model import Origin, Plan, PlannedEntry, Reason, ReasonKind, Taken
 from minpack.program.additions import PlaceKind, normalize_mode
 from minpack.program.place import standard_of
 from minpack.rootfs.entry import file
@@ -19,6 +19,8 @@ from minpack.rootfs.tree import Tree
 from minpack.spec.image import DEFAULT_PATH, SHELL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.needs.findings import Findings
     from minpack.paths import RootPath
@@ -43,10 +45,12 @@ def build_plan(
     closures: tuple[Closure, ...],
     provision: Provision,
     findings: Findings,
+    taken: Sequence[Taken] = (),
 ) -> Plan:
     """Everything put together.
 
     :param closures: of the programs, in their order, then of what else is packed that starts.
+    :param taken: of the base.
 
     :raises PathConflictError: two different things would be at one path.
     """
@@ -55,6 +59,11 @@ def build_plan(
     for item in placed:
         if item.kind is not PlaceKind.SHARED:
             tree.add(item.entry, _placed_tag(item), item.claim)
+    for one in taken:
+        if one.entry.path not in tree or one.entry.path in tree.implied:
+            reason = Reason(ReasonKind.TAKEN, one.option)
+            tree.add(normalize_mode(one.entry), _Tag(Origin.BASE, reason))
+        _add_trail(tree, one.entry.path, one.trail)
     for closure in closures:
         _add_closure(tree, closure)
     _add_cache(tree, closures)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from minpack.paths import RootPath
-    from minpack.plan.model import Plan
+    from minpack.plan.model import Plan, Taken
     from minpack.program.additions import Placed
 
 #: More are counted.
@@ -24,17 +24,17 @@ _OF_RUNTIMES = ("/proc/", "/sys/", "/dev/", "/run/")
 _FILES_OF_RUNTIMES = frozenset(("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab"))
 
 
-def dangling_notes(plan: Plan, placed: Sequence[Placed], *, strict: bool) -> tuple[str, ...]:
-    """A note of the links in added directories that lead nowhere in the image.
+def dangling_notes(plan: Plan, placed: Sequence[Placed], taken: Sequence[Taken], *, strict: bool) -> tuple[str, ...]:
+    """A note of the links in added directories, and among what was taken, that lead nowhere in the image.
 
     :raises DanglingLinkError: there are some, and that is to be an error.
     """
     walker = Walker(base_of("the packed tree", plan.all))
     found: dict[RootPath, str] = {}
-    for item in placed:
-        entry = item.entry
-        is_added = entry.kind is Kind.SYMLINK and item.source and not _comes_later(entry.link)
-        if is_added and walker.walk(entry.path).entry is None:
+    entries = (*(item.entry for item in placed if item.source), *(one.entry for one in taken))
+    for entry in entries:
+        is_link = entry.kind is Kind.SYMLINK and not _comes_later(entry.link)
+        if is_link and walker.walk(entry.path).entry is None:
             found[entry.path] = entry.link
     if not found:
         return ()

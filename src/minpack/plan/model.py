@@ -28,6 +28,8 @@ class ReasonKind(StrEnum):
     DIRECTORY = "directory"
     NEED = "need"
     ADDED = "added"
+    #: Taken from the base because an option, or a rule about a library, says so.
+    TAKEN = "taken"
     #: What names the packages that files are from.
     DATABASE = "database"
 
@@ -59,6 +61,28 @@ class PlannedEntry(NamedTuple):
     source: Origin
     reason: Reason
     package: PackageId | None = None
+
+
+class Taken(NamedTuple):
+    """Something of the base that goes into the image, with the links and directories on the way to it.
+
+    `option` is why. If it was `named`, the option has its own path.
+    """
+
+    entry: Entry
+    option: str
+    named: bool = False
+    trail: tuple[Entry, ...] = ()
+
+
+class TakenFiles(NamedTuple):
+    """What was taken, each path once, and notes of what was left."""
+
+    files: tuple[Taken, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+NOTHING_TAKEN = TakenFiles()
 
 
 class Plan(NamedTuple):

@@ -182,7 +182,8 @@ def _quoted(path: str) -> str:
 
 def _groups(plan: Plan, *, verbose: bool) -> list[str]:
     """A line for each kind of file and where it is from; for a need with what decided."""
-    names = ("program", "libraries", "added", *(need for need in Need if need not in SMALL), "small files", "packages")
+    needs = (need for need in Need if need not in SMALL)
+    names = ("program", "libraries", "added", "taken", *needs, "small files", "packages")
     reasons = {str(decision.need): why(decision, verbose=verbose) for decision in plan.decisions}
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
     for planned in plan.written:
@@ -209,6 +210,8 @@ def _group(planned: PlannedEntry) -> str:
         return "program"
     if kind is ReasonKind.ADDED:
         return "added"
+    if kind is ReasonKind.TAKEN:
+        return "taken"
     if kind is ReasonKind.DATABASE:
         return "packages"
     if kind is ReasonKind.NEED:

@@ -95,10 +95,15 @@ class CompanionClosure(NamedTuple):
 
 
 def find_companions(
-    request: ImageSpec, placed: Iterable[Placed], whole: Iterable[WholePackage], files: Walker
+    request: ImageSpec,
+    placed: Iterable[Placed],
+    whole: Iterable[WholePackage],
+    taken: Iterable[tuple[Entry, bool]],
+    files: Walker,
 ) -> tuple[Companion, ...]:
-    """The libraries, and the programs that can be executed, among the user's files and those of whole packages.
+    """The libraries, and the programs that can be executed, among the user's files and those of packages and the base.
 
+    :param taken: what is taken from the base, and whether it was named itself.
     :param files: over the tree in which the packages' files are.
     :raises InputError: a file cannot be read.
     """
@@ -110,6 +115,11 @@ def find_companions(
             if entry is not None and entry.content is not None and info is not None:
                 source = f"{path} of package {package.name}"
                 found[path] = Companion(path, entry.content, info, source, required=info.kind is not ElfKind.LIBRARY)
+    for entry, is_named in taken:
+        info = elf_info(entry)
+        if entry.content is not None and info is not None:
+            source = f"{entry.path} of {files.base.name}"
+            found[entry.path] = Companion(entry.path, entry.content, info, source, required=is_named)
     named = {addition.source for addition in request.additions}
     for item in placed:
         info = elf_info(item.entry) if item.kind is PlaceKind.ADDED else None

@@ -82,6 +82,8 @@ class ImageSpec(NamedTuple):
     umask: int = 0o022
     #: Libraries that may be missing: the host's container runtime brings them.
     allowed_missing: frozenset[str] = frozenset()
+    #: Files, directories and patterns of the base.
+    taken: tuple[str, ...] = ()
     #: Refuse what is else a note: added files that would not load, and links that lead nowhere.
     strict: bool = False
 

@@ -109,6 +109,17 @@ def parse_place(text: str) -> RootPath:
     return path
 
 
+def parse_take(text: str) -> str:
+    """A path in the base, or a pattern of such paths.
+
+    :raises BadValueError: it is not absolute, or the root.
+    """
+    path = parse_root_path(text)
+    if path == ROOT:
+        raise BadValueError(text, "the whole base is no part of a program", "minpack base image packs all of it")
+    return path
+
+
 def parse_addition(text: str) -> Addition:
     """``SRC:DST[:MODE[:UID:GID]]``, MODE octal; a DST that ends with a slash is the directory it goes into.
 
