@@ -70,7 +70,9 @@ class _Taking:
         if not self.left:
             return []
         files = f"{len(self.left)} files" if len(self.left) > 1 else "a file"
-        return [f"{self.option} leaves out {files}: {listed((f'{p} {why}' for p, why in sorted(self.left.items())), 3)}"]
+        return [
+            f"{self.option} leaves out {files}: {listed((f'{p} {why}' for p, why in sorted(self.left.items())), 3)}"
+        ]
 
     def add_pattern(self, pattern: str) -> None:
         """Take what `pattern` matches, or what is at it."""
