@@ -14,7 +14,7 @@ import zstandard
 
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.lock.file import lock_bytes
-from minpack.lock.values import Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
+from minpack.lock.values import ImageKey, Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
 from minpack.oci import mediatypes
 from minpack.paths import normal
 from minpack.target import Target
@@ -240,7 +240,7 @@ def debindex_seeds() -> list[bytes]:
 
 
 def lock_seeds() -> list[bytes]:
-    """Locks of one and of two platforms, with names that are no UTF-8, links and directories."""
+    """Locks of both versions, of one and of two platforms, with names that are no UTF-8, links and directories."""
     base = LockedBase("debian-12", "packages", "12.1", "https://a.example/dists/bookworm", "a" * 64)
     package = LockedPackage(
         "liba1", "1:1.0", "amd64", "debian bookworm", "https://a.example/a.deb", "b" * 64, 7, "c" * 40
@@ -252,14 +252,11 @@ def lock_seeds() -> list[bytes]:
     )
     image = LockedImage(base, (package,), files, (LockedData("tzdata", "2025.2", "e" * 64),), (("minpack", "1"),))
     small = LockedImage(LockedBase("scratch", "scratch"))
+    amd64, other = ImageKey("app", "linux/amd64"), ImageKey("%\udcff", "linux/arm/v7")
+    old = Path(__file__).parents[1] / "support/locks_v1/two-platforms.lock"
     return [
-        lock_bytes(Lock(images))
-        for images in (
-            {"linux/amd64": image},
-            {"linux/amd64": small},
-            {"linux/arm/v7": image, "linux/amd64": small},
-            {},
-        )
+        old.read_bytes(),
+        *(lock_bytes(Lock(images)) for images in ({amd64: image}, {amd64: small}, {other: image, amd64: small}, {})),
     ]
 
 

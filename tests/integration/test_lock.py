@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import pytest
+import tomli_w
 
 from minpack.base import locked_fetch
 from minpack.base.options import BaseOptions, PackageOptions
@@ -278,6 +279,51 @@ def test_two_platforms_in_one_lock(alpine: AlpineWorld) -> None:
     alpine.image("--locked")
 
 
+def test_two_images_of_one_platform_in_one_lock(alpine: AlpineWorld) -> None:
+    """Each is called as its program is in the image; neither takes the other's place, nor is taken for it."""
+    alpine.program("libbar.so.2", name="other")
+    alpine.publish(both=True)
+    alpine.lock(BASE)
+    alpine.done("lock", "./other", "-q", BASE)
+    free = alpine.image(BASE)
+    assert alpine.image("--locked", "--offline") == free
+    alpine.done("./other", "--locked", "--offline", "-q", "-o", "other.tar")
+    assert set(tomllib.loads(alpine.text.decode())["images"]) == {"app", "other"}
+    lock = alpine.text
+    alpine.done("update", "./other", "-q")
+    assert alpine.text == lock, "the newest is what it has, and the other image stays"
+    (alpine.place / "third").write_bytes((alpine.place / "app").read_bytes())
+    refuse_as(alpine.run("./third", "--locked"), "an image that is not locked")
+    refuse_as(alpine.run("update", "./third"), "an image that is not renewed")
+    assert alpine.image("--locked", "--dest=/bin/app") == alpine.image(BASE, "--dest=/bin/app")
+
+
+def test_a_lock_of_version_1_is_read_and_renewed(alpine: AlpineWorld) -> None:
+    """It builds the same image, and the first command that writes it writes the newest version."""
+    newest = alpine.lock(BASE)
+    free = alpine.image(BASE)
+    image = tomllib.loads(newest.decode())["images"]["app"]["linux/amd64"]
+    old = {**image, "base": image["bases"]["files"]}
+    del old["bases"]
+    text = tomli_w.dumps({"version": 1, "platforms": {"linux/amd64": old}})
+    for arguments in (("update", "./app"), ("lock", "./app"), ("lock", "./app", BASE)):
+        (alpine.place / "minpack.lock").write_text(text)
+        assert alpine.image("--locked", "--offline") == free
+        assert alpine.text == text.encode(), "building never writes a lock"
+        alpine.done(*arguments, "-q")
+        assert alpine.text == newest
+
+
+def test_a_program_of_another_name_builds_from_the_lock_of_one_image(alpine: AlpineWorld) -> None:
+    """Where a platform has one image, it is that one: names of files have versions in them."""
+    alpine.lock(BASE)
+    alpine.image("--locked")
+    os.rename(alpine.place / "app", alpine.place / "app-1.2")
+    alpine.done("./app-1.2", "--locked", "--offline", "-q", "-o", "out.tar")
+    alpine.done("update", "./app-1.2", "-q")
+    assert set(tomllib.loads(alpine.text.decode())["images"]) == {"app"}
+
+
 # --- every difference
 
 
@@ -498,20 +544,25 @@ def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("version = 1\n", "version = 2\n", "it is of version 2, and this minpack knows version 1"),
-        ("version = 1\n", "", "version is missing"),
-        ("version = 1\n", "version = true\n", "version is no version of a lock"),
-        ("version = 1\n", "version = 1\n<<<<<<< HEAD\n", "a merge left its marks in it, from line 3 on"),
-        ("size = ", "size = -", 'platforms."linux/amd64".base.size is no number of bytes'),
-        ('kind = "tarball"', 'kind = "image"', 'platforms."linux/amd64".base.kind is none of …'),
-        ('name = "base.tar"\n', "", 'platforms."linux/amd64".base.name is missing'),
-        ("package libfoo 0755", "package libfoo 0999", 'platforms."linux/amd64".files."/usr/lib/libfoo.so.1" is no …'),
+        ("version = 2\n", "version = 3\n", "it is of version 3, and this minpack knows versions 1 and 2"),
+        ("version = 2\n", "", "version is missing"),
+        ("version = 2\n", "version = true\n", "version is no version of a lock"),
+        ("version = 2\n", "version = 2\n<<<<<<< HEAD\n", "a merge left its marks in it, from line 3 on"),
+        ('kind = "tarball"', 'kind = "image"', 'images."app"."linux/amd64".bases.files.digest is missing'),
+        ("size = ", "size = -", 'images."app"."linux/amd64".bases.files.size is no number of bytes'),
+        ('kind = "tarball"', 'kind = "container"', 'images."app"."linux/amd64".bases.files.kind is none of …'),
+        ('name = "base.tar"\n', "", 'images."app"."linux/amd64".bases.files.name is missing'),
+        (
+            "package libfoo 0755",
+            "package libfoo 0999",
+            'images."app"."linux/amd64".files."/usr/lib/libfoo.so.1" is no …',
+        ),
         (
             '"/usr/lib/libfoo.so.1"',
             '"/usr/../libfoo.so.1"',
-            'platforms."linux/amd64".files."/usr/../libfoo.so.1" is no …',
+            'images."app"."linux/amd64".files."/usr/../libfoo.so.1" is no …',
         ),
-        ('arch = "x86_64"', "arch = 1", 'platforms."linux/amd64".packages.libfoo.arch is no text'),
+        ('arch = "x86_64"', "arch = 1", 'images."app"."linux/amd64".packages.libfoo.arch is no text'),
     ],
 )
 def test_a_lock_that_cannot_be_used(alpine: AlpineWorld, old: str, new: str, reason: str) -> None:
@@ -520,7 +571,7 @@ def test_a_lock_that_cannot_be_used(alpine: AlpineWorld, old: str, new: str, rea
     alpine.change(old, new)
     before = alpine.text
     what = "a lock with the marks of a merge" if "<" in new else "a lock that was damaged"
-    what = "a lock of a newer minpack" if "= 2" in new else what
+    what = "a lock of a newer minpack" if "= 3" in new else what
     for arguments in (("./app", "--locked"), ("lock", "./app", BASE), ("update", "./app")):
         ran = alpine.run(*arguments, "--json")
         assert_refused(ran, 1, f"cannot use lock 'minpack.lock': {reason}", "…")
@@ -533,7 +584,7 @@ def test_a_lock_of_a_newer_minpack_that_knows_more(alpine: AlpineWorld) -> None:
     """Keys that are not known are passed over."""
     alpine.lock(BASE)
     free = alpine.image("--locked")
-    alpine.change("version = 1\n", 'version = 1\nsigned-by = "me"\n')
+    alpine.change("version = 2\n", 'version = 2\nsigned-by = "me"\n')
     alpine.change('arch = "x86_64"\n', 'arch = "x86_64"\norigin = "gcc"\n')
     assert alpine.image("--locked") == free
 
@@ -569,7 +620,7 @@ def test_an_update_says_what_changes(alpine: AlpineWorld) -> None:
     said = alpine.done("update", "./app", "--dry-run").out.decode()
     assert alpine.text == lock
     changes = [
-        "minpack.lock  linux/amd64  base.tar",
+        "minpack.lock  app  linux/amd64  base.tar",
         "  package libbar  none   → 1.0-r0",
         "  package libfoo  1.0-r0 → 1.1-r0",
         "  2 files in this image differ:",
@@ -716,9 +767,12 @@ def test_two_locks_at_the_same_time(alpine: AlpineWorld) -> None:
     meanwhile = after(lambda: alpine.done("lock", "./other", "--need=certs"))
     alpine.mirror.add(f"{MAIN}/x86_64/APKINDEX.tar.gz", index, meanwhile)
     alpine.lock(BASE)
-    platforms = tomllib.loads(alpine.text.decode())["platforms"]
-    assert set(platforms) == {"linux/amd64", "linux/arm64"}
-    assert "libfoo" in platforms["linux/amd64"]["packages"]
+    images = tomllib.loads(alpine.text.decode())["images"]
+    assert {name: set(platforms) for name, platforms in images.items()} == {
+        "app": {"linux/amd64"},
+        "other": {"linux/arm64"},
+    }
+    assert "libfoo" in alpine.locked["packages"]
 
 
 def test_a_store_that_is_full(tmp_path: Path, alpine: AlpineWorld) -> None:

@@ -94,8 +94,9 @@ class World:
 
     @property
     def locked(self) -> Any:
-        """What the lock has of amd64, as TOML reads it."""
-        return tomllib.loads(self.text.decode())["platforms"]["linux/amd64"]
+        """What the lock has of the program for amd64, as TOML reads it; `base` is the one that files are taken of."""
+        image = tomllib.loads(self.text.decode())["images"]["app"]["linux/amd64"]
+        return {**image, "base": image["bases"]["files"]}
 
     def change(self, old: str, new: str) -> None:
         """Change the lock file by hand, everywhere."""

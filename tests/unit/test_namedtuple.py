@@ -6,6 +6,8 @@ import ast
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
 import types
 import typing
 from pathlib import Path
@@ -100,6 +102,17 @@ def test_it_refuses_what_typings_refuses(act: Any) -> None:
         act(Typed)
     with pytest.raises((theirs.type, ValueError) if theirs.type is TypeError else theirs.type):
         act(Plain)
+
+
+def test_a_python_without_the_quick_getter_reads_fields_all_the_same() -> None:
+    """It is no public name: the module does without it too."""
+    code = (
+        "import collections, operator; del collections._tuplegetter\n"
+        "from minpack.rootfs.entry import directory\n"
+        "print(directory('/x').path, type(vars(type(directory('/x')))['path']).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "/x property\n"
 
 
 def test_a_match_takes_its_fields_by_place() -> None:

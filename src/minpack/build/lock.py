@@ -15,6 +15,7 @@ from minpack.lock.values import (
     BASE,
     DATA,
     PACKAGE,
+    ImageKey,
     Lock,
     LockedBase,
     LockedData,
@@ -67,10 +68,11 @@ class LockPolicy(Protocol):
     """What the pipeline asks of a lock."""
 
     def begin(
-        self, platform: Platform, base: BaseRef | None, options: BaseOptions
+        self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
     ) -> tuple[BaseRef | None, BaseOptions]:
         """What --base names, and the options to open it with.
 
+        :param name: of the image that is to be made.
         :raises LockError: the lock has nothing for it.
         :raises InputError: the lock's base is not there.
         :raises UsageError: packages are not to be fetched, and there are some.
@@ -92,14 +94,17 @@ class LockVerifier:
         self._image = LockedImage(LockedBase("", ""))
 
     def begin(
-        self, platform: Platform, base: BaseRef | None, options: BaseOptions
+        self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
     ) -> tuple[BaseRef | None, BaseOptions]:
         """See `LockPolicy`."""
-        image = self._lock.images.get(str(platform))
-        if image is None:
-            has = f"it has {', '.join(sorted(self._lock.images)) or 'no platform'}"
-            hint = f"{has}; minpack lock with this program adds its platform"
-            raise LockedError(self._path, (("platform", str(platform), "", "wanted"),), hint)
+        key = ImageKey(name, str(platform))
+        found = self._lock.find(key)
+        if found is None:
+            raise LockedError(self._path, *_unknown(self._lock, key))
+        image = self._lock.images[found]
+        if image.others:
+            hint = "use a newer minpack, or write it anew with this one: minpack lock"
+            raise LockError(self._path, "its image has several bases, of which this minpack knows one", hint)
         if options.packages is None and image.packages:
             hint = "leave it out, and MINPACK_NO_PACKAGES unset"
             raise UsageError("--no-packages", "", "the lock names packages", hint)
@@ -140,30 +145,40 @@ def _hint(locked: LockedImage, now: LockedImage) -> tuple[str, ...]:
     return (f"install {' and '.join(others)} beside minpack, or renew the lock with minpack update",) if others else ()
 
 
-class LockRecorder:
-    """Takes what an image is made of, for a lock; `before` is what the lock has of each platform.
+def _unknown(lock: Lock, key: ImageKey) -> tuple[tuple[tuple[str, str, str, str]], str]:
+    """What differs where the lock has no such image, and what to do."""
+    if names := lock.names(key.platform):
+        hint = f"for {key.platform} it has {', '.join(names)}; minpack lock with this program adds it"
+        return (("image", key.name, "", "wanted"),), hint
+    has = f"it has {', '.join(lock.platforms) or 'no platform'}"
+    return (("platform", key.platform, "", "wanted"),), f"{has}; minpack lock with this program adds its platform"
 
-    :param known: whether the lock must know the platform already.
+
+class LockRecorder:
+    """Takes what an image is made of, for a lock; `before` is what the lock has of each image, `key` this one's.
+
+    :param known: whether the lock must know the image already.
     """
 
     def __init__(self, before: Lock, path: str, *, known: bool) -> None:
         self._before = before
         self._path = path
         self._known = known
-        self.platform = ""
+        self.key = ImageKey("", "")
         self.image = LockedImage(LockedBase("", ""))
 
     def begin(
-        self, platform: Platform, base: BaseRef | None, options: BaseOptions
+        self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
     ) -> tuple[BaseRef | None, BaseOptions]:
         """See `LockPolicy`."""
-        self.platform = str(platform)
-        image = self._before.images.get(self.platform)
-        if image is None and self._known:
-            has = f"it has {', '.join(sorted(self._before.images)) or 'none'}"
-            raise LockError(self._path, f"it has no platform {platform}", f"{has}; minpack lock adds one")
-        if base is not None or image is None:
+        key = ImageKey(name, str(platform))
+        self.key = key if self._before.version == 1 or not self._known else self._before.find(key) or key
+        found = self._before.replaced(self.key)
+        if found is None and self._known:
+            raise self._no_image(key)
+        if base is not None or found is None:
             return base, options
+        image = self._before.images[found]
         if options.packages is None and image.base.kind == BaseKind.PACKAGES:
             raise UsageError("--no-packages", "", f"{image.base.name} is made of packages alone", "leave it out")
         check_there(image.base)
@@ -172,6 +187,13 @@ class LockRecorder:
     def end(self, made: LockInputs) -> None:
         """See `LockPolicy`."""
         self.image = locked_image(made)
+
+    def _no_image(self, key: ImageKey) -> LockError:
+        if names := self._before.names(key.platform):
+            hint = f"it has {', '.join(names)}; minpack lock adds one"
+            return LockError(self._path, f"it has no image {key.name} for {key.platform}", hint)
+        has = f"it has {', '.join(self._before.platforms) or 'none'}"
+        return LockError(self._path, f"it has no platform {key.platform}", f"{has}; minpack lock adds one")
 
 
 def locked_image(made: LockInputs) -> LockedImage:

@@ -9,6 +9,7 @@ from minpack.layers.background import BackgroundLayer
 from minpack.layers.cache import LayerOptions
 from minpack.namedtuple import NamedTuple
 from minpack.output.inputs import guarded, left_out, request_inputs
+from minpack.paths import name
 from minpack.program.place import own_entries, place
 from minpack.program.platforms import base_platform, platform_of
 from minpack.program.read import read_programs
@@ -85,7 +86,7 @@ def pack(
     programs = read_programs(request)
     platform = platform_of(programs, request.platform)
     if locking is not None:
-        base, options = locking.begin(platform, request.base, options)
+        base, options = locking.begin(name(programs[0].destination), platform, request.base, options)
         request = request._replace(base=base)
     ref = request.base or default_base(programs, platform, options.today)
     output, outside = _guarded_output(request, ref, options, output)

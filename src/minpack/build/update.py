@@ -21,19 +21,19 @@ from minpack.store.store import open_store
 if TYPE_CHECKING:
     from minpack.base.options import BaseOptions
     from minpack.host.overwrite import HostInput
-    from minpack.lock.values import Difference, LockedImage
+    from minpack.lock.values import Difference, ImageKey, LockedImage
     from minpack.progress import Progress
     from minpack.spec.image import ImageSpec
 
 
 class LockUpdate(NamedTuple):
-    """What a lock has of one platform now, and what it had `before`, which is None if it is new there.
+    """What a lock has of one image now, and what it had `before`, which is None if it is new there.
 
     `changed` says whether the file's bytes are others now, or would be; `written` whether they were written.
     """
 
     path: str
-    platform: str
+    key: ImageKey
     image: LockedImage
     before: LockedImage | None
     changed: bool
@@ -42,7 +42,7 @@ class LockUpdate(NamedTuple):
 
     @property
     def changes(self) -> tuple[Difference, ...]:
-        """What is not as it was; nothing where the platform is new."""
+        """What is not as it was; nothing where the image is new."""
         return differences(self.before, self.image) if self.before is not None else ()
 
 
@@ -57,10 +57,10 @@ def update_lock(
 ) -> LockUpdate:
     """Write into the lock file `path` what an image of the request is made of now.
 
-    What the lock has of other platforms stays. Nothing is written if the file has these bytes already. What it names is
-    kept in the store as long as the file is there.
+    What the lock has of other images and platforms stays. Nothing is written if the file has these bytes already. What
+    it names is kept in the store as long as the file is there.
 
-    :param known: the lock must be there, and know the platform.
+    :param known: the lock must be there, and know the image.
     :param write: whether to write.
     :raises LockError: the lock that is there cannot be used.
     :raises OutputError: it cannot be written.
@@ -73,16 +73,17 @@ def update_lock(
     if options.refresh and options.network.offline:
         notes = (*notes, "nothing is fetched with --offline: the newest are those that the store knows")
     with exclusive_lock(path, progress):
-        # Another process may have added another platform meanwhile.
+        # Another process may have added another image meanwhile.
         before = _before(path, known=known)
-        lock = before.with_image(taking.platform, taking.image)
+        lock = before.with_image(taking.key, taking.image)
         changed = not holds(path, lock)
         if changed and write:
             write_lock(lock, path)
         if write and os.path.isfile(path):
             notes = (*notes, *keep(lock, path, options.store))
-    old = before.images.get(taking.platform)
-    return LockUpdate(path, taking.platform, taking.image, old, changed, changed and write, notes)
+        replaced = before.replaced(taking.key)
+    old = before.images[replaced] if replaced is not None else None
+    return LockUpdate(path, taking.key, taking.image, old, changed, changed and write, notes)
 
 
 def _check_place(path: str, inputs: tuple[HostInput, ...]) -> None:

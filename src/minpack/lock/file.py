@@ -1,6 +1,7 @@
 """Reading and writing lock files: TOML, sorted, the same bytes for the same lock.
 
-Of version 1, keys that are not known are passed over: a newer minpack may write more. Names of files are bytes, and
+Keys that are not known are passed over: a newer minpack may write more in the same version. Version 1 had one image for
+each platform and one base; it is read, and never written. Names of files are bytes, and
 TOML is UTF-8: in paths and targets of links a byte that is no UTF-8 is written ``%FF``, and ``%`` itself ``%25``.
 """
 
@@ -13,22 +14,35 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from minpack.errors import LockError, OutputError, reason_of
-from minpack.lock.values import Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
+from minpack.lock.values import (
+    FILES,
+    VERSION,
+    ImageKey,
+    Lock,
+    LockedBase,
+    LockedData,
+    LockedFile,
+    LockedImage,
+    LockedPackage,
+)
 from minpack.paths import RootPath, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-VERSION = 1
 #: Far more bytes than any lock has: all time zones and their packages have some 100,000.
 MAX_LOCK = 16 << 20
 _HEAD = "# What the image was made of. Written by minpack lock and minpack update; minpack --locked builds from it.\n"
-_KINDS = ("scratch", "directory", "tarball", "release", "packages")
+_KINDS = ("scratch", "directory", "tarball", "release", "packages", "image")
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_USE = r"[a-z][a-z0-9-]{0,30}"
 _SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
 #: Names of packages (Debian Policy, section 5.6.7; Alpine's have capitals too): files of an image are called by them.
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 #: What is in versions of Python's packages (Version specifiers, "Appendix: Parsing version strings").
 _VERSION = r"[A-Za-z0-9.!+_-]+"
+#: What an image of version 1 is called that no program is noted of.
+_NAMELESS = "image"
 _ADDRESS = r"https?://[^\s/?#]+/[^\s?#]+"
 _FILE = re.compile(
     r"(?P<origin>base|(?:package|data) [^ ]+) "
@@ -112,10 +126,10 @@ def lock_bytes(lock: Lock) -> bytes:
     """The file that `lock` is written as."""
     import tomli_w  # noqa: PLC0415 - for locks alone
 
-    document = {
-        "version": VERSION,
-        "platforms": {platform: _image(image) for platform, image in sorted(lock.images.items())},
-    }
+    images: dict[str, dict[str, Any]] = {}
+    for key, image in sorted(lock.images.items()):
+        images.setdefault(_quoted(key.name), {})[key.platform] = _image(image)
+    document = {"version": VERSION, "images": images}
     return f"{_HEAD}{tomli_w.dumps(document)}".encode()
 
 
@@ -150,7 +164,7 @@ def write_lock(lock: Lock, path: str) -> None:
 
 def _image(image: LockedImage) -> dict[str, Any]:
     tables = {
-        "base": _filled(image.base._asdict()),
+        "bases": {base.use: _filled(base._asdict(), "use") for base in (image.base, *sorted(image.others))},
         "packages": {package.name: _filled(package._asdict(), "name") for package in sorted(image.packages)},
         "files": {_quoted(file.path): _quoted(str(file)) for file in sorted(image.files)},
         "data": {data.name: _filled(data._asdict(), "name") for data in sorted(image.data)},
@@ -182,6 +196,10 @@ def _plain(text: str) -> str:
     return re.sub("%([0-9A-F]{2})", byte, text)
 
 
+def _is_file_name(name: str) -> bool:
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
 class _Reading:
     """Takes a document apart; every error names the key that is wrong."""
 
@@ -192,21 +210,56 @@ class _Reading:
         version = document.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise self._error("version", "is no version of a lock" if "version" in document else "is missing")
-        if version != VERSION:
-            reason = f"it is of version {version}, and this minpack knows version {VERSION}"
+        if version > VERSION:
+            reason = f"it is of version {version}, and this minpack knows versions 1 and {VERSION}"
             raise LockError(self._path, reason, "use a newer minpack, or write it anew with this one: minpack lock")
-        platforms = self._table(document, "platforms", "")
-        return Lock({name: self._image(self._table(platforms, name, "platforms"), name) for name in platforms})
+        return self._version_1(document) if version == 1 else self._version_2(document)
 
-    def _image(self, table: dict[str, Any], platform: str) -> LockedImage:
-        where = f'platforms."{platform}"'
+    def _version_1(self, document: dict[str, Any]) -> Lock:
+        """One image, for each platform; it is called as its first program that a note is about."""
+        platforms = self._table(document, "platforms", "")
+        images = {}
+        for platform in platforms:
+            where = f'platforms."{platform}"'
+            table = self._table(platforms, platform, "platforms")
+            base = self._base(self._table(table, "base", where, required=True), f"{where}.base")
+            image = self._image(table, where, (base,))
+            programs = (name.rpartition("/")[2] for name, _ in image.notes if name.startswith("/"))
+            images[ImageKey(next(filter(_is_file_name, programs), _NAMELESS), platform)] = image
+        return Lock(images, version=1)
+
+    def _version_2(self, document: dict[str, Any]) -> Lock:
+        found, images = self._table(document, "images", ""), {}
+        for name in found:
+            key, above = _plain(name), f'images."{name}"'
+            if not _is_file_name(key):
+                raise self._error(above, "is called as no program is")
+            platforms = self._table(found, name, "images")
+            for platform in platforms:
+                where = f'{above}."{platform}"'
+                table = self._table(platforms, platform, above)
+                images[ImageKey(key, platform)] = self._image(table, where, self._bases(table, where))
+        return Lock(images)
+
+    def _bases(self, table: dict[str, Any], where: str) -> tuple[LockedBase, ...]:
+        """The base of which files are taken, then all others."""
+        bases, here = self._table(table, "bases", where, required=True), f"{where}.bases"
+        for use in bases:
+            if not re.fullmatch(_USE, use, re.ASCII):
+                raise self._error(f"{here}.{use}", "is no use of a base")
+        first = self._base(self._table(bases, FILES, here, required=True), f"{here}.{FILES}")
+        others = sorted(use for use in bases if use != FILES)
+        return (first, *(self._base(self._table(bases, use, here), f"{here}.{use}", use) for use in others))
+
+    def _image(self, table: dict[str, Any], where: str, bases: tuple[LockedBase, ...]) -> LockedImage:
         return LockedImage(
-            self._base(self._table(table, "base", where), f"{where}.base"),
+            bases[0],
             tuple(self._package(*each) for each in self._each(table, "packages", where)),
             self._files(self._table(table, "files", where), f"{where}.files"),
             tuple(self._data(*each) for each in self._each(table, "data", where)),
             self._notes(self._table(table, "notes", where), f"{where}.notes"),
             self._path,
+            bases[1:],
         )
 
     def _each(self, table: dict[str, Any], key: str, where: str) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -214,7 +267,7 @@ class _Reading:
         found, here = self._table(table, key, where), f"{where}.{key}"
         return ((name, self._table(found, name, here), f"{here}.{name}") for name in sorted(found))
 
-    def _base(self, table: dict[str, Any], where: str) -> LockedBase:
+    def _base(self, table: dict[str, Any], where: str, use: str = FILES) -> LockedBase:
         base = LockedBase(
             self._text(table, "name", where),
             self._text(table, "kind", where),
@@ -222,6 +275,8 @@ class _Reading:
             self._url(table, where, optional=True),
             self._sum(table, "sha256", where, optional=True),
             self._size(table, where, optional=True),
+            self._text(table, "digest", where, optional=True),
+            use,
         )
         if base.kind not in _KINDS:
             raise self._error(f"{where}.kind", f"is none of {', '.join(_KINDS)}")
@@ -229,6 +284,8 @@ class _Reading:
             raise self._error(where, "lacks release, url, sha256 or size")
         if base.kind == "tarball" and not base.sha256:
             raise self._error(where, "lacks sha256")
+        if not re.fullmatch(_DIGEST, base.digest, re.ASCII) and (base.digest or base.kind == "image"):
+            raise self._error(f"{where}.digest", "is no digest" if base.digest else "is missing")
         return base
 
     def _package(self, name: str, table: dict[str, Any], where: str) -> LockedPackage:
@@ -244,6 +301,8 @@ class _Reading:
             self._size(table, where),
             self._sum(table, "sha1", where, optional=True),
             self._text(table, "signed_by", where, optional=True),
+            self._text(table, "supplier", where, optional=True),
+            self._text(table, "license", where, optional=True),
         )
 
     def _files(self, table: dict[str, Any], where: str) -> tuple[LockedFile, ...]:
@@ -266,8 +325,8 @@ class _Reading:
     def _notes(self, table: dict[str, Any], where: str) -> tuple[tuple[str, str], ...]:
         return tuple(sorted((_plain(key), self._text(table, key, where, optional=True)) for key in table))
 
-    def _table(self, table: dict[str, Any], key: str, where: str) -> dict[str, Any]:
-        value = table.get(key, {} if where and key != "base" else None)
+    def _table(self, table: dict[str, Any], key: str, where: str, *, required: bool = False) -> dict[str, Any]:
+        value = table.get(key, {} if where and not required else None)
         if not isinstance(value, dict):
             raise self._error(f"{where}.{key}".lstrip("."), "is no table" if key in table else "is missing")
         return value

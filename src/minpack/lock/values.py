@@ -1,4 +1,4 @@
-"""What a lock holds: of each platform the base, the packages and every file that was taken, with their sums."""
+"""What a lock holds: of each image the base, the packages and every file that was taken, with their sums."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ if TYPE_CHECKING:
 
     from minpack.paths import RootPath
 
+#: The version that is written; 1 is read too.
+VERSION = 2
 #: Where a file comes from: the base, a package or embedded data, the latter two with a space and the name behind.
 BASE, PACKAGE, DATA = "base", "package", "data"
+#: What is taken of the base that --base names; of a further one another word says it.
+FILES = "files"
 
 
 class LockedBase(NamedTuple):
     """A base: `name` as --base takes it, `kind` one of `minpack.base.options.BaseKind`'s.
 
     `release` is the point release that the name meant. `url`, `sha256` (hexadecimal) and `size` (bytes) are those of
-    its tarball, or of packages those of the signed release; empty where there is none.
+    its tarball, or of packages those of the signed release; empty where there is none. `digest` is that of an image.
+    `use` says what is taken of it.
     """
 
     name: str
@@ -29,12 +34,15 @@ class LockedBase(NamedTuple):
     url: str = ""
     sha256: str = ""
     size: int = 0
+    digest: str = ""
+    use: str = FILES
 
 
 class LockedPackage(NamedTuple):
     """A package: the facts of `minpack.base.packages.PackageId`, with the addresses of no mirror.
 
-    `sha1` is that of the file, by which snapshot.debian.org knows it; empty for other distributions.
+    `sha1` is that of the file, by which snapshot.debian.org knows it; empty for other distributions. `supplier` is who
+    makes the package, `license` an SPDX expression; either may not be known.
     """
 
     name: str
@@ -46,6 +54,8 @@ class LockedPackage(NamedTuple):
     size: int
     sha1: str = ""
     signed_by: str = ""
+    supplier: str = ""
+    license: str = ""
 
 
 class LockedFile(NamedTuple):
@@ -89,7 +99,7 @@ class LockedImage(NamedTuple):
     """What an image for one platform was made of; packages, files and data are sorted.
 
     `notes` are facts that are never compared: minpack's version, the programs' sums. `lock` is the file that it was
-    read from, for messages.
+    read from, for messages. `others` are bases of which more than files is taken, by their `use`.
     """
 
     base: LockedBase
@@ -98,22 +108,61 @@ class LockedImage(NamedTuple):
     data: tuple[LockedData, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     lock: str = ""
+    others: tuple[LockedBase, ...] = ()
 
     @property
     def sums(self) -> tuple[str, ...]:
         """The SHA-256 of every download that it names, sorted."""
         found = {package.sha256 for package in self.packages}
-        return tuple(sorted(found | ({self.base.sha256} if self.base.sha256 else set())))
+        return tuple(sorted(found | {base.sha256 for base in (self.base, *self.others) if base.sha256}))
+
+
+class ImageKey(NamedTuple):
+    """What an image is found by: its name, which is that of its first program, and the platform as ``linux/amd64``."""
+
+    name: str
+    platform: str
 
 
 class Lock(NamedTuple):
-    """A lock file: what the image for each platform was made of, by the platform as ``linux/amd64``."""
+    """A lock file: what each image was made of. One of `version` 1 is of one image, whose name it does not say."""
 
-    images: Mapping[str, LockedImage] = MappingProxyType({})
+    images: Mapping[ImageKey, LockedImage] = MappingProxyType({})
+    version: int = VERSION
 
-    def with_image(self, platform: str, image: LockedImage) -> Lock:
-        """The lock with that image for `platform`."""
-        return Lock({**self.images, platform: image})
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The platforms that it has an image for, sorted."""
+        return tuple(sorted({key.platform for key in self.images}))
+
+    def names(self, platform: str) -> tuple[str, ...]:
+        """The names of the images for that platform, sorted."""
+        return tuple(sorted(key.name for key in self.images if key.platform == platform))
+
+    def find(self, wanted: ImageKey) -> ImageKey | None:
+        """What the lock calls the image: of a platform that it has one image for that one, whatever the program's name.
+
+        It is compared file by file, so that nothing can be taken for another. None if it has none, or several.
+        """
+        if wanted in self.images:
+            return wanted
+        names = self.names(wanted.platform)
+        return ImageKey(names[0], wanted.platform) if len(names) == 1 else None
+
+    def replaced(self, key: ImageKey) -> ImageKey | None:
+        """What the lock calls the image whose place one of that key takes; None if there is none."""
+        if self.version == 1:
+            return self.find(key)
+        return key if key in self.images else None
+
+    def with_image(self, key: ImageKey, image: LockedImage) -> Lock:
+        """The lock with that image, of the newest version."""
+        images = dict(self.images)
+        before = self.replaced(key)
+        if before is not None and before != key:
+            # The one image that it is of, for each platform under the name that is known now.
+            images = {one._replace(name=key.name) if one.name == before.name else one: images[one] for one in images}
+        return Lock({**images, key: image})
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -124,8 +173,8 @@ class Lock(NamedTuple):
 class Difference(NamedTuple):
     """Something that is not as the lock has it.
 
-    `kind` is ``platform``, ``base``, ``package``, ``file``, ``library`` or ``data``; `locked` is empty for what the
-    lock lacks, `now` for what is not there any more.
+    `kind` is ``platform``, ``image``, ``base``, ``package``, ``file``, ``library`` or ``data``; `locked` is empty for
+    what the lock lacks, `now` for what is not there any more.
     """
 
     kind: str
@@ -137,7 +186,7 @@ class Difference(NamedTuple):
 def differences(locked: LockedImage, now: LockedImage) -> tuple[Difference, ...]:
     """All that differs: base, packages, data, then files, each by name. Notes are not compared."""
     return (
-        *_different("base", [_of_base(locked.base)], [_of_base(now.base)]),
+        *_different("base", _of_bases(locked), _of_bases(now)),
         *_different("package", _of_packages(locked), _of_packages(now)),
         *_different("data", _of_data(locked), _of_data(now)),
         *_different("file", _of_files(locked), _of_files(now)),
@@ -151,8 +200,13 @@ def _different(kind: str, locked: Sequence[tuple[str, str]], now: Sequence[tuple
             yield Difference(kind, name, before.get(name, ""), after.get(name, ""))
 
 
-def _of_base(base: LockedBase) -> tuple[str, str]:
-    return base.name, " ".join(filter(None, (base.release, f"sha256:{base.sha256}" if base.sha256 else base.kind)))
+def _of_bases(image: LockedImage) -> list[tuple[str, str]]:
+    return [(base.name, _of_base(base)) for base in (image.base, *image.others)]
+
+
+def _of_base(base: LockedBase) -> str:
+    total = base.digest or (f"sha256:{base.sha256}" if base.sha256 else base.kind)
+    return f"{base.release} {total}".lstrip()
 
 
 def _of_packages(image: LockedImage) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ _SHORT = 12
 def lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     """What a lock has of a platform now, and what changed if it was there before."""
     image = done.image
-    lines = [f"{done.path}  {done.platform}", _row("base", _base(image))]
+    lines = [_head(done), _row("base", _base(image))]
     if image.packages:
         lines.append(_row("packages", str(len(image.packages))))
         if verbose:
@@ -37,7 +37,7 @@ def lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
 def update_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     """What changed, old → new."""
     changes = change_lines(done, verbose=verbose)
-    head = f"{done.path}  {done.platform}  {_base(done.image)}"
+    head = f"{_head(done)}  {_base(done.image)}"
     return [head, *(changes or ["  nothing in this image changes"]), "", _written(done)]
 
 
@@ -85,10 +85,11 @@ def update_document(done: LockUpdate) -> dict[str, Any]:
 def _common(done: LockUpdate) -> dict[str, Any]:
     return {
         "lock": done.path,
-        "platform": done.platform,
+        "image": done.key.name,
+        "platform": done.key.platform,
         "changed": done.changed,
         "written": done.written,
-        "base": {key: value or None for key, value in done.image.base._asdict().items()},
+        "base": {key: value or None for key, value in done.image.base._asdict().items() if key != "use"},
     }
 
 
@@ -96,6 +97,10 @@ def _changes(done: LockUpdate) -> list[dict[str, Any]]:
     return [
         {"kind": one.kind, "name": one.name, "old": one.locked or None, "new": one.now or None} for one in done.changes
     ]
+
+
+def _head(done: LockUpdate) -> str:
+    return f"{done.path}  {done.key.name}  {done.key.platform}"
 
 
 def _row(label: str, value: str) -> str:
