@@ -107,7 +107,8 @@ def test_it_refuses_what_typings_refuses(act: Any) -> None:
 def test_a_python_without_the_quick_getter_reads_fields_all_the_same() -> None:
     """It is no public name: the module does without it too."""
     code = (
-        "import collections, operator; del collections._tuplegetter\n"
+        "import collections, typing; quick = collections._tuplegetter; del collections._tuplegetter\n"
+        "import minpack.namedtuple; collections._tuplegetter = quick\n"
         "from minpack.rootfs.entry import directory\n"
         "print(directory('/x').path, type(vars(type(directory('/x')))['path']).__name__)"
     )
