@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.build.inputs import base_input, data_inputs, file_sums, package_inputs
-from minpack.layers.background import BackgroundLayer
+from minpack.layers.background import BackgroundLayers
 from minpack.layers.cache import LayerOptions
 from minpack.namedtuple import NamedTuple
 from minpack.output.inputs import guarded, left_out, request_inputs
@@ -18,7 +18,7 @@ from minpack.sources.fitting import default_base, fitting_hint
 from minpack.sources.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from minpack.base.options import BaseOptions
     from minpack.build.inputs import Input
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from minpack.output.target import OutputSpec, WrittenOutput
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
-    from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
     from minpack.spec.image import ImageSpec
 
 
-#: What the layer of the user's own files is called.
-PROGRAM_LAYER = "program"
+#: What the layer of the user's own files is called, and the one below it.
+PROGRAM_LAYER, LOWER_LAYER = "program", "libraries and data"
 
 
 class Packed(NamedTuple):
@@ -94,17 +93,21 @@ def pack(
     fetched_for = base_platform(programs, platform, request.platform)
     hint = fitting_hint(programs[0].info, platform, options.today)
     with (
-        BackgroundLayer(options.store) as background,
         open_session(ref, fetched_for, options, progress, hint) as session,
+        BackgroundLayers(options.store) as background,
     ):
         session.check_fit(programs)
         placed = place(request, programs, session.walker, outside.paths)
         layer_options = LayerOptions(request.created, request.compression, request.threads, progress, sums)
-        _begin_layer(background, request, placed, to, layer_options)
+        own = own_entries(placed, request.run.user)
+        _begin_layer(background, PROGRAM_LAYER, own, request, to, layer_options)
         # Imported while the program is hashed and compressed on another core.
         from minpack.build.plan import make_plan  # noqa: PLC0415
 
-        planned = make_plan(request, platform, programs, placed, session)
+        planned = make_plan(
+            *(request, platform, programs, placed, session),
+            before_proof=lambda plan: _begin_layer(background, LOWER_LAYER, plan.lower, request, to, layer_options),
+        )
         if locking is not None:
             from minpack.build.lock import LockInputs  # noqa: PLC0415 - where there is a lock
 
@@ -130,17 +133,16 @@ def _guarded_output(
 
 
 def _begin_layer(
-    background: BackgroundLayer,
+    background: BackgroundLayers,
+    comment: str,
+    entries: Sequence[Entry],
     request: ImageSpec,
-    placed: tuple[Placed, ...],
     to: OutputSpec | None,
     options: LayerOptions,
 ) -> None:
-    """Begin the layer of the user's files, where one of its own is to be written."""
-    if to is None or to.may_skip_compression:
-        return
-    if to.format.has_layers and not request.single_layer:
-        background.begin(own_entries(placed, request.run.user), options, PROGRAM_LAYER)
+    """Begin the layer of `entries`, where there will be one of them alone, and a compressed one."""
+    if to is not None and to.format.has_layers and not to.may_skip_compression and not request.single_layer:
+        background.begin(entries, options, comment)
 
 
 def _inputs(session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
@@ -155,7 +157,7 @@ def _write(
     to: OutputSpec | None,
     progress: Progress,
     store: str | None,
-    background: BackgroundLayer,
+    background: BackgroundLayers,
     *,
     sums: bool,
 ) -> WrittenOutput | None:
@@ -166,7 +168,7 @@ def _write(
     if request.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
-        layers = (("libraries and data", plan.lower), (PROGRAM_LAYER, plan.upper))
+        layers = ((LOWER_LAYER, plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
     how = (request.compression, request.threads, progress, store, background, sums)
     return write_output(LayerInputs(kept, plan.all, plan.config, *how), to)

@@ -32,7 +32,7 @@ from minpack.rootfs.entry import Kind
 from minpack.spec.image import Check, unexpanded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from minpack.ld.closure import Closure, Environment
     from minpack.ld.demands import Demands
@@ -104,11 +104,18 @@ class PlannedImage(NamedTuple):
 
 
 def make_plan(
-    request: ImageSpec, platform: Platform, programs: tuple[Program, ...], placed: tuple[Placed, ...], session: Session
+    request: ImageSpec,
+    platform: Platform,
+    programs: tuple[Program, ...],
+    placed: tuple[Placed, ...],
+    session: Session,
+    *,
+    before_proof: Callable[[Plan], None],
 ) -> PlannedImage:
     """The plan of the image, proved as far as the request wants.
 
     :param platform: of the programs.
+    :param before_proof: is given the plan before it is proved.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
     taken = _take(request, session)
@@ -139,6 +146,7 @@ def make_plan(
     # Below an empty overlay, as below the user's files: so each file has one inode in the whole plan.
     files = session.tree()
     plan = with_packages(plan, session.packages, resolved.whole, files, standard_of(request.run.user, placed))
+    before_proof(plan)
     variants = tuple(
         dict.fromkeys(one for closure in needs.closures for one in variants_of(request, closure, needs.tree))
     )

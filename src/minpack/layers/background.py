@@ -1,8 +1,8 @@
-"""The layer of the user's own files, made while what their programs need is still being found out.
+"""Layers that are made in the background, as soon as their entries are known.
 
-It is known as soon as those files have their places, and it is most of the work of packing a static program: so it is
-compressed, or found in the store and hashed, on other cores meanwhile. It counts only if it turns out to be the layer
-that was planned.
+The user's own files are known when they have their places, before it is known what their programs need; the others
+when there is a plan, before that is proved. Meanwhile their layers are compressed, or found in the store and hashed, on
+other cores. A layer counts only if it turns out to be one that was planned.
 """
 
 from __future__ import annotations
@@ -32,48 +32,79 @@ class _GivenUpError(Exception):
     """Nobody wants the layer any more."""
 
 
-class BackgroundLayer:
-    """One layer that may be begun early. Leave its ``with`` block to give up what nobody has taken.
+class BackgroundLayers:
+    """Layers that may be begun early, made one after the other. Leave its ``with`` block to give up what is not taken.
 
-    :param directory: of the store it is made in; without one nothing is made ahead.
+    :param directory: of the store they are made in; without one nothing is made ahead.
     """
 
     def __init__(self, directory: str | None) -> None:
         self._directory = directory
-        self._entries: Sequence[Entry] = ()
-        self._how: LayerOptions | None = None
-        self._thread: Thread | None = None
-        self._made: StoredLayer | None = None
-        self._error: BaseException | None = None
-        self._done = ("", 0, 0)
-        self._unwanted = False
+        self._begun: list[_BackgroundLayer] = []
 
-    def begin(self, entries: Sequence[Entry], how: LayerOptions, comment: str) -> None:
+    def begin(self, entries: Sequence[Entry], options: LayerOptions, comment: str) -> None:
         """Start to make the layer of `entries`, where that is worth a thread and the store may take it."""
         size = sum(entry.size for entry in entries)
         if self._directory is None or not LEAST_BYTES <= size <= MOST_LAYER_BYTES:
             return
-        if how.compression is Compression.NONE:
-            return
-        self._entries, self._how = entries, how
-        self._thread = Thread(target=self._make, args=(how._replace(progress=self._progress), comment), daemon=True)
+        if options.compression is not Compression.NONE:
+            before = self._begun[-1] if self._begun else None
+            self._begun.append(_BackgroundLayer(self._directory, entries, options, before))
+            self._begun[-1].start(comment)
+
+    def take(self, entries: Sequence[Entry], out: Writable, options: LayerOptions) -> Layer | None:
+        """Write the layer to `out` when it is ready; None, and nothing written, if it is none of `entries`.
+
+        :raises ChangedInputError: a file is shorter than when it was planned.
+        :raises InputError: a file cannot be read.
+        """
+        wanted = (tuple(entries), options)
+        one = next((one for one in self._begun if (tuple(one.entries), one.options) == wanted), None)
+        return one.take(out) if one is not None else None
+
+    def __enter__(self) -> BackgroundLayers:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for one in self._begun:
+            one.unwanted = True
+        for one in self._begun:
+            one.close()
+
+
+class _BackgroundLayer:
+    """One layer, begun when the one `before` it is made."""
+
+    def __init__(
+        self, directory: str, entries: Sequence[Entry], options: LayerOptions, before: _BackgroundLayer | None
+    ) -> None:
+        self.entries = entries
+        self.options = options
+        self.unwanted = False
+        self._directory = directory
+        self._before = before
+        self._thread: Thread | None = None
+        self._made: StoredLayer | None = None
+        self._error: BaseException | None = None
+        self._done = ("", 0, 0)
+
+    def start(self, comment: str) -> None:
+        """Start to make it on a thread."""
+        options = self.options._replace(progress=self._progress)
+        self._thread = Thread(target=self._make, args=(options, comment), daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
             # The system gives no more: the layer is made in its turn.
             self._thread = None
 
-    def take(self, entries: Sequence[Entry], out: Writable, how: LayerOptions) -> Layer | None:
-        """Write the layer to `out` when it is ready; None, and nothing written, if it is none of `entries`.
-
-        :raises ChangedInputError: a file is shorter than when it was planned.
-        :raises InputError: a file cannot be read.
-        """
-        if self._thread is None or tuple(entries) != tuple(self._entries) or how != self._how:
+    def take(self, out: Writable) -> Layer | None:
+        """See `BackgroundLayers.take`."""
+        if self._thread is None:
             return None
         while self._thread.is_alive():
             self._thread.join(_PAUSE)
-            how.progress(*self._done)
+            self.options.progress(*self._done)
         self._thread = None
         if self._error is not None:
             raise self._error
@@ -85,10 +116,12 @@ class BackgroundLayer:
         return made.layer
 
     def _make(self, how: LayerOptions, comment: str) -> None:
+        if self._before is not None:
+            self._before.wait()
         try:
             with open_store(self._directory) as store:
-                if store.keeps:
-                    self._made = stored_layer(self._entries, store, how, comment)
+                if store.keeps and not self.unwanted:
+                    self._made = stored_layer(self.entries, store, how, comment)
         except (_GivenUpError, StoreError):
             return
         except BaseException as error:  # noqa: BLE001 - raised again where the layer is wanted
@@ -96,16 +129,18 @@ class BackgroundLayer:
 
     def _progress(self, task: str, done: int, total: int | None) -> None:
         self._done = (task, done, total or 0)
-        if self._unwanted:
+        if self.unwanted:
             raise _GivenUpError
 
-    def __enter__(self) -> BackgroundLayer:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._unwanted = True
+    def wait(self) -> None:
+        """Until it is made, if it is begun."""
+        thread = self._thread
         # A signal may have come before it was started.
-        if self._thread is not None and self._thread.is_alive():
-            self._thread.join()
+        if thread is not None and thread.is_alive():
+            thread.join()
+
+    def close(self) -> None:
+        """Let go of what nobody has taken."""
+        self.wait()
         if self._made is not None:
             self._made.blob.close()

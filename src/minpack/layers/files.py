@@ -2,19 +2,19 @@
 
 Nothing is kept twice: a record says where in a kept layer a file's gzip members are, with their sum. The record is
 named by the content's key or, where only reading tells the bytes, by a few of them. Then what is kept counts only if
-it is unpacked and compared, so it never changes a result.
+the file is read and has the sum that the record has, so it never changes a result.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from minpack.content import key_of
 from minpack.errors import StoreError
-from minpack.oci.compress import CompressedFile, block_size_of, is_gzip_of, made_by
+from minpack.oci.compress import CompressedFile, block_size_of, made_by
 from minpack.store.blob import LAYER
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from minpack.oci.documents import Descriptor
     from minpack.store.store import Store
 
-SCHEMA = "minpack.compressed-file/1"
+SCHEMA = "minpack.compressed-file/2"
 #: How many bytes of a content go into its mark, from the start, the middle and the end.
 MARKED_BYTES = 4096
 #: So many kept layers are open at once at the most.
@@ -51,20 +51,23 @@ class KeptFile:
 
     def is_of(self, content: Content) -> bool:
         """See `minpack.oci.compress.KeptFile.is_of`."""
-        total = hashlib.sha256()
+        total, at = hashlib.sha256(), self._where.at
+        for size in self._where.members:
+            total.update(os.pread(self._descriptor, size, at))
+            at += size
+        if total.hexdigest() != self._where.sha256:
+            return False
         # A key fixes the bytes, and the record is named by it.
-        same = bool(key_of(content)) or content.size <= len(self._where.members) * self._block_size
+        return bool(key_of(content)) or self._sum_of(content) == self._where.content
+
+    def _sum_of(self, content: Content) -> str:
+        """What `CompressedFile.content` would be."""
+        total = hashlib.sha256()
         buffer = memoryview(bytearray(min(self._block_size, content.size)))
-        at = self._where.at
-        with nullcontext() if key_of(content) else content.open() as reader:
-            for number, size in enumerate(self._where.members):
-                member = os.pread(self._descriptor, size, at)
-                total.update(member)
-                at += size
-                if reader is not None:
-                    count = reader.readinto_at(buffer, number * self._block_size)
-                    same = same and is_gzip_of(member, buffer[:count])
-        return same and total.hexdigest() == self._where.sha256
+        with content.open() as reader:
+            for at in range(0, content.size, self._block_size):
+                total.update(hashlib.sha256(buffer[: reader.readinto_at(buffer, at)]).digest())
+        return total.hexdigest()
 
     def copy_to(self, out: Writable) -> None:
         """See `minpack.oci.compress.KeptFile.copy_to`."""
@@ -94,7 +97,7 @@ class CompressedFiles:
             if record is None:
                 return None
             members = tuple(int(str(size)) for size in str(record["members"]).split())
-            where = CompressedFile(int(str(record["at"])), members, str(record["sha256"]))
+            where = CompressedFile(int(str(record["at"])), members, str(record["sha256"]), str(record["content"]))
             descriptor = self._layer(str(record["layer"]), int(str(record["size"])))
         except (KeyError, ValueError):
             return None
@@ -111,8 +114,8 @@ class CompressedFiles:
 
         :raises StoreError: the disk is full or broken.
         """
-        for name, (at, members, sha256) in self._new.items():
-            where = {"at": at, "members": " ".join(map(str, members)), "sha256": sha256}
+        for name, one in self._new.items():
+            where = {**one._asdict(), "members": " ".join(map(str, one.members))}
             self._store.keep_record(name, SCHEMA, {"layer": layer.digest.hex, "size": layer.size, **where})
 
     def _name(self, content: Content) -> str:

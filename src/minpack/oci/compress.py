@@ -56,11 +56,15 @@ ZSTD_LEVELS = {Compression.ZSTD: 12, Compression.ZSTD_SMALL: 19}
 
 
 class CompressedFile(NamedTuple):
-    """What a file was compressed to: where in the layer it begins, the sizes of its members, and their SHA-256."""
+    """What a file was compressed to: where in the layer it begins, the sizes of its members, and their SHA-256.
+
+    `content` tells of what: the SHA-256 of the SHA-256 of each block, one for each member.
+    """
 
     at: int
     members: tuple[int, ...]
     sha256: str
+    content: str
 
 
 class Compressor:
@@ -127,19 +131,21 @@ class _OpenFile:
         self._at = 0
         self._members: list[int] = []
         self._sum = hashlib.sha256()
+        self._blocks = hashlib.sha256()
 
-    def add(self, member: bytes | bytearray, at: int) -> None:
-        """`member` was written, and begins at `at`."""
+    def add(self, member: bytes | bytearray, block: bytes, at: int) -> None:
+        """`member` was written, and begins at `at`; `block` is the digest of what it holds."""
         self._at = at if not self._members else self._at
         self._members.append(len(member))
         self._sum.update(member)
+        self._blocks.update(block)
 
     @property
     def written(self) -> CompressedFile | None:
         """What it was compressed to, if that is all written."""
         if not self.ended or len(self._members) < self.jobs:
             return None
-        return CompressedFile(self._at, tuple(self._members), self._sum.hexdigest())
+        return CompressedFile(self._at, tuple(self._members), self._sum.hexdigest(), self._blocks.hexdigest())
 
 
 class _Job:
@@ -150,6 +156,8 @@ class _Job:
         self.file = file
         self.kept = kept
         self.result: bytes | bytearray = b""
+        #: The SHA-256 of the block of a file.
+        self.digest = b""
         self.error: BaseException | None = None
         self.done = Event()
 
@@ -254,13 +262,13 @@ class GzipCompressor(Compressor):
         if job.file is not None and job.block.nbytes == 0:
             self._write_known(job.file, job.kept)
             return
-        self._write(job.result, job.file)
+        self._write(job.result, job.file, job.digest)
         self._free.append(memoryview(job.block.obj))
 
-    def _write(self, member: bytes | bytearray, file: _OpenFile | None) -> None:
+    def _write(self, member: bytes | bytearray, file: _OpenFile | None, digest: bytes) -> None:
         self._out.write(member)
         if file is not None:
-            file.add(member, self._written)
+            file.add(member, digest, self._written)
         self._written += len(member)
         if file is not None:
             self._note(file)
@@ -281,7 +289,7 @@ class GzipCompressor(Compressor):
                 at += count
                 file.ended = at == size
                 file.jobs += 1
-                self._write(_gzip(buffer[:count], self._level), file)
+                self._write(_gzip(buffer[:count], self._level), file, hashlib.sha256(buffer[:count]).digest())
 
     def _note(self, file: _OpenFile) -> None:
         compressed = file.written
@@ -298,6 +306,7 @@ class GzipCompressor(Compressor):
                 pass
             elif job.kept is None:
                 job.result = _gzip(job.block, self._level)
+                job.digest = hashlib.sha256(job.block).digest() if job.file is not None else b""
             elif job.file is not None and not job.kept.is_of(job.file.content):
                 job.kept = None
         except BaseException as error:  # noqa: BLE001 - raised again where the block is waited for
@@ -324,16 +333,6 @@ def _gzip(block: memoryview, level: int) -> bytes | bytearray:
 
     member: bytes | bytearray = gzip_compress(block, level)
     return member
-
-
-def is_gzip_of(member: bytes, block: memoryview) -> bool:
-    """Whether `member` is a gzip member that holds the bytes of `block`."""
-    from deflate import DeflateError, gzip_decompress  # noqa: PLC0415
-
-    try:
-        return bool(gzip_decompress(member, len(block)) == block)
-    except DeflateError:
-        return False
 
 
 def block_size_of(compression: Compression) -> int:

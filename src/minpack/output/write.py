@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from minpack.content import Reader
     from minpack.digest import Digest
     from minpack.host.atomic import NewDirectory
-    from minpack.layers.background import BackgroundLayer
+    from minpack.layers.background import BackgroundLayers
     from minpack.layers.cache import StoredLayer
     from minpack.oci.documents import Blob, ImageConfig
     from minpack.oci.image import Index, Sink, StreamingSink
@@ -56,7 +56,7 @@ class LayerInputs(NamedTuple):
     #: The directory of the store that compressed layers are kept in and taken from, None for none.
     store: str | None = None
     #: The layer that was begun already, if any was.
-    ahead: BackgroundLayer | None = None
+    ahead: BackgroundLayers | None = None
     #: Whether the sum of each file is wanted.
     sums: bool = False
     #: All layers as they were compressed before; empty where that is not known yet.

@@ -1,4 +1,4 @@
-"""The layer that is made ahead: the same as in its turn, or none at all."""
+"""Layers that are made in the background: the same as in their turn, or none at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from minpack.content import BytesContent
 from minpack.errors import ChangedInputError, StoreError
 from minpack.layers import background
-from minpack.layers.background import BackgroundLayer
+from minpack.layers.background import BackgroundLayers
 from minpack.layers.cache import LayerOptions, write_kept_layer
 from minpack.oci.compression import Compression
 from minpack.paths import RootPath
@@ -42,7 +42,7 @@ def entries(data: bytes = DATA) -> tuple[Entry, ...]:
     return (file(RootPath("/app"), BytesContent(data), 0o755),)
 
 
-def taken(one: BackgroundLayer, what: tuple[Entry, ...], how: LayerOptions = HOW) -> tuple[bytes, Layer] | None:
+def taken(one: BackgroundLayers, what: tuple[Entry, ...], how: LayerOptions = HOW) -> tuple[bytes, Layer] | None:
     """What is written of the layer, and the layer; None for none."""
     out = io.BytesIO()
     layer = one.take(what, out, how)
@@ -63,11 +63,22 @@ def test_it_is_the_layer_made_in_its_turn(place: str, compression: Compression) 
     """First made, then found in the store: bytes and layer are the same, and it is had once."""
     how = HOW._replace(compression=compression)
     for _ in range(2):
-        with BackgroundLayer(place) as one:
+        with BackgroundLayers(place) as one:
             one.begin(entries(), how, "test")
             assert taken(one, entries(), how) == fresh(entries(), how)
             assert taken(one, entries(), how) is None
     assert not [name for name in os.listdir(place) if name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_several_are_made_one_after_the_other(place: str, order: tuple[int, int]) -> None:
+    """Each is the layer made in its turn, in whatever order they are taken."""
+    layers = (entries(), entries(DATA[::-1]))
+    with BackgroundLayers(place) as begun:
+        for layer in layers:
+            begun.begin(layer, HOW, "test")
+        for number in order:
+            assert taken(begun, layers[number]) == fresh(layers[number])
 
 
 @pytest.mark.parametrize("what", ["content", "mode", "more", "time", "setting"])
@@ -84,7 +95,7 @@ def test_another_layer_is_not_taken_for_it(place: str, what: str) -> None:
         how = HOW._replace(mtime=1)
     else:
         how = HOW._replace(compression=Compression.SMALL)
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin(entries(), HOW, "test")
         assert taken(one, wanted, how) is None
 
@@ -100,7 +111,7 @@ def test_what_is_not_worth_it_is_not_begun(place: str, monkeypatch: pytest.Monke
     elif why == "uncompressed":
         how = HOW._replace(compression=Compression.NONE)
     before = threading.active_count()
-    with BackgroundLayer(directory) as one:
+    with BackgroundLayers(directory) as one:
         one.begin(what, how, "test")
         assert threading.active_count() == before
         assert taken(one, what, how) is None
@@ -140,8 +151,9 @@ def test_what_nobody_takes_is_given_up(place: str) -> None:
     """Leaving the block ends the threads before the layer is done, and leaves nothing in the store."""
     content = Endless()
     before = threading.active_count()
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin((file(RootPath("/app"), content),), HOW, "test")
+        one.begin(entries(), HOW, "test")
         assert content.started.wait(20)
     assert threading.active_count() == before
     assert os.listdir(place) == []
@@ -160,11 +172,11 @@ class Short(Endless):
 def test_an_error_comes_where_the_layer_is_wanted(place: str) -> None:
     """A file that has become shorter is told when the layer is taken; if nobody takes it, nothing is."""
     what = (file(RootPath("/app"), Short()),)
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin(what, HOW, "test")
         with pytest.raises(ChangedInputError):
             taken(one, what)
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin(what, HOW, "test")
 
 
@@ -175,7 +187,7 @@ def test_a_store_that_fails_is_no_reason_to_fail(place: str, monkeypatch: pytest
         raise StoreError(place, "no space left on device")
 
     monkeypatch.setattr("minpack.store.part.Part.write", full)
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin(entries(), HOW, "test")
         assert taken(one, entries()) is None
 
@@ -189,7 +201,7 @@ def test_progress_is_told_by_who_waits(place: str, monkeypatch: pytest.MonkeyPat
         told.append((task, done, total, threading.get_ident()))
 
     how = HOW._replace(progress=progress, compression=Compression.ZSTD)
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin(entries(), how, "test")
         assert taken(one, entries(), how) is not None
     assert {thread for *_, thread in told} <= {threading.get_ident()}
@@ -198,14 +210,14 @@ def test_progress_is_told_by_who_waits(place: str, monkeypatch: pytest.MonkeyPat
 
 def test_a_damaged_layer_is_made_again(place: str) -> None:
     """What became of the kept layer is not seen."""
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin(entries(), HOW, "test")
         expected = taken(one, entries())
     (layer,) = (name for name in os.listdir(place) if name.endswith(".layer"))
     path = os.path.join(place, layer)
     with open(path, "r+b") as out:
         out.write(b"damaged")
-    with BackgroundLayer(place) as one:
+    with BackgroundLayers(place) as one:
         one.begin(entries(), HOW, "test")
         assert taken(one, entries()) == expected
     with open_store(place) as store:
