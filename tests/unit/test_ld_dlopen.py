@@ -219,6 +219,15 @@ STRINGS = (
 )
 
 
+def test_stubs_of_glibc_that_are_opened_by_name_are_packed() -> None:
+    """Who opens one, as Free Pascal does, has no other way to its functions; musl has them in its libc alone."""
+    data = make_elf(interpreter="/lib/ld-linux-x86-64.so.2", code=b"\0libpthread.so.0\0")
+    (found,) = late_of(symbols(("dlopen",)), program_bytes=data)
+    assert (found.sonames, found.level) == (("libpthread.so.0",), Level.RECOMMENDED)
+    (found,) = late_of(symbols(("dlopen",)), program_bytes=data, libc=Libc.MUSL)
+    assert found.level is Level.HINT
+
+
 def test_strings_are_hints_where_libraries_can_be_opened() -> None:
     """Names and absolute paths of libraries count, but not templates, endings, sentences, or what is loaded."""
     data = make_elf(

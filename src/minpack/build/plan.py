@@ -158,7 +158,7 @@ def make_plan(
         *label.notes,
         *_unstripped_notes(resolved.programs),
         *session.packages.notes,
-        *needs.findings.warnings,
+        *_unheeded_notes(request, needs.findings),
         *unused_allowance(needs.closures, request.allowed_missing),
         *_companion_notes(resolved.beside),
         *taken.notes,
@@ -170,6 +170,7 @@ def make_plan(
         *data.notes,
         *permitted,
         *_capability_notes(plan),
+        *_variable_notes(request, plan, session.name),
         *proved.notes,
         *_variants_notes(variants),
     )
@@ -284,6 +285,36 @@ def find_image_needs(
     if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
         closures = (*closures, shell_closure(request, tree))
     return ImageNeeds(findings, decisions, closures, tree, notes)
+
+
+def _unheeded_notes(request: ImageSpec, findings: Findings) -> tuple[str, ...]:
+    """The warnings about the programs, without those whose advice was followed."""
+    if not findings.advice:
+        return findings.warnings
+    from minpack.needs.environment import locale_of  # noqa: PLC0415 - for programs of few languages
+
+    given = {
+        "--add": bool(request.additions),
+        "--add-lib": bool(request.libraries),
+        "--locale": request.locale is not None or locale_of(dict(request.run.env)) is not None,
+    }
+    return findings.unheeded([option for option, is_given in given.items() if is_given])
+
+
+def _variable_notes(request: ImageSpec, plan: Plan, base: str) -> tuple[str, ...]:
+    """Notes of variables that name what is not there.
+
+    :raises UsageError: LD_PRELOAD does.
+    """
+    if not request.run.env:
+        return ()
+    from minpack.plan.variables import NAMED, certificate_notes, check_preloaded  # noqa: PLC0415 - if some are set
+
+    env = dict(request.run.env)
+    if NAMED.isdisjoint(env):
+        return ()
+    check_preloaded(env, plan.closures, base)
+    return tuple(certificate_notes(env, plan))
 
 
 def need_options(request: ImageSpec) -> NeedOptions:

@@ -33,6 +33,9 @@ _LIBRARY = rb"(?:/[\w.+@/-]*/)?\w[\w.+-]*\.so(?:\.[0-9]+)*"
 _LIBRARY_END = rb"\.so(?:\.[0-9]{1,9}){0,9}\0"
 #: More names in one file are no list of what it opens.
 MAX_HINTS = 50
+#: What of glibc is nearly empty since 2.34, as its functions are within libc (glibc NEWS): who opens one by name has no
+#: other way to get them, and ends without.
+_GLIBC_STUBS = frozenset(("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1"))
 NO_LIBRARIES = frozenset(("linux-vdso.so.1", "linux-gate.so.1"))
 
 
@@ -60,7 +63,7 @@ def find_late(closure: Closure, symbols: SymbolsOf = symbols_of) -> tuple[LateLi
 
 
 def find_sure(closure: Closure, symbols: SymbolsOf = symbols_of) -> Sure:
-    """As `find_late`, without what strings alone tell: nothing of that is more than a hint, and looking takes longer.
+    """As `find_late`, without what strings alone tell: looking takes longer, and only stubs of glibc are sure by them.
 
     :raises MalformedElfError: as `find_late`.
     :raises InputError: as `find_late`.
@@ -122,7 +125,8 @@ def _named(closure: Closure, importers: Sequence[Importer], known: frozenset[str
         texts = (match[0].decode("ascii") for match in matches)
         for text in [text for text in texts if text not in asked and text not in known][:MAX_HINTS]:
             why = f"has the string {text!r} and imports {means.decode()}"
-            yield LateLibrary((text,), Level.HINT, user.path, why)
+            stub = text in _GLIBC_STUBS and closure.libc is Libc.GLIBC
+            yield LateLibrary((text,), Level.RECOMMENDED if stub else Level.HINT, user.path, why)
 
 
 def _names(objects: Sequence[LoadedObject]) -> set[str]:

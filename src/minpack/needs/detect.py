@@ -8,7 +8,7 @@ from minpack.elf.format import PT_GNU_PROPERTY
 from minpack.elf.info import ElfKind
 from minpack.elf.strings import find_strings
 from minpack.needs.binary import open_binary
-from minpack.needs.findings import Findings, Module
+from minpack.needs.findings import Advice, Findings, Module
 from minpack.needs.golang.buildinfo import BuildInfo, read_go_build
 from minpack.needs.need import Evidence, Need, Seen, Signal, Verdict
 
@@ -110,7 +110,7 @@ def _compiled(binary: Binary, paths: Collection[bytes]) -> Findings:
     libc = static.static_libc(binary) if is_static else ""
     directory = static.openssl_directory(binary)
     findings = Findings(static_libc=libc, openssl=(directory,) if directory else ())
-    is_rust = rust.is_rust(binary)
+    is_rust = rust.is_rust(binary) and not _is_javascript(binary)
     if is_rust:
         found = rust.read_rust(binary, paths)
         toolchain = f"rustc {found.version}" if found.version else ""
@@ -182,16 +182,25 @@ def _unread(path: str) -> Iterator[Signal]:
         yield Signal(need, Verdict.MAYBE, Evidence(Seen.BUILD, "", path, text))
 
 
+def _is_javascript(binary: Binary) -> bool:
+    from minpack.needs.runtimes import has_rust_as_data  # noqa: PLC0415 - where there is something of Rust
+
+    return has_rust_as_data(binary)
+
+
 def _other(binary: Binary, findings: Findings) -> Findings:
     """A runtime that is known, else what C and C++ may have within them: root certificates."""
     from minpack.needs.roots import embedded_roots  # noqa: PLC0415 - not for programs of Go
-    from minpack.needs.runtimes import runtime_of, runtime_signals  # noqa: PLC0415
+    from minpack.needs.runtimes import LOCALE, runtime_of, runtime_signals  # noqa: PLC0415
 
     runtime = runtime_of(binary)
     if runtime is not None:
-        warnings = (f"a program of {runtime.name}: {runtime.warning}",) if runtime.warning else ()
         signals = runtime_signals(runtime, binary.path)
-        return findings._replace(language=runtime.name, signals=signals, warnings=warnings)
+        findings = findings._replace(language=runtime.name, signals=signals)
+        # musl has UTF-8 whatever the locale.
+        if not runtime.warning or (runtime.option == LOCALE and findings.static_libc == "musl"):
+            return findings
+        return findings._replace(advice=(Advice(f"a program of {runtime.name}: {runtime.warning}", runtime.option),))
     roots = embedded_roots(binary)
     if not roots:
         return findings
@@ -293,5 +302,6 @@ def _together(found: Sequence[Findings]) -> Findings:
         openssl=tuple(dict.fromkeys(directory for one in found for directory in one.openssl)),
         bundles=tuple(dict.fromkeys(path for one in found for path in one.bundles)),
         warnings=tuple(dict.fromkeys(text for one in found for text in one.warnings)),
+        advice=tuple(dict.fromkeys(advice for one in found for advice in one.advice)),
         callers=callers,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from minpack.needs.need import Caller, Need, Signal
 
@@ -17,6 +17,13 @@ class Module(NamedTuple):
 
     name: str
     version: str
+
+
+class Advice(NamedTuple):
+    """What to do about something that cannot be read of a program, and the option that does it."""
+
+    text: str
+    option: str
 
 
 class Findings(NamedTuple):
@@ -42,4 +49,14 @@ class Findings(NamedTuple):
     users: tuple[str, ...] = ()
     payload: int = 0
     warnings: tuple[str, ...] = ()
+    advice: tuple[Advice, ...] = ()
     callers: Mapping[Need, tuple[Caller, ...]] = {}
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All warnings, those with an advice too."""
+        return (*self.warnings, *(advice.text for advice in self.advice))
+
+    def unheeded(self, used: Collection[str]) -> tuple[str, ...]:
+        """The warnings without those whose advice was followed: `used` are the options that were given."""
+        return (*self.warnings, *(advice.text for advice in self.advice if advice.option not in used))

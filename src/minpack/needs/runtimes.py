@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: SHA-256 of ``.net core bundle`` and a new line, which .NET writes before where a bundle begins (its bundle marker).
 _DOTNET_BUNDLE = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")
+LOCALE = "--locale"
 #: The last bytes of a file that are searched for the mark of a payload.
 TAIL = 1 << 16
 
@@ -29,6 +30,8 @@ class Runtime(NamedTuple):
     tails: tuple[bytes, ...] = ()
     needs: tuple[tuple[Need, Verdict, str], ...] = ()
     warning: str = ""
+    #: The option that the warning advises.
+    option: str = ""
 
 
 _TMP = (Need.TMP, Verdict.REQUIRED, "unpacks itself into /tmp, which must allow running programs")
@@ -51,6 +54,7 @@ RUNTIMES = (
         "Python",
         sections=(".PyRuntime",),
         warning="it needs its standard library and modules beside it: add them with --add",
+        option="--add",
     ),
     Runtime("Deno", tails=(b"d3n0l4nd",), needs=(_ROOTS_INSIDE,)),
     Runtime("Bun", sections=(".bun",), tails=(b"\n---- Bun! ----\n",), needs=(_ROOTS_INSIDE,)),
@@ -60,6 +64,7 @@ RUNTIMES = (
         marks=(_DOTNET_BUNDLE,),
         needs=((Need.CERTS, Verdict.MAYBE, "is a .NET bundle, whose code is not read"), _TMP),
         warning="it opens libssl and ICU by name: add them with --add-lib, or build it with InvariantGlobalization",
+        option="--add-lib",
     ),
     Runtime(
         ".NET NativeAOT",
@@ -69,6 +74,7 @@ RUNTIMES = (
             (Need.TZ, Verdict.MAYBE, "is a .NET program, whose code is not read"),
         ),
         warning="it opens libssl and ICU by name: add them with --add-lib, or build it with InvariantGlobalization",
+        option="--add-lib",
     ),
     Runtime(
         "GraalVM",
@@ -84,6 +90,7 @@ RUNTIMES = (
         "Haskell",
         marks=(b"GHCRTS", b"+RTS"),
         warning="text that is not ASCII ends it unless a UTF-8 locale is set: --locale C.UTF-8",
+        option=LOCALE,
     ),
     Runtime("OCaml", marks=(b"CAMLRUNPARAM", b"OCAMLRUNPARAM")),
     Runtime(
@@ -95,6 +102,7 @@ RUNTIMES = (
         "Nim",
         marks=(b"SIGSEGV: Illegal storage access. (Attempt to read from nil?)",),
         warning="with -d:ssl it opens libssl and libcrypto by name: add them with --add-lib",
+        option="--add-lib",
     ),
     Runtime("D", marks=(b"_d_run_main",)),
     Runtime("Zig", marks=(b"ZIG_PROGRESS",)),
@@ -112,6 +120,17 @@ def runtime_of(binary: Binary) -> Runtime | None:
             return runtime
     found = binary.which({mark for runtime in RUNTIMES for mark in runtime.marks})
     return next((runtime for runtime in RUNTIMES if runtime.marks and found.issuperset(runtime.marks)), None)
+
+
+def has_rust_as_data(binary: Binary) -> bool:
+    """Whether it is a program of JavaScript, whose runtime has programs of WebAssembly within it that Rust made."""
+    tail = _tail(binary)
+    for runtime in RUNTIMES:
+        if runtime.name in ("Bun", "Node.js"):
+            inside = binary.section(*runtime.sections) is not None or any(mark in tail for mark in runtime.tails)
+            if inside or (runtime.marks and binary.which(runtime.marks)):
+                return True
+    return False
 
 
 def _tail(binary: Binary) -> bytes:

@@ -51,7 +51,8 @@ def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_ru
     """
     text = b"\n".join(paths)
     if TERMINFO in text:
-        yield Signal(Need.TERMINFO, Verdict.LIKELY, _string(binary, TERMINFO))
+        # Crates of Rust do without; with C it is ncurses.
+        yield Signal(Need.TERMINFO, Verdict.OPTIONAL if is_rust else Verdict.LIKELY, _string(binary, TERMINFO))
     if libc != "glibc":
         for need, verdict, path in _MUSL_PATHS:
             if path in text:

@@ -223,7 +223,7 @@ def _findings(findings: Findings) -> dict[str, Any]:
         "modules": [{"name": module.name, "version": module.version or None} for module in findings.modules],
         "static_libc": findings.static_libc or None,
         "payload": findings.payload,
-        "warnings": list(findings.warnings),
+        "warnings": list(findings.told),
     }
 
 

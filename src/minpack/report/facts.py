@@ -52,7 +52,7 @@ def _made_rows(findings: Findings, *, verbose: bool) -> list[tuple[str, str | No
         ("modules" if findings.language == "Go" else "crates", ", ".join(shown + more)),
         ("payload", f"{human(findings.payload)} behind the program, read by itself" if findings.payload else ""),
     ]
-    return rows + [("warning", text) for text in findings.warnings]
+    return rows + [("warning", text) for text in findings.told]
 
 
 def _file_rows(file: Inspected) -> list[tuple[str, str | None]]:

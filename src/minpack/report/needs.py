@@ -60,14 +60,17 @@ def left_out(decisions: Sequence[Decision], *, verbose: bool = False) -> Iterato
             continue
         texts.setdefault(why(decision, verbose=verbose), []).append(str(decision.need))
     for text, needs in texts.items():
-        option = OPTIONS.get(Need(needs[0]), f"--need {needs[0]}") if len(needs) == 1 else "--need NAME"
-        packs = (
-            "" if any(decision.said and decision.need in needs for decision in decisions) else f" ({option} packs it)"
-        )
-        yield f"{', '.join(needs)}: {text}{packs}"
+        said = any(decision.said and decision.need in needs for decision in decisions)
+        yield f"{', '.join(needs)}: {text}" + ("" if said else f" ({_packing(needs)})")
     if optional:
-        packs = " ".join(f"--need {need}" for need in optional)
-        yield f"{', '.join(optional)}: optional (-v tells why; {packs} packs {'them' if optional[1:] else 'it'})"
+        yield f"{', '.join(optional)}: optional (-v tells why; {_packing(optional)})"
+
+
+def _packing(needs: Sequence[str]) -> str:
+    """What packs these."""
+    if len(needs) == 1:
+        return f"{OPTIONS.get(Need(needs[0]), f'--need {needs[0]}')} packs it"
+    return f"{' '.join(f'--need {need}' for need in needs)} packs them"
 
 
 def caller_lines(decisions: Sequence[Decision], *, verbose: bool = False) -> list[str]:

@@ -84,14 +84,21 @@ def closure_with_late(request: ImageSpec, program: str, tree: Walker, symbols: S
         if closure.missing:
             return ProgramClosure(closure, (), names)
         from minpack.ld.dlopen import find_sure, with_hints  # noqa: PLC0415 - for dynamic programs alone
-        from minpack.ld.late import Level  # noqa: PLC0415
 
         sure = find_sure(closure, symbols)
-        packed = (library for library in sure.late if library.sonames and library.level in SURE)
-        new = tuple(LateName(one.sonames, one.needed_by, one.level is Level.REQUIRED) for one in packed)
+        late, new = sure.late, _late_names(sure.late)
         if set(new) <= set(names):
-            return ProgramClosure(closure, with_hints(closure, sure, symbols), names)
+            late = with_hints(closure, sure, symbols)
+            new = _late_names(late)
+        if set(new) <= set(names):
+            return ProgramClosure(closure, late, names)
         names += tuple(name for name in new if name not in names)
+
+
+def _late_names(late: Sequence[LateLibrary]) -> tuple[LateName, ...]:
+    """What is packed of what is opened later, as names to search for."""
+    packed = (library for library in late if library.sonames and library.level in SURE)
+    return tuple(LateName(one.sonames, one.needed_by, one.level == "required") for one in packed)
 
 
 def _with_opened(closure: Closure, tree: Walker, environment: Environment, names: tuple[LateName, ...]) -> Closure:
