@@ -1,4 +1,7 @@
-"""Fixtures for all tests, and the rule that under MINPACK_TESTS=all a skip is a failure."""
+"""Fixtures for all tests, and the rule that under MINPACK_TESTS=all a skip is a failure.
+
+So is a test of a loader's rule that could not ask the real loader (`support.rulebook`); else the summary lists these.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.rulebook import not_asked
 from support.site import copy_packages, restore_bundle
 from support.tools import MAY_BE_SKIPPED
 
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 ALL = os.environ.get("MINPACK_TESTS") == "all"
+#: The property of a test's report that says why it asked no real loader.
+NOT_ASKED = "asked no real loader"
 
 pytest_plugins = ("support.samples",)
 
@@ -38,7 +45,26 @@ def pytest_runtest_makereport(
     if ALL and report.skipped and not hasattr(report, "wasxfail") and item.nodeid not in MAY_BE_SKIPPED:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and MINPACK_TESTS=all allows no skip: {call.excinfo}"
+    if not_asked and report.passed and report.when == "call":
+        reason = "; ".join(sorted(not_asked))
+        report.user_properties.append((NOT_ASKED, reason))
+        if ALL:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} asked no real loader, and MINPACK_TESTS=all wants one: {reason}"
+    not_asked.clear()
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests had to take minpack's word for what a loader does, and why."""
+    reasons = Counter(
+        reason
+        for report in terminalreporter.getreports("passed")
+        for name, reason in report.user_properties
+        if name == NOT_ASKED
+    )
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} tests asked no real loader: {reason}", yellow=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

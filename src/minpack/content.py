@@ -73,7 +73,7 @@ class BytesContent(NamedTuple):
 
     @property
     def key(self) -> str:
-        """See `key_of`."""
+        """What identifies these bytes without reading them: their SHA-256."""
         import hashlib  # noqa: PLC0415
 
         return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
@@ -161,14 +161,14 @@ class JoinedReader:
         self._source = content.source.open()
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """See `Reader.read_at`."""
+        """Up to `size` bytes from `offset`; fewer only at the end."""
         if offset < 0 or size <= 0:
             return b""
         buffer = bytearray(max(0, min(size, self._content.size - offset)))
         return bytes(buffer[: self.readinto_at(memoryview(buffer), offset)])
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
-        """See `Reader.readinto_at`."""
+        """Fill `buffer` from `offset`; the number of bytes read, short only at the end."""
         want = min(len(buffer), self._content.size - offset) if offset >= 0 else 0
         if want <= 0:
             return 0
@@ -201,11 +201,11 @@ class BytesReader:
         self._data = data
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """See `Reader.read_at`."""
+        """Up to `size` bytes from `offset`; fewer only at the end."""
         return self._data[offset : offset + size] if offset >= 0 < size else b""
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
-        """See `Reader.readinto_at`."""
+        """Fill `buffer` from `offset`; the number of bytes read, short only at the end."""
         piece = self.read_at(offset, len(buffer))
         buffer[: len(piece)] = piece
         return len(piece)
@@ -259,10 +259,10 @@ class FileReader:
             raise InputError(self._where, reason_of(error)) from error
         if beyond or not last:
             reason = f"the system reports {self._size} bytes, and it has {'more' if beyond else 'fewer'}"
-            raise InputError(self._where, reason, hint="copy it first, as cat FILE > COPY does, and use the copy")
+            raise InputError(self._where, reason, hint="copy it first (cat FILE > COPY) and use the copy")
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """See `Reader.read_at`."""
+        """Up to `size` bytes from `offset`; fewer only at the end."""
         size = min(size, self._size - offset)
         if size <= 0 or offset < 0:
             return b""
@@ -279,7 +279,7 @@ class FileReader:
         return data
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
-        """See `Reader.readinto_at`."""
+        """Fill `buffer` from `offset`; the number of bytes read, short only at the end."""
         want = min(len(buffer), self._size - offset) if offset >= 0 else 0
         done = 0
         try:

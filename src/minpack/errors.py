@@ -39,7 +39,7 @@
     ├── ImageError
     │   ├── InvalidImageError          with the issues found                     exit 3
     │   ├── UnreadableImageError       an archive or layout that holds no image to read
-    │   ├── NotTextError               bytes that are no UTF-8 where JSON has text
+    │   ├── NotTextError               bytes that are not UTF-8 where JSON has text
     │   └── ChangedInputError          a file changed while it was packed
     ├── OutputError                    a target that cannot be written
     ├── EngineError                    the container engine said no
@@ -148,7 +148,7 @@ class ContradictoryOptionsError(UsageError):
     """Two options say different things of the mode or the owner (`what`) of one path in the image."""
 
     def __init__(self, option: str, other: str, path: str, what: str, hint: str) -> None:
-        super().__init__(option, "", f"{other} gives {path!r} another {what}", hint)
+        super().__init__(option, "", f"{other} gives {path!r} a different {what}", hint)
         self.other = other
         self.path = path
         self.what = what
@@ -173,7 +173,7 @@ class ElfError(MinpackError):
 
 
 class NotElfError(ElfError):
-    """The file is no ELF file; `what` says what it is instead."""
+    """The file is not an ELF file; `what` says what it is instead."""
 
     def __init__(self, path: str, what: str, hint: str | None = None) -> None:
         super().__init__(f"cannot read {quoted(path)} as an ELF program: it is {what}", hint)
@@ -249,7 +249,7 @@ class UnloadableLibraryError(ResolveError):
     def __init__(self, path: str, needed_by: str, reason: str) -> None:
         super().__init__(
             f"cannot load {quoted(path)}, needed by {shorten(needed_by)}: {reason}",
-            "remove it, or let the search find another first (rpath, LD_LIBRARY_PATH)",
+            "remove it, or make the search find another first (rpath, LD_LIBRARY_PATH)",
         )
         self.path = path
         self.needed_by = needed_by
@@ -317,7 +317,7 @@ class LibcMismatchError(ResolveError):
 
     def __init__(self, program: str, interpreter: str, libc: str, base: str, base_libc: str, hint: str) -> None:
         has = f"{shorten(base)} has {base_libc}" if base_libc else f"{shorten(base)} has no C library"
-        super().__init__(f"cannot pack {quoted(program)}: it needs {libc} ({shorten(interpreter)}), and {has}", hint)
+        super().__init__(f"cannot pack {quoted(program)}: it needs {libc} ({shorten(interpreter)}), but {has}", hint)
         self.program = program
         self.interpreter = interpreter
         self.libc = libc
@@ -329,7 +329,7 @@ class WrongTargetError(ResolveError):
     """An ELF file is of another architecture than the one wanted."""
 
     def __init__(self, path: str, wanted: str, got: str, hint: str | None = None) -> None:
-        super().__init__(f"cannot use {quoted(path)}: it is for {got}, and {wanted} is wanted", hint)
+        super().__init__(f"cannot use {quoted(path)}: it is for {got}, not {wanted}", hint)
         self.path = path
         self.wanted = wanted
         self.got = got
@@ -354,7 +354,7 @@ class BaseNeededError(ResolveError):
 
     def __init__(self, program: str, interpreter: str, hint: str) -> None:
         super().__init__(
-            f"cannot pack {quoted(program)}: it is dynamically linked ({shorten(interpreter)}) and no base was named",
+            f"cannot pack {quoted(program)}: it is dynamically linked ({shorten(interpreter)}) and needs a --base",
             hint,
         )
         self.program = program
@@ -437,7 +437,7 @@ class OfflineError(DownloadError):
     """A download would be needed, and downloads are switched off."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, "--offline was given and it is not in the store", "run once without --offline")
+        super().__init__(url, "it is not in the cache, and --offline forbids downloads", "run once without --offline")
 
 
 class SumMismatchError(MinpackError):
@@ -477,7 +477,7 @@ class LockedError(LockError):
         self,
         lock: str,
         differences: tuple[tuple[str, str, str, str], ...],
-        hint: str = "minpack update renews the lock, and says what changes",
+        hint: str = "minpack update renews the lock and shows what changes",
     ) -> None:
         lines = few((_difference(*difference) for difference in differences), self.most_lines, "\n  and {} more")
         super().__init__(lock, f"this build differs from it{''.join(lines)}", hint, verb="build from")
@@ -491,7 +491,7 @@ def _difference(kind: str, name: str, locked: str, now: str) -> str:
     )
     if not locked:
         return f"\n  {kind} {name}: not in the lock, now {now}"
-    return f"\n  {kind} {name}: locked {locked}, {f'now {now}' if now else 'and not there now'}"
+    return f"\n  {kind} {name}: locked {locked}, {f'now {now}' if now else 'now absent'}"
 
 
 class RootfsError(MinpackError):
@@ -504,7 +504,7 @@ class PathConflictError(RootfsError):
     def __init__(self, path: str, first: str, second: str) -> None:
         super().__init__(
             f"cannot place {quoted(path)}: {shorten(second)}, and there is already {shorten(first)}",
-            "give one of them another place (--dest for a program), or leave it out",
+            "give one of them another path (--dest for a program), or leave one out",
         )
         self.path = path
         self.first = first
@@ -537,12 +537,12 @@ class UnreadableImageError(ImageError):
 
 
 class NotTextError(ImageError):
-    """What the image's configuration should hold is no UTF-8; `text` has the bytes as surrogate escapes."""
+    """What the image's configuration should hold is not UTF-8; `text` has the bytes as surrogate escapes."""
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"cannot put {quoted(text)} into an image's configuration: it is no UTF-8",
-            "rename the program or place it with --dest, and give options in UTF-8",
+            f"cannot put {quoted(text)} into an image's configuration: it is not UTF-8",
+            "rename the program or choose its path with --dest, and give options in UTF-8",
         )
         self.text = text
 

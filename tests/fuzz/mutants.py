@@ -70,7 +70,7 @@ STAGES: tuple[Callable[[str], None], ...] = (_inspected, _resolved, _stripped)
 
 
 def tried(path: str) -> str:
-    """What any stage raised that is no error of minpack's; empty if nothing."""
+    """What any stage raised that is not an error of minpack's; empty if nothing."""
     for stage in STAGES:
         try:
             stage(path)

@@ -89,7 +89,7 @@ def test_a_program_that_changes_while_it_is_packed(tmp_path: Path, form: str, ch
 
 def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     """An image's configuration is JSON, so such a name is refused, and --dest is the way out."""
-    case = row("a program's name that is no UTF-8")
+    case = row("a program's name that is not UTF-8")
     name = os.fsencode(tmp_path) + b"/caf\xe9"
     with open(name, "wb") as file:
         file.write(static_program())

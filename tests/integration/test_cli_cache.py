@@ -104,9 +104,11 @@ def test_a_cache_that_is_not_there_is_empty(place: Path) -> None:
 def test_what_cannot_be_meant(place: Path) -> None:
     """Sizes are sizes; without a home directory one has to be named."""
     ran = minpack("cache", "prune", "--max-size", "much", cwd=place)
-    assert_refused(ran, 2, "cannot use --max-size 'much': it is no size", "as 500MB, 2GB or 512MiB")
+    assert_refused(ran, 2, "cannot use --max-size 'much': it is not a size", "for example 500MB, 2GB or 512MiB")
     ran = minpack("cache", "info", cwd=place, env={"HOME": None, "XDG_CACHE_HOME": None})
-    assert_refused(ran, 2, "cannot run minpack cache: there is no home directory …", "say where with --cache-dir DIR")
+    assert_refused(
+        ran, 2, "cannot run minpack cache: there is no home directory …", "name a directory with --cache-dir DIR"
+    )
 
 
 def test_a_store_of_somebody_elses_is_no_reason_to_fail(place: Path) -> None:
@@ -171,7 +173,7 @@ def test_embedded_data_is_remembered(place: Path) -> None:
 
 
 def test_embedded_data_that_was_changed(place: Path, site: Path) -> None:
-    """A zone that is not as it was installed is in no image: neither in a new one nor by way of the store."""
+    """A zone that was changed after it was installed is in no image: neither in a new one nor by way of the store."""
     env = {"PYTHONPATH": str(site)}
     zone = site / "tzdata" / "zoneinfo" / "Europe" / "Berlin"
     expected = pack(place, *ZONES, env=env)

@@ -66,7 +66,7 @@ def test_every_way_to_ask_for_help(files: Path) -> None:
 
 def test_help_of_what_is_no_command(files: Path) -> None:
     """It is refused as what it is, as text and as a document."""
-    case = row("help of what is no command")
+    case = row("help of what is not a command")
     ran = minpack("help", "nosuch", "--json", cwd=files)
     assert_refused(ran, case.code, case.message, case.hint)
     assert_error_document(ran, case.kind)
@@ -126,7 +126,7 @@ def test_settings_of_the_environment(files: Path) -> None:
     ran = minpack("./app", "--dry-run", cwd=files, env={"MINPACK_OFFLINE": "perhaps"})
     assert_refused(ran, 2, "cannot use --offline: …", "…")
     ran = minpack("./app", "--dry-run", cwd=files, env={"SOURCE_DATE_EPOCH": "today"})
-    assert_refused(ran, 2, "cannot use SOURCE_DATE_EPOCH 'today': it is no number of seconds from 1970 to 9999", "…")
+    assert_refused(ran, 2, "cannot use SOURCE_DATE_EPOCH 'today': it is not a number of seconds from 1970 to 9999", "…")
 
 
 def test_the_closing_summary(files: Path, tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_tree_of_a_static_program(files: Path) -> None:
     for name in ("./app", "./arm"):
         ran = minpack("tree", name, cwd=files)
         assert (ran.code, ran.err) == (0, "")
-        assert ran.out.decode().endswith("\na static program: it has no loader, and needs no libraries\n")
+        assert ran.out.decode().endswith("\na static program: no loader, no libraries\n")
     assert minpack("tree", "./app", "--json", cwd=files).document["interpreter"] is None
 
 
@@ -371,8 +371,8 @@ def test_a_base_as_an_image(files: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uid", "gid", "note"),
     [
-        (172761424, 172761424, "note: 2 files belong to uid 172761424: was the base unpacked by a user? …\n"),
-        (65534, 0, "note: 2 files belong to uid 65534: was the base unpacked by a user? …\n"),
+        (172761424, 172761424, "note: 2 files belong to uid 172761424: did a user unpack the base? …\n"),
+        (65534, 0, "note: 2 files belong to uid 65534: did a user unpack the base? …\n"),
         (1000, 1000, ""),
         (0, 42, ""),
     ],
@@ -395,7 +395,7 @@ def test_a_base_that_is_nobodys(tmp_path: Path) -> None:
         )
     )
     ran = minpack("base", "image", "owned.tar", "--platform", "linux/amd64", cwd=tmp_path)
-    assert matches(ran.err, "note: 2 files belong to uid 1000: was the base unpacked by a user? …")
+    assert matches(ran.err, "note: 2 files belong to uid 1000: did a user unpack the base? …")
 
 
 def test_the_list_of_bases(files: Path) -> None:

@@ -61,7 +61,7 @@ def test_no_engine(place: Path, output: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("answer", [b"<html>hello</html>", b"[]", b"{}", b'"x"', b"", b"null"])
 def test_something_that_is_no_engine(place: Path, answer: bytes) -> None:
     """Whatever answers at the address, it is one clear error."""
-    case = row("something that is no engine")
+    case = row("something that is not an engine")
     with FakeEngine(place / "socket", version=answer) as engine:
         ran = minpack("./app", "--load", "--json", cwd=place, env={"DOCKER_HOST": engine.host})
     assert_refused(ran, case.code, case.message, case.hint)
@@ -74,13 +74,13 @@ def test_something_that_is_no_engine(place: Path, answer: bytes) -> None:
         ("no engine", "tcp://127.0.0.1:9", "tcp://127.0.0.1:9"),
         ("no engine", "127.0.0.1:9", "127.0.0.1:9"),
         ("no engine", "unix:///dev/null/none", "unix:///dev/null/none"),
-        ("a DOCKER_HOST that is no address", "nonsense", "nonsense"),
-        ("a DOCKER_HOST that is no address", "ftp://x", "ftp://x"),
-        ("a DOCKER_HOST that is no address", "tcp://127.0.0.1", "tcp://127.0.0.1"),
-        ("a DOCKER_HOST that is no address", "tcp://me:password@127.0.0.1:9", "tcp://me:…@127.0.0.1:9"),
-        ("a DOCKER_HOST that is no address", "http://[", "http://["),
-        ("a DOCKER_HOST that is no address", "/var/run/docker.sock", "/var/run/docker.sock"),
-        ("a DOCKER_HOST that is no address", " ", " "),
+        ("a DOCKER_HOST that is not an address", "nonsense", "nonsense"),
+        ("a DOCKER_HOST that is not an address", "ftp://x", "ftp://x"),
+        ("a DOCKER_HOST that is not an address", "tcp://127.0.0.1", "tcp://127.0.0.1"),
+        ("a DOCKER_HOST that is not an address", "tcp://me:password@127.0.0.1:9", "tcp://me:…@127.0.0.1:9"),
+        ("a DOCKER_HOST that is not an address", "http://[", "http://["),
+        ("a DOCKER_HOST that is not an address", "/var/run/docker.sock", "/var/run/docker.sock"),
+        ("a DOCKER_HOST that is not an address", " ", " "),
     ],
 )
 def test_an_address_that_leads_nowhere(place: Path, what: str, host: str, shown: str) -> None:

@@ -141,7 +141,7 @@ def test_stdout_has_one_thing_by_whatever_name(place: Path) -> None:
 
 
 def test_a_reader_that_stops(place: Path) -> None:
-    """Who reads from the pipe may have enough: that is no failure, as with stdout."""
+    """Who reads from the pipe may have enough: that is not a failure, as with stdout."""
     os.mkfifo(place / "pipe")
     (place / "app").write_bytes(static_program(overlay=bytes(1 << 20)))
     script = 'head -c 100 pipe >/dev/null & "$@" -o pipe --compress none; code=$?; wait; exit $code'
@@ -289,7 +289,7 @@ def test_a_root_file_system_without_root() -> None:
         (place / "app").write_bytes(static_program())
         ran = as_nobody("./app", "--format", "rootfs", "-o", "root", cwd=place)
         assert ran.code == 0, ran.err
-        note = "note: files belong to you: only root can give them their owners; --format tar keeps them\n"
+        note = "note: files belong to you, as only root can set owners; --format tar keeps them\n"
         assert ran.err == note
         status = (place / "root" / "tmp").stat()
         assert stat.S_IMODE(status.st_mode) == 0o1777

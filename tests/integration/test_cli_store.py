@@ -126,7 +126,7 @@ def test_a_damaged_store(place: Path, mirror: Mirror) -> None:
         blob.write_bytes(blob.read_bytes()[:-1] + b"x")
         ran = minpack(*NAMED, "--mirror", mirror.url, cwd=place)
         assert ran.code == 0
-        assert "is damaged and does not count" in ran.err
+        assert "is damaged and was ignored" in ran.err
         assert len(mirror.paths) == 2
 
 
@@ -155,7 +155,7 @@ def test_a_name_of_the_catalogue_is_never_a_file(place: Path) -> None:
     assert_refused(
         minpack("./app", "--base", "alpine-3.20.3", "--offline", cwd=place),
         1,
-        "cannot download …: --offline was given and it is not in the store",
+        "cannot download …: it is not in the cache, and --offline forbids downloads",
         "run once without --offline",
     )
 
@@ -198,10 +198,10 @@ def test_what_is_the_hosts_own_is_told(tmp_path: Path) -> None:
             pytest.skip(f"this host is no base for x86_64: {ran.err}")
         notes = ran.document["notes"]
         paths = {file["path"] for file in ran.document["images"][0]["files"] if file["from"] == "base"}
-        assert [note for note in notes if note.startswith("the CA bundle is this host's own: ")] or not [
+        assert [note for note in notes if note.startswith("the CA bundle comes from this host: ")] or not [
             path for path in paths if path.endswith(".crt")
         ]
-        assert bool([note for note in notes if note.startswith("the time zones are this host's own")]) == bool(
+        assert bool([note for note in notes if note.startswith("the time zones come from this host")]) == bool(
             [path for path in paths if path.startswith("/usr/share/zoneinfo/")]
         )
         assert ran.document["inputs"][0]["name"] == "/"
@@ -230,7 +230,7 @@ def test_a_download_has_limits(tmp_path: Path, what: str, behaviour: Behaviour) 
 
 def test_a_mirror_of_the_environment_is_named(place: Path) -> None:
     """A variable that cannot be meant is refused by its name, and an empty one is none."""
-    case = row("a variable for a mirror that is no address")
+    case = row("a variable for a mirror that is not an address")
     ran = minpack("./app", "--json", cwd=place, env={"MINPACK_MIRROR": "mirror.example"})
     assert_refused(ran, case.code, case.message, case.hint)
     assert_error_document(ran, case.kind)

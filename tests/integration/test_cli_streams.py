@@ -87,7 +87,7 @@ def test_the_locale_does_not_change_the_image(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_stops_reading(place: Path) -> None:
-    """A broken pipe is no failure, in every command and for the image itself, and nobody complains."""
+    """A broken pipe is not a failure, in every command and for the image itself, and nobody complains."""
     for arguments in (
         "base list",
         "tree ./app --json",

@@ -96,7 +96,7 @@ def test_debians_own_keys_do_not_trust_the_tests(world: World) -> None:
 
 
 def test_a_release_without_a_signature(world: World) -> None:
-    """It is no InRelease."""
+    """It is not an InRelease."""
     world.main.changed["dists/bookworm/InRelease"] = world.main.release()
     world.refuse("a release of Debian without a signature")
 
@@ -149,7 +149,7 @@ def test_a_directory_without_openpgp_keys(world: World) -> None:
     """Nothing could be trusted."""
     (world.place / "keys" / "test.gpg").write_bytes(b"no key")
     ran = world.run("./app")
-    assert_refused(ran, 1, "cannot read 'keys': it holds no OpenPGP key", "--keys names a directory of them")
+    assert_refused(ran, 1, "cannot read 'keys': it holds no OpenPGP key", "--keys takes a directory of public keys")
 
 
 def test_a_base_to_pull_is_not_trusted_either(world: World) -> None:

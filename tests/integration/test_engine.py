@@ -151,7 +151,7 @@ def test_users_have_a_name_and_a_home(docker: Docker, tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_text_stay_files(docker: Docker, tmp_path: Path) -> None:
-    """A program whose name is no UTF-8 cannot be an entrypoint, and nothing is written; placed elsewhere it runs."""
+    """A program whose name is not UTF-8 cannot be an entrypoint, and nothing is written; placed elsewhere it runs."""
     program = write_program(tmp_path / os.fsdecode(b"app-\xff"), exit_code=5)
     name = docker.name()
     error = minpack(program, "-o", tmp_path / "out.tar", "-t", name, "--no-need=certs", status=1).stderr

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: What a terminal obeys (OSC, CSI in C0 and in C1, DEL), what rich would, what turns text around or is not seen, what
-#: breaks lines and begins one as minpack's own lines do, and a byte that is no UTF-8.
+#: breaks lines and begins one as minpack's own lines do, and a byte that is not UTF-8.
 EVIL = "x\x1b]0;t\x07\x1b[2J\x9b31m\x7f[red]r\u202ey\u2066\u061c\u200f\u2028\u2029\nhint: z\r\udcff"
 #: The same for a place that takes text alone.
 TEXT = EVIL.replace("\udcff", "")

@@ -112,7 +112,7 @@ def test_an_alpine_image_from_its_lock_when_the_package_was_replaced(alpine: Alp
     url = f"{alpine.mirror.url}{MAIN}/x86_64/libfoo-1.0-r0.apk"
     assert_refused(
         *(ran, 1, f"cannot download {url}: HTTP 404 Not Found"),
-        "it was to have libfoo.so.1, …; the server has replaced it: name another one with --mirror, or renew the lock"
+        "it has libfoo.so.1, …; the server has replaced it: name another one with --mirror, or renew the lock"
         " with minpack update",
     )
 
@@ -357,7 +357,7 @@ def test_a_file_that_is_needed_no_more(alpine: AlpineWorld) -> None:
     refuse(
         alpine,
         "a file that is needed no more",
-        "file /usr/lib/libbar.so.2: locked package libbar 0755 sha256:…, and not there now",
+        "file /usr/lib/libbar.so.2: locked package libbar 0755 sha256:…, now absent",
     )
 
 
@@ -424,7 +424,7 @@ def test_a_package_whose_name_leads_elsewhere(debian: DebianWorld) -> None:
     debian.change(f"size = {locked['size']}", f"size = {len(evil.data)}")
     ran = debian.run("./app", "--locked", "--format=tar", "-o", "out.tar")
     refuse_as(ran, "a lock that was damaged")
-    assert "is called as no package is" in ran.err
+    assert "is not the name of a package" in ran.err
 
 
 def test_another_size_under_a_locked_sum(alpine: AlpineWorld, debian: DebianWorld) -> None:
@@ -467,12 +467,12 @@ def test_another_base(debian: DebianWorld, alpine: AlpineWorld) -> None:
 
 
 def test_a_base_that_has_no_end(alpine: AlpineWorld) -> None:
-    """A lock, or --base with a sum, may name anything of this host: a pipe and a device are no tarballs."""
+    """A lock, or --base with a sum, may name anything of this host: a pipe and a device are not tarballs."""
     alpine.lock(BASE)
     os.mkfifo(alpine.place / "pipe.tar")
     for path in ("pipe.tar", "/dev/zero"):
         alpine.change("base.tar", path)
-        refused = f"cannot read '{path}': it is no regular file"
+        refused = f"cannot read '{path}': it is not a regular file"
         assert_refused(alpine.run("./app", "--locked"), 1, refused)
         assert_refused(alpine.run("./app", f"--base={path}", f"--base-sha512={'0' * 128}"), 1, refused)
         alpine.change(path, "base.tar")
@@ -614,7 +614,7 @@ def test_an_update_says_what_changes(alpine: AlpineWorld) -> None:
     alpine.publish("1.1-r0", both=True, built=1_700_000_001)
     assert alpine.lock(BASE) == lock, "locking reads the index that is kept"
     ran = alpine.done("update", "./app", "--offline")
-    note = "nothing is fetched with --offline: the newest are those that the store knows"
+    note = "--offline: the newest versions are the newest in the cache"
     assert (alpine.text, ran.err) == (lock, f"note: {note}\n")
     assert alpine.done("update", "./app", "--offline", "--json").document["notes"] == [note]
     said = alpine.done("update", "./app", "--dry-run").out.decode()
@@ -659,7 +659,9 @@ def test_an_older_index_is_refused(debian: DebianWorld, alpine: AlpineWorld) -> 
     debian.serve(LIBC, FOO, COMMON, date="Fri, 20 Nov 2026 09:15:44 UTC")
     for _ in range(2):
         ran = debian.run("update", "./app")
-        assert_refused(ran, 1, "cannot use release …/dists/bookworm/InRelease: it is of 2026-11-20, and …", "name …")
+        assert_refused(
+            ran, 1, "cannot use release …/dists/bookworm/InRelease: it is of 2026-11-20, and …", "use another …"
+        )
     assert debian.text == lock
     alpine.program()
     lock = alpine.lock(BASE)
@@ -667,7 +669,7 @@ def test_an_older_index_is_refused(debian: DebianWorld, alpine: AlpineWorld) -> 
     for command in ("update", "update", "lock"):
         ran = alpine.run(command, "./app")
         if command == "update":
-            assert_refused(ran, 1, "cannot use index …: it is older than one seen before: …", "name …")
+            assert_refused(ran, 1, "cannot use index …: it is older than one seen before: …", "use another …")
         else:
             assert ran.code == 0, "the one that is kept is newer"
     alpine.done("./app", BASE, "--no-cache", "-q", "-o", "free.tar")
@@ -714,7 +716,7 @@ def test_where_a_lock_lies(alpine: AlpineWorld) -> None:
     assert_refused(ran, 1, "cannot use lock 'locks': is a directory", "--lock FILE names another")
     os.mkfifo(alpine.place / "pipe")
     ran = alpine.run("./app", "--locked", "--lock=pipe")
-    assert_refused(ran, 1, "cannot use lock 'pipe': it is no regular file", "--lock FILE names another")
+    assert_refused(ran, 1, "cannot use lock 'pipe': it is not a regular file", "--lock FILE names another")
 
 
 def test_a_lock_that_is_here_and_not_asked_for(alpine: AlpineWorld) -> None:
@@ -724,16 +726,16 @@ def test_a_lock_that_is_here_and_not_asked_for(alpine: AlpineWorld) -> None:
     beside = alpine.place / "my build"
     beside.mkdir()
     shutil.copy(alpine.place / "app", beside)
-    used = "--locked builds from the lock that is here; it needs musl: --base alpine-…"
+    used = "or build from the lock here with --locked; it needs musl: --base alpine-…"
     assert_refused(alpine.run("./app"), 2, "cannot pack './app': …", used)
-    note = "note: the lock that is here was not used: --locked builds from it\n"
+    note = "note: minpack.lock was not used: --locked builds from it\n"
     assert note in alpine.done("./static", "--dry-run").err
     assert note not in alpine.done("./static", "--dry-run", "--base=scratch").err
     assert alpine.done("./static", "--dry-run", "--json").document["notes"] == [note[6:-1]]
     (alpine.place / "minpack.lock").rename(beside / "minpack.lock")
     ran = alpine.run("./my build/app")
     assert_refused(
-        ran, 2, "cannot pack …", "--locked --lock './my build/minpack.lock' builds from the lock that is here; …"
+        ran, 2, "cannot pack …", "or build from the lock here with --locked --lock './my build/minpack.lock'; …"
     )
     alpine.done("./my build/app", "--locked", "--lock", "./my build/minpack.lock", BASE, "-o", "out.tar")
 

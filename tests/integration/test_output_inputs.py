@@ -176,7 +176,7 @@ def test_a_library_of_the_base_is_an_input(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["archive", "tar"])
 def test_a_file_of_value_needs_force(place: Path, form: str) -> None:
-    """What is no archive stays, with a hint at --force, and is replaced with it."""
+    """What is not an archive stays, with a hint at --force, and is replaced with it."""
     (place / "precious.txt").write_bytes(b"precious")
     ran = minpack("./app", "--format", form, "-o", "precious.txt", cwd=place)
     assert ran.code == 1
@@ -203,7 +203,7 @@ def test_only_a_lock_is_replaced_by_a_lock(place: Path) -> None:
 
 
 def test_a_lock_may_lie_in_what_is_added(place: Path) -> None:
-    """It is renewed there; a file that is no lock is not replaced there either."""
+    """It is renewed there; a file that is not a lock is not replaced there either."""
     for command in ("lock", "lock", "update"):
         ran = minpack(command, "./app", "--add", ".:/src", cwd=place)
         assert ran.code == 0, ran.err
@@ -217,7 +217,7 @@ def test_the_lock_is_an_input_of_a_locked_build(place: Path) -> None:
     assert minpack("lock", "./app", cwd=place).code == 0
     before = snapshot(place)
     ran = minpack("./app", "--locked", "-o", "minpack.lock", "--force", cwd=place)
-    assert ran.err == "minpack: cannot write 'minpack.lock': it is the lock file\nhint: choose another place with -o\n"
+    assert ran.err == "minpack: cannot write 'minpack.lock': it is the lock file\nhint: choose another path with -o\n"
     assert snapshot(place) == before
 
 

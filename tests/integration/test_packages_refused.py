@@ -89,7 +89,7 @@ def packages() -> dict[str, tuple[Made, bytes]]:
     return {
         "a package that is not signed": (unsigned, unsigned.data),
         "a package by another key of the right name": (resigned, resigned.data),
-        "another package than the index means": (with_size(FOO, old.data), old.data),
+        "a package that the index does not name": (with_size(FOO, old.data), old.data),
         "a package with other data": (with_size(FOO, other_data), other_data),
         "a package that was cut short": (FOO, FOO.data[:-100]),
     }

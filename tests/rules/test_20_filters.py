@@ -84,7 +84,7 @@ def test_missing_filter(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, b"text\n" * 20])
 def test_missing_auxiliary(tmp_path: Path, content: bytes | None) -> None:
-    """Neither its absence nor a file that is no library is more than nothing."""
+    """Neither its absence nor a file that is not a library is more than nothing."""
     tree = filtered(tmp_path, GLIBC, auxiliaries=("libmpkaux.so",))
     if content is not None:
         tree.put("lib/libmpkaux.so", content)

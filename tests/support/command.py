@@ -19,7 +19,7 @@ TIMEOUT = 120
 
 
 class Ran(NamedTuple):
-    """How a run ended. `err` has bytes that are no UTF-8 escaped."""
+    """How a run ended. `err` has bytes that are not UTF-8 escaped."""
 
     code: int
     out: bytes

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from minpack.ld.closure import Closure
 
-#: The kernel's own objects, which are no files.
+#: The kernel's own objects, which are not files.
 VDSO = ("linux-vdso", "linux-gate")
 NOTHING = Environment()
 #: What musl says of a name that nothing answers to, by the errno of the last place it looked at.

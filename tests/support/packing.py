@@ -64,7 +64,7 @@ _TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlin
 
 
 def seen_in_directory(root: Path) -> dict[str, Seen]:
-    """Everything below a directory, by path; names that are no UTF-8 with surrogate escapes."""
+    """Everything below a directory, by path; names that are not UTF-8 with surrogate escapes."""
     found: dict[str, Seen] = {}
     for directory, names, files in os.walk(os.fsencode(root)):
         for name in (*names, *files):

@@ -1,7 +1,7 @@
 """A small tree on disk for one rule of a loader: what minpack says of it, agreed by the real loader if it is here.
 
-On a machine without the loader a stand-in lies in its place, with the strings in it that minpack reads; then
-minpack's own word is all there is.
+On a machine without the loader a stand-in takes its place, with the strings in it that minpack reads. Then the test has
+only minpack's word, and `not_asked` says so: the run reports it, and fails under MINPACK_TESTS=all (`conftest.py`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from minpack.paths import normal
 from minpack.rootfs.entry import file
 from support.elfmaker import GLIBC, make_elf, program
 from support.oracle import NOTHING, Listing, ask_glibc, ask_musl, listing, refuses
+from support.tools import source_of
 
 if TYPE_CHECKING:
     from minpack.ld.closure import Closure, Environment
@@ -36,6 +37,10 @@ GLIBC_STRINGS = (
     b"/etc/ld.so.cache\0glibc-ld.so.cache1.1\0GLIBC_PRIVATE\0"
 )
 MUSL_STRINGS = b"\0%.*s/etc/ld-musl-x86_64.path\0/lib:/usr/local/lib:/usr/lib\0"
+
+
+#: Why the test that is running could not ask a real loader; each test takes what is in here and empties it.
+not_asked: set[str] = set()
 
 
 class Tree:
@@ -95,8 +100,14 @@ class Tree:
 
     @property
     def asks(self) -> bool:
-        """Whether the real loader is asked: it is here, and may be run."""
-        return self._is_here and (not self.rooted or os.geteuid() == 0)
+        """Whether the real loader is asked: it is here, and may be run. If not, `not_asked` has the reason."""
+        if not self._is_here:
+            not_asked.add(f"{self.interpreter} is not there: {source_of(self.interpreter)}")
+        elif self.rooted and os.geteuid() != 0:
+            not_asked.add("only root can run a loader in a root of its own")
+        else:
+            return True
+        return False
 
     def resolve(self, environment: Environment = NOTHING) -> Closure:
         """What minpack says."""

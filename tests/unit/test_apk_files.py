@@ -241,9 +241,9 @@ def bad_packages() -> dict[str, tuple[bytes, str]]:
         "cut in the control": (SIGNATURE + CONTROL[:-9], "it ends in the middle of its control"),
         "cut in the data": (MADE.data[:-9], "it ends in the middle of its data"),
         "nothing": (b"", "it ends before its first stream"),
-        "text": (b"<html>no</html>", "its first stream is no gzip stream"),
-        "apk v3": (b"ADBd" + bytes(100), "it is in the format of apk v3 (ADB), which minpack does not read yet"),
-        "apk v3, plain": (b"ADB.pckg" + bytes(100), "it is in the format of apk v3"),
+        "text": (b"<html>no</html>", "its first stream is not a gzip stream"),
+        "apk v3": (b"ADBd" + bytes(100), "it is in apk v3 format (ADB), which minpack does not read yet"),
+        "apk v3, plain": (b"ADB.pckg" + bytes(100), "it is in apk v3 format"),
         "no .PKGINFO": (apkmaker.signed(no_info, (KEY,)) + DATA, "its control does not begin with .PKGINFO"),
         "no datahash": (make_package("a", "1", LIBRARY, keys=(KEY,), datahash="").data, "its .PKGINFO has no datahash"),
         "no name": (make_package("", "1", LIBRARY, keys=(KEY,)).data, "its .PKGINFO has no pkgname"),
@@ -265,17 +265,17 @@ def test_bad_packages_are_refused(case: str) -> None:
 @pytest.mark.parametrize(
     ("items", "reason"),
     [
-        ([file("../etc/passwd", b"x")], "is no path inside a root"),
-        ([file("/etc/passwd", b"x")], "is no path inside a root"),
-        ([file("usr/../../x", b"x")], "is no path inside a root"),
-        ([file("a" * 300, b"x")], "is no path inside a root"),
-        ([Item("x", type=tarfile.LNKTYPE, link="../../etc/shadow")], "is no path inside a root"),
+        ([file("../etc/passwd", b"x")], "is not a path inside a root"),
+        ([file("/etc/passwd", b"x")], "is not a path inside a root"),
+        ([file("usr/../../x", b"x")], "is not a path inside a root"),
+        ([file("a" * 300, b"x")], "is not a path inside a root"),
+        ([Item("x", type=tarfile.LNKTYPE, link="../../etc/shadow")], "is not a path inside a root"),
         ([Item("x", type=tarfile.LNKTYPE, link="y")], "a hard link to no file of its own"),
         ([link("usr/lib", "/etc"), file("usr/lib/x", b"x")], "lies below a symlink"),
         ([file("usr/lib/x", b"x"), file("usr/lib/x", b"y")], "it has '/usr/lib/x' twice"),
         ([link("x", "")], "a symlink to nothing"),
-        ([Item("x", b"data", sha1="0" * 40)], "has another SHA-1 than it states"),
-        ([Item("x", type=tarfile.SYMTYPE, link="y", sha1="1" * 40)], "another SHA-1"),
+        ([Item("x", b"data", sha1="0" * 40)], "differs from its recorded SHA-1"),
+        ([Item("x", type=tarfile.SYMTYPE, link="y", sha1="1" * 40)], "its recorded SHA-1"),
     ],
 )
 def test_bad_files_are_refused(items: list[Item], reason: str) -> None:
@@ -298,9 +298,9 @@ def test_a_bomb_is_refused() -> None:
 
 
 def test_a_bad_key_is_told() -> None:
-    """A trusted file that is no RSA key is named."""
+    """A trusted file that is not an RSA key is named."""
     for pem in (b"", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", b"\xff"):
-        with pytest.raises(UntrustedPackageError, match=r"the trusted key test\.rsa\.pub is no RSA key"):
+        with pytest.raises(UntrustedPackageError, match=r"the trusted key test\.rsa\.pub is not an RSA key"):
             opened(MADE.data, (Key(KEY.name, pem),))
 
 
@@ -313,7 +313,7 @@ def test_a_bad_key_is_told() -> None:
         (lambda raw: streams_of(raw)[0] + streams_of(make_index([OTHER], keys=(KEY,)))[1], "it was changed after"),
         (lambda _: make_index([MADE], keys=(signing_key("s.rsa.pub"),)), "signed by s.rsa.pub, and no trusted key"),
         (lambda _: make_index([MADE], keys=(signing_key(KEY.name, 1),)), "by another key of the name"),
-        (lambda _: b"ADB.indx" + bytes(80), "it is in the format of apk v3 (ADB)"),
+        (lambda _: b"ADB.indx" + bytes(80), "it is in apk v3 format (ADB)"),
         (lambda _: apkmaker.signed(gzip.compress(apkmaker.make_tar([], end=True)), (KEY,)), "it holds no APKINDEX"),
         (lambda _: apkmaker.signed(gzip.compress(b"no tar" * 200), (KEY,)), "its index is damaged"),
     ],

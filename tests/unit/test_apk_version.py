@@ -1,8 +1,14 @@
-"""The order of versions, by the rules that apk-package(5) gives."""
+"""The order of versions, by the rules that apk-package(5) gives, and as apk itself has it."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import gzip
+import platform
+import random
+import re
+import subprocess
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,6 +16,10 @@ from hypothesis import strategies as st
 
 from minpack.apk.names import Dependency, Operator, Provided, parse_dependencies, parse_dependency, parse_provides
 from minpack.apk.version import compare_versions, is_version, matches_fuzzily
+from support.tools import need_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Each row from the lowest to the highest.
 CHAINS = (
@@ -121,3 +131,78 @@ def test_names_are_read() -> None:
         Provided("virtual"),
         Provided("so:openssl3:so:libcrypto.so.3", "3"),
     )
+
+
+@pytest.fixture(scope="module")
+def apk_root(alpine_x86_64: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root that has Alpine's apk 2.14 and a shell."""
+    if platform.machine() != "x86_64":
+        pytest.skip("this apk is for x86_64")
+    root = tmp_path_factory.mktemp("apk")
+    subprocess.run([need_tool("tar"), "-xzf", alpine_x86_64, "-C", root, "./bin", "./lib", "./sbin"], check=True)
+    return root
+
+
+def asked(root: Path, pairs: list[tuple[str, str]]) -> list[str]:
+    """What ``apk version -t`` says of each pair: ``<``, ``=`` or ``>``."""
+    script = 'while read -r first second; do apk version -t "$first" "$second"; done'
+    lines = "".join(f"{first} {second}\n" for first, second in pairs)
+    done = subprocess.run(
+        [need_tool("chroot"), root, "/bin/sh", "-c", script],
+        input=lines,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/sbin:/bin"},
+        timeout=60,
+    )
+    return done.stdout.split()
+
+
+def differs_since_apk_3(*versions: str) -> bool:
+    """Whether apk 2 orders these otherwise than apk-package(5) of apk 3: a commit, or a number of several zeros."""
+    return any(re.search(r"~|\.00+(?![0-9])", version) for version in versions)
+
+
+@pytest.mark.data
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_apk_has_the_same_order(apk_root: Path, data: Path) -> None:
+    """Of the rows above, and of versions that Alpine's packages have, apk calls the same one the lower."""
+    index = data / "apk" / "index" / "v3.21-main-x86_64.APKINDEX.tar.gz"
+    real = sorted(set(re.findall("^V:(.*)$", gzip.decompress(index.read_bytes()).decode("latin-1"), re.MULTILINE)))
+    chosen = random.Random(0)  # noqa: S311 - a sample, not a secret
+    pairs = [pair for chain in CHAINS for pair in combinations(chain.split(), 2)]
+    pairs = chosen.sample([pair for pair in pairs if not differs_since_apk_3(*pair)], 60)
+    pairs += [(chosen.choice(real), chosen.choice(real)) for _ in range(20)]
+    pairs += [(low, high) for low, high in pairwise(chosen.sample(real, 20)) if low != high]
+    ours = ["<=>"[compare_versions(*pair) + 1] for pair in pairs]
+    assert ours == asked(apk_root, pairs)
+
+
+@pytest.mark.data
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_apk_3_orders_two_things_otherwise_than_apk_2(apk_root: Path) -> None:
+    """Where apk-package(5) has changed since, the rows above are the page's order and not apk 2's."""
+    pairs = [("1.0", "1.00"), ("1~0a", "1.1")]
+    assert asked(apk_root, pairs) == [">", ">"]
+    assert all(compare_versions(*pair) < 0 for pair in pairs)
+
+
+@pytest.mark.data
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
+def test_apk_refuses_no_version_that_is_one(apk_root: Path) -> None:
+    """What the rows above have, apk takes for versions; what apk refuses, is none here either."""
+    versions = [version for chain in CHAINS for version in chain.split() if "~" not in version]
+    wrong = ["1.2aa", "1_foo", "1-1", "1.2-r1x"]
+    done = subprocess.run(
+        [need_tool("chroot"), apk_root, "/sbin/apk", "version", "--check", *versions, *wrong],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.split() == wrong
+    assert not any(map(is_version, wrong))

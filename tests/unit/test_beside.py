@@ -170,7 +170,7 @@ def test_where_names_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("exchanges", [True, False])
 def test_what_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool) -> None:
-    """The new directory is in its place, which is no error; where the old one is now is known."""
+    """The new directory is in its place, which is not an error; where the old one is now is known."""
     if not exchanges:
         monkeypatch.setattr("minpack.host.exchange.exchange", lambda _first, _second: False)
     monkeypatch.setattr("minpack.host.trees.remove_tree", lambda path: not os.path.lexists(path))
@@ -188,7 +188,7 @@ def test_the_working_directory_is_not_replaced(tmp_path: Path, monkeypatch: pyte
     """Whoever works in a directory would find themselves nowhere."""
     (tmp_path / "here" / "sub").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(OutputError, match="the working directory is in it"), new_directory(where, force=True):
+    with pytest.raises(OutputError, match="it contains the working directory"), new_directory(where, force=True):
         pytest.fail("the block was entered")
     assert os.listdir(tmp_path / "here") == ["sub"]
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_which_command_is_meant(arguments: str, expected: str) -> None:
-    """The first word decides, and what is no command belongs to `pack`."""
+    """The first word decides, and what is not a command belongs to `pack`."""
     assert with_command(arguments.split()) == expected.split()
 
 
@@ -56,7 +56,7 @@ def test_help_of_what_is_no_command(word: str, hint: str) -> None:
     """It is told, and nothing is packed."""
     with pytest.raises(UsageError) as caught:
         with_command(["help", word])
-    assert caught.value.message == f"cannot show the help of {word!r}: there is no such command"
+    assert caught.value.message == f"cannot show the help of {word!r}: no such command"
     assert caught.value.hint == hint
 
 
@@ -87,8 +87,8 @@ def error_of(*arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("pack", "--nonsense"), "cannot use --nonsense: there is no such option"),
-        (("tree", "x", "-o", "y"), "cannot use -o: there is no such option"),
+        (("pack", "--nonsense"), "cannot use --nonsense: no such option"),
+        (("tree", "x", "-o", "y"), "cannot use -o: no such option"),
         (("pack", "x", "--tag"), "cannot use --tag: it needs a value"),
         (("pack", "x", "--force=1"), "cannot use --force: it takes no value"),
         (("inspect",), "cannot run minpack inspect: no program is named"),
@@ -131,7 +131,7 @@ def test_the_sign_is_no_part_of_the_value() -> None:
 
 
 def test_suggestions() -> None:
-    """A first word that is no file, has no slash and is like a command gets that command in the hint."""
+    """A first word that is not a file, has no slash and is like a command gets that command in the hint."""
     missing = InputError("inspct", "no such file or directory", hint="check the path")
     assert suggestion(missing, ["inspct", "./app"]) == "check the path; did you mean minpack inspect?"
     assert suggestion(missing, ["./app", "inspct"]) == "check the path"

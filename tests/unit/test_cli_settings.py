@@ -139,23 +139,23 @@ def test_debians_mirror(monkeypatch: pytest.MonkeyPatch, option: str, common: st
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("1769817600000", "that is more precise than seconds: as --created 1769817600"),
-        ("1769817600000000000", "that is more precise than seconds: as --created 1769817600"),
-        ("@1769817600", "as --created 1769817600"),
-        ("1769817600.25", "as --created 1769817600"),
-        ("2026-01-31", "as --created $(date -u -d 2026-01-31 +%s)"),
-        ("2026-01-31 12:00:00Z", "as --created $(date -u -d '2026-01-31 12:00:00Z' +%s)"),
-        ("yesterday", "as --created $(git log -1 --format=%ct)"),
-        ("-1", "as --created $(git log -1 --format=%ct)"),
-        ("", "as --created $(git log -1 --format=%ct)"),
+        ("1769817600000", "that is more precise than seconds: write --created 1769817600"),
+        ("1769817600000000000", "that is more precise than seconds: write --created 1769817600"),
+        ("@1769817600", "write --created 1769817600"),
+        ("1769817600.25", "write --created 1769817600"),
+        ("2026-01-31", "write --created $(date -u -d 2026-01-31 +%s)"),
+        ("2026-01-31 12:00:00Z", "write --created $(date -u -d '2026-01-31 12:00:00Z' +%s)"),
+        ("yesterday", "write --created $(git log -1 --format=%ct)"),
+        ("-1", "write --created $(git log -1 --format=%ct)"),
+        ("", "write --created $(git log -1 --format=%ct)"),
     ],
 )
 def test_moments_in_other_forms(text: str, hint: str) -> None:
-    """A moment that is no number of seconds is refused with how to write it, which is taken."""
+    """A moment that is not a number of seconds is refused with how to write it, which is taken."""
     with pytest.raises(UsageError) as caught:
         created(text)
     assert caught.value.hint == hint
-    typed = hint.rpartition("as --created ")[2]
+    typed = hint.rpartition("write --created ")[2]
     if typed.startswith("$(date"):
         typed = subprocess.run(["sh", "-c", f"echo {typed}"], capture_output=True, text=True, check=True).stdout.strip()
     if "git" not in typed:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_what_terminals_would_obey_is_escaped(capsys: pytest.CaptureFixture[str], text: str, shown: str) -> None:
-    """What terminals obey, what turns text around, what is not seen and bytes that are no UTF-8 are escapes."""
+    """What terminals obey, what turns text around, what is not seen and bytes that are not UTF-8 are escapes."""
     terminal.print_lines([text])
     assert capsys.readouterr().out == shown + "\n"
 

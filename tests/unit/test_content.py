@@ -104,7 +104,7 @@ def content(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Content]
     ],
 )
 def test_reads_stay_inside(content: Content, offset: int, size: int, expected: bytes) -> None:
-    """What lies inside is read; what lies outside is not there, and is no error."""
+    """What lies inside is read; what lies outside is not there, and is not an error."""
     with content.open() as reader:
         assert reader.read_at(offset, size) == expected
 

@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[2] / "benchmarks" / "counts.py"
 
 
 def counts() -> Any:
-    """The benchmark's module, which is no package."""
+    """The benchmark's module, which is not a package."""
     spec = importlib.util.spec_from_file_location("counts", FILE)
     assert spec is not None
     assert spec.loader is not None

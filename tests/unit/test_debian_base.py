@@ -238,7 +238,7 @@ def test_an_architecture_that_a_release_lacks_is_refused(world: World) -> None:
 
 
 def test_the_ca_bundle_is_what_debian_makes_of_its_certificates(world: World) -> None:
-    """One after the other by name, each ending with a new line; other files are no part of it."""
+    """One after the other by name, each ending with a new line; other files are not part of it."""
     world.serve()
     with world.base() as base:
         bundle = Walker(base).find_file("/etc/ssl/certs/ca-certificates.crt")
@@ -358,15 +358,15 @@ def refused(world: World, kind: type[MinpackError], reason: str) -> MinpackError
 
 
 def test_an_unsigned_release_is_refused(world: World) -> None:
-    """A release without signature is no InRelease."""
+    """A release without signature is not an InRelease."""
     world.main.changed["dists/bookworm/InRelease"] = world.main.release()
-    refused(world, PackageError, "not signed in itself")
+    refused(world, PackageError, "no inline signature")
 
 
 def test_a_release_signed_by_another_key_is_refused(world: World) -> None:
     """Only the keys given count."""
     world.main.key = OTHER
-    refused(world, UntrustedPackageError, "no trusted key has signed it")
+    refused(world, UntrustedPackageError, "no trusted key signed these bytes")
 
 
 def test_a_tampered_release_is_refused(world: World) -> None:
@@ -389,7 +389,7 @@ def test_an_index_with_another_sum_is_refused(world: World, index: str) -> None:
         world.main.changed[f"dists/bookworm/{index}"] = changed
         refused(world, MinpackError, index)
     world.main.changed[f"dists/bookworm/{index}"] = bytes((data[0] ^ 1,)) + data[1:]
-    assert "out of step" in str(refused(world, SumMismatchError, index).hint)
+    assert "is inconsistent" in str(refused(world, SumMismatchError, index).hint)
 
 
 def test_a_tampered_package_is_refused(world: World) -> None:

@@ -114,7 +114,7 @@ def test_listing_a_file_gives_nothing(tree: Path) -> None:
 
 
 def test_names_are_sorted_and_keep_their_bytes(tree: Path) -> None:
-    """Names come sorted, and bytes that are no UTF-8 lead back to their file."""
+    """Names come sorted, and bytes that are not UTF-8 lead back to their file."""
     base = DirectoryBase(str(tree))
     names = base.listdir(ROOT)
     assert list(names) == sorted(names)

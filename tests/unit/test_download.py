@@ -453,7 +453,7 @@ def test_a_process_that_is_stopped_is_not_waited_for_long(
     who = f"process {stuck.pid} (it is stopped; kill -CONT lets it go on)"
     assert listener.told == [
         f"waiting for {who}, which is downloading file",
-        f"{who} does not go on with file: downloading it here too",
+        f"{who} makes no progress with file: downloading it here too",
     ]
 
 
@@ -637,9 +637,9 @@ def test_no_proxy_is_honoured(mirror: Mirror, store: Store, network: Network, no
     [
         ("closed", "the proxy cannot be used: connection refused"),
         ("socks5://me:secret@127.0.0.1:1", "its scheme is neither"),
-        ("http://me:secret@[", "the proxy cannot be used: it is no usable address"),
-        ("http://me:secret@", "the proxy cannot be used: it is no usable address"),
-        ("/run/proxy", "the proxy cannot be used: it is no usable address"),
+        ("http://me:secret@[", "the proxy cannot be used: it is not a usable address"),
+        ("http://me:secret@", "the proxy cannot be used: it is not a usable address"),
+        ("/run/proxy", "the proxy cannot be used: it is not a usable address"),
     ],
 )
 def test_a_bad_proxy_is_named(store: Store, network: Network, proxy: str, reason: str) -> None:
@@ -694,7 +694,7 @@ def test_a_silent_server_is_named(store: Store, network: Network) -> None:
     "url", ["http://", "http://127.0.0.1:99999/x", "http://[::1/x", "http://a b/x", "http://\u2028/"]
 )
 def test_an_unusable_address_is_named(store: Store, network: Network, url: str) -> None:
-    """What is no address is an error without attempts."""
+    """What is not an address is an error without attempts."""
     with pytest.raises(DownloadError):
         bring(url, store, network)
 

@@ -52,7 +52,7 @@ def test_one_note_that_many_segments_have_is_not_read_for_ever() -> None:
     struct.pack_into("<QQ", head, 32, 64, 0)
     struct.pack_into("<3H", head, 54, 56, count, 0)
     start = time.process_time()
-    with pytest.raises(MalformedElfError, match="more than a person can look at"):
+    with pytest.raises(MalformedElfError, match="too large to show"):
         read_details(BytesContent(bytes(head) + segment * count + whole))
     assert time.process_time() - start < LONG
 
@@ -64,6 +64,6 @@ def test_one_name_that_many_tags_have_is_not_read_for_ever() -> None:
     assert read_details(BytesContent(once)).dynamic[0] == ("NEEDED", "n" * 100_000)
     data = make_elf(interpreter=GLIBC, first=names, tags=((DT_NEEDED, 1),) * 1000)
     start = time.process_time()
-    with pytest.raises(MalformedElfError, match="more than a person can look at"):
+    with pytest.raises(MalformedElfError, match="too large to show"):
         read_details(BytesContent(data))
     assert time.process_time() - start < LONG

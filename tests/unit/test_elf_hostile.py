@@ -210,9 +210,9 @@ MALFORMED: dict[str, tuple[bytes, int, str]] = {
         *with_tag(HUGE, DT_STRTAB),
         f"the string table at address {HUGE:#x} is in no segment",
     ),
-    "name at no offset": (*with_tag(HUGE), "a name lies behind the string table"),
-    "name behind the table": (*with_tag(len(APP)), "a name lies behind the string table"),
-    "name just behind the table": (*with_name_at_end(1), "a name lies behind the string table"),
+    "name at no offset": (*with_tag(HUGE), "a name is beyond the string table"),
+    "name behind the table": (*with_tag(len(APP)), "a name is beyond the string table"),
+    "name just behind the table": (*with_name_at_end(1), "a name is beyond the string table"),
     "name without an end": (*unended(), "a name has no end within 7 bytes"),
 }
 

@@ -222,7 +222,7 @@ def test_size_of_the_string_table_does_not_matter() -> None:
 
 
 def test_names_may_be_empty_or_no_utf8() -> None:
-    """Names come out byte for byte, as surrogate escapes where they are no UTF-8."""
+    """Names come out byte for byte, as surrogate escapes where they are not UTF-8."""
     data = library("", ("", "libé\udcff.so"))
     info = read(data)
     assert (info.soname, info.needed) == ("", ("", "libé\udcff.so"))
@@ -408,7 +408,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_other_files_are_named(what: str) -> None:
-    """What is no ELF file is called what it is, with what to do."""
+    """What is not an ELF file is called what it is, with what to do."""
     with pytest.raises(NotElfError) as caught:
         read(OTHERS[what])
     assert caught.value.message == f"cannot read 'made' as an ELF program: it is {what}"

@@ -115,13 +115,13 @@ def test_a_payload_keeps_it_whole(compiled: Path) -> None:
     """A program with data behind its ELF image may look for them at their place: it stays as it is."""
     data = compiled.read_bytes() + b"payload"
     info = read_elf(BytesContent(data))
-    assert why_not(BytesContent(data), info) == "7 bytes lie behind its ELF image, which it may look for at their place"
+    assert why_not(BytesContent(data), info) == "7 bytes follow its ELF image, where it may look for them"
     assert without(BytesContent(data)) == data
 
 
 @pytest.mark.tool
 def test_data_between_sections_keep_it_whole(compiled: Path) -> None:
-    """So does one with data between what is loaded and the section headers that no header tells of."""
+    """So does one with data between what is loaded and the section headers that no header describes."""
     data = bytearray(compiled.read_bytes())
     at = int.from_bytes(data[40:48], "little")
     size = len(data) - at
@@ -129,7 +129,7 @@ def test_data_between_sections_keep_it_whole(compiled: Path) -> None:
     data[40:48] = (at + 8).to_bytes(8, "little")
     assert len(data) == at + 8 + size
     content = BytesContent(bytes(data))
-    assert why_not(content, read_elf(content)).startswith("it has data that no header tells of")
+    assert why_not(content, read_elf(content)).startswith("it has data that no header describes")
     assert without(content) == data
 
 

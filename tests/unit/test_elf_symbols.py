@@ -152,7 +152,7 @@ def test_a_symbol_of_a_lazy_and_another_table_is_bound_at_once() -> None:
 
 @pytest.mark.parametrize(("size", "lazy"), [(48, True), (24, True), (72, False)])
 def test_a_lazy_table_at_the_end_of_the_other_is_lazy(size: int, lazy: bool) -> None:
-    """Linkers for some machines count it to both (glibc elf/dynamic-link.h); then it is no part of the first."""
+    """Linkers for some machines count it to both (glibc elf/dynamic-link.h); then it is not part of the first."""
     linked = linked_elf([Symbol("f", 0), Symbol("g", 0)], relocations=[("g", GLOB_DAT)], jumps=[("f", JUMP_SLOT)])
     assert linked.places["jumps"] == linked.places["relocations"] + 24
     linked = linked_elf(

@@ -77,7 +77,7 @@ def test_a_bare_name_is_looked_for_in_path_alone() -> None:
         ("/bin", at("/bin/app"), "it is a directory"),
         ("/bin/app/x", at("/bin/app"), "the image has no such file"),
         ("/a", link("/a", "b"), "it is a link to 'b', which is not in the image"),
-        ("/a", link("/a", "a"), "its links lead in a circle"),
+        ("/a", link("/a", "a"), "its links form a loop"),
         ("/a", at("/a", b""), "it is an empty file"),
         ("/a", at("/a", b"text\n"), "it is a text file"),
         ("/a", at("/a", make_elf(type_=1, dynamic=False)), "it is an object file"),
@@ -87,7 +87,7 @@ def test_a_bare_name_is_looked_for_in_path_alone() -> None:
     ],
 )
 def test_what_does_not_start(name: str, entry: Entry, expected: str) -> None:
-    """Each thing that is no program of the image's is called what it is."""
+    """Each thing that is not a program of the image's is called what it is."""
     assert expected in reason(name, entry)
 
 
@@ -128,7 +128,7 @@ def test_the_user_may_enter_the_directories() -> None:
     ],
 )
 def test_scripts(first: bytes, expected: str) -> None:
-    """The interpreter of a script is started as the script is, from the working directory, and is no bare name."""
+    """The interpreter of a script is started as the script is, from the working directory, and is not a bare name."""
     entries = (at("/bin/app"), at("/usr/bin/env"), at("/text", b"text\n"), at("/script", first))
     assert reason("/script", *entries) == expected
 

@@ -112,7 +112,7 @@ ROWS = (
         {
             "option": "--dir /a:0700",
             "value": "",
-            "reason": "--dir /a:0711 gives '/a' another mode",
+            "reason": "--dir /a:0711 gives '/a' a different mode",
             "other": "--dir /a:0711",
             "path": "/a",
             "what": "mode",
@@ -168,13 +168,13 @@ ROWS = (
         LockedError("a.lock", DIFFERENCES),
         "cannot build from 'a.lock': this build differs from it\n"
         "  file /a: locked base 0644 sha256:1, now base 0644 sha256:2\n"
-        "  package b: locked 1.0, and not there now\n"
+        "  package b: locked 1.0, now absent\n"
         "  library c: not in the lock, now needed by /app",
         {
             "lock": "a.lock",
             "reason": "this build differs from it\n"
             "  file /a: locked base 0644 sha256:1, now base 0644 sha256:2\n"
-            "  package b: locked 1.0, and not there now\n"
+            "  package b: locked 1.0, now absent\n"
             "  library c: not in the lock, now needed by /app",
             "differences": DIFFERENCES,
         },
@@ -196,17 +196,17 @@ ROWS = (
     ),
     Row(
         LibcMismatchError("app", "/lib/ld.so", "glibc", "alpine", "musl", "use debian"),
-        "cannot pack 'app': it needs glibc (/lib/ld.so), and alpine has musl",
+        "cannot pack 'app': it needs glibc (/lib/ld.so), but alpine has musl",
         {"program": "app", "interpreter": "/lib/ld.so", "libc": "glibc", "base": "alpine", "base_libc": "musl"},
     ),
     Row(
         LibcMismatchError("app", "/lib/ld.so", "glibc", "scratch", "", "use debian"),
-        "cannot pack 'app': it needs glibc (/lib/ld.so), and scratch has no C library",
+        "cannot pack 'app': it needs glibc (/lib/ld.so), but scratch has no C library",
         {"program": "app", "interpreter": "/lib/ld.so", "libc": "glibc", "base": "scratch", "base_libc": ""},
     ),
     Row(
         WrongTargetError("a", "x86_64", "s390x"),
-        "cannot use 'a': it is for s390x, and x86_64 is wanted",
+        "cannot use 'a': it is for s390x, not x86_64",
         {"path": "a", "wanted": "x86_64", "got": "s390x"},
     ),
     Row(
@@ -220,7 +220,7 @@ ROWS = (
     Row(UntrustedPackageError("index u", "no"), "cannot use index u: no", {"what": "index u", "reason": "no"}),
     Row(
         BaseNeededError("app", "/lib/ld.so", "name one"),
-        "cannot pack 'app': it is dynamically linked (/lib/ld.so) and no base was named",
+        "cannot pack 'app': it is dynamically linked (/lib/ld.so) and needs a --base",
         {"program": "app", "interpreter": "/lib/ld.so"},
     ),
     Row(BaseError("b", "no"), "cannot read base 'b': no", {"base": "b", "reason": "no"}),
@@ -244,8 +244,8 @@ ROWS = (
     ),
     Row(
         OfflineError("u:x"),
-        "cannot download u:x: --offline was given and it is not in the store",
-        {"url": "u:x", "reason": "--offline was given and it is not in the store", "status": None},
+        "cannot download u:x: it is not in the cache, and --offline forbids downloads",
+        {"url": "u:x", "reason": "it is not in the cache, and --offline forbids downloads", "status": None},
     ),
     Row(
         SumMismatchError("x", "sha256", "aa", "bb", "again"),
@@ -281,7 +281,7 @@ ROWS = (
     Row(UnreadableImageError("i", "no", "so"), "cannot read image 'i': no", {"image": "i", "reason": "no"}),
     Row(
         NotTextError("\udcff"),
-        "cannot put '\\udcff' into an image's configuration: it is no UTF-8",
+        "cannot put '\\udcff' into an image's configuration: it is not UTF-8",
         {"text": "\udcff"},
     ),
     Row(
@@ -371,7 +371,7 @@ def test_texts_have_one_form(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row.error).__name__)
 def test_data_are_fit_for_json(row: Row) -> None:
-    """Programs can read the data, also where a name is no UTF-8."""
+    """Programs can read the data, also where a name is not UTF-8."""
     again = json.loads(json.dumps(row.error.data))
     assert again == json.loads(json.dumps(row.data))
     assert json.dumps(row.error.data).isascii()
@@ -450,7 +450,7 @@ def test_verbs_can_be_told() -> None:
 
 
 def test_odd_names_are_shown_escaped() -> None:
-    """A path that would change a terminal's colours, or is no text, is shown as it is written in Python."""
+    """A path that would change a terminal's colours, or is not text, is shown as it is written in Python."""
     assert str(InputError("\x1b[31m\udcff", "no")) == r"cannot read '\x1b[31m\udcff': no"
 
 

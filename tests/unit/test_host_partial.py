@@ -135,7 +135,7 @@ def test_one_that_is_taken_away_at_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_directory_that_cannot_be_read_has_no_leftovers(tmp_path: Path) -> None:
-    """That is no error: what is to be written there says what is wrong."""
+    """That is not an error: what is to be written there says what is wrong."""
     remove_leftovers(str(tmp_path / "missing"))
 
 
@@ -182,7 +182,7 @@ def test_a_swap_that_was_cut_short_is_finished(tmp_path: Path, kept: set[str]) -
 
 @pytest.mark.parametrize("name", [b"", b"..", b".", b"a/b", b"../target", b"a\0b"])
 def test_a_marker_that_no_swap_wrote(tmp_path: Path, name: bytes) -> None:
-    """What it names is no name in this directory: nothing is moved or removed."""
+    """What it names is not a name in this directory: nothing is moved or removed."""
     leftover(tmp_path, ".minpack-0123456789ab.swap").write_bytes(name)
     (tmp_path / ".minpack-0123456789ab.old").mkdir()
     before = sorted(os.listdir(tmp_path))

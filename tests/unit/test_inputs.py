@@ -44,7 +44,7 @@ def test_all_that_a_request_names_is_an_input() -> None:
 
 @pytest.mark.parametrize("base", ["scratch", "alpine-3.22"])
 def test_names_are_no_files(base: str) -> None:
-    """A base of the catalogue is no input of this host."""
+    """A base of the catalogue is not an input of this host."""
     assert base_inputs(parse_base(base), NOTHING) == ()
     assert base_inputs(parse_base(f"./{base}"), NOTHING) == (HostInput(f"./{base}", "the base"),)
 

@@ -87,7 +87,7 @@ def test_flags(wanted: str, flags: int, fits: bool) -> None:
         (put(library(), 6, "B", 2), "its ELF version is not 1"),
         (put(library(), 20, "I", 2), "its ELF version is not 1"),
         (put(library(), 8, "B", 1), "its ABI version is 1"),
-        (put(library(), 12, "B", 1), "its ELF header has bytes where there should be none"),
+        (put(library(), 12, "B", 1), "its ELF header has padding that is not zero"),
         (set_header(library(), type=1), "only shared libraries can be loaded"),
         (set_header(library(), phentsize=32), "its program headers cannot have 32 bytes"),
     ],

@@ -119,7 +119,7 @@ def test_byte_order_mark(marks: int, read: bool) -> None:
 
 
 def test_the_other_byte_order() -> None:
-    """A big-endian table is no table for a little-endian target."""
+    """A big-endian table is not a table for a little-endian target."""
     assert not parse_cache(cache((0x303, *ONE, 0), order=">"), X86_64)
 
 

@@ -74,7 +74,7 @@ def test_notes_that_are_wrong_are_told_of_with_their_object() -> None:
     found = demanded(wrong)
     assert found.problems == ()
     assert len(found.passed_over) == 1
-    assert found.passed_over[0].startswith("/0: its dlopen note is no JSON")
+    assert found.passed_over[0].startswith("/0: its dlopen note is not JSON")
 
 
 def relr_problems(loader: bytes, libc: Libc | None = Libc.MUSL) -> tuple[str, ...]:

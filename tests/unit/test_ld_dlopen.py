@@ -165,7 +165,7 @@ def test_notes_are_found_with_their_priorities() -> None:
         {"soname": ["libc.so.9"], "feature": "c", "priority": "required"},
     )
     found = late_of(symbols(), program_bytes=make_elf(interpreter="/lib/ld", code=b"\0", note=note))
-    why = "says so itself in its dlopen note"
+    why = "names it in its dlopen note"
     assert found == (
         LateLibrary(("libc.so.9",), Level.REQUIRED, "/app", f"{why} (c)"),
         LateLibrary(("libb.so.2", "libb.so.1"), Level.RECOMMENDED, "/app", f"{why} (b: does b)"),

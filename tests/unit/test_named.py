@@ -494,7 +494,7 @@ def test_ubuntu_is_not_there_by_name(mirror: Mirror, store: Store) -> None:
     ["", "mirror.example/alpine", "ftp://mirror.example", "http://", "https://a b/", "http://x/?q", "file:///srv"],
 )
 def test_a_malformed_mirror_is_a_usage_error(mirror: Mirror, store: Store, address: str) -> None:
-    """What is no web address is refused."""
+    """What is not a web address is refused."""
     with pytest.raises(UsageError, match="--mirror"):
         get("alpine-3.22", mirror, store, address=address)
 

@@ -169,7 +169,7 @@ def calls() -> bytes:
 
 
 def overlapping_names(count: int = 3000) -> bytes:
-    """Functions that lead to one which is told of, the names of all of them within one text that is no UTF-8."""
+    """Functions that lead to one which is told of, the names of all of them within one text that is not UTF-8."""
     text = "x" * 200_000
     callers = {
         f"f{n}": (Call("time.LoadLocation" if n % 2 else f"f{n - 1}" if n else "os.CreateTemp"),) for n in range(count)
@@ -222,7 +222,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "many calls of one function": sites,
     "calls everywhere": calls,
     "names within each other": overlapping_names,
-    "modules that are no text": lambda: modules_of(b"\xff" * 2_000_000),
+    "modules that are not text": lambda: modules_of(b"\xff" * 2_000_000),
     "modules without number": lambda: modules_of(b"dep\ta\tv1\n" * 200_000),
     "crates without number": lambda: crates('{"":{}},' * 1_000_000),
     "crates that are longer than is read": lambda: crates('{"name":"a","version":"1"},' * 3_000_000),
@@ -236,7 +236,7 @@ CASES: dict[str, Callable[[], bytes]] = {
 }
 
 #: What took the square of its size, and takes hardly more than a program that tells the truth.
-QUICK = ("names within each other", "modules that are no text", "many calls of one function")
+QUICK = ("names within each other", "modules that are not text", "many calls of one function")
 RUN = """
 import sys
 from minpack.build.inspect import inspect

@@ -58,12 +58,12 @@ def test_documents_have_one_byte_form() -> None:
 
 @pytest.mark.parametrize("text", ["\udcff", "/bin/a\udcffb", "a\udc80"])
 def test_bytes_that_are_no_text_are_refused(text: str) -> None:
-    """A name that is no UTF-8 cannot stand in a document; the error shows it."""
+    """A name that is not UTF-8 cannot stand in a document; the error shows it."""
     with pytest.raises(NotTextError) as caught:
         canonical({"config": {"Entrypoint": ["first", text, "last"]}})
     assert caught.value.text == text
     assert (caught.value.exit_code, caught.value.kind) == (1, "not-text")
-    assert caught.value.message == f"cannot put {text!r} into an image's configuration: it is no UTF-8"
+    assert caught.value.message == f"cannot put {text!r} into an image's configuration: it is not UTF-8"
 
 
 @given(st.integers(0, 253402300799))

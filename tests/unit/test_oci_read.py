@@ -216,15 +216,15 @@ CONFIG_NAME = next(name for name, data in parts_of(ARCHIVE).items() if b'"rootfs
 MANY = [{"mediaType": mediatypes.MANIFEST, "digest": f"sha256:{'0' * 64}", "size": 1}] * (read.MAX_MANIFESTS + 1)
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "neither an index.json nor a manifest.json"),
-    "no tar": (lambda: b"no tar" * 1000, "its sum is wrong"),
+    "no tar": (lambda: b"no tar" * 1000, "a header has a wrong checksum"),
     "cut": (lambda: ARCHIVE[:1500], "in the middle of a header"),
     "compressed": (lambda: b"\x1f\x8b" + ARCHIVE, "it is compressed as a whole"),
     "twice": (lambda: ARCHIVE[:-1024] + ARCHIVE, "is in it twice"),
-    "no JSON": (with_parts(index=b"{"), "index.json: it is no JSON"),
-    "deep": (with_parts(index=b"[" * 100_000), "index.json: it is no JSON"),
-    "long number": (with_parts(index=b'{"manifests":' + b"9" * 100_000 + b"}"), "index.json: it is no JSON"),
-    "key twice": (with_parts(index=b'{"a":1,"a":1}'), "index.json: it is no JSON"),
-    "no text": (with_parts(index=b'"\xff"'), "index.json: it is no JSON"),
+    "no JSON": (with_parts(index=b"{"), "index.json: it is not JSON"),
+    "deep": (with_parts(index=b"[" * 100_000), "index.json: it is not JSON"),
+    "long number": (with_parts(index=b'{"manifests":' + b"9" * 100_000 + b"}"), "index.json: it is not JSON"),
+    "key twice": (with_parts(index=b'{"a":1,"a":1}'), "index.json: it is not JSON"),
+    "no text": (with_parts(index=b'"\xff"'), "index.json: it is not JSON"),
     "long": (with_parts(index=b" " * (5 << 20)), "index.json: it has 5242880 bytes"),
     "list": (with_parts(index=b"[]"), "manifests is nothing"),
     "null": (with_parts(index=b"null"), "manifests is nothing"),
@@ -265,7 +265,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "docker item": (docker_only([1]), "the name of a file is expected"),
     "docker layers": (docker_only([{"Config": "c", "Layers": 1}], c=b"{}"), "a list of files is expected"),
     "docker outside": (docker_only([{"Config": "../../etc/passwd", "Layers": []}]), "'../../etc/passwd' is not there"),
-    "docker config": (docker_only([{"Config": "c", "Layers": []}], c=b"x"), "c: it is no JSON"),
+    "docker config": (docker_only([{"Config": "c", "Layers": []}], c=b"x"), "c: it is not JSON"),
     "docker tags": (docker_only([{"Config": "c", "Layers": [], "RepoTags": [1]}], c=b"{}"), "a name is expected"),
 }
 
@@ -283,7 +283,7 @@ def test_hostile_archives_are_refused(what: str, tmp_path: Path) -> None:
 
 
 def test_links_lead_nowhere_outside(tmp_path: Path) -> None:
-    """A link to a file of the host's is no file of the archive."""
+    """A link to a file of the host's is not a file of the archive."""
     parts = {"manifest.json": json.dumps([{"Config": "c", "Layers": []}]).encode()}
     for to in ("/etc/passwd", "../../etc/passwd", "c"):
         (tmp_path / "image").write_bytes(saved(parts, {"c": to}))
@@ -302,12 +302,12 @@ def test_there_are_no_more_files_than_an_archive_has(tmp_path: Path, monkeypatch
 
 
 def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
-    """A path that leads nowhere, an empty directory, and what is no file have an error that says so."""
+    """A path that leads nowhere, an empty directory, and what is not a file have an error that says so."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").mkdir()
     for name, reason in (
         ("none", "no such file"),
-        ("pipe", "it is no regular file"),
+        ("pipe", "it is not a regular file"),
         ("empty", "it has neither an index.json nor a manifest.json"),
         ("nul\0", "no such file"),
     ):

@@ -121,7 +121,7 @@ def test_what_was_meant_is_in_the_hint(text: str, reason: str, instead: str) -> 
         value_of("--tag", parse_reference)(text)
     assert caught.value.reason == reason
     hint = caught.value.hint or ""
-    option, _, typed = hint.rpartition(" as ")[2].removeprefix("as ").partition(" ")
+    option, _, typed = hint.rpartition("write ")[2].partition(" ")
     assert (option, typed) == ("--tag", instead or "me/myapp:1.0")
     assert str(parse_reference(typed))
     assert ("was a variable of the shell not set?" in hint) == ("empty" in reason)

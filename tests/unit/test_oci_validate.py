@@ -150,7 +150,7 @@ ARTIFACTS: tuple[tuple[str, Callable[[dict[str, Any]], object], str], ...] = (
     ("config", lambda d: d["config"].update(mediaType=mediatypes.CONFIG), "config.mediaType is"),
     ("no layers", lambda d: d.update(layers=[]), "it has no layers"),
     ("layer type", lambda d: d["layers"][0].update(mediaType="?"), "layers[0].mediaType is"),
-    ("layer missing", lambda d: d["layers"][0].update(digest=f"sha256:{'0' * 64}"), "it is not there"),
+    ("layer missing", lambda d: d["layers"][0].update(digest=f"sha256:{'0' * 64}"), "it is missing"),
     ("layer size", lambda d: d["layers"][0].update(size=1), "its descriptor says 1"),
     ("about nothing", lambda d: d["subject"].update(digest=f"sha256:{'0' * 64}"), "nothing refers to it"),
     ("about no manifest", lambda d: d["subject"].update(mediaType="a/b"), "nothing refers to it"),
@@ -182,10 +182,10 @@ def test_the_archive_that_is_taken_apart_is_put_together_again(tmp_path: Path) -
 
 DOCUMENTS: tuple[tuple[str, Callable[[Taken], object], str], ...] = (
     ("layout version", lambda i: setattr(i, "layout", b'{"imageLayoutVersion":"1.1"}'), "oci-layout: it is"),
-    ("layout no JSON", lambda i: setattr(i, "layout", b"{"), "oci-layout: it is no JSON"),
-    ("key twice", lambda i: setattr(i, "layout", b'{"a":1,"a":1}'), "oci-layout: it is no JSON: 'a' is there twice"),
-    ("no text", lambda i: setattr(i, "layout", b'"\xff"'), "oci-layout: it is no JSON"),
-    ("deep", lambda i: setattr(i, "layout", b"[" * 100_000), "oci-layout: it is no JSON"),
+    ("layout no JSON", lambda i: setattr(i, "layout", b"{"), "oci-layout: it is not JSON"),
+    ("key twice", lambda i: setattr(i, "layout", b'{"a":1,"a":1}'), "oci-layout: it is not JSON: duplicate key 'a'"),
+    ("no text", lambda i: setattr(i, "layout", b'"\xff"'), "oci-layout: it is not JSON"),
+    ("deep", lambda i: setattr(i, "layout", b"[" * 100_000), "oci-layout: it is not JSON"),
     ("long", lambda i: setattr(i, "layout", b" " * (5 << 20)), "at most 4194304 are expected"),
     ("index version", lambda i: i.index.update(schemaVersion=1), "index.json: schemaVersion is 1, and 2 is expected"),
     ("index true", lambda i: i.index.update(schemaVersion=2.0), "index.json: schemaVersion is 2.0"),
@@ -287,10 +287,10 @@ def test_all_issues_are_found(tmp_path: Path) -> None:
 def test_what_is_missing_is_found(name: str, tmp_path: Path) -> None:
     """Without any one of its members, an archive is wrong, and so is a layout without any of its files."""
     parts = {other: data for other, data in PARTS.items() if other != name}
-    assert any("it is not there" in issue for issue in issues_of(archive_of(parts), tmp_path))
+    assert any("it is missing" in issue for issue in issues_of(archive_of(parts), tmp_path))
     if name != "manifest.json":
         del parts["manifest.json"]
-        assert any("it is not there" in issue for issue in layout_issues_of(parts, tmp_path))
+        assert any("it is missing" in issue for issue in layout_issues_of(parts, tmp_path))
 
 
 @pytest.mark.parametrize("name", [name for name in PARTS if name.startswith("blobs/")])
@@ -333,8 +333,8 @@ def test_members_that_are_wrong_are_found(
         (lambda archive: archive[:-1024], "0 bytes follow the last member"),
         (lambda archive: archive + bytes(512), "1536 bytes follow the last member"),
         (lambda archive: archive[:700], "go beyond the end"),
-        (lambda _: b"no tar" * 1000, "its sum is wrong"),
-        (lambda _: b"", "oci-layout: it is not there"),
+        (lambda _: b"no tar" * 1000, "a header has a wrong checksum"),
+        (lambda _: b"", "oci-layout: it is missing"),
     ],
 )
 def test_damaged_archives_are_found(change: Callable[[bytes], bytes], issue: str, tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_damaged_archives_are_found(change: Callable[[bytes], bytes], issue: str
 
 
 def test_layouts_have_no_manifest_of_dockers(tmp_path: Path) -> None:
-    """What is no part of a layout is found in one: Docker's manifest, other files, symlinks."""
+    """What is not part of a layout is found in one: Docker's manifest, other files, symlinks."""
     parts = PARTS | {"more": b""}
     found = layout_issues_of(parts, tmp_path)
     (tmp_path / "layout/link").symlink_to("more")
@@ -437,12 +437,12 @@ TREES: tuple[tuple[str, list[Entry], tuple[str, ...]], ...] = (
     (
         "link first",
         [link("/a", "/b"), at("/b")],
-        ("'a': 'b', which it is a hard link to, is no file before it",),
+        ("'a': 'b', which it is a hard link to, is not a file before it",),
     ),
     (
         "link to a directory",
         [D, link("/e", "/d")],
-        ("'e': 'd', which it is a hard link to, is no file before it",),
+        ("'e': 'd', which it is a hard link to, is not a file before it",),
     ),
     (
         "link with another mode",
@@ -504,8 +504,8 @@ def made_by_python(**fields: Any) -> bytes:
         ({"mtime": 5}, "'a': its time is not the image's"),
         ({"uname": "root"}, "'a': it has the names of its owners"),
         ({"gname": "root"}, "'a': it has the names of its owners"),
-        ({"type": tarfile.FIFOTYPE}, "'a': it is no file, directory or link"),
-        ({"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3}, "'a': it is no file, directory or link"),
+        ({"type": tarfile.FIFOTYPE}, "'a': it is not a file, directory or link"),
+        ({"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3}, "'a': it is not a file, directory or link"),
     ],
 )
 def test_headers_that_say_more_are_found(fields: dict[str, Any], issue: str | None, tmp_path: Path) -> None:
@@ -568,7 +568,7 @@ def test_layers_lie_upon_layers(tmp_path: Path) -> None:
         (lambda tar: tar + bytes(8192), "9216 zeros follow its last member, and 1024 are expected"),
         (lambda tar: tar + b"x", "something follows its last member"),
         (lambda tar: tar[:600], "it ends in the middle of a header"),
-        (lambda tar: b"x" * len(tar), "its sum is wrong"),
+        (lambda tar: b"x" * len(tar), "a header has a wrong checksum"),
     ],
 )
 @pytest.mark.parametrize("media_type", [mediatypes.LAYER, mediatypes.LAYER_GZIP, mediatypes.LAYER_ZSTD])

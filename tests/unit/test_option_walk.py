@@ -220,26 +220,26 @@ TOLD = {
     ),
     "pack ./app --strip --dry-run": "'./app' is not stripped: it has no symbol tables or debug sections",
     "pack ./app --why --dry-run": (
-        "--why shows nothing of '/usr/local/bin/app': it reads the machine code of Go programs alone"
+        "--why shows nothing for '/usr/local/bin/app': it reads the machine code of Go programs only"
     ),
-    "pack ./app --mirror OTHER --keys keys --dry-run": "--mirror and --keys changed nothing: nothing was fetched",
-    "pack ./app --base NAMED --keys keys --dry-run": "--keys changed nothing: no package was fetched",
+    "pack ./app --mirror OTHER --keys keys --dry-run": "--mirror and --keys had no effect: nothing was fetched",
+    "pack ./app --base NAMED --keys keys --dry-run": "--keys had no effect: no package was fetched",
     "pack ./musl --base base --need locale --dry-run": (
-        "--need locale packs nothing: glibc alone reads locales from files"
+        "--need locale packs nothing: only glibc reads locales from files"
     ),
     "pack ./app --base glibcbase --add-lib libplug.so --dry-run": (
         "'/usr/local/bin/app' is static: it opens libplug.so only if it calls dlopen"
     ),
     "tree ./musl --base base --env A=b --env LD_AUDIT=x": (
-        "A, LD_AUDIT changed nothing: musl's loader reads LD_LIBRARY_PATH, LD_PRELOAD alone"
+        "A, LD_AUDIT had no effect: musl's loader reads LD_LIBRARY_PATH, LD_PRELOAD alone"
     ),
-    "tree ./app --env LD_PRELOAD=x": "LD_PRELOAD changed nothing: a static program has no loader",
-    "base info base --mirror OTHER": "--mirror changed nothing: nothing was fetched",
-    "base image base -o out/image --mirror OTHER": "--mirror changed nothing: nothing was fetched",
+    "tree ./app --env LD_PRELOAD=x": "LD_PRELOAD had no effect: a static program has no loader",
+    "base info base --mirror OTHER": "--mirror had no effect: nothing was fetched",
+    "base image base -o out/image --mirror OTHER": "--mirror had no effect: nothing was fetched",
     "pack ./packaged --locked --keys keys --dry-run": (
-        "--keys changed nothing: the lock says which packages are trusted, by their sums"
+        "--keys had no effect: the lock says which packages are trusted, by their sums"
     ),
-    "lock ./app --mirror OTHER": "--mirror changed nothing: nothing was fetched",
+    "lock ./app --mirror OTHER": "--mirror had no effect: nothing was fetched",
 }
 
 

@@ -110,7 +110,7 @@ def test_pythons_tars_are_archives(tmp_path: Path) -> None:
 
 
 def test_devices_and_pipes_are_written_to(tmp_path: Path) -> None:
-    """They are no files that could be replaced."""
+    """They are not files that could be replaced."""
     os.mkfifo(tmp_path / "pipe")
     os.symlink("pipe", tmp_path / "link")
     assert file_place(str(tmp_path / "pipe")).direct
@@ -206,7 +206,7 @@ def test_a_directory_in_a_directory_of_inputs(tmp_path: Path) -> None:
 def test_directories_of_the_system_are_not_replaced(path: str) -> None:
     """Whatever is asked for."""
     said = refused(lambda: directory_place(path, force=True))
-    assert said in ("it is a system directory", "something is mounted on it", "the working directory is in it")
+    assert said in ("it is a system directory", "something is mounted on it", "it contains the working directory")
 
 
 def test_the_outputs_in_a_directory(tmp_path: Path) -> None:
@@ -225,6 +225,6 @@ def test_the_outputs_in_a_directory(tmp_path: Path) -> None:
 
 
 def test_a_broken_pipe_stays_one() -> None:
-    """It is no error of the target's."""
+    """It is not an error of the target's."""
     with pytest.raises(BrokenPipeError), as_output_error("-"):
         raise BrokenPipeError

@@ -357,7 +357,7 @@ def test_data_that_is_required_comes_from_packages(place: Place) -> None:
     place.mirror.add(INDEXES[0], b"", always(status(404)))
     packed = place.pack(("libc.so",), zone="Europe/Berlin", store=None)
     assert taken(packed) == {}
-    assert packed.notes == ("tz is minpack's own: the package tzdata cannot be had: HTTP 404 Not Found",)
+    assert packed.notes == ("tz comes from minpack: the package tzdata cannot be had: HTTP 404 Not Found",)
 
 
 # --- the database
@@ -431,7 +431,7 @@ def test_an_old_index_is_better_than_none(place: Place) -> None:
         place.mirror.add(index, b"", always(status(503)))
     packed = place.pack(("libfoo.so.1",), now=NOW + 9 * 3600)
     assert packed.notes == tuple(
-        f"the index of alpine v3.20 {name} is 9 hours old and could not be fetched anew:"
+        f"the index of alpine v3.20 {name} is 9 hours old and could not be refreshed:"
         " HTTP 503 Service Unavailable (after 4 attempts)"
         for name in ("main", "community")
     )
@@ -558,8 +558,8 @@ UNSIGNED = library_package("libfoo.so.1", keys=())
         (make_index([FOO], keys=(STRANGER,)), "it is signed by stranger.rsa.pub, and no trusted key has that name"),
         (make_index([FOO], keys=(SAME_NAME,)), "its signature is by another key of the name test.rsa.pub"),
         (make_index([FOO], keys=(KEY,))[:-30], "it ends in the middle of its index"),
-        (b"ADBd" + bytes(90), "in the format of apk v3"),
-        (b"<html>captive portal</html>", "its first stream is no gzip stream"),
+        (b"ADBd" + bytes(90), "in apk v3 format"),
+        (b"<html>captive portal</html>", "its first stream is not a gzip stream"),
         (b"", "it ends before its first stream"),
     ],
 )
@@ -599,7 +599,7 @@ def test_another_signed_package_in_its_place(place: Place) -> None:
     for swapped in (old, padded):
         place.publish(FOO._replace(record=FOO.record.replace(f"S:{len(FOO.data)}", f"S:{len(swapped.data)}")))
         place.mirror.add(PATH, swapped.data)
-        with pytest.raises(UntrustedPackageError, match="it is another package than the index means"):
+        with pytest.raises(UntrustedPackageError, match="it is not the package that the index names"):
             place.pack(("libfoo.so.1",), store=None)
 
 
@@ -654,7 +654,7 @@ def settings(**files: str | bytes) -> Walker:
 
 
 def test_repositories_are_read() -> None:
-    """Comments, tags and what is no web address are passed over; lists in directories are read as well."""
+    """Comments, tags and what is not a web address are passed over; lists in directories are read as well."""
     text = """
 # http://comment.example/alpine/v3.20/main
 https://dl-cdn.alpinelinux.org/alpine/v3.20/main/
@@ -677,7 +677,7 @@ https://user:secret@private.example/x
     ]
     assert [repository.label for repository in listed.repositories][:2] == ["alpine v3.20 main", "own"]
     assert listed.notes == (
-        "the base's repository 'https://new.example/alpine main' is of a kind that is not read (v3)",
+        "the base's repository 'https://new.example/alpine main' is skipped: minpack cannot read its kind (v3)",
     )
 
 

@@ -194,7 +194,7 @@ def test_many_modes_that_are_lost_are_counted(here: Path) -> None:
         made(here / f"d/{number:02}", 0o600)
     notes = packed("d:/srv").notes
     assert len(notes) == 4
-    assert notes[-1] == "37 more added files have modes on this host that they do not have in the image"
+    assert notes[-1] == "37 more some added files have other modes in the image than on this host"
 
 
 def test_a_program_that_runs_as_its_owner(here: Path) -> None:

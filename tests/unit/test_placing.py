@@ -56,7 +56,7 @@ def test_a_program_is_executable_whatever_its_mode(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_program(tmp_path: Path, data: bytes, error: type[ElfError], words: str) -> None:
-    """Each thing that is no program is called what it is."""
+    """Each thing that is not a program is called what it is."""
     (tmp_path / "x").write_bytes(data)
     with pytest.raises(error, match=words):
         read_program(str(tmp_path / "x"), RootPath("/x"))
@@ -186,7 +186,7 @@ def test_an_added_directory_with_a_device(tmp_path: Path) -> None:
     """What cannot be packed is not left out in silence."""
     (tmp_path / "site").mkdir()
     os.mkfifo(tmp_path / "site" / "pipe")
-    with pytest.raises(InputError, match="it is no file, directory or symlink"):
+    with pytest.raises(InputError, match="it is not a file, directory or symlink"):
         placed(ImageSpec((), additions=(Addition(str(tmp_path / "site"), RootPath("/srv")),)))
 
 
@@ -207,7 +207,7 @@ def test_an_empty_directory_is_the_users() -> None:
     [
         ("missing", "no such file or directory"),
         ("directory", "it is a directory"),
-        ("pipe", "it is no regular file"),
+        ("pipe", "it is not a regular file"),
         ("file/below", "not a directory"),
         ("nul\0", "the name holds a NUL"),
         ("x" * 300, "file name too long"),

@@ -177,7 +177,7 @@ def test_an_added_library_is_found(place: Path) -> None:
 
 
 def test_a_library_in_a_home_directory_is_refused_unless_it_is_added(tmp_path: Path) -> None:
-    """What lies in a home directory of the base is not taken in silence."""
+    """What is in a home directory of the base is not taken in silence."""
     (tmp_path / "server").write_bytes(program(("liba.so",), interpreter=MUSL, runpath="/home/me/lib"))
     (tmp_path / "liba.so").write_bytes(library("liba.so"))
     (tmp_path / "base.tar").write_bytes(
@@ -186,7 +186,7 @@ def test_a_library_in_a_home_directory_is_refused_unless_it_is_added(tmp_path: P
             member("home/me/lib/liba.so", library("liba.so"), mode=0o755),
         )
     )
-    with pytest.raises(BaseError, match=r"'/home/me/lib/liba.so', which lies in a home directory"):
+    with pytest.raises(BaseError, match=r"'/home/me/lib/liba.so', which is in a home directory"):
         planned(tmp_path)
     addition = Addition(str(tmp_path / "liba.so"), RootPath("/home/me/lib/liba.so"))
     plan = planned(tmp_path, ImageSpec((str(tmp_path / "server"),), additions=(addition,))).plan

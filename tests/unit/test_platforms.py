@@ -223,7 +223,7 @@ def test_a_variant_may_be_more_than_is_needed(data: bytes, platform: str, expect
 def test_a_label_that_promises_too_much(data: bytes, platform: str, got: str, evidence: str, tmp_path: Path) -> None:
     """An image for CPUs on which its program does not run is refused, with what says so."""
     wanted = parse_platform(platform)
-    expected = f"{got}, not {wanted}: {evidence}: leave out --platform, or build it for less"
+    expected = f"{got}, not {wanted}: {evidence}: leave out --platform, or build it for that variant"
     assert labels(tmp_path, data, platform=platform) == expected
 
 

@@ -232,27 +232,27 @@ CONTRADICTIONS: tuple[tuple[tuple[Words, ...], type[MinpackError], tuple[str, ..
     (
         (("--dir", "/data:0700"), ("--dir", "/data:0777")),
         ContradictoryOptionsError,
-        ("--dir /data:0700", "--dir /data:0777", "'/data' another mode"),
+        ("--dir /data:0700", "--dir /data:0777", "'/data' a different mode"),
     ),
     (
         (("--dir", "/data:0700:1:1"), ("--dir", "/data:0700:1:2"), ("--volume", "/data")),
         ContradictoryOptionsError,
-        ("--dir /data:0700:1:1", "--dir /data:0700:1:2", "another owner"),
+        ("--dir /data:0700:1:1", "--dir /data:0700:1:2", "a different owner"),
     ),
     (
         (("--add", "www:/srv:0640"), ("--add", "ov:/srv:0600")),
         ContradictoryOptionsError,
-        ("www:/srv:0640", "ov:/srv:0600", "another mode"),
+        ("www:/srv:0640", "ov:/srv:0600", "a different mode"),
     ),
     (
         (("--add", "seed.db:/a:0640"), ("--add", "seed.db:/a:0600")),
         ContradictoryOptionsError,
-        ("seed.db:/a:0640", "seed.db:/a:0600", "another mode"),
+        ("seed.db:/a:0640", "seed.db:/a:0600", "a different mode"),
     ),
     (
         (("--symlink", "/b:/data"), ("--dir", "/b:0700"), ("--dir", "/data:0711")),
         ContradictoryOptionsError,
-        ("--dir /b:0700", "--dir /data:0711", "'/b' another mode"),
+        ("--dir /b:0700", "--dir /data:0711", "'/b' a different mode"),
     ),
     ((("--symlink", "a:/x"), ("--symlink", "b:/x")), PathConflictError, ("--symlink a:/x", "--symlink b:/x")),
     ((("--add", "seed.db:/x"), ("--dir", "/x")), PathConflictError, ("seed.db:/x", "--dir /x")),

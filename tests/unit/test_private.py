@@ -59,6 +59,6 @@ def test_private_keys(kind: str) -> None:
 
 
 def test_what_holds_no_key() -> None:
-    """Certificates and public keys are no private keys, nor is what is too large for a text."""
+    """Certificates and public keys are not private keys, nor is what is too large for a text."""
     assert not holds_key(BytesContent(b"-----BEGIN CERTIFICATE-----\nMAo=\n-----BEGIN PUBLIC KEY-----\n"))
     assert not holds_key(BytesContent(bytes(MAX_TEXT) + b"-----BEGIN PRIVATE KEY-----"))

@@ -298,8 +298,8 @@ def test_what_is_the_hosts_own_is_noted() -> None:
     base = (text(BUNDLE, PEM), text("/usr/share/zoneinfo/UTC"))
     request = ImageSpec((), wanted=frozenset((Need.TZ,)))
     assert tuple(host_notes(provided(*base, request=request).files)) == (
-        f"the CA bundle is this host's own: {BUNDLE}",
-        "the time zones are this host's own",
+        f"the CA bundle comes from this host: {BUNDLE}",
+        "the time zones come from this host",
     )
     assert provided(*base, request=request).notes == ()
     assert tuple(host_notes(provided().files)) == ()

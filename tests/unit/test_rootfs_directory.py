@@ -74,7 +74,7 @@ def test_times_are_those_of_the_image(mtime: int, tmp_path: Path) -> None:
 
 
 def test_names_are_bytes(tmp_path: Path) -> None:
-    """Names and links that are no UTF-8 are written as they are in the layer."""
+    """Names and links that are not UTF-8 are written as they are in the layer."""
     write(tmp_path, at("/\udcff", b"x"), at("/größe"), symlink(RootPath("/l"), "\udcfe"))
     assert sorted(os.listdir(os.fsencode(tmp_path))) == ["größe".encode(), b"l", b"\xff"]
     assert os.readlink(os.fsencode(tmp_path / "l")) == b"\xfe"

@@ -41,7 +41,7 @@ def test_users_are_numbers_or_known_names(text: str, user: User) -> None:
     ["", ":", "1:", ":1", "-1", "+1", "1_0", " 1", "1 ", "app", "1:2:3", "2147483648", "1:4294967295", "٣", "9" * 5000],
 )
 def test_other_users_are_refused(text: str) -> None:
-    """What is no number that engines take is a usage error."""
+    """What is not a number that engines take is a usage error."""
     with pytest.raises(UsageError):
         parse_user(text)
 

@@ -103,7 +103,7 @@ def test_two_different_things_at_one_path_are_refused(second: Entry) -> None:
 
 
 def test_a_file_cannot_take_the_place_of_a_directory() -> None:
-    """A directory that holds something is no file, even if it was only implied."""
+    """A directory that holds something is not a file, even if it was only implied."""
     with pytest.raises(PathConflictError):
         tree_of(at("/a/b"), at("/a"))
 
@@ -187,7 +187,9 @@ def test_two_words_as_specific_are_a_contradiction() -> None:
         tree.add(directory(RootPath("/a"), first), "tag", Claim(STATED, DEFAULT, "--first"))
         tree.add(directory(RootPath("/a"), second), "tag", Claim(STATED, DEFAULT, "--second"))
         if what:
-            with pytest.raises(ContradictoryOptionsError, match="cannot use --second: --first gives '/a' another mode"):
+            with pytest.raises(
+                ContradictoryOptionsError, match="cannot use --second: --first gives '/a' a different mode"
+            ):
                 list(tree)
         else:
             assert len(list(tree)) == 1

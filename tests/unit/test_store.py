@@ -111,7 +111,7 @@ def test_a_damaged_blob_does_not_count(store: Store, directory: Path, damaged: b
 
 
 def plant(path: Path, kind: str) -> None:
-    """Put something that is no file of the store's there."""
+    """Put something that is not a file of the store's there."""
     match kind:
         case "directory":
             (path / "deeper").mkdir(parents=True)
@@ -223,7 +223,7 @@ def test_no_record_is_kept_that_would_not_be_read(store: Store, directory: Path)
     ],
 )
 def test_a_damaged_record_does_not_count(store: Store, directory: Path, damaged: bytes) -> None:
-    """What is no JSON object of the schema asked for, or too big, is as good as absent."""
+    """What is not a JSON object of the schema asked for, or too big, is as good as absent."""
     (directory / "facts.json").write_bytes(damaged)
     assert store.record("facts", SCHEMA) is None
 
@@ -231,9 +231,9 @@ def test_a_damaged_record_does_not_count(store: Store, directory: Path, damaged:
 @pytest.mark.parametrize("name", ["", "../facts", "a/b", "Facts", ".facts", "a" * 201, "a\n"])
 def test_records_have_plain_names(store: Store, name: str) -> None:
     """A name that could leave the directory or mean two files is a mistake of the caller."""
-    with pytest.raises(ValueError, match="no name of a record"):
+    with pytest.raises(ValueError, match="not a name of a record"):
         store.keep_record(name, SCHEMA, {})
-    with pytest.raises(ValueError, match="no name of a record"):
+    with pytest.raises(ValueError, match="not a name of a record"):
         store.record(name, SCHEMA)
 
 
@@ -250,7 +250,7 @@ def test_no_directory_keeps_nothing() -> None:
 
 @pytest.mark.parametrize("parent", ["/dev/null", "/proc/no/such"])
 def test_a_directory_that_cannot_be_made_keeps_nothing(parent: str) -> None:
-    """Where the home directory is no directory, blobs still work, and the problem is known."""
+    """Where the home directory is not a directory, blobs still work, and the problem is known."""
     with open_store(f"{parent}/.cache/minpack/v1") as store, store.put(DATA) as blob:
         assert read_all(blob, 1 << 20) == DATA
         assert parent in store.problem
@@ -280,7 +280,7 @@ def test_a_file_is_refused(directory: Path) -> None:
     """A file is no store."""
     directory.parent.mkdir(parents=True)
     directory.write_bytes(b"")
-    with pytest.raises(StoreError, match="no directory"):
+    with pytest.raises(StoreError, match="not a directory"):
         open_store(str(directory))
 
 
@@ -346,7 +346,7 @@ def test_a_read_only_store_is_used(public: Path) -> None:
 @pytest.mark.root
 @pytest.mark.usefixtures("root")
 def test_a_store_behind_a_closed_door_is_none(public: Path) -> None:
-    """Where a parent cannot be passed, nothing is found and nothing is kept, and that is no error."""
+    """Where a parent cannot be passed, nothing is found and nothing is kept, and that is not an error."""
     (public / "door").mkdir(0o700)
     answer = as_nobody(public / "door" / "v1")
     assert answer == f"False a temporary file '{public}/door/v1' cannot be made: permission denied"

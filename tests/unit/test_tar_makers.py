@@ -378,7 +378,7 @@ def test_an_archive_behind_the_end_is_told(end: str, tmp_path: Path) -> None:
     """A note says so, and only then: archives that were put together lose all but the first."""
     (tmp_path / "made.tar").write_bytes(DATA + ENDS[end])
     with open_tarball(str(tmp_path / "made.tar"), "made.tar") as base:
-        expected = ("another archive follows the end of the base's tarball and was not read, as by tar",)
+        expected = ("another archive follows the end of the base's tarball and was ignored, as tar does",)
         assert base.notes == (expected if end in ("another archive", "a block between members") else ())
 
 

@@ -160,7 +160,7 @@ def test_sparse_files_are_refused(options: tuple[str, ...], tmp_path: Path) -> N
 
 @pytest.mark.tool
 def test_volume_labels_are_passed_over(tmp_path: Path) -> None:
-    """A label is no member, in GNU's format and in pax."""
+    """A label is not a member, in GNU's format and in pax."""
     tree = make_tree(tmp_path / "tree")
     plain = [m[:6] for m in members_of(gnu_tar(tree, tmp_path / "plain.tar").read_bytes())]
     for form in ("gnu", "pax"):
@@ -170,7 +170,7 @@ def test_volume_labels_are_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.tool
 def test_incremental_archives_are_refused(tmp_path: Path) -> None:
-    """What GNU tar --listed-incremental writes has members that are no files, and is refused."""
+    """What GNU tar --listed-incremental writes has members that are not files, and is refused."""
     tree = make_tree(tmp_path / "tree")
     tar = gnu_tar(tree, tmp_path / "tree.tar", "--format=gnu", f"--listed-incremental={tmp_path}/snapshot")
     assert "incremental" in refused(tar.read_bytes())
@@ -262,11 +262,11 @@ def test_signed_sums_are_good_too() -> None:
 def test_a_wrong_sum_is_refused_with_its_offset() -> None:
     """The error says where the header is."""
     data = archive(member("first", b"x" * 600), header("second", checksum=b"000001\0 "))
-    assert "sum is wrong (at offset 1536)" in refused(data)
+    assert "wrong checksum (at offset 1536)" in refused(data)
 
 
 def test_names_that_are_no_utf8_keep_their_bytes() -> None:
-    """Bytes that are no UTF-8 come back as surrogate escapes, in headers, in pax and in GNU's long names."""
+    """Bytes that are not UTF-8 come back as surrogate escapes, in headers, in pax and in GNU's long names."""
     raw = b"caf\xe9"
     escaped = raw.decode("utf-8", "surrogateescape")
     for data in (header(raw), pax(records(path=raw)) + header("x"), long_name(raw) + header("x")):

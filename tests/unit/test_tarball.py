@@ -225,16 +225,16 @@ def test_names_that_could_leave_the_root_are_refused(members: tuple[bytes, ...],
 @pytest.mark.parametrize(
     ("members", "why"),
     [
-        ((hard_link("l", "missing"),), "'missing', which is no member before it"),
-        ((hard_link("l", "later"), member("later")), "no member before it"),
-        ((hard_link("l", "l"),), "no member before it"),
+        ((hard_link("l", "missing"),), "'missing', which is not a member before it"),
+        ((hard_link("l", "later"), member("later")), "not a member before it"),
+        ((hard_link("l", "l"),), "not a member before it"),
         ((directory("d"), hard_link("l", "d")), "a directory"),
         ((hard_link("l", "."),), "a directory"),
         ((hard_link("l", ""),), "a directory"),
-        ((hard_link("l", "/etc/passwd"),), "'/etc/passwd', which is no member before it"),
-        ((hard_link("l", "../../etc/passwd"),), "no member before it"),
-        ((symlink("s", "/etc"), hard_link("l", "s/passwd")), "no member before it"),
-        ((long_name("n" * 300, b"K"), hard_link("l", "n")), "a name that no file has"),
+        ((hard_link("l", "/etc/passwd"),), "'/etc/passwd', which is not a member before it"),
+        ((hard_link("l", "../../etc/passwd"),), "not a member before it"),
+        ((symlink("s", "/etc"), hard_link("l", "s/passwd")), "not a member before it"),
+        ((long_name("n" * 300, b"K"), hard_link("l", "n")), "which is not in the archive"),
         ((header("l", kind=b"M"),), "another volume"),
         ((header("l", kind=b"S", magic=USTAR),), "not GNU tar's"),
         ((pax(records(GNU__sparse__major="2", GNU__sparse__minor="1")), member("l")), "the form 2.1"),
@@ -259,7 +259,7 @@ def test_members_that_cannot_be_read_are_refused_when_they_are_wanted(
 @pytest.mark.parametrize("above", [member("x"), header("x", kind=b"6")])
 def test_members_below_what_is_no_directory_are_refused(above: bytes, below: bytes, tmp_path: Path) -> None:
     """A member below a file or a FIFO of the same tarball is refused, in either order."""
-    assert "would lie below '/x'" in refused(tmp_path, above, below)
+    assert "would be below '/x'" in refused(tmp_path, above, below)
     assert "take the place of '/x', a directory that holds others" in refused(tmp_path, below, above)
 
 
@@ -338,7 +338,7 @@ def test_what_follows_the_compressed_data_is_not_read(
     path = tmp_path / "base"
     path.write_bytes(pack(archive(member("f", b"data"))) + garbage)
     padded = pack is gzip.compress and not garbage.strip(b"\0")
-    notes = () if padded else (f"{len(garbage)} bytes behind the base's compressed data were not read",)
+    notes = () if padded else (f"{len(garbage)} bytes after the base's compressed data were ignored",)
     for kept in (None, store, store):
         with open_tarball(str(path), "base", store=kept) as base:
             assert content(base, "/f") == b"data"

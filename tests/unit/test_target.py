@@ -177,8 +177,8 @@ def test_other_platforms_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason", "instead"),
     [
-        ("windows/amd64", "images of minpack are for Linux", "linux/amd64"),
-        ("darwin/arm64", "images of minpack are for Linux", "linux/arm64"),
+        ("windows/amd64", "minpack makes images for Linux", "linux/amd64"),
+        ("darwin/arm64", "minpack makes images for Linux", "linux/arm64"),
         ("linux/amd64,linux/arm64", "it is more than one platform", "linux/amd64"),
         ("arm64v8", "no such platform", "linux/arm64"),
         ("linux/armv7l", "no such platform", "linux/arm/v7"),

@@ -159,7 +159,7 @@ def test_the_trail_of_a_failure_ends_where_it_failed() -> None:
 
 
 def test_only_regular_files_are_found_as_files() -> None:
-    """Directories and special files are there, and are no files."""
+    """Directories and special files are there, and are not files."""
     special = Entry(RootPath("/null"), Kind.SPECIAL, 0o666)
     over = Walker(base_of("tree", [special, directory(RootPath("/d")), file(RootPath("/f"), BytesContent(b""))]))
     assert [over.find_file(path) is not None for path in ("/f", "/d", "/null", "/none")] == [True, False, False, False]

@@ -38,7 +38,7 @@ def fetch_package(provider: Provider, repository: Repository, access: FetchConte
 
     :raises OfflineError: it is not kept, and the network may not be used.
     :raises DownloadError: the server did not give it.
-    :raises UntrustedPackageError: no trusted key signed it, or it is another package than the index means.
+    :raises UntrustedPackageError: no trusted key signed it, or it is a package that the index does not name.
     :raises PackageError: it is damaged, or cannot be unpacked.
     """
     url = f"{repository.url}/{provider.file_name}"
@@ -91,6 +91,6 @@ def _opened(content: Content, provider: Provider, access: FetchContext, stack: E
     control = package.control
     same = (control.name, control.version) == (provider.package, provider.version)
     if not same or control.arch not in (provider.arch, "noarch") or provider.control_sum not in package.sums:
-        reason = f"it is another package than the index means: {control.name} {control.version} for {control.arch}"
+        reason = f"it is not the package that the index names: {control.name} {control.version} for {control.arch}"
         raise UntrustedPackageError(what, reason, "the mirror or a proxy changed it; try another --mirror")
     return package

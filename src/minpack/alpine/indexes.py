@@ -78,7 +78,7 @@ def open_index(repository: Repository, access: FetchContext, *, refresh: bool = 
     except DownloadError as error:
         if kept is None:
             raise
-        note = f"the index of {repository.label} is {_age(age)} old and could not be fetched anew: {error.reason}"
+        note = f"the index of {repository.label} is {_age(age)} old and could not be refreshed: {error.reason}"
         return OpenIndex(repository, kept, fresh=False, notes=(note,))
 
 
@@ -159,7 +159,7 @@ def _older(repository: Repository) -> UntrustedPackageError:
     return UntrustedPackageError(
         f"index {repository.index_url}",
         "it is older than one seen before: the mirror is behind, or someone replays an old one",
-        "name another --mirror, or wait until it has caught up",
+        "use another --mirror, or wait until this one has caught up",
     )
 
 

@@ -65,7 +65,7 @@ class _Known(NamedTuple):
 
 @contextmanager
 def open_alpine(base: Walker, arch: str, options: BaseOptions, progress: Progress) -> Generator[Packages]:
-    """See `minpack.sources.packages.open_packages`; the packages of a base that has apk's database or settings."""
+    """The packages of a base that has apk's database or settings, open until its ``with`` block is left."""
     with ExitStack() as stack:
 
         def offers() -> RepositorySet | LockedRepositorySet | None:
@@ -90,7 +90,7 @@ def _installed(base: Walker) -> tuple[InstalledPackage, ...]:
 
 
 class AlpinePackages:
-    """See `minpack.base.packages.Packages`. Made by `open_alpine`.
+    """The packages of a base that apk manages: installed ones, and those of its repositories. Made by `open_alpine`.
 
     :param offers: gives what the base's repositories offer, None where nothing may be fetched; not called before that.
     :param stack: closes what was fetched.
@@ -116,20 +116,20 @@ class AlpinePackages:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See `Packages`."""
+        """What the user should know of what was fetched."""
         return (*(self._offers.notes if self._offers is not None else ()), *self._scripts)
 
     @property
     def fetched(self) -> tuple[PackageId, ...]:
-        """See `Packages`."""
+        """The packages that were fetched, in order."""
         return tuple(known.id for known in self._fetched.values())
 
     def archived(self) -> Mapping[str, str]:
-        """See `Packages`."""
+        """Nothing: Alpine keeps no packages that it has replaced."""
         return {}
 
     def add_libraries(self, sonames: Iterable[str]) -> bool:
-        """See `Packages`."""
+        """Fetch the packages that have these libraries; whether any came that was not there before."""
         wanted = [soname for soname in dict.fromkeys(sonames) if "/" not in soname and soname not in self._why]
         offers = self._asked() if wanted else None
         if offers is None:
@@ -150,41 +150,43 @@ class AlpinePackages:
         return len(self._fetched) > count
 
     def add(self, name: str) -> tuple[RootPath, ...]:
-        """See `Packages`."""
+        """The paths of the files and directories of the package `name`, fetched unless the base has it installed."""
         for package in self._installed:
             if package.name == name:
                 return self._of_base(package).paths
         offers = self._asked()
         if offers is None:
-            raise UsageError("--package", name, "the base does not have it installed, and no repository may be asked")
+            raise UsageError(
+                "--package", name, "it is not installed in the base, and --no-packages forbids fetching it"
+            )
         chosen = None if name.startswith("so:") else offers.find(name)
         if chosen is None:
             hint = f"packages of {offers.labels} are looked up by their exact names"
-            raise UsageError("--package", name, "there is no package of that name", hint)
+            raise UsageError("--package", name, "no such package", hint)
         known = self._fetch(offers, name, chosen)
         if known.scripts:
             self._scripts[f"the scripts of {name} are not run: {', '.join(known.scripts)}"] = None
         return known.paths
 
     def over(self, base: Base) -> Base:
-        """See `Packages`."""
+        """`base`, with the files of all fetched packages wherever it has none."""
         return OverlayBase(base, self._shelf.base()) if self._fetched else base
 
     def why_missing(self, soname: str) -> str:
-        """See `Packages`."""
+        """Why no package helped with a library, for a hint; empty if none was asked."""
         return self._why.get(soname, "")
 
     def for_need(self, need: str) -> str:
-        """See `Packages`."""
+        """The package that has what a need is about (``certs``, ``tz``); empty if none is known."""
         return _FOR_NEEDS.get(need, "")
 
     def owner(self, entry: Entry) -> PackageId | None:
-        """See `Packages`."""
+        """The package whose file `entry` is; None if no package has it as it is."""
         known = self._owner(entry)
         return known.id if known is not None else None
 
     def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-        """See `Packages`."""
+        """The files in which scanners find the packages, with those that have `entries`."""
         kept: dict[PackageId, list[InstalledFile]] = {}
         lines: dict[PackageId, tuple[str, ...]] = {}
         for entry in entries:

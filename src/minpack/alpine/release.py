@@ -86,7 +86,7 @@ def fetch_named_base(
     :raises OfflineError: the store does not have it, and the network may not be used.
     :raises DownloadError: a server did not answer as it should.
     :raises SumMismatchError: the tarball is not the expected one.
-    :raises UsageError: `mirror` is no URL, or `sha512` no SHA-512.
+    :raises UsageError: `mirror` is not a URL, or `sha512` no SHA-512.
     """
     asked = parse_name(name)
     if asked is None:
@@ -121,13 +121,13 @@ def _mismatch_hint(release: AlpineRelease) -> str:
         case "given":
             return f"compare --base-sha512 with {published}; else the mirror or a proxy changed the file"
         case "server":
-            return "the mirror contradicts itself or a proxy changed the file; try again, or another --mirror"
+            return "the mirror contradicts itself or a proxy changed the file; try again, or use another --mirror"
         case "bytes" | "published-twice":
             return "the mirror or a proxy changed the file; try another --mirror"
         case _:
             return (
-                "minpack's catalogue may be wrong here, its sum was never checked against the file itself: compare"
-                f" with {published}, and give the right one with --base-sha512"
+                "minpack's catalogue may be wrong here, its checksum was never compared with the file itself: compare"
+                f" with {published}, and pass the right one with --base-sha512"
             )
 
 

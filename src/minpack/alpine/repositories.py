@@ -68,7 +68,7 @@ def repositories_of(base: Walker, arch: str, mirror: str = "") -> Listed:
             continue
         verb = words.pop(0) if words[0] in _VERBS else "v2"
         if verb != "v2":
-            notes.append(f"the base's repository {' '.join(words)!r} is of a kind that is not read ({verb})")
+            notes.append(f"the base's repository {' '.join(words)!r} is skipped: minpack cannot read its kind ({verb})")
             continue
         for address in (f"{words[0].rstrip('/')}/{component}" for component in words[1:] or ("",)) if words else ():
             url = address.rstrip("/")
@@ -136,5 +136,5 @@ def keys_in(directory: str) -> tuple[Key, ...]:
     except OSError as error:
         raise InputError(directory, reason_of(error), hint="--keys names a directory of public keys in PEM") from error
     if not found:
-        raise InputError(directory, "it holds no public key in PEM", hint="--keys names a directory of them")
+        raise InputError(directory, "it holds no public key in PEM", hint="--keys takes a directory of public keys")
     return tuple(found)

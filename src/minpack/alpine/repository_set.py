@@ -99,7 +99,7 @@ def open_repository_set(
 
     :param arch: Alpine's name of the architecture, where the base does not state its own.
     :raises InputError: the directory of --keys cannot be read.
-    :raises UsageError: --mirror is no address.
+    :raises UsageError: --mirror is not an address.
     """
     from minpack.store.store import open_store  # noqa: PLC0415
 

@@ -177,7 +177,7 @@ def _path(name: str, what: str) -> RootPath:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     long = _size(name) >= PATH_MAX or any(_size(part) > NAME_MAX for part in parts)
     if not parts or name.startswith("/") or ".." in parts or "\0" in name or long:
-        reason = f"a name in it is no path inside a root: {name[:200]!r}"
+        reason = f"a name in it is not a path inside a root: {name[:200]!r}"
         raise PackageError(what, reason, "minpack unpacks only what stays in its root")
     return RootPath("/" + "/".join(parts))
 
@@ -198,11 +198,11 @@ def _check_sum(file: PackageFile, what: str) -> None:
             for at in range(0, entry.size, 1 << 20):
                 digest.update(reader.read_at(at, 1 << 20))
     if digest.hexdigest() != file.sha1.lower():
-        raise PackageError(what, f"{entry.path!r} in it has another SHA-1 than it states", DAMAGED)
+        raise PackageError(what, f"{entry.path!r} in it differs from its recorded SHA-1", DAMAGED)
 
 
 def _above_are_directories(found: dict[RootPath, PackageFile], what: str) -> Iterator[PackageFile]:
-    """The files, none of which lies below another that is no directory."""
+    """The files, none of which lies below another that is not a directory."""
     implied: set[str] = set()
     names = 0
     for path, file in found.items():

@@ -106,7 +106,7 @@ def verify(signatures: Sequence[Signature], signed: bytes, keys: Sequence[Key], 
     if reasons:
         raise UntrustedPackageError(what, "; ".join(reasons), "the mirror or a proxy changed it; try another --mirror")
     names = ", ".join(dict.fromkeys(signature.key for signature in signatures))
-    hint = "if you trust it, put its public key under that name into a directory, and name that with --keys DIR"
+    hint = "if you trust that key, put it under that name into a directory, and pass --keys DIR"
     raise UntrustedPackageError(what, f"it is signed by {names}, and no trusted key has that name", hint)
 
 
@@ -120,7 +120,7 @@ def _objection(signature: Signature, signed: bytes, key: Key) -> str:
         return f"its signature by {key.name} is of the kind {signature.algorithm!r}, which is not known"
     public = _public_key(key)
     if public is None:
-        return f"the trusted key {key.name} is no RSA key of at least {_MIN_BITS} bits in PEM"
+        return f"the trusted key {key.name} is not an RSA key of at least {_MIN_BITS} bits in PEM"
     algorithms: dict[str, HashAlgorithm] = {
         "sha1": hashes.SHA1(),  # noqa: S303 - what Alpine signs with
         "sha256": hashes.SHA256(),

@@ -85,9 +85,9 @@ def _check_magic(head: bytes, what: str, part: str) -> None:
     if head in _ADB_MAGICS:
         raise PackageError(
             what,
-            "it is in the format of apk v3 (ADB), which minpack does not read yet",
-            "name a repository with packages of apk v2, as Alpine's are",
+            "it is in apk v3 format (ADB), which minpack does not read yet",
+            "use a repository of apk v2 packages, such as Alpine's",
         )
     if head[:2] != _GZIP_MAGIC:
-        reason = f"it ends before its {part}" if not head else f"its {part} is no gzip stream"
+        reason = f"it ends before its {part}" if not head else f"its {part} is not a gzip stream"
         raise PackageError(what, reason, DAMAGED)

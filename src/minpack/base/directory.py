@@ -24,7 +24,7 @@ _NOTHING_THERE = frozenset((ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP))
 
 
 class DirectoryBase:
-    """See `minpack.base.interface.Base`.
+    """A directory of this host as a base.
 
     Symlinks are read and never followed, but for `root` itself, which may be one.
     Nothing is opened before its content is. The directory should not change meanwhile.
@@ -39,18 +39,18 @@ class DirectoryBase:
         self._directories: dict[RootPath, bool] = {}
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """See `Base.lstat`.
+        """What is at `path`, links not followed; None if nothing is.
 
-        :raises InputError: the root is no directory, or something may not be looked at.
+        :raises InputError: the root is not a directory, or something may not be looked at.
         """
         if path == ROOT:
             return self._root_entry()
         return self._entry(path) if self._is_directory(parent(path)) else None
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Base.listdir`.
+        """The names in the directory at `path`, sorted; none if it is not a directory.
 
-        :raises InputError: the root is no directory, or one may not be listed.
+        :raises InputError: the root is not a directory, or one may not be listed.
         """
         if not self._is_directory(path):
             return ()

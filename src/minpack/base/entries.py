@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EntriesBase:
-    """See `minpack.base.interface.Base`.
+    """Entries in memory as a base, with the directories that their paths imply.
 
     :param base_name: what to call it in messages.
     :param entries: by path; every parent is among them, the root too, and none is a hard link.
@@ -32,11 +32,11 @@ class EntriesBase:
         return self._implied
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """See `Base.lstat`."""
+        """What is at `path`, links not followed; None if nothing is."""
         return self._entries.get(path)
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Base.listdir`."""
+        """The names in the directory at `path`, sorted; none if it is not a directory."""
         if self._names is None:
             self._names = _names_by_directory(self._entries)
         return self._names.get(path, ())
@@ -55,7 +55,7 @@ def base_of(base_name: str, entries: Iterable[Entry]) -> EntriesBase:
 
     Hard links become files that share content, mode and `inode` with the file they name.
 
-    :raises PathConflictError: two entries are at one path, one lies below what is no directory, or a hard link
+    :raises PathConflictError: two entries are at one path, one lies below what is not a directory, or a hard link
         names no file.
     """
     found: dict[RootPath, Entry] = {}
@@ -85,7 +85,7 @@ def _add_parents(entries: dict[RootPath, Entry]) -> set[RootPath]:
                 entries[above] = directory(above)
                 implied.add(above)
             elif known.kind is not Kind.DIRECTORY:
-                raise PathConflictError(path, f"a {known.kind} at {above!r}", "it would lie below it")
+                raise PathConflictError(path, f"a {known.kind} at {above!r}", "it would be below it")
     return implied
 
 

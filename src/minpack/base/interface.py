@@ -21,7 +21,7 @@ class Base(Protocol):
         """What to call it in messages, as ``alpine-minirootfs-3.20.3-x86_64.tar.gz``; no host path."""
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """What is at `path`, links not followed; None if there is nothing or a parent is no directory.
+        """What is at `path`, links not followed; None if there is nothing or a parent is not a directory.
 
         Hard links appear as files with the same `inode`.
         """

@@ -28,7 +28,7 @@ def official(url: str, options: BaseOptions, *, debian: bool) -> str:
 def mirrored(url: str, options: BaseOptions, *, debian: bool) -> tuple[str, Network]:
     """`url`, as `official` gives it, on the mirror that `options` name, and the network that may log in there.
 
-    :raises UsageError: the mirror is no address.
+    :raises UsageError: the mirror is not an address.
     """
     given = options.debian_mirror if debian else options.mirror
     if not given:

@@ -31,9 +31,9 @@ class OverlayBase:
         self._open: dict[RootPath, bool] = {ROOT: True}
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """See `Base.lstat`.
+        """What is at `path`, links not followed; None if nothing is.
 
-        :raises PathConflictError: a directory that `upper` implies is no directory in `lower`.
+        :raises PathConflictError: a directory that `upper` implies is not a directory in `lower`.
         """
         above = self.upper.lstat(path)
         if above is not None and path not in self._implied:
@@ -46,7 +46,7 @@ class OverlayBase:
         return below
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Base.listdir`.
+        """The names in the directory at `path`, sorted; none if it is not a directory.
 
         :raises PathConflictError: as for `lstat`.
         """

@@ -95,33 +95,33 @@ class NoPackages:
     fetched: tuple[PackageId, ...] = ()
 
     def archived(self) -> Mapping[str, str]:
-        """See `Packages`."""
+        """Nothing: none was fetched."""
         return {}
 
     def add_libraries(self, sonames: Iterable[str]) -> bool:  # noqa: ARG002
-        """See `Packages`."""
+        """False: no package comes."""
         return False
 
     def add(self, name: str) -> tuple[RootPath, ...]:
-        """See `Packages`."""
-        raise UsageError("--package", name, "the base names no repositories of packages", "choose another --base")
+        """Raise `UsageError`: the base has no repositories."""
+        raise UsageError("--package", name, "the base has no package repositories", "choose another --base")
 
     def over(self, base: Base) -> Base:
-        """See `Packages`."""
+        """`base` as it is."""
         return base
 
     def why_missing(self, soname: str) -> str:  # noqa: ARG002
-        """See `Packages`."""
+        """Nothing: no package was asked."""
         return ""
 
     def for_need(self, need: str) -> str:  # noqa: ARG002
-        """See `Packages`."""
+        """Nothing: no package is known."""
         return ""
 
     def owner(self, entry: Entry) -> PackageId | None:  # noqa: ARG002
-        """See `Packages`."""
+        """None: no package has a file."""
         return None
 
     def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:  # noqa: ARG002
-        """See `Packages`."""
+        """Nothing: no package has a file."""
         return ()

@@ -69,7 +69,7 @@ def index_of(tar: RangeContent, name: str, notes: tuple[str, ...] = ()) -> Index
         if not made.count:
             raise damaged(name, 0, "", "it is empty: a tar without members")
         if tape.is_followed():
-            notes += ("another archive follows the end of the base's tarball and was not read, as by tar",)
+            notes += ("another archive follows the end of the base's tarball and was ignored, as tar does",)
         return Index(build_table(made.finished(), made.implied, notes), tape.end is not None)
 
 
@@ -180,9 +180,9 @@ class _Rows:
                 here = b"" if into[:1] == b"/" else here
                 todo += into.split(b"/")[::-1]
             else:
-                raise self._error(member, f"it would lie below {_shown(below)}, which is a {KINDS[known[0]]}")
+                raise self._error(member, f"it would be below {_shown(below)}, which is a {KINDS[known[0]]}")
             if links > MAX_LINKS or len(todo) > PATH_MAX or self._steps > MAX_STEPS:
-                raise self._error(member, f"it would lie below {_shown(below)}, behind too many symlinks")
+                raise self._error(member, f"it would be below {_shown(below)}, behind too many symlinks")
         if len(here) + len(last) + 1 >= PATH_MAX:
             raise self._error(member, "its name is too long")
         return here + b"\0" + last
@@ -243,7 +243,7 @@ class _Rows:
         try:
             parts = link_parts(named)
         except UnsafeNameError:
-            return self._unreadable(member, f"it is a hard link to {shown(named)}, a name that no file has", 0)
+            return self._unreadable(member, f"it is a hard link to {shown(named)}, which is not in the archive", 0)
         there = _key(parts)
         above = self.rows.get(there.rpartition(b"\0")[0])
         if above is None or above[0] != DIRECTORY:
@@ -252,7 +252,7 @@ class _Rows:
         if target is not None and there == path:
             return target  # link(2) has nothing to do
         if target is None or target[0] == DIRECTORY:
-            what = "a directory" if target is not None else "no member before it"
+            what = "a directory" if target is not None else "not a member before it"
             return self._unreadable(member, f"it is a hard link to {shown(named)}, which is {what}", 0)
         if target[0] == FILE and not target[1] & LINKED:
             target = self.rows[there] = _flagged(target, target[1] | LINKED)

@@ -64,7 +64,7 @@ class KeptTar(OpenTar):
         self._good = bytearray(len(sums) // _SUM)
 
     def key(self, start: int, size: int) -> str:
-        """See `content.key_of`: the tarball's sum, and where in the tar."""
+        """What identifies these bytes without reading them: the tarball's sum, and where in the tar they are."""
         return f"tar:{self._sha256}:{start}:{size}"
 
     def open(self, start: int, size: int, where: str) -> Reader:

@@ -52,7 +52,7 @@ _NOTES = 4096
 #: The first byte of a row, behind its path: the number of its kind.
 FILE, DIRECTORY, SYMLINK, SPECIAL = range(4)
 KINDS = (Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK, Kind.SPECIAL)
-REMAKE = "minpack unpacks only what every program unpacks alike; make the tarball again with tar"
+REMAKE = "minpack unpacks only what every tool unpacks the same way; create the tarball again with tar"
 
 
 #: What a row says besides its fields: the file has hard links; the rest says how its pieces are read, or why it cannot
@@ -145,7 +145,7 @@ class OpenTar:
         self._start = start
 
     def key(self, start: int, size: int) -> str:  # noqa: ARG002 - see `KeptTar`
-        """See `content.key_of`."""
+        """What identifies these bytes without reading them; None if nothing does."""
         return ""
 
     def open(self, start: int, size: int, where: str) -> Reader:
@@ -174,7 +174,7 @@ class TarContent(NamedTuple):
 
     @property
     def key(self) -> str:
-        """See `content.key_of`."""
+        """What identifies these bytes without reading them; None if nothing does."""
         return self.tar.key(self.start, self.size)
 
     def open(self) -> Reader:
@@ -249,7 +249,7 @@ class TarTable(Mapping[RootPath, Entry]):
         return self._count
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """The names in the directory, sorted; none if it is no directory."""
+        """The names in the directory, sorted; none if it is not a directory."""
         number = self._find(path)
         if number is None:
             return ()

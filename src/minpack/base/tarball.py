@@ -33,7 +33,7 @@ class OpenFile(Protocol):
 
 
 class TarballBase(EntriesBase):
-    """See `minpack.base.interface.Base`. Contents can be read until it is closed, by leaving its ``with`` block.
+    """A tarball as a base. Contents can be read until it is closed, by leaving its ``with`` block.
 
     :param descriptors: the open, uncompressed tar, and the tarball of a kept one, which the base closes.
     """
@@ -47,11 +47,11 @@ class TarballBase(EntriesBase):
 
     @property
     def implied(self) -> Set[RootPath]:
-        """See `EntriesBase`."""
+        """The directories that have no member of their own."""
         return self._table.implied()
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Base.listdir`."""
+        """The names in the directory at `path`, sorted; none if it is not a directory."""
         return self._table.listdir(path)
 
     def attributes(self) -> frozenset[str]:
@@ -90,8 +90,8 @@ def open_tarball(
     :param temporary: the directory to unpack in.
     :param store: where what was unpacked is kept, and taken from the next time; it stays open as long as the base.
     :param sha256: the tarball's sum, if that is known.
-    :raises InputError: it cannot be opened or read, or is no regular file.
-    :raises ArchiveError: it is no tarball, damaged, or holds what could leave its root.
+    :raises InputError: it cannot be opened or read, or is not a regular file.
+    :raises ArchiveError: it is not a tarball, damaged, or holds what could leave its root.
     :raises BaseError: there is no room to unpack it.
     """
     descriptor = _open(source, name)
@@ -146,7 +146,7 @@ def _table(tar: RangeContent, unread: int = 0) -> bytearray:
 
     if not unread:
         return index_of(tar, tar.where).table
-    index = index_of(tar, tar.where, (f"{unread} bytes behind the base's compressed data were not read",))
+    index = index_of(tar, tar.where, (f"{unread} bytes after the base's compressed data were ignored",))
     if not index.has_end:
         # They may be what the rest of it has become.
         raise ArchiveError(tar.where, something_follows(), DAMAGED)
@@ -176,7 +176,7 @@ def _open(source: str | OpenFile, name: str) -> int:
         raise
     if not stat.S_ISREG(mode):
         release(descriptor)
-        raise InputError(where, "it is a directory" if stat.S_ISDIR(mode) else "it is no regular file")
+        raise InputError(where, "it is a directory" if stat.S_ISDIR(mode) else "it is not a regular file")
     return descriptor
 
 

@@ -62,7 +62,7 @@ class Location(NamedTuple):
     """Where something lies, or would lie if it were there.
 
     `path` is physical. `links` are those followed on the way, `shared` the directories passed that all may write to,
-    and `blocked` is what keeps anything from being there: a part of it that is no directory, or one link too many.
+    and `blocked` is what keeps anything from being there: a part of it that is not a directory, or one link too many.
     """
 
     path: RootPath

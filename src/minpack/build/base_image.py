@@ -73,13 +73,13 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
     """
     ref = request.base
     if ref.kind is BaseKind.PACKAGES:
-        reason = "it is made of packages as files of them are wanted, and there is no whole of it"
+        reason = "it is assembled from packages on demand, so there is no whole tree to pack"
         raise BaseError(ref.text, reason, "name a tarball, or a directory with a root file system")
     wanted = request.platform or Platform("linux", "amd64")
     with open_base(ref, wanted, options, progress) as opened:
         if ref.is_host:
             raise BaseError(
-                "/", "this host as a whole is no image", "name a tarball, or a directory with a root file system"
+                "/", "minpack does not pack a whole host", "name a tarball, or a directory with a root file system"
             )
         delivery = guarded(delivery, base_inputs(ref, options, whole=True))
         outside = left_out(delivery, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
@@ -122,8 +122,8 @@ def _owner_notes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
     # Where a user unpacks, all is that user's; in a user namespace what has no name there is nobody's.
     (owner, count), *_ = (odd or owners).most_common(1)
     files = "1 file belongs" if count == 1 else f"{count} files belong"
-    instead = "unpacked by root, or named as a tarball, it has its own owners"
-    return (f"{files} to uid {owner}: was the base unpacked by a user? {instead}",)
+    instead = "name the tarball, or unpack it as root, to keep its owners"
+    return (f"{files} to uid {owner}: did a user unpack the base? {instead}",)
 
 
 def _started(
@@ -143,7 +143,7 @@ def _started(
     if bare:
         return config, ()
     if config.entrypoint or config.cmd:
-        check_start(Start(config, walker, frozenset(), None, "name a program that the base has by its path"))
+        check_start(Start(config, walker, frozenset(), None, "name a program of the base by its path"))
         return config, ()
     try:
         shell = config._replace(cmd=(SHELL,))
@@ -186,11 +186,13 @@ def _platform(base: Base, wanted: Platform | None) -> Platform:
     if wanted is not None:
         if platforms and all(platform[:2] != wanted[:2] for platform in platforms if platform is not None):
             has = ", ".join(sorted(map(str, platforms)))
-            raise WrongTargetError(base.name, str(wanted), has, "leave out --platform: the base tells its own")
+            raise WrongTargetError(
+                base.name, str(wanted), has, "leave out --platform: the platform comes from the base"
+            )
         return wanted
     platform = platforms.pop() if len(platforms) == 1 else None
     if platform is None:
-        raise UsageError("--platform", "", "the base does not tell one", "give it, as --platform linux/amd64")
+        raise UsageError("--platform", "", "the base does not name its platform", "name it with --platform linux/amd64")
     return platform
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Inspected(NamedTuple):
     """The facts of the file at the host's `path`; `bases` are names that --base takes, the newest first.
 
-    `needs` are those of the file by itself, empty for what is no program or library; `costs` has the bytes that
+    `needs` are those of the file by itself, empty for what is not a program or library; `costs` has the bytes that
     minpack's own data for a need would add. `details` is None unless asked for.
     `kernel` is the oldest Linux that its ABI tag names, None if it has none.
     """
@@ -57,7 +57,7 @@ def inspect(path: str, today: str, *, why: bool = False, full: bool = False) -> 
     :param why: look for the callers of what speaks for a need.
     :param full: read segments, the dynamic section, versions and notes too.
     :raises InputError: it cannot be read.
-    :raises ElfError: it is no ELF file, or damaged.
+    :raises ElfError: it is not an ELF file, or damaged.
     """
     content = host_file(path)
     info = read_elf(content)

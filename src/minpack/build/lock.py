@@ -106,13 +106,13 @@ class LockVerifier:
             hint = "use a newer minpack, or write it anew with this one: minpack lock"
             raise LockError(self._path, "its image has several bases, of which this minpack knows one", hint)
         if options.packages is None and image.packages:
-            hint = "leave it out, and MINPACK_NO_PACKAGES unset"
+            hint = "leave it out, and unset MINPACK_NO_PACKAGES"
             raise UsageError("--no-packages", "", "the lock names packages", hint)
         self._image = image
         return base or parse_base(image.base.name), options._replace(locked=image)
 
     def end(self, made: LockInputs) -> None:
-        """See `LockPolicy`."""
+        """Raise `LockedError` if what was planned differs from the lock."""
         # Base and packages were opened as the lock says, and not all packages are looked into again.
         now = self._image._replace(files=_locked_files(made), data=_locked_data(made))
         found = differences(self._image, now)
@@ -142,7 +142,11 @@ def _hint(locked: LockedImage, now: LockedImage) -> tuple[str, ...]:
     """What to do where embedded data is of another version, which is installed with minpack; else nothing."""
     have = {data.name: data.version for data in now.data}
     others = [f"{name}=={version}" for name, version, _ in locked.data if have.get(name, version) != version]
-    return (f"install {' and '.join(others)} beside minpack, or renew the lock with minpack update",) if others else ()
+    return (
+        (f"install {' and '.join(others)} in minpack's environment, or renew the lock with minpack update",)
+        if others
+        else ()
+    )
 
 
 def _unknown(lock: Lock, key: ImageKey) -> tuple[tuple[tuple[str, str, str, str]], str]:
@@ -185,7 +189,7 @@ class LockRecorder:
         return parse_base(image.base.name), options
 
     def end(self, made: LockInputs) -> None:
-        """See `LockPolicy`."""
+        """Record what was planned."""
         self.image = locked_image(made)
 
     def _no_image(self, key: ImageKey) -> LockError:

@@ -423,7 +423,7 @@ def _check_start(request: ImageSpec, plan: Plan, program: RootPath) -> None:
     from minpack.plan.entrypoint import Start, check_start  # noqa: PLC0415
 
     proved = frozenset(closure.program.entry.path for closure in plan.closures)
-    advice = f"the program lies at {program}; --add SRC:DST adds another file"
+    advice = f"the program is at {program}; --add SRC:DST adds another file"
     tree = Walker(base_of("the packed tree", plan.all))
     check_start(Start(plan.config, tree, proved, environment_of(request), advice))
 

@@ -71,7 +71,7 @@ def update_lock(
     packed = pack(request, options, None, progress, locking=taking)
     notes = packed.notes
     if options.refresh and options.network.offline:
-        notes = (*notes, "nothing is fetched with --offline: the newest are those that the store knows")
+        notes = (*notes, "--offline: the newest versions are the newest in the cache")
     with exclusive_lock(path, progress):
         # Another process may have added another image meanwhile.
         before = _before(path, known=known)

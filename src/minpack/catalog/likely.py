@@ -13,9 +13,7 @@ _NEWEST = ("", "latest", "stable", "current")
 
 
 #: What is said of releases of Ubuntu.
-NO_UBUNTU = (
-    "there are no Ubuntu bases by name; give a root file system as a tarball or directory, or / for this host's own"
-)
+NO_UBUNTU = "minpack has no Ubuntu bases; give a root file system as a tarball or directory, or / for this host"
 
 
 def likely_base(text: str) -> str:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 #: Each command's module and its line in the help.
 COMMANDS = {
     "pack": ("minpack.cli.pack", "Pack programs into an image (the default command)."),
-    "lock": ("minpack.cli.lock", "Write what an image is made of into a lock file."),
-    "update": ("minpack.cli.update", "Renew a lock file, and say what changes."),
+    "lock": ("minpack.cli.lock", "Record what an image is made of in a lock file."),
+    "update": ("minpack.cli.update", "Renew a lock file and show what changes."),
     "inspect": ("minpack.cli.inspect", "Show what a program is and needs."),
     "tree": ("minpack.cli.tree", "Show what the dynamic loader would open."),
-    "base": ("minpack.cli.base", "List, fetch and show bases; make an image of a whole one."),
-    "cache": ("minpack.cli.cache", "Show, shrink or empty what is kept between runs."),
+    "base": ("minpack.cli.base", "List, fetch and show bases; turn a whole base into an image."),
+    "cache": ("minpack.cli.cache", "Show, shrink or empty the cache."),
     "completion": ("minpack.cli.completion", "Print the completion script for a shell."),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -38,7 +38,7 @@ _OWN = ("--help", "-h", "--version")
 def with_command(arguments: list[str]) -> list[str]:
     """`minpack APP …` means `minpack pack APP …`, and `minpack help …` means `minpack … --help`.
 
-    :raises UsageError: help is asked for of what is no command.
+    :raises UsageError: help is asked for of what is not a command.
     """
     if arguments[:1] == ["help"] and not _is_program(arguments[1:2]):
         return [*_known(arguments[1:]), "--help"]
@@ -64,7 +64,7 @@ def _known(words: list[str]) -> list[str]:
     from difflib import get_close_matches  # noqa: PLC0415 - for refusals alone
 
     near = "".join(f"did you mean minpack help {name}? " for name in get_close_matches(words[0], COMMANDS, 1))
-    raise UsageError("the help of", words[0], "there is no such command", f"{near}minpack help lists them", verb="show")
+    raise UsageError("the help of", words[0], "no such command", f"{near}minpack help lists them", verb="show")
 
 
 class LazyGroup(HelpfulGroup):
@@ -83,7 +83,7 @@ class LazyGroup(HelpfulGroup):
         if cmd_name not in COMMANDS:
             return None
         command = import_module(COMMANDS[cmd_name][0]).command
-        assert isinstance(command, click.Command), f"internal error: {cmd_name} is no command"
+        assert isinstance(command, click.Command), f"internal error: {cmd_name} is not a command"
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -112,6 +112,6 @@ class LazyGroup(HelpfulGroup):
 def app() -> None:
     """Pack a program into the smallest container image that works.
 
-    minpack reads ELF programs, works out which files they need, takes just those out of a base, and writes an
-    image from scratch: no daemon, no Dockerfile, nothing run.
+    minpack reads ELF programs, works out which files they need, takes just those from a base, and writes an
+    image from scratch: no daemon, no Dockerfile, nothing is run.
     """

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from minpack.spec.base_ref import BaseRef
 
 
-@click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; make an image of a whole one.")
+@click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; turn a whole base into an image.")
 def command() -> None:
-    """List the bases of the catalogue, fetch one, show what is in one, or make an image of a whole one."""
+    """List the named bases, fetch one, show what is in one, or turn a whole base into an image."""
 
 
-@command.command("list", short_help="List the bases that can be named.")
+@command.command("list", short_help="List the named bases.")
 @answer_options
 def list_(*, quiet: bool, as_json: bool) -> None:
-    """List the bases that can be named, with their newest release of known sum and the end of their support."""
+    """List the named bases, with their newest release of known checksum and the end of their support."""
     from minpack.catalog.alpine import catalogue  # noqa: PLC0415
     from minpack.catalog.debian import debian_catalogue  # noqa: PLC0415
 
@@ -76,14 +76,14 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @store_options
 @answer_options
 def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
-    """Show what BASE is: its distribution, loaders and sums."""
+    """Show what BASE is: its distribution, loaders and checksums."""
     ref = parse_base(base)
     if platform is not None and not ref.is_named:
         raise UsageError("--platform", str(platform), f"{base!r} is local, and of one platform alone", "leave it out")
     _show(ref, platform, base_options(selected(StoreSettings, store)), quiet=quiet, as_json=as_json)
 
 
-@command.command("image", short_help="Make an image of the whole of BASE.")
+@command.command("image", short_help="Turn the whole of BASE into an image.")
 @click.argument("base", metavar="BASE")
 @base_platform_option
 @delivery_options
@@ -93,7 +93,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     multiple=True,
     callback=arguments,
     metavar="ARG",
-    help="The command, one argument at a time or a JSON array [/bin/sh].",
+    help="Command: one argument per --cmd, or a JSON array [/bin/sh].",
 )
 @click.option(
     "--env",
@@ -115,7 +115,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @store_options
 @answer_options
 def image(base: str, **given: Any) -> None:  # noqa: ANN401
-    """Make an image of the whole of BASE, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
+    """Turn the whole of BASE into an image, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
     from minpack.build.base_image import BaseImageRequest, pack_base  # noqa: PLC0415
 
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]

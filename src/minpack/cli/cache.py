@@ -30,11 +30,11 @@ place_options = applied(
 )
 
 
-@click.group("cache", cls=HelpfulGroup, short_help="Show, shrink or empty what is kept between runs.")
+@click.group("cache", cls=HelpfulGroup, short_help="Show, shrink or empty the cache.")
 def command() -> None:
-    """Show, shrink or empty what is kept between runs: downloads, unpacked bases, compressed layers.
+    """Show, shrink or empty the cache: downloads, unpacked bases, compressed layers.
 
-    Nothing of it is needed: it saves time, and never changes a result.
+    The cache saves time and never changes a result.
     """
 
 
@@ -59,9 +59,14 @@ def info(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
     "--max-size",
     callback=parsed(parse_size),
     metavar="SIZE",
-    help="Remove what was used longest ago until so much is left, as 500MB [2GB].",
+    help="Shrink the cache to this size (500MB, 2GB), least recently used first [2GB].",
 )
-@click.option("--older-than", callback=parsed(parse_days), metavar="DAYS", help="Remove what was not used for so long.")
+@click.option(
+    "--older-than",
+    callback=parsed(parse_days),
+    metavar="DAYS",
+    help="Remove what has not been used for this many days.",
+)
 @place_options
 def prune(
     *,
@@ -71,9 +76,9 @@ def prune(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Remove leftovers of killed runs and what is old; downloads go last, and what lock files name stays.
+    """Remove leftovers of killed runs and old files; downloads go last, and what lock files name stays.
 
-    It is done by itself whenever something new is kept.
+    minpack does this itself whenever it caches something new.
     """
     from minpack.store.prune import prune as prune_store  # noqa: PLC0415
     from minpack.store.store import MOST_BYTES, open_store  # noqa: PLC0415
@@ -87,7 +92,7 @@ def prune(
 @command.command("clean")
 @place_options
 def clean(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
-    """Remove all of it, but for what other runs are writing."""
+    """Remove everything, except what other runs are writing."""
     from minpack.store.prune import clean as clean_store  # noqa: PLC0415
     from minpack.store.store import open_store  # noqa: PLC0415
 
@@ -99,8 +104,8 @@ def clean(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
 def _directory(cache_dir: str | None) -> str:
     directory = store_directory(StoreSettings(offline=True, mirror="", cache_dir=cache_dir, no_cache=False))
     if directory is None:
-        hint = "say where with --cache-dir DIR"
-        raise UsageError("minpack cache", "", "there is no home directory to keep anything in", hint, verb="run")
+        hint = "name a directory with --cache-dir DIR"
+        raise UsageError("minpack cache", "", "there is no home directory for the cache", hint, verb="run")
     return directory
 
 

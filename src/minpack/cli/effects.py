@@ -59,7 +59,7 @@ def refuse_contradictions(context: click.Context) -> None:
     """Raise `UsageError` if two options on the command line contradict each other."""
     for key, option, other, reason in _CONTRADICTIONS:
         if _is_explicit(context, key) and _is_explicit(context, other):
-            raise UsageError(option, "", reason, "leave one out")
+            raise UsageError(option, "", reason, "give only one of them")
 
 
 def variables_notes(form: Format, names: Iterable[str]) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def loader_notes(libc: Libc | None, names: Iterable[str]) -> tuple[str, ...]:
     if not idle:
         return ()
     what = f"{libc}'s loader reads {', '.join(read)} alone" if libc is not None else "a static program has no loader"
-    return (f"{idle} changed nothing: {what}",)
+    return (f"{idle} had no effect: {what}",)
 
 
 def fetching_notes(*, base: bool, packages: bool, locked: bool = False) -> tuple[str, ...]:
@@ -91,9 +91,9 @@ def fetching_notes(*, base: bool, packages: bool, locked: bool = False) -> tuple
     idle = {"mirror": not (base or packages), "keys": not packages}
     options = [f"--{name}" for name, nothing in idle.items() if nothing and _is_explicit(context, name)]
     if options:
-        return (f"{' and '.join(options)} changed nothing: {'no package' if base else 'nothing'} was fetched",)
+        return (f"{' and '.join(options)} had no effect: {'no package' if base else 'nothing'} was fetched",)
     if locked and _is_explicit(context, "keys"):
-        return ("--keys changed nothing: the lock says which packages are trusted, by their sums",)
+        return ("--keys had no effect: the lock says which packages are trusted, by their sums",)
     return ()
 
 

@@ -33,12 +33,12 @@ def unexpected(error: BaseException, arguments: Sequence[str]) -> MinpackError:
     """
     command = f"minpack {arguments[0]}" if arguments and re.fullmatch("[a-z]+", arguments[0]) else "minpack"
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-        return ResourceError(command, "there is not enough memory", "give it more memory; ulimit -v shows a limit")
+        return ResourceError(command, "there is not enough memory", "give it more memory (ulimit -v shows the limit)")
     # A module that cannot be opened gives an ImportError without a number.
     if getattr(error, "errno", None) in _TOO_MANY or os.strerror(errno.EMFILE) in str(error):
-        return ResourceError(command, "too many files are open", "allow it more open files, as with ulimit -n 1024")
+        return ResourceError(command, "too many files are open", "allow it more open files, for example ulimit -n 1024")
     if isinstance(error, ImportError) and not (error.name or "").startswith("minpack"):
-        hint = "install minpack anew, or give it more memory and open files (ulimit -v, ulimit -n)"
+        hint = "reinstall minpack, or give it more memory and open files (ulimit -v, ulimit -n)"
         return ResourceError(command, f"a part of it cannot be loaded: {error}", hint)
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return InternalError(

@@ -13,7 +13,7 @@ from minpack.cli.terminal import print_json, print_lines
 @click.command("inspect", cls=Command, short_help="Show what a program is and needs.")
 @click.argument("programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False))
 @why_option
-@click.option("--full", is_flag=True, help="Show segments, the dynamic section, versions and notes too, by pyelftools.")
+@click.option("--full", is_flag=True, help="Also show segments, the dynamic section, versions and notes.")
 @output_options
 def command(
     programs: tuple[str, ...],
@@ -24,9 +24,9 @@ def command(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Show what each APP, any ELF file, says about itself, what it needs by itself, and which bases fit it.
+    """Show what each APP (any ELF file) is, what it needs at run time, and which bases fit it.
 
-    What its libraries need shows only when it is packed, as it depends on the base.
+    What its libraries need depends on the base: minpack APP --base BASE --dry-run shows it.
     """
     found = tuple(inspect(path, today(), why=why, full=full) for path in programs)
     if as_json:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@click.command("lock", cls=Command, short_help="Write what an image is made of into a lock file.")
+@click.command("lock", cls=Command, short_help="Record what an image is made of in a lock file.")
 @programs_argument
 @base_option
 @platform_option
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @store_options
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Write down what an image of APP is made of: the base, the packages, and each file that is taken of them.
+    """Record what an image of APP is made of: the base, the packages, and every file taken from them.
 
     \b
     minpack lock ./myapp --base alpine-3.22       writes minpack.lock

@@ -151,13 +151,13 @@ def applied(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]
     return decorate
 
 
-_QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else.")
+_QUIET = click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else.")
 #: Of commands that have no more to say.
 answer_options = applied(_QUIET, _JSON)
 output_options = applied(
     _QUIET,
-    click.option("-v", "--verbose", is_flag=True, help="Print more: each file with its reason, each place looked at."),
+    click.option("-v", "--verbose", is_flag=True, help="Print more: every file with its reason, every path tried."),
     _JSON,
 )
 
@@ -166,22 +166,22 @@ base_option = click.option(
     envvar="MINPACK_BASE",
     metavar="BASE",
     callback=parsed(parse_base),
-    help="Where files are taken from: scratch, a name of the catalogue (alpine-3.22, debian-12), a tarball or a"
-    " directory (/ is this host). Default: scratch for static programs.",
+    help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
+    " all), a tarball, or a directory (/ is this host). Default: scratch, for static programs.",
 )
 
 base_platform_option = click.option(
     "--platform",
     callback=parsed(parse_platform),
     metavar="OS/ARCH",
-    help="The platform to fetch it for [linux/amd64]; a local base has its own.",
+    help="Platform to fetch the base for [linux/amd64]; a local base has only one.",
 )
 
 platform_option = click.option(
     "--platform",
     callback=parsed(parse_platform),
     metavar="OS/ARCH",
-    help="The platform. Taken from the program; use it only to choose a variant (linux/arm/v6).",
+    help="Platform of the image. Taken from the program: use this only to choose a variant (linux/arm/v6).",
 )
 
 store_options = applied(
@@ -190,24 +190,26 @@ store_options = applied(
         "sha512",
         callback=parsed(parse_sha512),
         metavar="HEX",
-        help="The sum the base's tarball must have.",
+        help="SHA-512 that the base's tarball must have.",
     ),
     click.option(
         "--mirror",
         envvar="MINPACK_MIRROR",
         callback=_mirror,
         metavar="URL",
-        help="Where bases and packages are fetched from.",
+        help="Server to fetch bases and packages from.",
     ),
-    click.option("--offline", envvar="MINPACK_OFFLINE", is_flag=True, help="Fetch nothing; use what is kept."),
+    click.option(
+        "--offline", envvar="MINPACK_OFFLINE", is_flag=True, help="Download nothing; use only what is in the cache."
+    ),
     click.option(
         "--cache-dir",
         envvar="MINPACK_CACHE_DIR",
         callback=filled,
         metavar="DIR",
-        help="Where what is fetched, unpacked bases and layers are kept (~/.cache).",
+        help="Directory of the cache: downloads, unpacked bases, layers (~/.cache).",
     ),
-    click.option("--no-cache", is_flag=True, help="Keep nothing, and use nothing that was kept."),
+    click.option("--no-cache", is_flag=True, help="Neither read the cache nor write to it."),
 )
 
 
@@ -216,13 +218,13 @@ package_options = applied(
         "--no-packages",
         envvar="MINPACK_NO_PACKAGES",
         is_flag=True,
-        help="Do not fetch libraries that the base lacks from the repositories it names.",
+        help="Do not fetch missing libraries from the base's package repositories.",
     ),
     click.option(
         "--keys",
         callback=filled,
         metavar="DIR",
-        help="Trust the public keys in this directory to sign packages, in place of the base's.",
+        help="Trust the package signing keys in this directory instead of the base's.",
     ),
 )
 
@@ -234,7 +236,7 @@ def check_option(default: Check) -> Callable[[Function], Function]:
         type=Choice([str(check) for check in Check]),
         default=str(default),
         show_default=True,
-        help="load: prove that the program starts, every symbol looked up as the loader would; none: do not.",
+        help="load: prove that the program will start, looking up every symbol as the loader does; none: skip it.",
     )
 
 
@@ -243,8 +245,8 @@ STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 #: The lock file where none is named.
 LOCK = "minpack.lock"
-lock_option = click.option("--lock", callback=filled, metavar="FILE", help=f"The lock file [{LOCK}].")
+lock_option = click.option("--lock", callback=filled, metavar="FILE", help=f"Lock file [{LOCK}].")
 
 why_option = click.option(
-    "--why", is_flag=True, help="Show which functions of a Go program lead to each need, read from its machine code."
+    "--why", is_flag=True, help="Show which functions of a Go program cause each need (read from its machine code)."
 )

@@ -31,15 +31,15 @@ delivery_options = applied(
         multiple=True,
         metavar="NAME",
         callback=parsed(parse_reference),
-        help="The image's name, as me/myapp:1.0; repeatable. Default: the first program's, with :latest.",
+        help="Name of the image, like me/myapp:1.0; repeatable. Default: the program's name, with :latest.",
     ),
     click.option(
         "-o",
         "--output",
         metavar="PATH",
         callback=filled,
-        help="The file or directory to write; - for stdout. In a directory that is there, or whose name ends with a"
-        " slash, the file is named after the program.",
+        help="File or directory to write; - for stdout. In an existing directory, or after a final slash, the file is"
+        " named after the program.",
     ),
     click.option(
         "--format",
@@ -47,19 +47,20 @@ delivery_options = applied(
         type=Choice([str(f) for f in Format]),
         default="archive",
         show_default=True,
-        help="archive loads into every engine; oci is a layout directory; rootfs a directory; tar the bare tree.",
+        help="archive: loads into every engine; oci: a layout directory; rootfs: the tree as a directory; tar: the tree"
+        " as a tar.",
     ),
-    click.option("--load", is_flag=True, help="Load into the engine; without -o nothing is written."),
+    click.option("--load", is_flag=True, help="Load the image into the container engine; without -o, write no file."),
     click.option(
-        "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is no tar archive."
+        "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is not a tar archive."
     ),
     click.option(
-        "--created", metavar="SECONDS", help="Time stamp of image and files. Default: SOURCE_DATE_EPOCH, else 0."
+        "--created", metavar="SECONDS", help="Timestamp of the image and its files. Default: SOURCE_DATE_EPOCH, else 0."
     ),
     click.option(
         "--compress",
         type=Choice(["none", "balanced", "small"]),
-        help="How hard layers are compressed. Default: balanced; with --load alone none, unless they were before.",
+        help="How hard to compress layers. Default: balanced; with --load alone none, unless they are cached.",
     ),
     click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
 )
@@ -88,7 +89,9 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: s
     """
     path, form = "-" if settings.output in STDOUT else settings.output, settings.format
     if settings.load and form is not Format.ARCHIVE:
-        raise UsageError("--load", "", f"an engine loads archives, and --format {form} makes none", "leave one out")
+        raise UsageError(
+            "--load", "", f"an engine loads archives, and --format {form} makes none", "give only one of them"
+        )
     if path == "-":
         _check_stdout(settings)
     own = f"{name}{_ENDINGS[form]}"
@@ -134,7 +137,7 @@ def compression_of(level: str | None, *, zstd: bool) -> Compression:
     :raises UsageError: they contradict each other.
     """
     if zstd and level == "none":
-        raise UsageError("--zstd", "", "--compress none compresses nothing", "leave one out")
+        raise UsageError("--zstd", "", "--compress none compresses nothing", "give only one of them")
     if zstd:
         return Compression.ZSTD_SMALL if level == "small" else Compression.ZSTD
     return Compression(level or "balanced")

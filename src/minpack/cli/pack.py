@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 @base_option
 @platform_option
 @delivery_options
-@click.option("--single-layer", is_flag=True, help="One layer instead of two (what the base gave, what you gave).")
+@click.option(
+    "--single-layer", is_flag=True, help="Write one layer instead of two (files from the base, files from you)."
+)
 @file_options
 @click.option(
     "--entrypoint",
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=arguments,
     metavar="ARG",
-    help="The entrypoint, one argument at a time or a JSON array; '' for none. Default: the first program.",
+    help="Entrypoint: one argument per --entrypoint, or a JSON array; '' for none. Default: the first program.",
 )
 @click.option(
     "--cmd",
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=arguments,
     metavar="ARG",
-    help="The default arguments, one at a time or a JSON array.",
+    help="Default arguments: one per --cmd, or a JSON array.",
 )
 @click.option(
     "--expose",
@@ -72,7 +74,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=parsed(parse_ports),
     metavar="PORT[-PORT][/PROTOCOL]",
-    help="A port that the program listens on, or a range of them; repeatable.",
+    help="Port, or range of ports, that the program listens on; repeatable.",
 )
 @click.option(
     "-l",
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=parsed(parse_label),
     metavar="KEY=VALUE",
-    help="A label, which becomes an annotation too; repeatable.",
+    help="Label, also set as an annotation; repeatable.",
 )
 @click.option(
     "--volume",
@@ -89,7 +91,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=parsed(parse_volume),
     metavar="PATH",
-    help="A directory that is a volume; repeatable.",
+    help="Make this directory a volume; repeatable.",
 )
 @click.option(
     "--stop-signal",
@@ -99,12 +101,12 @@ if TYPE_CHECKING:
 )
 @why_option
 @lock_option
-@click.option("--locked", is_flag=True, help="Build from the lock alone, and refuse whatever differs from it.")
+@click.option("--locked", is_flag=True, help="Build only from the lock file, and fail if anything differs from it.")
 @store_options
-@click.option("--dry-run", is_flag=True, help="Do everything but writing: show the plan.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Pack APP into an image; several of one platform go into one, the first is the entrypoint.
+    """Pack programs into one image; the first is the entrypoint.
 
     \b
     minpack ./myapp                                       static: writes ./myapp.tar
@@ -193,9 +195,9 @@ def _unlocked(packed: Callable[[], Packed], unused: str) -> Packed:
     try:
         result = packed()
     except BaseNeededError as error:
-        error.hint = f"{unused} builds from the lock that is here; {error.hint}"
+        error.hint = f"or build from the lock here with {unused}; {error.hint}"
         raise
-    return result._replace(notes=(*result.notes, f"the lock that is here was not used: {unused} builds from it"))
+    return result._replace(notes=(*result.notes, f"{LOCK} was not used: {unused} builds from it"))
 
 
 def _lock_here(programs: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
         print_error(str(stopped), None)
         return stopped.exit_code
     except BrokenPipeError:
-        # Nobody reads on: that is no failure.
+        # Nobody reads on: that is not a failure.
         return 0
     except (KeyboardInterrupt, SystemExit):
         raise

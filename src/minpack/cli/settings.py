@@ -47,13 +47,13 @@ def base_options(settings: StoreSettings) -> BaseOptions:
 
 
 def check_packages(base: BaseRef | None, settings: StoreSettings) -> None:
-    """Nothing, unless `base` is made of packages and none are to be fetched, or --keys names no directory.
+    """Raise an error if `base` is made of packages and none may be fetched, or if --keys names no directory.
 
-    :raises UsageError: it is so.
-    :raises InputError: there is no such directory.
+    :raises UsageError: `base` needs packages.
+    :raises InputError: --keys names no directory.
     """
     if settings.keys and not os.path.isdir(settings.keys):
-        reason = "it is no directory" if os.path.exists(settings.keys) else "no such file or directory"
+        reason = "it is not a directory" if os.path.exists(settings.keys) else "no such file or directory"
         raise InputError(settings.keys, reason, hint="--keys names a directory of public keys")
     # With a sum for what is no tarball, that is told.
     if not settings.no_packages or settings.sha512 or base is None or base.kind is not BaseKind.PACKAGES:
@@ -61,14 +61,14 @@ def check_packages(base: BaseRef | None, settings: StoreSettings) -> None:
     from minpack.catalog.debian import find_debian  # noqa: PLC0415 - where no packages are wanted alone
 
     if find_debian(base.name) is not None:
-        hint = "leave it out, and MINPACK_NO_PACKAGES unset, or choose another --base"
+        hint = "leave it out, and unset MINPACK_NO_PACKAGES, or choose another --base"
         raise UsageError("--no-packages", "", f"{base.text} is made of packages alone", hint)
 
 
 def debian_mirror(settings: StoreSettings) -> str:
     """The mirror of Debian's archive: --mirror, else MINPACK_MIRROR_DEBIAN, else MINPACK_MIRROR; empty for Debian's.
 
-    :raises UsageError: MINPACK_MIRROR_DEBIAN is no URL.
+    :raises UsageError: MINPACK_MIRROR_DEBIAN is not a URL.
     """
     common = os.environ.get("MINPACK_MIRROR", "")
     own = os.environ.get("MINPACK_MIRROR_DEBIAN", "")
@@ -113,7 +113,7 @@ def proxies() -> dict[str, str]:
 def created(option: str | None) -> int:
     """The time stamp of image and files: --created, else SOURCE_DATE_EPOCH, else 0.
 
-    :raises UsageError: it is no number of seconds since 1970.
+    :raises UsageError: it is not a number of seconds since 1970.
     """
     name, text = (
         ("--created", option)
@@ -121,13 +121,13 @@ def created(option: str | None) -> int:
         else ("SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "") or "0")
     )
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_CREATED)) or int(text) > MAX_CREATED:
-        raise UsageError(name, text, "it is no number of seconds from 1970 to 9999", _moment_hint(name, text))
+        raise UsageError(name, text, "it is not a number of seconds from 1970 to 9999", _moment_hint(name, text))
     return int(text)
 
 
 def _moment_hint(name: str, text: str) -> str:
     """What to write for a moment that is given in another form."""
-    form = f"{name}=" if name.isupper() else f"as {name} "
+    form = f"{name}=" if name.isupper() else f"write {name} "
     # Of seconds there are no more digits than of the last one of 9999: more are milliseconds, or smaller parts.
     if re.fullmatch(r"[1-9]\d{12}|[1-9]\d{15}|[1-9]\d{18}", text, re.ASCII):
         return f"that is more precise than seconds: {form}{text[:10]}"

@@ -46,7 +46,7 @@ file_options = applied(
         "--dest",
         callback=filled,
         metavar="PATH",
-        help="Path of the program in the image [/usr/local/bin/NAME]; one that ends with / is the directory for all.",
+        help="Path of the program in the image [/usr/local/bin/NAME]; with a final slash, the directory for all.",
     ),
     click.option(
         "--add",
@@ -54,9 +54,9 @@ file_options = applied(
         multiple=True,
         callback=parsed(parse_addition),
         metavar="SRC:DST[:MODE[:UID:GID]]",
-        help="Add a file or directory of this host; repeatable, as are --dir and --symlink. Default: owned by root,"
-        " 0644, or 0755 if executable. In a directory, MODE (octal) is for plain files; executable files and"
-        " directories can also be executed by whoever may read them.",
+        help="Add a file or directory of this host; repeatable. Default: owned by root, 0644, or 0755 if executable."
+        " For a directory, MODE (octal) is that of plain files; executable files and directories also get x where"
+        " MODE has r.",
     ),
     click.option(
         "--take",
@@ -72,7 +72,7 @@ file_options = applied(
         multiple=True,
         callback=parsed(parse_directory),
         metavar="PATH[:MODE[:UID:GID]]",
-        help="Add a directory, or set the mode and owner of one; by default 0755 and the image's user.",
+        help="Add a directory, or set the mode and owner of one; repeatable. Default: 0755 and the image's user.",
     ),
     click.option(
         "--symlink",
@@ -80,7 +80,7 @@ file_options = applied(
         multiple=True,
         callback=parsed(parse_link),
         metavar="TARGET:PATH",
-        help="Add a symbolic link, as ln -s TARGET PATH.",
+        help="Add a symbolic link, like ln -s TARGET PATH; repeatable.",
     ),
     click.option(
         "--add-lib",
@@ -88,7 +88,7 @@ file_options = applied(
         multiple=True,
         callback=filled,
         metavar="SONAME",
-        help="Add a library that the program opens by name (dlopen), with what it needs; found as the loader would.",
+        help="Add a library that the program loads by name (dlopen), with all it needs; repeatable.",
     ),
     click.option(
         "--allow-missing",
@@ -116,7 +116,7 @@ file_options = applied(
         "--locale",
         callback=parsed(parse_locale),
         metavar="NAME",
-        help="Set LANG to this locale, and pack it from the base if it is glibc's.",
+        help="Set LANG to this locale; with glibc, pack its data from the base.",
     ),
     click.option("--ca-file", callback=filled, metavar="PEM", help="Add these certificates to the CA bundle."),
     click.option(
@@ -126,7 +126,7 @@ file_options = applied(
         multiple=True,
         callback=parsed(parse_variable),
         metavar="KEY=VALUE",
-        help="Set a variable; repeatable.",
+        help="Set an environment variable; repeatable.",
     ),
     click.option(
         "-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="User to run as [65532:65532]."

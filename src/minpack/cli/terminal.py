@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PATIENCE = 0.4
 #: No description of a task is longer: a server chooses the names of what is fetched, and a bar has one line.
 LONGEST_TASK = 60
-#: Bytes that are no UTF-8, as Python has them in text (PEP 383).
+#: Bytes that are not UTF-8, as Python has them in text (PEP 383).
 _BYTES = range(0xDC80, 0xDD00)
 
 
@@ -31,7 +31,7 @@ def visible(text: str) -> str:
     """`text` with an escape for each character that is not seen as itself, but for spaces and tabs.
 
     Those are what terminals obey (C0 and C1), what turns the direction of text around or breaks lines (UAX #9 and #14),
-    invisible characters, and bytes that are no UTF-8. Everything that people are shown passes here.
+    invisible characters, and bytes that are not UTF-8. Everything that people are shown passes here.
     """
     if text.isprintable():
         return text
@@ -157,7 +157,7 @@ class Drawing:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, task: str, done: int, total: int | None) -> None:
-        """See `minpack.progress.Progress`."""
+        """Draw how far `task` is."""
         if self._bars is None:
             if time.monotonic() - self._start < PATIENCE:
                 return
@@ -168,7 +168,7 @@ class Drawing:
         self._bars.update(self._tasks[task], completed=done, total=total)
 
     def tell(self, text: str) -> None:
-        """See `minpack.progress.tell`; bars are drawn anew below it."""
+        """Print `text` at once, and bars anew below it."""
         if self._bars is not None:
             self._bars.stop()
         _tell(text)
@@ -192,7 +192,7 @@ class Silence:
     """Reports to nobody."""
 
     def __call__(self, task: str, done: int, total: int | None) -> None:
-        """See `minpack.progress.Progress`."""
+        """Draw how far `task` is."""
 
     def __enter__(self) -> Progress:
         return self
@@ -205,7 +205,7 @@ class Lines(Silence):
     """Reports nothing but what is waited for."""
 
     def tell(self, text: str) -> None:
-        """See `minpack.progress.tell`."""
+        """Print `text` at once, and bars anew below it."""
         _tell(text)
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--dest",
     callback=filled,
     metavar="PATH",
-    help="Path of the program in the image; without --base where it is, else /usr/local/bin/NAME.",
+    help="Path of the program in the base. Default: where it is without --base, else /usr/local/bin/NAME.",
 )
 @click.option(
     "-e",
@@ -77,10 +77,10 @@ def command(
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """Show the closure of APP: each object the loader would open, by which rule it is found, and who needs it.
+    """Show every object that the loader would open for APP, which rule finds it, and what needs it.
 
-    Nothing is run, so it works for any architecture. Without --base it looks at this host, as ldd does.
-    Exit code 3 when something is missing or, with --check load, would not be bound.
+    Nothing is run, so any architecture works. Without --base, tree looks at this host, as ldd does. It exits with 3
+    if a library is missing or, with --check load, if the program would not start.
     """
     destination, directory = parse_dest(dest, (program,))
     request = ImageSpec(

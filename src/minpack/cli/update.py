@@ -11,23 +11,23 @@ from minpack.cli.options import Command, base_option, lock_option, output_option
 from minpack.cli.spec import file_options, programs_argument
 
 
-@click.command("update", cls=Command, short_help="Renew a lock file, and say what changes.")
+@click.command("update", cls=Command, short_help="Renew a lock file and show what changes.")
 @programs_argument
 @base_option
 @platform_option
 @file_options
 @lock_option
-@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @store_options
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Renew the lock: the newest release of its base and the newest packages; say what changes in the image of APP.
+    """Renew the lock with the newest release of its base and the newest packages, and show what changes.
 
     \b
-    minpack update ./myapp               old and new of each package, and of each file in this image
-    minpack update ./myapp --dry-run     the same, and nothing is written
+    minpack update ./myapp               shows packages and files, old and new
+    minpack update ./myapp --dry-run     shows the same, writes nothing
 
-    Give it the options that the lock was written with; the base is the lock's.
+    Give the options that the lock was written with; the base comes from the lock.
     """  # noqa: D301 - click's mark for a block
     done = renewed(given, refresh=True, write=not given["dry_run"])
     from minpack.report.locks import update_document, update_lines  # noqa: PLC0415

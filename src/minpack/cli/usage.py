@@ -16,7 +16,7 @@ _MISSING = {
 
 
 def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
-    """The error's hint, with the command that a word that is no file could be meant for: commands come first."""
+    """The error's hint, with the command that a word that is not a file could be meant for: commands come first."""
     first = arguments[0] if arguments else ""
     word = error.path if isinstance(error, InputError) else ""
     if word == "help" and first in COMMANDS:
@@ -35,10 +35,10 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
     :param word: the command, for errors that do not know it.
     """
     command = error.ctx.command_path if error.ctx is not None else f"minpack {word}"
-    hint = f"{command} --help shows what there is"
+    hint = f"{command} --help shows the usage"
     if isinstance(error, click.NoSuchOption):
         near = f"did you mean {' or '.join(sorted(error.possibilities))}? " if error.possibilities else ""
-        return UsageError(error.option_name, "", "there is no such option", near + hint)
+        return UsageError(error.option_name, "", "no such option", near + hint)
     if isinstance(error, click.BadOptionUsage):
         reason = "it needs a value" if "requires" in error.message else "it takes no value"
         return UsageError(error.option_name, "", reason, hint)
@@ -46,7 +46,7 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
         name = (error.param.metavar or error.param.human_readable_name).removesuffix("...")
         what, example = _MISSING.get(name, (name, ""))
         typed = command.removesuffix(" pack") if name == "APP" else command
-        hint = f"name one: {typed} {example}" if example else hint
+        hint = f"name a {what}: {typed} {example}" if example else hint
         return UsageError(command, "", f"no {what} is named", hint, verb="run")
     text = error.message.rstrip(".")
     reason = text[:1].lower() + text[1:]

@@ -86,5 +86,5 @@ def _parsed(line: bytes, where: str) -> tuple[bytes, list[bytes]]:
     parts = line.rsplit(None, 1)
     owners = [owner.rpartition(b"/")[2] for owner in parts[-1].split(b",")]
     if len(parts) < 2 or not all(owners) or b"\0" in line:  # noqa: PLR2004 - a path and its packages
-        raise PackageError(where, f"{line[:100].decode('utf-8', 'replace')!r} is no file with its packages", DAMAGED)
+        raise PackageError(where, f"{line[:100].decode('utf-8', 'replace')!r} is not a file with its packages", DAMAGED)
     return parts[0], owners

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: The most bytes of one paragraph; the longest of Debian's indexes has some 40 KB.
 MAX_PARAGRAPH = 1 << 20
 _FIELD = re.compile(rb"([!-,.-9;-~][!-9;-~]*):[ \t]*(.*)", re.DOTALL)
-DAMAGED = "it is damaged or was changed on its way; fetch it again, or name another --mirror"
+DAMAGED = "it was damaged or changed in transit; fetch it again, or use another --mirror"
 
 
 def split_paragraphs(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
@@ -45,7 +45,7 @@ def parse_paragraph(paragraph: bytes, name: str) -> dict[str, str]:
         match = _FIELD.fullmatch(line)
         field = match[1].decode("ascii") if match is not None else ""
         if match is None or field in fields:
-            what = f"the field {field} is there twice" if match is not None else f"{_shown(line)} is no field"
+            what = f"duplicate field {field}" if match is not None else f"{_shown(line)} is not a field"
             raise PackageError(name, what, DAMAGED)
         fields[field] = match[2].decode("utf-8", "surrogateescape")
     return fields

@@ -44,15 +44,15 @@ class Control(NamedTuple):
 def read_deb(file: RangeContent) -> Deb:
     """The parts of the package in `file`; nothing of them is read.
 
-    :raises PackageError: it is no binary package of format 2, or is damaged.
+    :raises PackageError: it is not a binary package of format 2, or is damaged.
     """
     with file.open() as reader:
         if reader.read_at(0, len(_MAGIC)) != _MAGIC:
-            raise PackageError(file.where, "it is no .deb file", DAMAGED)
+            raise PackageError(file.where, "it is not a .deb file", DAMAGED)
         parts = [part for part in _members(reader, file) if not part[0].startswith(b"_")]
         names = [name for name, _ in parts]
         if names[:1] != [_VERSION] or not reader.read_at(parts[0][1].start - file.start, 2) == b"2.":
-            raise PackageError(file.where, "it is no .deb file of format 2", "it takes a newer minpack")
+            raise PackageError(file.where, "it is not a .deb file of format 2", "it needs a newer minpack")
     tars = [(name, content) for name, content in parts[1:] if name.partition(b".tar")[0] in (b"control", b"data")]
     if [name.partition(b".tar")[0] for name, _ in tars] != [b"control", b"data"]:
         raise PackageError(file.where, "it has no control.tar with a data.tar behind it", DAMAGED)
@@ -68,7 +68,7 @@ def _members(reader: Reader, file: RangeContent) -> Iterator[tuple[bytes, RangeC
         header = reader.read_at(at, _HEADER)
         size = header[48:58].strip(b" ")
         if len(header) < _HEADER or header[58:] != b"`\n" or not size.isdigit():
-            raise PackageError(file.where, f"at offset {at} is no header of an ar archive", DAMAGED)
+            raise PackageError(file.where, f"at offset {at} is not a header of an ar archive", DAMAGED)
         start = at + _HEADER
         if start + int(size) > file.size:
             raise PackageError(file.where, f"the member at offset {at} goes beyond its end", DAMAGED)
@@ -82,7 +82,7 @@ def _members(reader: Reader, file: RangeContent) -> Iterator[tuple[bytes, RangeC
 def read_control(deb: Deb) -> Control:
     """What the package says of itself.
 
-    :raises PackageError: its control tar is damaged, has no control file, or one that is no paragraph.
+    :raises PackageError: its control tar is damaged, has no control file, or one that is not a paragraph.
     """
     where = deb.control.where
     out = bytearray()

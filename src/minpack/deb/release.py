@@ -90,7 +90,7 @@ def parse_release(text: bytes, where: str) -> Release:
 def _date(text: str, where: str) -> str:
     match = _DATE.fullmatch(text.strip())
     if match is None or match[2] not in _MONTHS:
-        raise PackageError(where, f"{text[:60]!r} is no date", DAMAGED)
+        raise PackageError(where, f"{text[:60]!r} is not a date", DAMAGED)
     day, month, year, time = match.groups()
     return f"{year}-{_MONTHS.index(month) + 1:02}-{int(day):02}T{time}Z"
 
@@ -103,7 +103,7 @@ def _files(text: str, where: str) -> dict[str, IndexFile]:
     for line in lines:
         match = _FILE.fullmatch(line.strip())
         if match is None or not is_plain_path(match[3]):
-            raise PackageError(where, f"{line.strip()[:100]!r} is no file with its sum", DAMAGED)
+            raise PackageError(where, f"{line.strip()[:100]!r} is not a file with its sum", DAMAGED)
         files[match[3]] = IndexFile(match[3], int(match[2]), match[1])
     return files
 

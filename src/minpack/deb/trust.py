@@ -34,8 +34,8 @@ MAX_KEYS = 1 << 20
 #: Many times what a signed release has (150 KB).
 MAX_SIGNED = 8 << 20
 _BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
-_UNTRUSTED = "no trusted key has signed it as it is"
-_HINT = "it was changed on its way, or minpack does not know the key yet: try another --mirror, or a newer minpack"
+_UNTRUSTED = "no trusted key signed these bytes"
+_HINT = "it was changed in transit, or minpack does not know the key yet: try another --mirror, or a newer minpack"
 
 
 def debian_keys() -> dict[str, bytes]:
@@ -68,7 +68,7 @@ def keys_in(directory: str) -> dict[str, bytes]:
     except OSError as error:
         raise InputError(directory, reason_of(error), hint="--keys names a directory of OpenPGP keys") from error
     if not keys:
-        raise InputError(directory, "it holds no OpenPGP key", hint="--keys names a directory of them")
+        raise InputError(directory, "it holds no OpenPGP key", hint="--keys takes a directory of public keys")
     return keys
 
 
@@ -80,12 +80,12 @@ def signed_text(message: bytes, keys: Mapping[str, bytes], where: str) -> bytes:
     :param keys: armoured certificates by the fingerprint of their primary key, in lower-case hexadecimal.
     :param where: what to call the message in errors.
     :raises UntrustedPackageError: none of the keys has signed it, or it was changed.
-    :raises PackageError: it is no signed message.
+    :raises PackageError: it is not a signed message.
     """
     from pysequoia import verify  # noqa: PLC0415
 
     if len(message) > MAX_SIGNED or not message.startswith(_BEGIN):
-        raise PackageError(where, "it is not signed in itself, as InRelease files are", "name another --mirror")
+        raise PackageError(where, "it has no inline signature, as an InRelease file must", "name another --mirror")
     certificates = [_certificate(fingerprint, armoured) for fingerprint, armoured in keys.items()]
     try:
         result = verify(message, store=lambda _: certificates)

@@ -23,7 +23,7 @@ def version_key(text: str) -> tuple[Any, ...]:
     match = _VERSION.fullmatch(text) if len(text) <= MAX_VERSION else None
     epoch, upstream, revision = match.groups() if match is not None else (None, ":", None)
     if epoch is None and ":" in upstream:
-        raise PackageError(f"version {text[:MAX_VERSION]!r}", "it is no version of a Debian package")
+        raise PackageError(f"version {text[:MAX_VERSION]!r}", "it is not a version of a Debian package")
     if int(epoch or 0) > _MAX_EPOCH:
         raise PackageError(f"version {text!r}", "its epoch is too large")
     return int(epoch or 0), _part_key(upstream), _part_key(revision or "0")

@@ -48,7 +48,7 @@ _FOR_CPUS = frozenset(
 )
 #: Debian has a package of musl, and no libraries for it: who needs musl is better served elsewhere.
 _MUSL = "ld-musl-"
-_GONE_HINT = "the archive may have a newer one: minpack base pull {} looks again; or name another --mirror"
+_GONE_HINT = "the archive may have a newer one: run minpack base pull {}, or use another --mirror"
 _CHANGED_HINT = "the mirror or a proxy changed the file; try another --mirror"
 
 
@@ -118,7 +118,7 @@ class DebianArchive:
             raise UnknownBaseError(self.name, f"it has no {self.arch}", "minpack base list shows the architectures")
         if suite.codename.endswith("-security"):
             why = f"it has none for {self.arch}" if there else f"there is no {suite.url}"
-            self.notes += (f"{self.name} is taken without its security updates: {why}",)
+            self.notes += (f"{self.name} is used without its security updates: {why}",)
 
     def find_package(self, name: str) -> Source | None:
         """The package called `name`, in its highest version."""

@@ -44,7 +44,7 @@ _DOCUMENTATION = "/usr/share/doc/"
 
 
 class DebianBase:
-    """See `minpack.base.interface.Base`. `listdir` knows the packages fetched so far.
+    """A Debian release as a base, made of packages. `listdir` knows only those fetched so far.
 
     Leaving its ``with`` block closes the packages; the archive is its caller's.
     """
@@ -59,7 +59,7 @@ class DebianBase:
         self._put_directories()
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """See `Base.lstat`. The package that has something at `path` is fetched for it.
+        """What is at `path`, links not followed; the package that has something there is fetched for it.
 
         :raises MinpackError: a package or an index cannot be had, or is not to be trusted.
         :raises AmbiguousLibraryError: several packages have the library.
@@ -78,7 +78,7 @@ class DebianBase:
         return None
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Base.listdir`; what packages have there that were not fetched is not known, but for the loader.
+        """The names in the directory at `path`, sorted: those of fetched packages, and what the loader asks for.
 
         :raises MinpackError: as for `lstat`.
         """
@@ -94,7 +94,7 @@ class DebianBase:
         return tuple(self._packages.values())
 
     def owner_of(self, path: RootPath) -> OpenPackage | None:
-        """The package that what `lstat` gave for `path` is from; None for directories, and what is no package's."""
+        """The package that what `lstat` gave for `path` is from; None for directories, and what is not a package's."""
         return self._owners.get(path)
 
     def add_package(self, package: str) -> OpenPackage | None:

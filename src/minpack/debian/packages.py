@@ -29,7 +29,7 @@ STATUS = normal("/var/lib/dpkg/status.d")
 
 
 class DebianPackages:
-    """See `minpack.base.packages.Packages`. Libraries come by themselves: the base fetches what is looked at."""
+    """The packages of a Debian release. Libraries come by themselves: the base fetches what is looked at."""
 
     notes: tuple[str, ...] = ()
 
@@ -38,19 +38,19 @@ class DebianPackages:
 
     @property
     def fetched(self) -> tuple[PackageId, ...]:
-        """See `Packages`."""
+        """The packages that were fetched, in order."""
         return tuple(_id(opened) for opened in self._base.packages)
 
     def archived(self) -> Mapping[str, str]:
-        """See `Packages`; snapshot.debian.org knows every file by its SHA-1."""
+        """The SHA-1 of each fetched package's file, by its name: snapshot.debian.org knows every file by it."""
         return {opened.package.name: opened.sum("sha1") for opened in self._base.packages}
 
     def add_libraries(self, sonames: Iterable[str]) -> bool:  # noqa: ARG002
-        """See `Packages`; what the base did not find, no package has."""
+        """False: what the base did not find, no package has."""
         return False
 
     def add(self, name: str) -> tuple[RootPath, ...]:
-        """See `Packages`."""
+        """The paths of the files and directories of the package `name`, fetched unless the base has it installed."""
         opened = self._base.add_package(name)
         if opened is None:
             hint = "packages are looked up by their exact names"
@@ -58,24 +58,24 @@ class DebianPackages:
         return tuple(opened.entries)
 
     def over(self, base: Base) -> Base:
-        """See `Packages`."""
+        """`base`, with the files of all fetched packages wherever it has none."""
         return base
 
     def why_missing(self, soname: str) -> str:
-        """See `Packages`."""
+        """Why no package helped with a library, for a hint; empty if none was asked."""
         return f"no package of {self._base.name} has {soname} where the loader looks"
 
     def for_need(self, need: str) -> str:  # noqa: ARG002
-        """See `Packages`; data comes by itself too."""
+        """Nothing: data comes by itself too."""
         return ""
 
     def owner(self, entry: Entry) -> PackageId | None:
-        """See `Packages`."""
+        """The package whose file `entry` is; None if no package has it as it is."""
         opened = self._owner(entry)
         return _id(opened) if opened is not None else None
 
     def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-        """See `Packages`: of each package its control paragraph, the list of its files, and its copyright file.
+        """The control paragraph of each package that has `entries`, the list of its files, and its copyright file.
 
         :raises MinpackError: a package is damaged; or one that has the copyright file of another cannot be had.
         """

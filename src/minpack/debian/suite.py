@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 COMPONENT = "main"
 _RELEASE_SCHEMA = "minpack.debian-release/1"
 _TABLE_SCHEMA = "minpack.debian-table/1"
-_STALE_HINT = "the mirror is being updated, or is out of step with itself: try again later, or another --mirror"
+_STALE_HINT = "the mirror is being updated or is inconsistent: try again later, or use another --mirror"
 
 
 class Suite(NamedTuple):
@@ -129,7 +129,9 @@ def fetch_release(suite: Suite, place: SuiteContext) -> FetchedRelease | None:
         return _fetched(suite, kept, place, newest, note)
     if message is None and must:
         reason = f"it is not there, and one of {newest[:10]} was seen before: without it updates are lost"
-        raise UntrustedPackageError(f"release {url}", reason, "name another --mirror, or wait until it has caught up")
+        raise UntrustedPackageError(
+            f"release {url}", reason, "use another --mirror, or wait until this one has caught up"
+        )
     if message is None:
         place.store.keep_record(name, _RELEASE_SCHEMA, {**record, "absent": absent})
         return None
@@ -149,7 +151,7 @@ def _fetched(suite: Suite, message: bytes, place: SuiteContext, newest: str, *no
             f"release {url}",
             f"it is of {release.date[:10]}, and one of {newest[:10]} was seen before: the mirror is behind, or someone"
             " replays an old one",
-            "name another --mirror, or wait until it has caught up",
+            "use another --mirror, or wait until this one has caught up",
         )
     notes += tuple(_age_notes(suite, release, newest, place.today))
     return FetchedRelease(release, Digest.of(message).hex, notes)

@@ -105,7 +105,7 @@ class Dynamic:
         offset, room = self._table or self._strings(tag)
         offset, room = offset + tag[1], room - tag[1]
         if room <= 0:
-            raise self._window.error(self._at(tag), "a name lies behind the string table")
+            raise self._window.error(self._at(tag), "a name is beyond the string table")
         size, end = PIECE, -1
         while end < 0:
             data = self._window.read(offset, min(size, room), "the string table", self._start)

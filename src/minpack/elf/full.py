@@ -115,7 +115,7 @@ class _BoundedReader(io.BufferedReader):
         size = MAX_PIECE if size is None or not 0 <= size <= MAX_PIECE else size
         self._left -= size + 1
         if self._left < 0:
-            raise ValueError("its tables have more than a person can look at")
+            raise ValueError("its tables are too large to show")
         return super().read(size)
 
 

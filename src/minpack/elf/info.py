@@ -46,7 +46,7 @@ class Segment(NamedTuple):
 class ElfInfo(NamedTuple):
     """What an ELF file says about itself.
 
-    Strings are as in the file, bytes that are no UTF-8 as surrogate escapes; they may be empty.
+    Strings are as in the file, bytes that are not UTF-8 as surrogate escapes; they may be empty.
     `type` is `e_type`, `entry` an address, `size` the file's in bytes. `needed` is in the
     file's order, duplicates kept; `rpath` and `runpath` are both there if the file has both.
     `filters` and `auxiliaries` are DT_FILTER and DT_AUXILIARY, and if there are any, `mixed`
@@ -76,5 +76,5 @@ class ElfInfo(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The offset behind the last segment; bytes from there on are no part of the loaded program."""
+        """The offset behind the last segment; bytes from there on are not part of the loaded program."""
         return max((s.offset + s.file_size for s in self.segments), default=0)

@@ -102,9 +102,9 @@ def parse_dlopen(data: bytes) -> tuple[tuple[DlopenEntry, ...], tuple[str, ...]]
     try:
         rows = json.loads(data.rstrip(b"\0").decode())
     except (ValueError, RecursionError) as error:
-        return (), (f"its dlopen note is no JSON: {str(error)[:MAX_TEXT]}",)
+        return (), (f"its dlopen note is not JSON: {str(error)[:MAX_TEXT]}",)
     if not isinstance(rows, list) or len(rows) > MAX_ENTRIES:
-        return (), (f"its dlopen note is no list of at most {MAX_ENTRIES} entries",)
+        return (), (f"its dlopen note is not a list of at most {MAX_ENTRIES} entries",)
     entries = [_entry(row) for row in rows]
     wrong = tuple(
         f"entry {number} of its dlopen note names no sonames" for number, e in enumerate(entries, 1) if e is None
@@ -129,7 +129,7 @@ def _entry(row: object) -> DlopenEntry | None:
 
 
 def _is_name(value: object) -> bool:
-    """Whether it can name a library: the metadata has no control characters, and lone surrogates are no text."""
+    """Whether it can name a library: the metadata has no control characters, and lone surrogates are not text."""
     return isinstance(value, str) and 0 < len(value) <= MAX_SONAME and value.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""What a file that is no ELF file is, told by its first bytes."""
+"""What a file that is not an ELF file is, told by its first bytes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _is_dockerfile(head: bytes) -> bool:
 
 
 def what_else(head: bytes) -> tuple[str, str | None]:
-    """What a file that is no ELF file is, and what to do about it.
+    """What a file that is not an ELF file is, and what to do about it.
 
     :param head: its first bytes, a few thousand if it has them.
     """

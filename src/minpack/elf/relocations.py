@@ -131,7 +131,7 @@ def _extents(tables: Tables) -> Iterator[tuple[int, int, bool, bool]]:
         size = last.get(size_tag, 0)
         if tag not in last or not size:
             continue
-        # Where the lazy table is the end of this one, it is no part of it (glibc elf/dynamic-link.h).
+        # Where the lazy table is the end of this one, it is not part of it (glibc elf/dynamic-link.h).
         if rela == jumps_rela and last[tag] + size == jumps + jumps_size and jumps_size <= size:
             size -= jumps_size
         yield tag, size, rela, False

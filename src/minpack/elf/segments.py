@@ -89,10 +89,10 @@ def _extended_count(window: Window, header: Header) -> int:
 
 
 def check_loaded(window: Window, header: Header, segments: tuple[Segment, ...]) -> None:
-    """Make sure that all that is loaded from the file is in the file.
+    """Raise `MalformedElfError` if nothing is loaded, or a segment cannot be loaded.
 
-    :raises MalformedElfError: nothing is loaded, or a segment reaches beyond the file's end
-        or has more bytes in the file than in memory (the kernel refuses both, fs/binfmt_elf.c).
+    The kernel refuses one that reaches beyond the file's end or has more bytes in the file than in memory
+    (fs/binfmt_elf.c).
     """
     loaded = False
     for index, segment in enumerate(segments):

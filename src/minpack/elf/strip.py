@@ -109,8 +109,8 @@ def _refusal(table: _Table, size: int) -> str:
         return "its program headers name bytes behind its end"
     payload = size - table.end
     if payload > 0:
-        return f"{payload} bytes lie behind its ELF image, which it may look for at their place"
-    return "it has data that no header tells of, and may look for it at its place" if table.has_gap else ""
+        return f"{payload} bytes follow its ELF image, where it may look for them"
+    return "it has data that no header describes, and may look for it where it is" if table.has_gap else ""
 
 
 def stripped(content: Content, info: ElfInfo) -> Content:

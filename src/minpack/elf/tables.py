@@ -26,10 +26,7 @@ class Region(NamedTuple):
     said_at: int
 
     def check(self, at: int, size: int) -> None:
-        """Make sure that the region has `size` bytes that come `at` bytes into it.
-
-        :raises MalformedElfError: it ends before them.
-        """
+        """Raise `MalformedElfError` if the region has fewer than `size` bytes from `at` on."""
         if at + size > self.room:
             reason = f"a table of at least {at + size} bytes, and its segment has {self.room}"
             raise self.window.error(self.said_at, reason)

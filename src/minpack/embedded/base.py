@@ -37,7 +37,7 @@ _ABOVE = {
     RootPath("/usr/share"): ("zoneinfo",),
 }
 _BUNDLE_FILE = "cacert.pem"
-_CA_FILE = "--ca-file adds a certificate of your own"
+_CA_FILE = "--ca-file adds your own certificate"
 #: What is told of certificates that somebody added, as tools of companies and of some machines do.
 EXTRA_CERTIFICATES = "certifi here has extra CA certificates; they were left out (add yours with --ca-file)"
 #: No file of either package is larger.
@@ -66,7 +66,7 @@ class LastingNote(str):
 
 
 class EmbeddedBase:
-    """See `minpack.base.interface.Base`. All is root's, directories are 0755 and files 0644.
+    """The certificates and time zones that come with minpack, as a base: root's, directories 0755, files 0644.
 
     `notes` has what the user should know of the files looked up so far.
     """
@@ -81,7 +81,7 @@ class EmbeddedBase:
         self._taken: dict[RootPath, Content] = {}
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """See `Base.lstat`.
+        """What is at `path`, links not followed; None if nothing is.
 
         :raises BaseError: the package that `path` comes from is not installed as files, or its CA bundle is not as
             it was installed.
@@ -99,7 +99,7 @@ class EmbeddedBase:
         return entry
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Base.listdir`.
+        """The names in the directory at `path`, sorted; none if it is not a directory.
 
         :raises BaseError: as for `lstat`.
         """

@@ -36,7 +36,7 @@ class InstalledContent(NamedTuple):
 
     @property
     def key(self) -> str:
-        """See `content.key_of`."""
+        """What identifies these bytes without reading them: the sum that RECORD has of them."""
         return self.sum
 
     def open(self) -> Reader:
@@ -70,7 +70,7 @@ class Package(NamedTuple):
         """The file at `path` as it was installed, where there is a RECORD, and what was added at its end since.
 
         :param hint: what else to do if it was changed in another way.
-        :raises BaseError: it cannot be read, or is not as it was installed.
+        :raises BaseError: it cannot be read, or was changed after it was installed.
         """
         data = read_file(f"{self.directory}/{path}")
         if self.record is None:
@@ -159,4 +159,4 @@ def _sum_of(data: bytes) -> str:
 
 def _changed(package: str, where: str, hint: str = "") -> BaseError:
     again = f"pip install --force-reinstall {package}"
-    return BaseError("scratch", f"{where!r} is not as it was installed", f"{again}; {hint}" if hint else again)
+    return BaseError("scratch", f"{where!r} was changed after it was installed", f"{again}; {hint}" if hint else again)

@@ -65,14 +65,14 @@ class _Recorded:
             self._add(above)
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """See `Zones.lstat`."""
+        """The zone or directory at `path`; None if there is none."""
         if path in self._names:
             return directory(path)
         recorded = self._files.get(path)
         return file(path, self._package.content(recorded)) if recorded is not None else None
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Zones.listdir`."""
+        """The names in the directory at `path`, sorted."""
         return tuple(sorted(self._names.get(path, ())))
 
 
@@ -85,14 +85,14 @@ class _Unrecorded:
         self._base = DirectoryBase(f"{package.directory}/{_WITHIN}")
 
     def lstat(self, path: RootPath) -> Entry | None:
-        """See `Zones.lstat`."""
+        """The zone or directory at `path`; None if there is none."""
         entry = None if _is_code(path) else self._base.lstat(_within(path))
         if entry is None or entry.kind not in (Kind.FILE, Kind.DIRECTORY):
             return None
         return directory(path) if entry.content is None else file(path, entry.content)
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
-        """See `Zones.listdir`."""
+        """The names in the directory at `path`, sorted."""
         return tuple(part for part in self._base.listdir(_within(path)) if not _is_code(part))
 
 
@@ -101,5 +101,5 @@ def _within(path: RootPath) -> RootPath:
 
 
 def _is_code(path: str) -> bool:
-    """Whether a part of `path` is there for Python and is no time zone."""
+    """Whether a part of `path` is there for Python and is not a time zone."""
     return "py" in path and any(part.endswith(_CODE) for part in path.split("/"))

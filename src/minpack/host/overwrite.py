@@ -24,7 +24,7 @@ _SYSTEM = (
     "bin|boot|dev|etc|home|lib|lib32|lib64|libx32|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
     "|Applications|Library|System|Users|Volumes|private"
 )
-_ELSEWHERE = "choose another place with -o"
+_ELSEWHERE = "choose another path with -o"
 
 
 class HostInput(NamedTuple):
@@ -105,7 +105,7 @@ def directory_place(target: str, inputs: Iterable[HostInput] = (), *, force: boo
         if place[1:] in _SYSTEM.split("|"):
             raise OutputError(target, "it is a system directory", "name a directory below it")
         if f"{os.path.realpath('.')}/".startswith(f"{place}/"):
-            raise OutputError(target, "the working directory is in it", "name another directory")
+            raise OutputError(target, "it contains the working directory", "name another directory")
         _check_holds_no_input(target, place, inputs)
         if os.listdir(place):
             _check_replaceable_directory(target, place, force=force)
@@ -149,7 +149,7 @@ def _check_direct(target: str, place: str, status: os.stat_result, *, force: boo
         reason = "it is another user's pipe in a directory that everyone can write to"
         raise OutputError(target, reason, _ELSEWHERE)
     if stat.S_ISBLK(status.st_mode) and not force:
-        raise OutputError(target, "it is a block device", "choose another place with -o, or overwrite it with --force")
+        raise OutputError(target, "it is a block device", "choose another path with -o, or overwrite it with --force")
 
 
 def _check_no_input(target: str, place: str, status: os.stat_result, inputs: Iterable[HostInput]) -> None:
@@ -254,9 +254,9 @@ def _hint(error: OSError) -> str | None:
     import errno  # noqa: PLC0415
 
     return {
-        errno.ENOSPC: "free some space, or choose another place with -o",
-        errno.EDQUOT: "free some space, or choose another place with -o",
-        errno.EACCES: "choose a place you may write to with -o",
-        errno.EROFS: "choose a place you may write to with -o",
-        errno.ENOENT: "make the directory first, or choose another place with -o",
+        errno.ENOSPC: "free some space, or choose another path with -o",
+        errno.EDQUOT: "free some space, or choose another path with -o",
+        errno.EACCES: "choose a path you may write to with -o",
+        errno.EROFS: "choose a path you may write to with -o",
+        errno.ENOENT: "make the directory first, or choose another path with -o",
     }.get(error.errno or 0)

@@ -102,7 +102,7 @@ def _open_directory(name: str, above: int | None) -> int:
 
 
 def _make_writable(name: str, above: int | None) -> None:
-    """Let the owner do everything with the directory `name`, which is no link."""
+    """Let the owner do everything with the directory `name`, which is not a link."""
     if not hasattr(os, "O_PATH"):
         os.chmod(name, 0o700, dir_fd=above, follow_symlinks=False)
         return

@@ -196,7 +196,7 @@ def _described(entries: Sequence[Entry], how: LayerOptions, keys: Sequence[str |
         for entry, key in zip(entries, keys, strict=True)
     ]
     values = (SCHEMA, __version__, made_by(how.compression), how.mtime, rows)
-    # Half characters stand for bytes that are no UTF-8. As they are, two of them are not taken for one whole.
+    # Half characters stand for bytes that are not UTF-8. As they are, two of them are not taken for one whole.
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
@@ -287,7 +287,7 @@ class _Finding:
         self._blob = _blob(self._store, self._known)
 
     def result(self) -> Blob | None:
-        """See `_blob`; the caller closes it."""
+        """The kept layer, which the caller closes; None if there is none."""
         if self._thread is None:
             self._find()
         else:

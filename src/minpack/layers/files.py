@@ -70,7 +70,7 @@ class KeptFile:
         return total.hexdigest()
 
     def copy_to(self, out: Writable) -> None:
-        """See `minpack.oci.compress.KeptFile.copy_to`."""
+        """Write the members to `out`, each compared with its sum."""
         at, end = self._where.at, self._where.at + sum(self._where.members)
         while at < end and (data := os.pread(self._descriptor, min(_PIECE, end - at), at)):
             out.write(data)
@@ -91,7 +91,7 @@ class CompressedFiles:
         self._new: dict[str, CompressedFile] = {}
 
     def find(self, content: Content) -> KeptFile | None:
-        """See `minpack.oci.compress.FileCache.find`."""
+        """The kept members that are most likely those of `content`; None if there are none."""
         record = self._store.record(self._name(content), SCHEMA)
         try:
             if record is None:
@@ -106,7 +106,7 @@ class CompressedFiles:
         return KeptFile(descriptor, where, self._block_size)
 
     def note(self, content: Content, compressed: CompressedFile) -> None:
-        """See `minpack.oci.compress.FileCache.note`."""
+        """Remember where a file's members are in the layer."""
         self._new[self._name(content)] = compressed
 
     def keep(self, layer: Descriptor) -> None:

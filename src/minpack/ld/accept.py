@@ -95,7 +95,7 @@ def _refusal(head: bytes, wanted: Target, version: int) -> str:
     # How many versions GNU's ABI has differs between versions of glibc (LIBC_ABI_MAX): those are not counted.
     if head[EI_ABIVERSION] and head[EI_OSABI] != ELFOSABI_GNU:
         return f"its ABI version is {head[EI_ABIVERSION]}"
-    return "its ELF header has bytes where there should be none" if any(head[EI_PAD:EI_NIDENT]) else ""
+    return "its ELF header has padding that is not zero" if any(head[EI_PAD:EI_NIDENT]) else ""
 
 
 def _is_own_machine(wanted: Target, machine: int, flags: int) -> bool:

@@ -43,4 +43,4 @@ def unused_allowance(closures: Iterable[Closure], allowed: Collection[str]) -> t
         return ()
     lacking = {edge.name for closure in closures for edge in closure.edges if not edge.path}
     idle = " ".join(f"--allow-missing {name}" for name in sorted(set(allowed) - lacking))
-    return (f"{idle} changed nothing: nothing lacks it",) if idle else ()
+    return (f"{idle} had no effect: nothing lacks it",) if idle else ()

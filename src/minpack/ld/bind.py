@@ -256,7 +256,7 @@ def _newest(defined: frozenset[str]) -> dict[str, str]:
     highest: dict[str, tuple[tuple[int, ...], str]] = {}
     for version in defined:
         before, _, number = version.rpartition("_")
-        # Digits of other scripts are no numbers, nor is anything longer than a number that a person wrote.
+        # Digits of other scripts are not numbers, nor is anything longer than a number that a person wrote.
         if len(number) <= MAX_NUMBER and number.isascii() and number.replace(".", "").isdigit():
             key = (tuple(int(part) for part in number.split(".") if part), version)
             highest[before] = max(key, highest.get(before, key))

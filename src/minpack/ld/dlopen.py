@@ -108,7 +108,7 @@ def _noted(closure: Closure) -> Iterator[LateLibrary]:
         assert content is not None, f"internal error: {loaded.path} has no content"
         for entry in read_notes(content, loaded.info).dlopen:
             text = ": ".join(part for part in (entry.feature, entry.description) if part)
-            why = "says so itself in its dlopen note" + (f" ({text})" if text else "")
+            why = "names it in its dlopen note" + (f" ({text})" if text else "")
             yield LateLibrary(entry.sonames, Level(entry.priority), loaded.path, why)
 
 

@@ -50,7 +50,7 @@ def find_loaders(walker: Walker) -> tuple[BaseLoader, ...]:
 
 
 def check_fit(program: str, info: ElfInfo, walker: Walker, hint: str) -> None:
-    """Nothing, if the base has the program's interpreter, or the program needs none.
+    """Raise an error if the program needs an interpreter that the base does not have.
 
     :param hint: which bases fit, for the errors.
     :raises WrongTargetError: the base is for other architectures.

@@ -29,7 +29,7 @@ _MAGIC = re.compile(r"[*?\[]")
 def configured_directories(walker: Walker, path: str) -> tuple[str, ...]:
     """The directories that the file at `path` and those that it includes name, in order, each once.
 
-    Without the file there are none. What is no absolute path, and what follows an equals sign, says nothing.
+    Without the file there are none. What is not an absolute path, and what follows an equals sign, says nothing.
     """
     return tuple(dict.fromkeys(_Reader(walker).read(path)))
 

@@ -188,7 +188,7 @@ class MuslLoader:
         self.edges.append(Edge(path, name, rule, node.loaded.path, places))
         wanted, got = self._program.loaded.info.target, node.loaded.info.target
         if wanted != got:
-            raise UnloadableLibraryError(node.loaded.path, path, f"it is for {got}, and {wanted} is wanted")
+            raise UnloadableLibraryError(node.loaded.path, path, f"it is for {got}, not {wanted}")
 
     def _find(self, name: str, needed_by: _Node | None, considered: list[Considered]) -> tuple[FoundBy, _Node | None]:
         """What answers to `name` (load_library); without `needed_by` it is preloaded."""
@@ -303,7 +303,7 @@ class MuslLoader:
         info, wanted = loaded.info, self._program.loaded.info.target
         # Read as one of its own, such a header makes no sense to the loader (map_library, ENOEXEC).
         if (info.target.bits, info.target.big_endian) != (wanted.bits, wanted.big_endian):
-            raise UnloadableLibraryError(path, requester, f"it is for {info.target}, and {wanted} is wanted")
+            raise UnloadableLibraryError(path, requester, f"it is for {info.target}, not {wanted}")
         if not any(segment.type == PT_DYNAMIC for segment in info.segments):
             raise UnloadableLibraryError(path, requester, "it has no dynamic section")
         if _is_libc(entry):
@@ -331,7 +331,7 @@ def _is_libc(entry: Entry) -> bool:
     """Whether it is a whole C library, of whichever kind: it defines both `LIBC` symbols itself (load_library)."""
     from minpack.elf.symbols import has_strings, read_symbols  # noqa: PLC0415 - for programs with libraries alone
 
-    assert entry.content is not None, f"internal error: {entry.path} is no file"
+    assert entry.content is not None, f"internal error: {entry.path} is not a file"
     try:
         if not has_strings(entry.content, LIBC):
             return False

@@ -107,7 +107,7 @@ class Opener:
         :raises InputError: it cannot be read.
         """
         content = entry.content
-        assert content is not None, f"internal error: {entry.path} is no file"
+        assert content is not None, f"internal error: {entry.path} is not a file"
         known = self.walker.known.get(content)
         if known is None:
             try:

@@ -43,7 +43,7 @@ def resolve_closure(
     """All the loader would open to start `program`, a path in the walker's tree, and later for `late`.
 
     :raises NotInBaseError: the program or its interpreter is not in the tree.
-    :raises NotElfError: the program or its interpreter is no ELF file.
+    :raises NotElfError: the program or its interpreter is not an ELF file.
     :raises MalformedElfError: one of them is malformed.
     :raises NotProgramError: its interpreter is neither musl's nor glibc's.
     :raises LibcMismatchError: its interpreter is gcompat's.

@@ -148,4 +148,4 @@ def variants_note(variants: tuple[Variant, ...]) -> str | None:
     if not found:
         return None
     names = listed((variant.path for variant in found), 3)
-    return f"variants for better CPUs are not packed: {names}; what is packed runs on every CPU"
+    return f"variants for newer CPUs are not packed: {names}; what is packed runs on every CPU"

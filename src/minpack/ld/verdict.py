@@ -45,7 +45,7 @@ def latent_note(proof: Proof) -> str | None:
     if not found:
         return None
     names = listed(map(symbol_text, found), MOST_NAMES)
-    return f"nothing defines {names}: the program starts, and ends if it calls them"
+    return f"nothing defines {names}: the program starts, but fails if it calls them"
 
 
 def _worst(versions: Iterable[MissingVersion]) -> list[MissingVersion]:

@@ -34,7 +34,7 @@ def exclusive_lock(
             if descriptor is None or _locked(descriptor):
                 break
             if tried == _TOLD:
-                tell(progress, f"waiting for another process that has the directory of {path!r} locked")
+                tell(progress, f"waiting for another process, which has locked the directory of {path!r}")
             pause(_PAUSE)
         yield
     finally:

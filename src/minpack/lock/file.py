@@ -49,11 +49,10 @@ _FILE = re.compile(
     r"(?:(?P<mode>[0-7]{4}) (?:sha256:(?P<sha256>[0-9a-f]{64})|directory)|link:(?P<link>.+))",
     re.ASCII | re.DOTALL,
 )
-_DAMAGED = "take it from version control again, or remove it and write a new one with minpack lock"
-_MERGED = "take one side from version control, and run minpack lock with each program again"
+_DAMAGED = "restore it from version control, or delete it and run minpack lock again"
+_MERGED = "keep one side of the merge, and run minpack lock for each program again"
 #: What git writes before the first of two versions (git-merge(1), "How conflicts are presented").
-_CONFLICT = re.compile(r"^<<<<<<< ", re.MULTILINE)
-#: Strings and comments, in which dots mean nothing (TOML 1.0.0, "String"); then more dots than any key of a lock has.
+_CONFLICT = re.compile(r"^#: Strings and comments, in which dots mean nothing (TOML 1.0.0, "String"); then more dots than any key of a lock has.
 _NO_KEY = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}'
     r"|'''(?:[^']|'(?!''))*+'{0,5}"
@@ -74,11 +73,13 @@ def read_lock(path: str) -> Lock:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             data = file.read(MAX_LOCK + 1) if regular else b""
     except FileNotFoundError as error:
-        raise LockError(path, "there is no such file", "minpack lock APP writes one; --lock names another") from error
+        raise LockError(
+            path, "no such file", "create it with minpack lock APP, or name another with --lock FILE"
+        ) from error
     except OSError as error:
         raise LockError(path, reason_of(error), "--lock FILE names another") from error
     if not regular:
-        raise LockError(path, "it is no regular file", "--lock FILE names another")
+        raise LockError(path, "it is not a regular file", "--lock FILE names another")
     if len(data) > MAX_LOCK:
         raise LockError(path, f"it has more than {MAX_LOCK} bytes", _DAMAGED)
     return _Reading(path).lock(_document(data, path))
@@ -94,8 +95,8 @@ def _document(data: bytes, path: str) -> dict[str, Any]:
         conflict = _CONFLICT.search(text)
         if conflict is not None:
             line = text.count("\n", 0, conflict.start()) + 1
-            raise LockError(path, f"a merge left its marks in it, from line {line} on", _MERGED) from error
-        raise LockError(path, f"it is no TOML: {_objection(error)}", _DAMAGED) from error
+            raise LockError(path, f"it has merge conflict markers, from line {line} on", _MERGED) from error
+        raise LockError(path, f"it is not TOML: {_objection(error)}", _DAMAGED) from error
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -108,11 +109,11 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _objection(error: Exception) -> str:
-    """What is wrong with a text that is no TOML."""
+    """What is wrong with a text that is not TOML."""
     if isinstance(error, UnicodeDecodeError):
-        return "it is no text in UTF-8"
+        return "it is not text in UTF-8"
     if isinstance(error, RecursionError):
-        return "it is nested too deeply"
+        return "it is nested too deep"
     # Numbers and dates that Python cannot hold come with Python's own words.
     return str(error) if "(at " in str(error) else "a number or date in it is out of range"
 
@@ -209,6 +210,7 @@ class _Reading:
     def lock(self, document: dict[str, Any]) -> Lock:
         version = document.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+<<<<<<< HEAD
             raise self._error("version", "is no version of a lock" if "version" in document else "is missing")
         if version > VERSION:
             reason = f"it is of version {version}, and this minpack knows versions 1 and {VERSION}"
@@ -290,7 +292,7 @@ class _Reading:
 
     def _package(self, name: str, table: dict[str, Any], where: str) -> LockedPackage:
         if not re.fullmatch(_NAME, name, re.ASCII):
-            raise self._error(where, "is called as no package is")
+            raise self._error(where, "is not the name of a package")
         return LockedPackage(
             name,
             self._text(table, "version", where),
@@ -311,7 +313,7 @@ class _Reading:
             path = RootPath(_plain(key))
             match = _FILE.fullmatch(_plain(self._text(table, key, where, quoted=True)))
             if match is None or normal(path) != path or "\0" in path:
-                raise self._error(f'{where}."{key}"', "is no path with origin and sum")
+                raise self._error(f'{where}."{key}"', "is not a path with origin and sum")
             mode = int(match["mode"], 8) if match["mode"] else 0o777
             found.append(LockedFile(path, match["origin"], mode, match["sha256"] or "", match["link"] or ""))
         return tuple(sorted(found))
@@ -319,7 +321,7 @@ class _Reading:
     def _data(self, name: str, table: dict[str, Any], where: str) -> LockedData:
         data = LockedData(name, self._text(table, "version", where), self._sum(table, "sha256", where))
         if not re.fullmatch(_VERSION, data.version, re.ASCII):
-            raise self._error(f"{where}.version", "is no version of a package of Python's")
+            raise self._error(f"{where}.version", "is not a version of a package of Python's")
         return data
 
     def _notes(self, table: dict[str, Any], where: str) -> tuple[tuple[str, str], ...]:
@@ -328,7 +330,7 @@ class _Reading:
     def _table(self, table: dict[str, Any], key: str, where: str, *, required: bool = False) -> dict[str, Any]:
         value = table.get(key, {} if where and not required else None)
         if not isinstance(value, dict):
-            raise self._error(f"{where}.{key}".lstrip("."), "is no table" if key in table else "is missing")
+            raise self._error(f"{where}.{key}".lstrip("."), "is not a table" if key in table else "is missing")
         return value
 
     def _text(
@@ -336,13 +338,13 @@ class _Reading:
     ) -> str:
         value = table.get(key, "" if optional else None)
         if not isinstance(value, str) or not (value or optional):
-            raise self._error(f"{where}.{key}", "is no text" if key in table else "is missing")
+            raise self._error(f"{where}.{key}", "is not text" if key in table else "is missing")
         return value if quoted else _plain(value)
 
     def _url(self, table: dict[str, Any], where: str, *, optional: bool = False) -> str:
         value = self._text(table, "url", where, optional=optional)
         if value and not re.fullmatch(_ADDRESS, value):
-            raise self._error(f"{where}.url", "is no http:// or https:// address")
+            raise self._error(f"{where}.url", "is not an http:// or https:// address")
         return value
 
     def _sum(self, table: dict[str, Any], key: str, where: str, *, optional: bool = False) -> str:
@@ -354,7 +356,7 @@ class _Reading:
     def _size(self, table: dict[str, Any], where: str, *, optional: bool = False) -> int:
         value = table.get("size", 0 if optional else None)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise self._error(f"{where}.size", "is no number of bytes" if "size" in table else "is missing")
+            raise self._error(f"{where}.size", "is not a number of bytes" if "size" in table else "is missing")
         return value
 
     def _error(self, key: str, reason: str) -> LockError:

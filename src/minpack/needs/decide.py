@@ -36,7 +36,7 @@ MEANING = {
     (Need.LOCALE, Verdict.LIKELY): "glibc has only C and POSIX built in",
     (Need.GCONV, Verdict.OPTIONAL): "ASCII, UTF-8, UCS-2 and UCS-4 work without",
     (Need.MIME, Verdict.OPTIONAL): "Go has the common types built in",
-    (Need.SERVICES, Verdict.OPTIONAL): "asked only for services by name",
+    (Need.SERVICES, Verdict.OPTIONAL): "read only to look up services by name",
     (Need.SHELL, Verdict.OPTIONAL): "it may start other programs",
     (Need.SHELL, Verdict.LIKELY): "it starts /bin/sh",
     (Need.SHELL, Verdict.MAYBE): "it may start /bin/sh",
@@ -44,7 +44,7 @@ MEANING = {
 #: What the program does without something that it needs, as it was seen in empty containers.
 WITHOUT = {
     Need.CERTS: "certificate signed by unknown authority, or the like",
-    Need.TZ: "unknown time zone, or UTC without a word",
+    Need.TZ: "unknown time zone, or UTC without a warning",
     Need.TMP: "no such file or directory",
     Need.PASSWD: "no such user",
     Need.GROUP: "no such group",
@@ -52,7 +52,7 @@ WITHOUT = {
     Need.PROTOCOLS: "unknown protocol",
     Need.TERMINFO: "Error opening terminal",
     Need.SHELL: "sh: not found, or status 127",
-    Need.LOCALE: "the C locale; C++ programs may end",
+    Need.LOCALE: "the C locale; C++ programs may abort",
     Need.GCONV: "a conversion fails",
 }
 

@@ -53,10 +53,10 @@ def with_why_warning(findings: Findings, path: str) -> Findings:
     """The findings of the program at `path` with a warning if no callers were found, which were looked for."""
     if any(findings.callers.values()):
         return findings
-    reason = "it reads the machine code of Go programs alone"
+    reason = "it reads the machine code of Go programs only"
     if findings.language == "Go":
         reason = "no function of its modules whose code can be read leads to a need"
-    return findings._replace(warnings=(*findings.warnings, f"--why shows nothing of {path!r}: {reason}"))
+    return findings._replace(warnings=(*findings.warnings, f"--why shows nothing for {path!r}: {reason}"))
 
 
 def read_program(
@@ -204,7 +204,7 @@ def _other(binary: Binary, findings: Findings) -> Findings:
     roots = embedded_roots(binary)
     if not roots:
         return findings
-    text = f"has root certificates within itself ({roots})"
+    text = f"embeds root certificates ({roots})"
     return findings._replace(
         signals=(Signal(Need.CERTS, Verdict.OPTIONAL, Evidence(Seen.STRING, roots, binary.path, text)),)
     )

@@ -35,7 +35,7 @@ class Runtime(NamedTuple):
 
 
 _TMP = (Need.TMP, Verdict.REQUIRED, "unpacks itself into /tmp, which must allow running programs")
-_ROOTS_INSIDE = (Need.CERTS, Verdict.OPTIONAL, "has root certificates within itself")
+_ROOTS_INSIDE = (Need.CERTS, Verdict.OPTIONAL, "embeds root certificates")
 RUNTIMES = (
     Runtime(
         "PyInstaller",
@@ -79,7 +79,7 @@ RUNTIMES = (
     Runtime(
         "GraalVM",
         sections=(".svm_heap",),
-        needs=((Need.CERTS, Verdict.OPTIONAL, "has the root certificates of its build within itself"),),
+        needs=((Need.CERTS, Verdict.OPTIONAL, "embeds the root certificates of its build"),),
     ),
     Runtime(
         "Swift",

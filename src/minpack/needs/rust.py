@@ -92,14 +92,14 @@ def _certs(binary: Binary, roots: str) -> Iterator[Signal]:
     found = binary.which((*_PROBE, *_OLD_PROBE))
     places = next((some for some in (_PROBE, _OLD_PROBE) if found.issuperset(some)), None)
     if places is not None and roots:
-        said = f"looks for the system's certificates and has its own within itself ({roots})"
+        said = f"looks for the system's certificates and embeds its own ({roots})"
         # Which of them it takes is a setting, as of ureq and reqwest.
         yield Signal(Need.CERTS, Verdict.MAYBE, Evidence(Seen.STRING, places[0].decode(), binary.path, said))
     elif places is not None:
         said = "has the list of places of openssl-probe or rustls-native-certs"
         yield Signal(Need.CERTS, Verdict.REQUIRED, Evidence(Seen.STRING, places[0].decode(), binary.path, said))
     elif roots:
-        said = f"has root certificates within itself ({roots}), as webpki-roots does"
+        said = f"embeds root certificates ({roots}), as webpki-roots does"
         yield Signal(Need.CERTS, Verdict.NOT_NEEDED, Evidence(Seen.STRING, roots, binary.path, said))
 
 
@@ -108,7 +108,7 @@ def _zones(binary: Binary, text: bytes, crates: Collection[str]) -> Iterator[Sig
         return
     embedded = next((crate for crate in _ZONE_CRATES if crate in crates), None)
     if embedded is not None:
-        said = f"has the time zones within itself ({embedded})"
+        said = f"embeds the time zones ({embedded})"
         yield Signal(Need.TZ, Verdict.NOT_NEEDED, Evidence(Seen.STRING, embedded, binary.path, said))
         return
     reader = next((crate for crate in _ZONE_READERS if crate in crates), None)
@@ -116,5 +116,5 @@ def _zones(binary: Binary, text: bytes, crates: Collection[str]) -> Iterator[Sig
         said = f"looks zones up by name in /usr/share/zoneinfo ({reader})"
         yield Signal(Need.TZ, Verdict.LIKELY, Evidence(Seen.STRING, reader, binary.path, said))
         return
-    said = "has /usr/share/zoneinfo within it"
+    said = "contains the string /usr/share/zoneinfo"
     yield Signal(Need.TZ, Verdict.OPTIONAL, Evidence(Seen.STRING, "/usr/share/zoneinfo", binary.path, said))

@@ -74,7 +74,7 @@ class Budget:
             came = self._came - before
             raise SpentError(
                 f"the server is too slow: {came} bytes in {limits.window:g} seconds, and"
-                f" {limits.rate} a second are the least"
+                f" {limits.rate} a second are required"
             )
 
     def use(self, count: int) -> None:
@@ -93,6 +93,6 @@ class Budget:
         self._restarts += 1
         if self._restarts > self._limits.restarts:
             raise SpentError(
-                f"the download began again {self._limits.restarts} times: the file on the server changes,"
-                " or the server does not go on where it broke off"
+                f"the download restarted {self._limits.restarts} times: the file on the server keeps changing,"
+                " or the server does not resume downloads"
             )

@@ -47,7 +47,7 @@ _HEADWAY = 1 << 20
 #: Statuses that may be others soon: time out, too early, too many requests; and all of the server's own errors.
 _PASSING = (408, 425, 429)
 
-_GONE_HINT = "the server does not have it, or not any more; name another one with --mirror"
+_GONE_HINT = "the server does not have it (any more); try another one with --mirror"
 
 
 def download(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def mirror_address(mirror: str, network: Network) -> tuple[str, Network]:
     """`mirror` without user and password, and the network that knows to send them there.
 
-    :raises UsageError: `mirror` is no URL.
+    :raises UsageError: `mirror` is not a URL.
     """
     check_mirror(mirror)
     scheme, _, rest = mirror.rstrip("/").partition("://")
@@ -28,11 +28,11 @@ def mirror_address(mirror: str, network: Network) -> tuple[str, Network]:
 
 
 def check_mirror(mirror: str, option: str = "--mirror") -> None:
-    """Raise `UsageError` if `mirror` is no URL; `option` is what it was given by."""
+    """Raise `UsageError` if `mirror` is not a URL; `option` is what it was given by."""
     if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", mirror) is not None:
         return
     # Whatever else is wrong with it, a password in it is not shown.
     shown = re.sub(r"[^/]*@", "…@", mirror)
     bare = "://" not in mirror and re.fullmatch(r"[\w.:-]+(/\S*)?", shown) is not None
     hint = f"write it as https://{shown}" if bare else "write it as https://HOST/PATH"
-    raise UsageError(option, shown, "it is no http:// or https:// address", hint)
+    raise UsageError(option, shown, "it is not an http:// or https:// address", hint)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: What to do about most failures.
 HINT = "check the network and the proxy, name another server with --mirror, or use only what is stored with --offline"
-_SPENT_HINT = "name another server with --mirror, or try again later; a proxy between here and there may be the cause"
-_CA_HINT = "SSL_CERT_FILE names it: let it name a PEM file of certificate authorities, or unset it"
+_SPENT_HINT = "try again later, or another server with --mirror; a proxy in between may be the cause"
+_CA_HINT = "set SSL_CERT_FILE to a PEM file of certificate authorities, or unset it"
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
@@ -152,9 +152,9 @@ def _reason(error: BaseException) -> tuple[str, bool]:
             answer = reason_of(error), False
         case ValueError():
             # Not its text: that may have a password in it.
-            answer = "it is no usable address, or redirects to none", False
+            answer = "it is not a usable address, or redirects to one that is not", False
         case _:
-            answer = "the server's answer makes no sense", False
+            answer = "the server's answer is not valid HTTP", False
     return answer
 
 
@@ -220,7 +220,7 @@ def _check_authorities(path: str) -> None:
     """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise InputError(path, "it is no regular file", hint=_CA_HINT)
+        raise InputError(path, "it is not a regular file", hint=_CA_HINT)
     if status.st_size > _MOST_AUTHORITIES:
         reason = f"it has more than the {_MOST_AUTHORITIES} bytes that certificates may have"
         raise InputError(path, reason, hint=_CA_HINT)

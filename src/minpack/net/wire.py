@@ -112,11 +112,11 @@ class _CountedReads(io.RawIOBase):
         self._longest = longest
 
     def readable(self) -> bool:
-        """See `io.IOBase`."""
+        """True: it is for reading."""
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
-        """See `io.RawIOBase`.
+        """Fill `buffer` with what has come, within the budget; the number of bytes, 0 at the end.
 
         :raises SpentError: the budget is spent.
         """
@@ -130,7 +130,7 @@ class _CountedReads(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """See `io.IOBase`; it lets go of the socket."""
+        """Let go of the socket."""
         self._raw.close()
         super().close()
 

@@ -112,12 +112,12 @@ class ZstdCompressor(Compressor):
         self._stream = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
 
     def take(self, block: memoryview) -> memoryview:
-        """See `Compressor.take`."""
+        """Take a block; the buffer to fill next. Waits while as many blocks are under way as there are buffers."""
         self._out.write(self._stream.compress(block))
         return memoryview(block.obj)
 
     def close(self) -> None:
-        """See `Compressor.close`."""
+        """Everything taken has been compressed and written when this returns."""
         self._out.write(self._stream.flush())
 
 
@@ -191,14 +191,14 @@ class GzipCompressor(Compressor):
         self._stopped = False
 
     def take(self, block: memoryview) -> memoryview:
-        """See `Compressor.take`; waits while as many blocks are under way as there are buffers."""
+        """Take a block; the buffer to fill next. Waits while as many blocks are under way as there are buffers."""
         if self._file is not None:
             self._file.jobs += 1
         self._put(_Job(block, self._file))
         return self._free.pop() if self._free else memoryview(bytearray(self.block_size))
 
     def begin_file(self, content: Content) -> bool:
-        """See `Compressor.begin_file`."""
+        """Blocks of `content` alone follow; True if none of them is wanted, as its members are kept."""
         if self._files is None:
             return False
         kept = self._files.find(content)
@@ -210,20 +210,20 @@ class GzipCompressor(Compressor):
         return False
 
     def end_file(self) -> None:
-        """See `Compressor.end_file`."""
+        """The file that was begun has ended."""
         if self._file is not None:
             self._file.ended = True
             self._note(self._file)
             self._file = None
 
     def close(self) -> None:
-        """See `Compressor.close`."""
+        """Everything taken has been compressed and written when this returns."""
         while self._pending:
             self._write_first()
         self.abandon()
 
     def abandon(self) -> None:
-        """See `Compressor.abandon`; blocks that wait are dropped, and the threads have ended when this returns."""
+        """Stop without writing more: blocks that wait are dropped, and the threads have ended when this returns."""
         self._stopped = True
         for _ in self._threads:
             self._jobs.put(None)

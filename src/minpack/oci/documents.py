@@ -31,7 +31,7 @@ def canonical(document: Json) -> bytes:
 
     With ASCII keys and no floats this is RFC 8785, which the image-spec recommends (canonicalization.md).
 
-    :raises NotTextError: a string holds bytes that are no UTF-8, which JSON cannot have.
+    :raises NotTextError: a string holds bytes that are not UTF-8, which JSON cannot have.
     """
     import json  # noqa: PLC0415
 

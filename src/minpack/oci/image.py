@@ -80,7 +80,7 @@ class BuiltImage(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """What is no image, such as an SBOM or a signature; `subject` is the manifest that it is about, if it is about one.
+    """An artifact such as an SBOM or a signature; `subject` is the manifest that it is about, if it is about one.
 
     `descriptor` is its manifest's, as an index would list it, with its artifact type and annotations.
     """

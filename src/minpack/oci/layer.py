@@ -75,7 +75,7 @@ class _HashAside(_Hash):
         self._error: BaseException | None = None
 
     def add(self, block: memoryview) -> None:
-        """See `_Hash.add`."""
+        """Hash `block` on the thread, once the block before it is hashed."""
         if self._thread is not None:
             self._check()
             self._hashed.get()
@@ -99,13 +99,13 @@ class _HashAside(_Hash):
             self._thread, self._alone = None, True
 
     def finish(self) -> Digest:
-        """See `_Hash.finish`."""
+        """The digest of all blocks."""
         self.abandon()
         self._check()
         return super().finish()
 
     def abandon(self) -> None:
-        """See `_Hash.abandon`; the thread has ended when this returns."""
+        """Nobody wants the digest any more; the thread has ended when this returns."""
         if self._thread is not None:
             self._blocks.put(None)
             if self._thread.is_alive():

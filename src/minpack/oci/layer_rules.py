@@ -52,11 +52,11 @@ class _Stream:
         self._held = bytearray()
 
     def open(self) -> Reader:
-        """See `Content.open`; there is one stream, however often it is opened."""
+        """The one stream, however often it is opened."""
         return self
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """See `Reader.read_at`."""
+        """Up to `size` bytes from `offset`; fewer only at the end."""
         while self.total < offset + size and self._more(offset):
             pass
         start = offset - (self.total - len(self._held))
@@ -64,7 +64,7 @@ class _Stream:
         return bytes(self._held[start : start + size])
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
-        """See `Reader.readinto_at`."""
+        """Fill `buffer` from `offset`; the number of bytes read, short only at the end."""
         piece = self.read_at(offset, len(buffer))
         buffer[: len(piece)] = piece
         return len(piece)
@@ -141,7 +141,7 @@ class TreeRules:
         if member.kind is Kind.HARDLINK:
             target = self._here.get(RootPath(f"/{member.link}"))
             if target is None or target.kind is not Kind.FILE:
-                yield f"{member.link!r}, which it is a hard link to, is no file before it"
+                yield f"{member.link!r}, which it is a hard link to, is not a file before it"
             elif target[1:] != (member.mode, member.uid, member.gid, member.capability):
                 yield f"its mode, owner or capabilities are not those of {member.link!r}, which it is a hard link to"
 
@@ -210,7 +210,7 @@ def _unpacked(reader: Reader, content: Content, media_type: str) -> Iterator[byt
 def _name_issues(member: Member) -> Iterator[str]:
     parts = member.name.removesuffix("/").split("/")
     if member.kind is Kind.SPECIAL:
-        yield "it is no file, directory or link"
+        yield "it is not a file, directory or link"
     if member.name.endswith("/") != (member.kind is Kind.DIRECTORY):
         yield "directories end with a slash, and nothing else"
     if any(part in ("", ".", "..") for part in parts):

@@ -109,7 +109,7 @@ class _Source(NamedTuple):
         try:
             value = parsed(data)
         except (ValueError, RecursionError) as error:
-            raise self.wrong(f"{where}: it is no JSON") from error
+            raise self.wrong(f"{where}: it is not JSON") from error
         return Stated(value, "", issues)
 
     def file(self, name: str) -> Content:
@@ -163,7 +163,7 @@ def _regular(path: str) -> FileContent:
     try:
         if not os.path.isfile(path):
             os.stat(path)
-            raise UnreadableImageError(path, "it is no regular file", _WHAT)
+            raise UnreadableImageError(path, "it is not a regular file", _WHAT)
         archive = FileContent(path, os.stat(path).st_size)
     except (OSError, ValueError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else "no such file"
@@ -224,7 +224,7 @@ def _listed(source: _Source, document: Stated) -> tuple[Descriptor, ...]:
 
 
 def _root(source: _Source, descriptor: Descriptor) -> Index | None:
-    """What a name stands for; None if it is no image."""
+    """What a name stands for; None if it is not an image."""
     if descriptor.media_type in mediatypes.INDEXES:
         found, document = source.document(descriptor)
         manifests = [one for one in _listed(source, document) if one.media_type in mediatypes.MANIFESTS]

@@ -81,7 +81,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _refusal(text: str) -> tuple[str, str]:
-    """Why `text` is no reference, and what to write instead: what was most likely meant."""
+    """Why `text` is not a reference, and what to write instead: what was most likely meant."""
     for pattern, reason, instead in (
         (r"[a-z-]+://(.*)", "it is an address", r"\1"),
         (r"([^@]*)@.*", "the digest of an image cannot be chosen", r"\1"),

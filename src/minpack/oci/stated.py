@@ -88,14 +88,14 @@ class Stated(NamedTuple):
 def read_document(content: Content | None, issues: Issues) -> Stated:
     """The JSON document in `content`; one that says nothing if it is not there or no JSON."""
     if content is None:
-        issues.add("it is not there")
+        issues.add("it is missing")
         return Stated(None, "", issues)
     try:
         return Stated(parsed(read_all(content, MAX_DOCUMENT)), "", issues)
     except (InputError, ChangedInputError) as error:
         issues.add(error.message)
     except (ValueError, RecursionError) as error:
-        issues.add(f"it is no JSON: {error}")
+        issues.add(f"it is not JSON: {error}")
     return Stated(None, "", issues)
 
 
@@ -119,7 +119,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key in found if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"{twice!r} is there twice")
+        raise ValueError(f"duplicate key {twice!r}")
     return found
 
 

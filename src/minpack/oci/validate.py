@@ -254,7 +254,7 @@ def _blob(parts: _Parts, descriptor: Descriptor, issues: Issues) -> Content | No
     """The blob that `descriptor` describes, if it is there."""
     content = parts.blobs.get(descriptor.digest)
     if content is None:
-        issues.add("it is not there")
+        issues.add("it is missing")
     elif content.size != descriptor.size:
         issues.add(f"it has {content.size} bytes and its descriptor says {descriptor.size}")
     return content

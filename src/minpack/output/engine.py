@@ -47,9 +47,9 @@ _REACH_HINT = "start the engine, set DOCKER_HOST, or leave out --load and load t
 _HOST_HINT = "write it as unix:///var/run/docker.sock, tcp://HOST:PORT or ssh://USER@HOST"
 _SSH_HINT = "pip install 'docker[ssh]', or leave out --load and load the file later (docker load -i FILE)"
 _PERMISSION_HINT = "you may not use this socket: join the docker group, or set DOCKER_HOST"
-_LOAD_HINT = "what it can load depends on its version: Docker takes --zstd from 23.0 on"
+_LOAD_HINT = "it may be too old: Docker loads zstd layers (--zstd) from 23.0 on"
 _LOST_HINT = "write a file with -o, and load it with the engine's own command (docker load -i FILE)"
-_SILENT_HINT = "see whether the engine is well (docker info), or write a file with -o and load it later"
+_SILENT_HINT = "check the engine (docker info), or write a file with -o and load it later"
 
 
 class EngineLimits(NamedTuple):
@@ -166,7 +166,7 @@ class _RefusalError(Exception):
 class _Asking:
     """A conversation with an engine.
 
-    :raises EngineError: DOCKER_HOST is no address.
+    :raises EngineError: DOCKER_HOST is not an address.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class _Asking:
         # A password in it is not shown.
         self.host = re.sub(r":[^/@]*@", ":…@", given)
         if _HOST.fullmatch(given) is None:
-            raise EngineError(f"reach a container engine at {self.host}", "DOCKER_HOST is no address", _HOST_HINT)
+            raise EngineError(f"reach a container engine at {self.host}", "DOCKER_HOST is not an address", _HOST_HINT)
         self.version = ""
         self._connect = connect
         self._environment = environment
@@ -247,14 +247,14 @@ class _Asking:
             client = self._connect(version=DEFAULT_DOCKER_API_VERSION, timeout=seconds, environment=environment)
         except ValueError as error:
             # As of a port that is none; nobody was asked yet.
-            raise _RefusalError("DOCKER_HOST is no address") from error
+            raise _RefusalError("DOCKER_HOST is not an address") from error
         self._client = client
         client.api.headers.update(load_general_config().get("HttpHeaders") or {})
         self.host = _address_of(client, self.host)
         document = _document(self._ask("GET", f"{client.api.base_url}/version", self._limits.answer))
         api = document.get("ApiVersion")
         if not isinstance(api, str) or not re.fullmatch(r"\d{1,4}\.\d{1,4}", api, re.ASCII):
-            raise _RefusalError("what answers is no engine")
+            raise _RefusalError("something else answers there")
         self.version = str(document.get("Version", ""))
         self._address = f"{client.api.base_url}/v{api}"
         return self.version
@@ -275,7 +275,7 @@ class _Asking:
         document = _document(self._ask("GET", url, self._limits.answer))
         found = document.get("Id")
         if not isinstance(found, str) or not found:
-            raise _RefusalError("it does not know the image afterwards")
+            raise _RefusalError("it does not have the image afterwards")
         descriptor = document.get("Descriptor")
         known = {found, str(descriptor.get("digest")) if isinstance(descriptor, dict) else ""}
         if known.isdisjoint(archive.ids):
@@ -283,7 +283,7 @@ class _Asking:
         return found
 
     def _ask(self, method: str, url: str, seconds: float, archive: Archive | None = None) -> bytes:
-        """The body of an answer, which is no failure."""
+        """The body of an answer, which is not a failure."""
         assert self._client is not None, "internal error: nobody is asked"
         most = self._limits.answer_bytes if archive is None else self._limits.load_bytes
         response = self._client.api.request(
@@ -326,9 +326,9 @@ def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _RefusalError("what answers is no engine") from error
+        raise _RefusalError("something else answers there") from error
     if not isinstance(document, dict):
-        raise _RefusalError("what answers is no engine")
+        raise _RefusalError("something else answers there")
     return document
 
 
@@ -371,7 +371,7 @@ def _reason_and_hint(error: Exception, hint: str) -> tuple[str, str]:
     elif isinstance(chain[-1], NameError):
         hint = _SSH_HINT
     if not said and isinstance(chain[-1], (ValueError, TypeError, KeyError, AttributeError)):
-        return "what answers is no engine", hint
+        return "something else answers there", hint
     # For an address that needs a library more, the SDK's own words are the outermost.
     last = chain[0] if isinstance(chain[-1], NameError) else chain[-1]
     text = next(iter(said), str(last)).strip() or type(last).__name__

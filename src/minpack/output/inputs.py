@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LeftOut(NamedTuple):
-    """What lies in directories that are packed and is no part of them; `paths` are absolute and without links."""
+    """What lies in directories that are packed and is not part of them; `paths` are absolute and without links."""
 
     paths: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()

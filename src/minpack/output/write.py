@@ -264,7 +264,7 @@ def _deliver_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
             sums=sums if work.sums else None,
         )
     others = any((entry.uid, entry.gid) != (os.getuid(), os.getgid()) for entry in work.entries)
-    notes = ("files belong to you: only root can give them their owners; --format tar keeps them",)
+    notes = ("files belong to you, as only root can set owners; --format tar keeps them",)
     lost = (_without_capabilities(without),) if without else ()
     size = sum(entry.size for entry in work.entries)
     output = WrittenTarget(to.format, to.path, None, None)

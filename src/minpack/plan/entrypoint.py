@@ -117,7 +117,7 @@ def _found(start: Start, path: str) -> Entry | _Refusal:
     if entry is None:
         link = _link_at(start.tree, absolute)
         if failure is Failure.LOOP:
-            return _Refusal("its links lead in a circle")
+            return _Refusal("its links form a loop")
         return _Refusal(f"it is a link to {link!r}, which is not in the image") if link else _NOTHING
     if entry.kind is not Kind.FILE:
         return _Refusal(f"it is a {entry.kind}")
@@ -194,7 +194,7 @@ def _why_not_elf(start: Start, entry: Entry, content: Content) -> _Refusal | Non
     if info.interpreter is None:
         return None
     interpreter = _found(start, info.interpreter)
-    hint = "name the file as a further program instead of adding it: what it needs is packed then"
+    hint = "name the file as another program instead of adding it, so that what it needs is packed"
     if isinstance(interpreter, _Refusal):
         return _Refusal(f"its interpreter is {info.interpreter!r}, and {interpreter.reason}", hint)
     return _why_not_loaded(start, entry, info.interpreter, hint)
@@ -216,7 +216,7 @@ def _why_not_loaded(start: Start, entry: Entry, interpreter: str, hint: str) -> 
     return _Refusal(f"it lacks {', '.join(names)}", hint) if names else None
 
 
-_MODES = "give it a mode that lets its user, or choose another --user"
+_MODES = "change that mode, or choose another --user"
 
 
 def _hint(start: Start, name: str) -> str:

@@ -39,7 +39,7 @@ def with_packages(
 
     :param files: over the tree in which the packages' files are.
     :param standard: directories that keep their mode and owner.
-    :raises PathConflictError: a file of a package would lie below something that is no directory.
+    :raises PathConflictError: a file of a package would be below something that is not a directory.
     """
     if not whole and not any(planned.source in _PACKAGED for planned in plan.entries):
         return plan

@@ -100,7 +100,7 @@ def _lost_notes(request: ImageSpec, placed: Sequence[Placed], entries: Mapping[R
             option = _option(item, mode, None if mode & SET_ID_BITS and not is_directory else request.run.user)
             has = f"has mode {mode:04o} on this host and {entries[path].mode:04o} in the image"
             notes[path] = f"{item.source!r} {has}; to keep its mode: {option}"
-    return _some(list(notes.values()), "added files have modes on this host that they do not have in the image")
+    return _some(list(notes.values()), "some added files have other modes in the image than on this host")
 
 
 def _unreadable_notes(user: User, placed: Sequence[Placed], entries: Mapping[RootPath, Entry]) -> list[str]:

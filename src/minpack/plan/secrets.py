@@ -1,4 +1,4 @@
-"""What is never taken from a base: passwords, private keys, people's own files, and what is no file of a system."""
+"""What is never taken from a base: passwords, private keys, people's own files, and what is not a file of a system."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 #: Where they lie, and what they are. Sources: shadow(5), gshadow(5), hier(7), and the packages that make them.
 _DIRECTORIES = (
-    (("/root/", "/home/", "/Users/"), "lies in a home directory"),
+    (("/root/", "/home/", "/Users/"), "is in a home directory"),
     (("/etc/ssl/private/", "/etc/pki/tls/private/", "/etc/ipsec.d/private/", "/etc/wireguard/"), "is a private key"),
     (("/run/secrets/", "/var/run/secrets/"), "is a secret"),
-    (("/proc/", "/sys/", "/dev/"), "is the kernel's and no file of a system"),
+    (("/proc/", "/sys/", "/dev/"), "belongs to the kernel, not to a root file system"),
 )
 _PASSWORDS = ("/etc/shadow", "/etc/gshadow", "/etc/security/opasswd", "/etc/ppp/chap-secrets", "/etc/ppp/pap-secrets")
 _KEYS = ("/etc/krb5.keytab", "/etc/ipsec.secrets")
@@ -29,10 +29,9 @@ MAX_TEXT = 16 << 20
 
 
 def refuse_private(plan: Plan, base: str) -> None:
-    """Nothing, if all that the plan takes from the base is fit for others' eyes. Links may lead anywhere.
+    """Raise `BaseError` if the plan takes a secret or a private file from the base. Links may lead anywhere.
 
     :param base: the base's name.
-    :raises BaseError: something is not.
     """
     for planned in plan.entries:
         entry, reason = planned.entry, planned.reason

@@ -74,7 +74,7 @@ def additions(
 def host_file(path: str, advice: str = "check the path") -> FileContent:
     """The regular file at the host's `path`.
 
-    :param advice: what to do where there is no such file.
+    :param advice: what to do where no such file.
     :raises InputError: there is none, or it cannot be opened.
     """
     return file_and_mode(path, advice)[0]
@@ -83,7 +83,7 @@ def host_file(path: str, advice: str = "check the path") -> FileContent:
 def file_and_mode(
     path: str, advice: str = "check the path", inside: str = "name a file in it"
 ) -> tuple[FileContent, int]:
-    """See `host_file`; with the file's mode.
+    """The file at `path` and its mode on this host.
 
     :param inside: what to do where it is a directory.
     """
@@ -94,7 +94,7 @@ def file_and_mode(
         if stat.S_ISDIR(status.st_mode):
             raise InputError(path, "it is a directory", hint=inside)
         if not stat.S_ISREG(status.st_mode):
-            raise InputError(path, "it is no regular file")
+            raise InputError(path, "it is not a regular file")
         content = FileContent(path, status.st_size, mtime=status.st_mtime_ns)
         with content.open():
             return content, stat.S_IMODE(status.st_mode)

@@ -37,7 +37,7 @@ def place(
     :param left_out: what is not taken of directories that are added: paths of the host, absolute and without links.
     :raises InputError: a file to add cannot be read.
     :raises UsageError: a directory to add was given a mode that only a file can have.
-    :raises PathConflictError: a path leads through something that is no directory.
+    :raises PathConflictError: a path leads through something that is not a directory.
     """
     read = {(program.path, program.destination): program.content for program in programs}
     wanted = (*_programs(programs), *additions(request, read, left_out))
@@ -180,16 +180,16 @@ def _at(walker: Walker, item: Placed, known: dict[RootPath, Entry]) -> Iterator[
     """What is at `item`'s place, which is where the links in its path lead, and what of the base is on the way there.
 
     :param known: the links, and directories of the base, that are placed already.
-    :raises PathConflictError: it would lie below something of the base's that is no directory.
+    :raises PathConflictError: it would be below something of the base's that is not a directory.
     """
     path = item.entry.path
     where = walker.locate_directory(path) if item.entry.kind is Kind.DIRECTORY else walker.locate(path)
     if where.blocked is not None and item.entry.kind is Kind.DIRECTORY:
-        # What is at the path itself and is no directory is the base's, and not in the image.
+        # What is at the path itself and is not a directory is the base's, and not in the image.
         where = walker.locate(path)
     if where.blocked is not None:
         first = f"a {where.blocked.kind} at {where.blocked.path!r} in {walker.base.name}"
-        raise PathConflictError(path, first, f"{item.claim.option or 'it'} would lie below it")
+        raise PathConflictError(path, first, f"{item.claim.option or 'it'} would be below it")
     for passed in (*where.links, *where.shared):
         if passed.path not in known:
             known[passed.path] = passed

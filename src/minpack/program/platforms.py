@@ -96,7 +96,7 @@ def needed_by(files: Iterable[tuple[str, Content, ElfInfo]]) -> tuple[Needed, ..
 
 
 def needed_by_programs(programs: Sequence[Program]) -> tuple[Needed, ...]:
-    """See `needed_by`."""
+    """What each of the programs needs of a CPU."""
     return needed_by((program.path, program.content, program.info) for program in programs)
 
 
@@ -105,7 +105,7 @@ def _check_variant(wanted: Platform, needed: Sequence[Needed]) -> None:
     for path, level in needed:
         if level is not None and level.certain and _is_more(level, wanted):
             got = str(wanted._replace(variant=level.variant))
-            hint = f"it {level.evidence}: leave out --platform, or build it for less"
+            hint = f"it {level.evidence}: leave out --platform, or build it for that variant"
             raise WrongTargetError(path, str(wanted), got, hint)
 
 

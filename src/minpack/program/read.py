@@ -45,7 +45,7 @@ def read_program(path: str, destination: RootPath, *, strip: bool = False) -> Pr
 
     :param strip: without symbol tables and debug sections.
     :raises InputError: it cannot be read.
-    :raises NotElfError: it is no ELF file.
+    :raises NotElfError: it is not an ELF file.
     :raises MalformedElfError: it is damaged.
     :raises NotProgramError: it is a library, an object file, or packed.
     """
@@ -58,9 +58,9 @@ def read_program(path: str, destination: RootPath, *, strip: bool = False) -> Pr
     if info.kind is ElfKind.UPX:
         hint = "unpack it first with upx -d; its libraries and needs are hidden until then"
     elif info.kind is ElfKind.LIBRARY:
-        hint = "name a program; a library goes in with --add SRC:DST"
+        hint = "name a program; add a library with --add SRC:DST"
     else:
-        hint = "name a linked program"
+        hint = "link it first, then name the program"
     article = "an" if info.kind[0] in "aeioU" and info.kind is not ElfKind.UPX else "a"
     raise NotProgramError(path, f"{article} {info.kind}", hint)
 
@@ -87,7 +87,7 @@ def read_programs(request: ImageSpec) -> tuple[Program, ...]:
     """The programs of the request, each with its place.
 
     :raises InputError: one cannot be read.
-    :raises ElfError: one is no program that can be packed.
+    :raises ElfError: one is not a program that can be packed.
     """
     single = request.destination if len(request.programs) == 1 else None
     return tuple(

@@ -178,7 +178,7 @@ def _os_release(decision: Decision, base: Walker) -> tuple[Provided, ...]:
 
 def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker) -> Iterator[str]:
     if Need.LOCALE in absent and packed[Need.LOCALE].said == f"--need {Need.LOCALE}":
-        yield f"{packed[Need.LOCALE].said} packs nothing: glibc alone reads locales from files"
+        yield f"{packed[Need.LOCALE].said} packs nothing: only glibc reads locales from files"
     for need, database in DATABASES.items():
         if need in absent and packed[need].said.startswith("-e "):
             yield f"{packed[need].said}: {base.base.name} has no such locale, so programs run in the C locale"
@@ -192,9 +192,9 @@ def host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
     found = [provided for provided in files if provided.source == "base" and provided.entry.kind is Kind.FILE]
     for provided in found:
         if provided.need is Need.CERTS:
-            yield f"the CA bundle is this host's own: {provided.entry.path}"
+            yield f"the CA bundle comes from this host: {provided.entry.path}"
     if any(provided.need is Need.TZ for provided in found):
-        yield "the time zones are this host's own"
+        yield "the time zones come from this host"
 
 
 def _system_users(findings: Findings, base: Walker) -> SystemUsers:

@@ -35,7 +35,9 @@ def named_zones(zones: Sequence[str], asked: str | None, base: Walker, default: 
     for zone in zones:
         found = taken(walker, f"{ZONEINFO}/{zone}", Need.TZ, why, source)
         if not found and zone == asked:
-            raise NotInBaseError(base.base.name, f"{ZONEINFO}/{zone}", "a time zone", "name one as Europe/Berlin")
+            raise NotInBaseError(
+                base.base.name, f"{ZONEINFO}/{zone}", "a time zone", "name a zone, for example Europe/Berlin"
+            )
         yield from found
 
 

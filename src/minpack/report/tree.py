@@ -33,7 +33,7 @@ def tree_lines(resolved: ResolvedTree, *, considered: bool) -> list[str]:
     closure = resolved.closure
     lines = [_head(closure)]
     if closure.interpreter is None:
-        lines += ["", "a static program: it has no loader, and needs no libraries"]
+        lines += ["", "a static program: no loader, no libraries"]
         return lines
     places = _Places(shown=considered)
     lines += [f"  interpreter {shorten(closure.interpreter.path)}"]
@@ -62,7 +62,7 @@ def variant_lines(variants: tuple[Variant, ...]) -> list[str]:
     lines = (
         f"  {shorten(v.path)}  ({f'instead of {shorten(v.instead_of)}' if v.instead_of else 'alone'})" for v in variants
     )
-    return ["for better CPUs, and passed over:", *few(lines, MOST, "  and {} more")]
+    return ["for newer CPUs, not packed:", *few(lines, MOST, "  and {} more")]
 
 
 def demand_lines(demanded: Demands, program: str) -> list[str]:
@@ -97,7 +97,7 @@ def _proof_lines(proof: Proof | None) -> list[str]:
     if not proof.loads:
         return ["it would not start:", *(f"  {reason}" for reason in reasons(proof))]
     late = latent(proof)
-    lines = [f"it loads: {proof.looked_up} symbols looked up, {len(late)} of them bound to nothing until called"]
+    lines = [f"it loads: {proof.looked_up} symbols looked up, {len(late)} of them undefined until called"]
     names = (f"  {symbol_text(u)}, in {shorten(u.needed_by)}" for u in late)
     return lines + few(names, MOST, "  and {} more")
 

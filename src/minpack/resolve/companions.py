@@ -50,7 +50,7 @@ MOST_NAMED = 5
 
 
 class Companion(NamedTuple):
-    """An ELF file at `path` of the image that is no program the user named.
+    """An ELF file at `path` of the image that is not a program the user named.
 
     `source` is what to call it in errors: the host's path of it, or where it is from. A `required` one was named
     itself.

@@ -40,7 +40,7 @@ def shell_closure(request: ImageSpec, tree: Walker) -> Closure:
     :raises MissingLibraryError: a library of it is missing.
     """
     if tree.find_file(SHELL) is None:
-        hint = "choose a base that has one, as alpine-3.22, or leave out --need shell"
+        hint = "choose a base that has one (alpine-3.22), or leave out --need shell"
         raise NotInBaseError(tree.base.name, SHELL, "the shell", hint)
     closure = resolve_closure(tree, SHELL, environment_of(request))
     if closure.missing:
@@ -60,7 +60,7 @@ def fetch_for_needs(needs: Iterable[str], packages: Packages) -> tuple[str, ...]
         except UsageError:
             continue  # nothing may be fetched, or there is no such package
         except DownloadError as error:
-            notes.append(f"{need} is minpack's own: the package {name} cannot be had: {error.reason}")
+            notes.append(f"{need} comes from minpack: the package {name} cannot be had: {error.reason}")
     return tuple(notes)
 
 
@@ -137,7 +137,7 @@ def _add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
         raise
     except DownloadError as error:
         names = listed(dict.fromkeys(missing))
-        hint = f"it was to have {names}, which {base} lacks (--no-packages asks none); {error.hint}"
+        hint = f"it has {names}, which {base} lacks (--no-packages fetches nothing); {error.hint}"
         raise DownloadError(error.url, error.reason, hint, status=error.status) from error
 
 
@@ -160,7 +160,7 @@ def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) ->
         return "choose a --base that has it, or leave out --add-lib: a static program opens no library but by dlopen"
     lone = next((variant for variant in variants if not variant.instead_of), None)
     if lone is not None:
-        return f"{lone.path} is for better CPUs alone: add one for every CPU with --add SRC:DST; {hint}"
+        return f"{lone.path} is only for newer CPUs: add one for every CPU with --add SRC:DST; {hint}"
     if "$ORIGIN" in (info.runpath or info.rpath or ""):
-        return "the program looks beside itself ($ORIGIN): add the library with --add SRC:DST, or place it with --dest"
+        return "the program looks next to itself ($ORIGIN): add the library with --add SRC:DST, or place it with --dest"
     return f"add it with --add SRC:DST, or choose a base that has it; {hint}"

@@ -58,7 +58,7 @@ def parse_user(text: str) -> User:
 def _parse_id(part: str, text: str) -> int:
     if part in _NAMES:
         return _NAMES[part]
-    hint = "give numbers, as 1000:1000 (id -u NAME prints one), or root, nonroot or nobody"
+    hint = "give numbers, for example 1000:1000 (id -u NAME prints yours), or root, nonroot or nobody"
     if not part:
         raise BadValueError(text, "a part of it is empty", f"was a variable of the shell not set?; {hint}")
     if not part.isascii() or not part.isdigit():

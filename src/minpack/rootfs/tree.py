@@ -72,7 +72,7 @@ class Tree(Generic[Tag]):
     def add(self, entry: Entry, tag: Tag, claim: Claim = _DEFAULT) -> None:
         """Put `entry` at its path. Where the same thing is already, the more specific mode, owner and tag stay.
 
-        :raises PathConflictError: something else is there, or a parent is no directory.
+        :raises PathConflictError: something else is there, or a parent is not a directory.
         """
         path = entry.path
         if path == ROOT:
@@ -100,7 +100,7 @@ class Tree(Generic[Tag]):
                 self.implied.add(above)
             elif known[0].kind is not Kind.DIRECTORY:
                 first = f"{_what(known[0], known[2])} at {above!r}"
-                raise PathConflictError(path, first, f"{claim.option or 'it'} would lie below it")
+                raise PathConflictError(path, first, f"{claim.option or 'it'} would be below it")
 
     def _merge(self, known: tuple[Entry, Tag, Claim], added: tuple[Entry, Tag, Claim]) -> None:
         entry, _, claim = known
@@ -113,7 +113,7 @@ class Tree(Generic[Tag]):
             self._entries[entry.path] = added
 
     def has_file(self, path: RootPath) -> bool:
-        """Whether something that is no directory is at `path`."""
+        """Whether something that is not a directory is at `path`."""
         known = self._entries.get(path)
         return known is not None and known[0].kind is not Kind.DIRECTORY
 
@@ -171,7 +171,7 @@ def _contradiction(
 ) -> ContradictoryOptionsError | PathConflictError:
     if not (first.option and second.option):
         return PathConflictError(entry.path, _what(entry, _DEFAULT), f"it would have another {what}")
-    hint = "leave one out"
+    hint = "give only one of them"
     if first.precedence != Precedence.STATED:
         option = "--dir " if entry.kind is Kind.DIRECTORY else "--add SRC:"
         hint = f"decide with {option}{entry.path}:MODE{'' if what == 'mode' else ':UID:GID'}"

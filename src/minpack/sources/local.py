@@ -49,7 +49,7 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
 
     if not _is_there(path):
-        raise UnknownBaseError(path, "there is no base and no file of that name", _near(path))
+        raise UnknownBaseError(path, "no such base or file", _near(path))
     if options.sha512:
         _check_sum(path, options.sha512)
     with (
@@ -64,7 +64,7 @@ def _near(path: str) -> str:
     """What to do where neither a base nor a file is called so."""
     from minpack.catalog.likely import NO_UBUNTU, likely_base  # noqa: PLC0415 - for refusals alone
 
-    hint = "minpack base list shows the names; a path needs a slash or an ending, as ./rootfs or base.tar.gz"
+    hint = "minpack base list shows the names; write a path like ./rootfs or base.tar.gz"
     if path.startswith((".", "/")):
         return hint
     if path.startswith("ubuntu"):
@@ -107,13 +107,13 @@ def _store_for_unpacked(options: BaseOptions) -> Store:
 def _check_sum(path: str, expected: str) -> None:
     actual = file_sum(path, "sha512")
     if actual != expected.lower():
-        raise SumMismatchError(path, "SHA-512", expected, actual, "it is not the file that --base-sha512 means")
+        raise SumMismatchError(path, "SHA-512", expected, actual, "the file is not the one that --base-sha512 names")
 
 
 def file_sum(path: str, algorithm: str) -> str:
     """The sum of the host's file `path`, in hexadecimal.
 
-    :raises InputError: it cannot be read, or is no regular file.
+    :raises InputError: it cannot be read, or is not a regular file.
     """
     import hashlib  # noqa: PLC0415
 
@@ -121,7 +121,7 @@ def file_sum(path: str, algorithm: str) -> str:
         # A FIFO would else be waited for, and some devices have no end.
         with open(path, "rb", opener=lambda *given: os.open(given[0], given[1] | os.O_NONBLOCK)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(path, "it is no regular file")
+                raise InputError(path, "it is not a regular file")
             return hashlib.file_digest(file, algorithm).hexdigest()
     except OSError as error:
         raise InputError(path, reason_of(error)) from error

@@ -50,10 +50,7 @@ def open_locked(
 
 
 def check_there(base: LockedBase) -> None:
-    """Nothing, if the lock's own base is of no tarball or directory of this host, or that is where it was.
-
-    :raises InputError: it is not.
-    """
+    """Raise `InputError` if the lock's base is a tarball or directory of this host that is not where it was."""
     if base.kind in (BaseKind.TARBALL, BaseKind.DIRECTORY) and not os.path.exists(base.name):
         hint = "it is the lock's base; say with --base where it is"
         raise InputError(base.name, "no such file or directory", hint=hint)

@@ -25,12 +25,12 @@ def open_base(ref: BaseRef, platform: Platform, options: BaseOptions, progress: 
     """The base that `ref` names, open until the block is left.
 
     :param platform: the one to fetch the base for.
-    :raises UnknownBaseError: there is no such file and no such name.
+    :raises UnknownBaseError: no such file and no such name.
     :raises ArchiveError: a tarball is damaged or unsafe.
     :raises ImageBaseError: it is an image.
     :raises InputError: it cannot be read.
     :raises SumMismatchError: a tarball is not the expected one.
-    :raises UsageError: a sum is given, and the base is no tarball.
+    :raises UsageError: a sum is given, and the base is not a tarball.
     """
     if options.locked is not None:
         from minpack.sources.locked import open_locked  # noqa: PLC0415 - for locked builds alone
@@ -55,7 +55,7 @@ def _open_release(name: str, platform: Platform, options: BaseOptions, progress:
 
     arch = alpine_arch(platform)
     if parse_name(name) is None and os.path.lexists(name):
-        raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
+        raise UnknownBaseError(name, "no base has that name", f"for the file or directory here, write ./{name}")
     if arch is None:
         raise UnknownBaseError(name, "the distribution has no such architecture", "give a directory or a tarball")
     with (
@@ -98,12 +98,12 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     if release is None:
         names = ", ".join(r.name for r in reversed(RELEASES))
         if os.path.lexists(name):
-            raise UnknownBaseError(name, "no base has that name", f"the file or directory here is meant by ./{name}")
+            raise UnknownBaseError(name, "no base has that name", f"for the file or directory here, write ./{name}")
         from minpack.catalog.likely import likely_base  # noqa: PLC0415 - for refusals alone
 
         near = likely_base(name)
         question = f"did you mean {near}? " if near else ""
-        raise UnknownBaseError(name, "no base has that name", f"{question}of Debian there are {names}")
+        raise UnknownBaseError(name, "no base has that name", f"{question}for Debian there are {names}")
     if options.sha512:
         raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {name!r} is none", "leave it out")
     # Debian's ARM with a floating-point unit begins at v7.

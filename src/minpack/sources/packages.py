@@ -30,7 +30,7 @@ def open_packages(
 
     :param platform: of the programs, where the base does not state its own architecture.
     :raises InputError: the directory of --keys cannot be read.
-    :raises UsageError: --mirror is no address.
+    :raises UsageError: --mirror is not an address.
     """
     if opened.kind is BaseKind.PACKAGES:
         from minpack.debian.base import DebianBase  # noqa: PLC0415 - for such bases alone

@@ -53,7 +53,7 @@ class Directory:
     def open(self, name: str, flags: int) -> int | None:
         """Open the file `name` itself, no link; new files are 0600.
 
-        What has the name and is no regular file of this user's counts as absent, and makes room for a new file.
+        What has the name and is not a regular file of this user's counts as absent, and makes room for a new file.
         None if it is not there, or may not be read, or the directory cannot be written; `problem` knows the latter.
 
         :raises StoreError: the disk is full or broken.
@@ -189,7 +189,7 @@ def open_directory(path: str | None, *, make: bool = True) -> Directory:
     None, a missing directory that cannot be made and one behind parents that
     cannot be passed give a `Directory` without files.
 
-    :raises StoreError: it is no directory, is a symbolic link, belongs to
+    :raises StoreError: it is not a directory, is a symbolic link, belongs to
         another user, may be written by others, or cannot be opened.
     """
     if path is None:
@@ -243,7 +243,7 @@ def _objection(status: os.stat_result) -> str:
     if stat.S_ISLNK(status.st_mode):
         return "it is a symbolic link"
     if not stat.S_ISDIR(status.st_mode):
-        return "it is no directory"
+        return "it is not a directory"
     if status.st_uid != os.geteuid():
         return f"it belongs to another user (uid {status.st_uid})"
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

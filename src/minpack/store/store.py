@@ -131,7 +131,7 @@ class Store:
             return Found(Blob(descriptor, size, sha256, f"{self._directory.path}/{name}"))
         release(descriptor)
         self._directory.remove(name)
-        return Found(None, f"the stored copy {name} is damaged and does not count")
+        return Found(None, f"the stored copy {name} is damaged and was ignored")
 
     def put(self, data: bytes) -> Blob:
         """Keep `data` if the store can be written; either way a blob of it, which the caller closes.
@@ -329,7 +329,7 @@ def open_store(directory: str | None, *, make: bool = True) -> Store:
 
 def _record_file(name: str) -> str:
     if re.fullmatch(_RECORD_NAME, name, re.ASCII) is None:
-        raise ValueError(f"{name!r} is no name of a record")
+        raise ValueError(f"{name!r} is not a name of a record")
     return f"{name}.json"
 
 

@@ -57,7 +57,7 @@ class Turn(NamedTuple):
                 budget.use(max(size - before, 0))
                 budget.spend(max(size - before, 0))
             except SpentError:
-                tell(self.progress, f"{_named(descriptor)} does not go on with {self.what}: downloading it here too")
+                tell(self.progress, f"{_named(descriptor)} makes no progress with {self.what}: downloading it here too")
                 return False
         return True
 

@@ -64,7 +64,7 @@ def packing_of(content: Content, name: str) -> Packing:
     """How the tarball is compressed, by its first bytes.
 
     :param name: what to call it in errors.
-    :raises ArchiveError: it is no tar, nor compressed in a way that is known.
+    :raises ArchiveError: it is not a tar, nor compressed in a way that is known.
     """
     with content.open() as reader:
         head = reader.read_at(0, BLOCK)

@@ -26,7 +26,7 @@ def is_header(block: bytes) -> bool:
 
 
 def number(field: bytes) -> int | None:
-    """The number in a field, octal or GNU's base 256; 0 if it is blank, None if it is no number or negative."""
+    """The number in a field, octal or GNU's base 256; 0 if it is blank, None if it is not a number or negative."""
     if field[0] & 0x80:
         # The rest are negative, or too large for any use; GNU tar and Go disagree on them.
         return int.from_bytes(field[1:], "big") if field[0] == 0x80 else None  # noqa: PLR2004 - the mark itself

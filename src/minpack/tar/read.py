@@ -68,14 +68,14 @@ _UNUSUAL = {
 #: Modes and owners are the same in most headers.
 _small_number = lru_cache(maxsize=256)(number)
 _OTHER_SPARSE = "it is a sparse file in a form that is not GNU tar's"
-_DAMAGED = "the tarball is damaged or was cut short; copy it or make it again"
+_DAMAGED = "the tarball is damaged or truncated; copy or create it again"
 _REMAKE = "make the tarball again with `tar --format=pax`, without --sparse and --incremental"
 
 
 class Member(NamedTuple):
     """One member of a tar, as its header has it.
 
-    `name` and `link` are as written, bytes that are no UTF-8 as surrogate
+    `name` and `link` are as written, bytes that are not UTF-8 as surrogate
     escapes. `size` is the number of bytes of data, which start at `start`;
     0 for all but files. `at` is the offset of the member's first header.
     `sha1` is what apk-tools says is the SHA-1 of the data or of a symlink's target,
@@ -187,7 +187,7 @@ class Tape:
         if len(block) < BLOCK:
             raise self._error(at, "", "it ends in the middle of a header")
         if not _is_header(block):
-            raise self._error(at, "", "what should be a header is none: its sum is wrong")
+            raise self._error(at, "", "a header has a wrong checksum")
         return block
 
     def _extended(self, at: int, header: bytes, flag: bytes) -> int:
@@ -276,7 +276,7 @@ class Tape:
     def _owner(self, at: int, name: str, told: int | None, field: bytes) -> int:
         owner = told if told is not None else self._small(at, name, "owner", field)
         if owner > MAX_ID:
-            raise self._error(at, name, f"its owner {owner} is no user")
+            raise self._error(at, name, f"its owner {owner} is not a user")
         return owner
 
     def _small(self, at: int, name: str, what: str, field: bytes) -> int:
@@ -287,7 +287,7 @@ class Tape:
         found = number(field)
         if found is None:
             shown = field.strip(bytes(1)).decode("utf-8", "surrogateescape")
-            raise self._error(at, name, f"its {what} is no number: {shown!r}")
+            raise self._error(at, name, f"its {what} is not a number: {shown!r}")
         return found
 
 

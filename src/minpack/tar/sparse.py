@@ -69,7 +69,7 @@ class SparseContent(NamedTuple):
 
     @property
     def key(self) -> str:
-        """See `content.key_of`."""
+        """What identifies these bytes without reading them; None if nothing does."""
         key = key_of(self.source)
         return f"sparse:{self.form}:{self.size}:{key}" if key else ""
 
@@ -216,14 +216,14 @@ class _SparseReader:
         self._size = size
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """See `Reader.read_at`."""
+        """Up to `size` bytes from `offset`; fewer only at the end."""
         if offset < 0 or size <= 0:
             return b""
         buffer = bytearray(max(0, min(size, self._size - offset)))
         return bytes(buffer[: self.readinto_at(memoryview(buffer), offset)])
 
     def readinto_at(self, buffer: memoryview, offset: int) -> int:
-        """See `Reader.readinto_at`."""
+        """Fill `buffer` from `offset`; the number of bytes read, short only at the end."""
         want = min(len(buffer), self._size - offset) if offset >= 0 else 0
         if want <= 0:
             return 0

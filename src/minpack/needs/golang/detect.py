@@ -51,7 +51,7 @@ def _unreadable(build: BuildInfo) -> str:
 
 
 def _embedded(binary: Binary, build: BuildInfo, names: frozenset[str]) -> str:
-    """How the program has root certificates within itself; only looked for in TLS clients."""
+    """How the program embeds root certificates; only looked for in TLS clients."""
     if not clients(names):
         return ""
     if FALLBACK_ROOTS in names:
@@ -73,7 +73,7 @@ def _with_zones(binary: Binary, program: GoProgram) -> GoProgram:
     kept = tuple(sorted(zone for zone in set(zones) - set(_BUILT_IN) if not _is_refused(zone)))
     told = ", ".join(f'"{zone}"' for zone in sorted(set(zones)))
     verdict = Verdict.LIKELY if kept else Verdict.NOT_NEEDED
-    text = f"calls {ZONES} with {told} alone" + ("" if kept else ", for which Go reads no file")
+    text = f"calls {ZONES} only with {told}" + ("" if kept else ", for which Go reads no file")
     signal = Signal(Need.TZ, verdict, Evidence(Seen.FUNCTION, ZONES, binary.path, text))
     others = tuple(one for one in program.signals if one.need is not Need.TZ)
     return program._replace(signals=(*others, signal), zones=kept)

@@ -100,7 +100,7 @@ def signals(names: Collection[str], path: str, *, embedded: str, minor: int) -> 
     """What the functions of the program at `path` say.
 
     :param names: those of `NAMES` that it has.
-    :param embedded: how it has root certificates within itself, empty if it has none.
+    :param embedded: how it embeds root certificates, empty if it has none.
     :param minor: of Go's version.
     """
     yield from _certs(names, path, embedded)
@@ -117,7 +117,7 @@ def signals(names: Collection[str], path: str, *, embedded: str, minor: int) -> 
 def _certs(names: Collection[str], path: str, embedded: str) -> Iterator[Signal]:
     found = clients(names)
     if found and embedded:
-        text = f"is a TLS client ({found[0]}) and has root certificates within itself: {embedded}"
+        text = f"is a TLS client ({found[0]}) and embeds root certificates: {embedded}"
         yield Signal(Need.CERTS, Verdict.OPTIONAL, Evidence(Seen.STRING, embedded, path, text))
     elif found:
         for name in found:
@@ -135,7 +135,7 @@ def _certs(names: Collection[str], path: str, embedded: str) -> Iterator[Signal]
 
 def _zones(names: Collection[str], path: str) -> Iterator[Signal]:
     if ZONES in names and EMBEDDED_ZONES in names:
-        text = "has the time zones within itself (time/tzdata)"
+        text = "embeds the time zones (time/tzdata)"
         yield Signal(Need.TZ, Verdict.NOT_NEEDED, Evidence(Seen.FUNCTION, EMBEDDED_ZONES, path, text))
     elif ZONES in names:
         yield Signal(Need.TZ, Verdict.LIKELY, _calls(ZONES, path))
