@@ -222,7 +222,7 @@ def _platform_refusal(text: str) -> tuple[str, str]:
         return "it is more than one platform", f"one at a time, as {OPTION} {text.partition(',')[0].strip()}"
     system, slash, rest = text.lower().partition("/")
     if slash and system in ("windows", "darwin", "freebsd"):
-        return "images of minpack are for Linux", f"build the program for Linux, and give {OPTION} linux/{rest}"
+        return "minpack makes images for Linux", f"build the program for Linux, and give {OPTION} linux/{rest}"
     likely = _LIKELY.get(text.lower().replace("-", "/").rpartition("/")[2])
     if likely is not None:
         return "no such platform", f"as {OPTION} linux/{likely}"

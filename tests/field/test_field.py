@@ -70,7 +70,7 @@ def test_every_row_has_a_name_of_its_own_and_a_smoke_test() -> None:
         ("  left out  certs: nothing in the files asks for it (--need certs packs it)", ()),
         ("hint: add it with --add SRC:DST, or place it with --dest", ()),
         ("hint: --dest /opt/x/bin/ --add 'a b:/c'.", ("--dest", "/opt/x/bin/", "--add", "a b:/c")),
-        ("shell: optional (-v tells why, --need NAME packs one)", ()),
+        ("shell: optional (-v shows why, --need NAME packs one)", ()),
     ],
 )  # fmt: skip
 def test_options_that_are_printed_ready_made_are_found(text: str, options: tuple[str, ...]) -> None:

@@ -105,7 +105,7 @@ def _variables(row: Row) -> dict[str, str]:
 def printed_options(text: str) -> tuple[str, ...]:
     """The options that a summary, note or hint gives ready-made, each once and with its value, in the text's order.
 
-    A full stop that ends the sentence is no part of a value.
+    A full stop that ends the sentence is not part of a value.
     """
     found: dict[tuple[str, ...], None] = {}
     for line in text.splitlines():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def path_over(base: Walker, path: RootPath) -> RootPath | None:
     """Where a package's `path` lies in a base, whose directories may be links to others, as ``/lib`` may be.
 
-    None if a part of it is no directory there.
+    None if a part of it is not a directory there.
     """
     where = base.locate(path)
     return where.path if where.blocked is None else None

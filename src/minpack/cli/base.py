@@ -56,17 +56,15 @@ def list_(*, quiet: bool, as_json: bool) -> None:
 @store_options
 @answer_options
 def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
-    """Fetch BASE into the store, so that later runs need no network."""
+    """Download BASE into the cache, so that later runs need no network."""
     settings, ref = selected(StoreSettings, store), parse_base(base)
     if not ref.is_named:
-        raise UsageError(
-            "BASE", base, "it is no name, so there is nothing to fetch", "minpack base list shows the names"
-        )
+        raise UsageError("BASE", base, "only named bases are fetched", "minpack base list shows the names")
     if settings.no_cache:
         raise UsageError("--no-cache", "", "nothing would be kept", "leave it out")
     if store_directory(settings) is None:
-        hint = "say where with --cache-dir DIR"
-        raise UsageError("minpack base pull", "", "there is no home directory to keep it in", hint, verb="run")
+        hint = "name a directory with --cache-dir DIR"
+        raise UsageError("minpack base pull", "", "there is no home directory to cache it in", hint, verb="run")
     _show(ref, platform, base_options(settings)._replace(refresh=True, complete=True), quiet=quiet, as_json=as_json)
 
 
@@ -79,7 +77,9 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     """Show what BASE is: its distribution, loaders and checksums."""
     ref = parse_base(base)
     if platform is not None and not ref.is_named:
-        raise UsageError("--platform", str(platform), f"{base!r} is local, and of one platform alone", "leave it out")
+        raise UsageError(
+            "--platform", str(platform), f"{base!r} is a local base, which has one platform", "leave it out"
+        )
     _show(ref, platform, base_options(selected(StoreSettings, store)), quiet=quiet, as_json=as_json)
 
 
@@ -101,7 +101,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     multiple=True,
     metavar="KEY=VALUE",
     callback=parsed(parse_variable),
-    help="Set a variable; repeatable.",
+    help="Set an environment variable; repeatable.",
 )
 @click.option(
     "-l",
@@ -110,7 +110,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     multiple=True,
     metavar="KEY=VALUE",
     callback=parsed(parse_label),
-    help="A label; repeatable.",
+    help="Label; repeatable.",
 )
 @store_options
 @answer_options

@@ -248,7 +248,7 @@ def _run_config(options: ImageOptions, run: RunConfig) -> RunConfig:
     if entrypoint == ("",):
         entrypoint = ()
         if not options.cmd:
-            raise UsageError("--entrypoint", "", "without one nothing would be run", "say what with --cmd")
+            raise UsageError("--entrypoint", "", "the image would have nothing to run", "give a command with --cmd")
     return run._replace(
         entrypoint=entrypoint,
         cmd=options.cmd,

@@ -55,7 +55,7 @@ def check_packages(base: BaseRef | None, settings: StoreSettings) -> None:
     if settings.keys and not os.path.isdir(settings.keys):
         reason = "it is not a directory" if os.path.exists(settings.keys) else "no such file or directory"
         raise InputError(settings.keys, reason, hint="--keys names a directory of public keys")
-    # With a sum for what is no tarball, that is told.
+    # With a sum for what is not a tarball, that is told.
     if not settings.no_packages or settings.sha512 or base is None or base.kind is not BaseKind.PACKAGES:
         return
     from minpack.catalog.debian import find_debian  # noqa: PLC0415 - where no packages are wanted alone

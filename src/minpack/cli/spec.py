@@ -104,10 +104,15 @@ file_options = applied(
         help="Refuse added libraries and programs that would not load, and added links that lead nowhere.",
     ),
     click.option(
-        "--need", "wanted", multiple=True, callback=parsed(parse_need), metavar="NAME", help=f"Pack it: {NEEDS}."
+        "--need", "wanted", multiple=True, callback=parsed(parse_need), metavar="NAME", help=f"Pack this need: {NEEDS}."
     ),
     click.option(
-        "--no-need", "unwanted", multiple=True, callback=parsed(parse_need), metavar="NAME", help="Leave it out."
+        "--no-need",
+        "unwanted",
+        multiple=True,
+        callback=parsed(parse_need),
+        metavar="NAME",
+        help="Do not pack this need.",
     ),
     click.option(
         "--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it."
@@ -131,9 +136,7 @@ file_options = applied(
     click.option(
         "-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="User to run as [65532:65532]."
     ),
-    click.option(
-        "-w", "--workdir", callback=parsed(parse_root_path), metavar="PATH", help="The working directory [/]."
-    ),
+    click.option("-w", "--workdir", callback=parsed(parse_root_path), metavar="PATH", help="Working directory [/]."),
     check_option(Check.LOAD),
     click.option(
         "--package",
@@ -225,4 +228,4 @@ def _check_needs(options: FileOptions) -> None:
     found += [(Need.LOCALE, f"--locale {options.locale}")] if options.locale is not None else []
     for need, option in found:
         if need in options.unwanted:
-            raise UsageError("--no-need", str(need), f"{option} wants it", "leave one out")
+            raise UsageError("--no-need", str(need), f"{option} asks for it", "leave one out")

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="KEY=VALUE",
     callback=parsed(parse_variable),
-    help="A variable of the loader: LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT.",
+    help="Set a variable that the loader reads: LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT.",
 )
 @click.option("--all", "considered", is_flag=True, help="Show every directory considered for each object.")
 @click.option("--why", callback=filled, metavar="SONAME", help="Show the chain from the program to this object.")

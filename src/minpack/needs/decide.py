@@ -115,7 +115,7 @@ def _default(text: str) -> Evidence:
 def _set(decision: Decision, wishes: NeedOptions, *, may_ask: bool) -> Decision:
     """The decision as a variable of the image has it: TZ names a zone, LANG and others a locale.
 
-    :param may_ask: whether a program may read a locale that is no part of glibc.
+    :param may_ask: whether a program may read a locale that is not part of glibc.
     """
     if decision.need not in (Need.TZ, Need.LOCALE):
         return decision

@@ -24,6 +24,6 @@ def zone_of(env: Mapping[str, str]) -> str | None:
 
 
 def locale_of(env: Mapping[str, str]) -> tuple[str, str] | None:
-    """The variable that names a locale which is no part of glibc, and that locale; None if none does."""
+    """The variable that names a locale which is not part of glibc, and that locale; None if none does."""
     named = ((name, env[name]) for name in LOCALE_VARIABLES if env.get(name, "") not in _BUILT_IN)
     return next(((name, value) for name, value in named if "/" not in value and value not in (".", "..")), None)

@@ -141,7 +141,7 @@ def parse_need(text: str) -> Need:
         need = Need(text)
     except ValueError as error:
         names = ", ".join(choice for choice in Need if choice not in _NOT_PACKED)
-        raise BadValueError(text, "there is no such need", f"choose from {names}") from error
+        raise BadValueError(text, "no such need", f"choose from {names}") from error
     if need in _NOT_PACKED:
         raise BadValueError(text, _NOT_PACKED[need], "leave it out")
     return need

@@ -151,7 +151,7 @@ def _tree_of(source: str, left_out: frozenset[str]) -> Iterator[Entry]:
     yield directory(ROOT)
     for path, entry in tree_below(DirectoryBase(source), ROOT, paths_below(source, left_out)):
         if entry is None or entry.kind is Kind.SPECIAL:
-            raise InputError(f"{source}{path}", "it is no file, directory or symlink")
+            raise InputError(f"{source}{path}", "it is not a file, directory or symlink")
         if entry.content is not None and entry.size == 0:
             # What the kernel makes as it is read is empty by its size alone: opening it tells.
             with entry.content.open():

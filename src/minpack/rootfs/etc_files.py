@@ -62,7 +62,7 @@ def _parse_id(part: str, text: str) -> int:
     if not part:
         raise BadValueError(text, "a part of it is empty", f"was a variable of the shell not set?; {hint}")
     if not part.isascii() or not part.isdigit():
-        raise BadValueError(text, f"{part!r} is no number", hint)
+        raise BadValueError(text, f"{part!r} is not a number", hint)
     if len(part) > len(str(MAX_ID)) or int(part) > MAX_ID:
         raise BadValueError(text, f"{MAX_ID} is the highest number that engines take", hint)
     return int(part)

@@ -94,7 +94,7 @@ def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | 
         return None, path
     if len(programs) > 1:
         hint = f"end it with a slash to put all into one directory: {OPTION} {text}/"
-        raise BadValueError(text, f"it is the place of one file, and there are {len(programs)} programs", hint)
+        raise BadValueError(text, f"it names one file, and there are {len(programs)} programs", hint)
     return path, PROGRAM_DIRECTORY
 
 
@@ -183,7 +183,7 @@ def parse_link(text: str) -> AddedLink:
     if not colon or not target or not path or "\0" in target:
         raise BadValueError(text, "it is not TARGET:PATH", f"as {OPTION} busybox:/bin/sh")
     if target.startswith("/") and not path.startswith("/"):
-        hint = f"the target comes first, as for ln -s: {OPTION} {_quoted(f'{path}:{target}')}"
+        hint = f"the target comes first, as in ln -s: {OPTION} {_quoted(f'{path}:{target}')}"
         raise BadValueError(text, "a path in the image must be absolute", hint)
     return AddedLink(parse_place(_below(path, target)), target)
 
@@ -196,7 +196,7 @@ def parse_variable(text: str) -> tuple[str, str]:
     key, equals, _ = text.partition("=")
     # Docker takes the variable's value from the shell's environment then.
     if not equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-        hint = f'no variable is taken from this shell by itself: as {OPTION} {key}="${key}"'
+        hint = f'minpack takes no variable from this shell: write {OPTION} {key}="${key}"'
         raise BadValueError(text, "it is not KEY=VALUE", hint)
     return _parse_pair(text, f"as {OPTION} name=value")
 
@@ -236,7 +236,7 @@ def parse_zone(text: str) -> str:
     :raises BadValueError: it has a part that no zone's name has.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*", text):
-        raise BadValueError(text, "it is no time zone's name", "as Europe/Berlin")
+        raise BadValueError(text, "it is not a time zone's name", "for example Europe/Berlin")
     return text
 
 
@@ -247,8 +247,8 @@ def parse_locale(text: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?", text):
         better = re.fullmatch(r"([a-z]{2})-([A-Za-z]{2})(\..*)?", text, re.ASCII)
-        hint = f"as {OPTION} {better[1]}_{better[2].upper()}.UTF-8" if better else "as C.UTF-8 or de_DE.UTF-8"
-        raise BadValueError(text, "it is no locale's name", hint)
+        hint = f"as {OPTION} {better[1]}_{better[2].upper()}.UTF-8" if better else "for example C.UTF-8 or de_DE.UTF-8"
+        raise BadValueError(text, "it is not a locale's name", hint)
     return text
 
 
@@ -257,14 +257,14 @@ def parse_ports(text: str) -> tuple[str, ...]:
 
     ``8000-8010/udp`` means each of them, as Docker takes it.
 
-    :raises BadValueError: it is no port and no range, or a range of more than `MAX_PORTS`.
+    :raises BadValueError: it is not a port and no range, or a range of more than `MAX_PORTS`.
     """
     numbers, slash, protocol = text.partition("/")
     first, dash, last = numbers.partition("-")
     if not _is_port(first) or (dash and not _is_port(last)):
-        raise BadValueError(text, "it is no port", _port_hint(text))
+        raise BadValueError(text, "it is not a port", _port_hint(text))
     if slash and protocol.lower() not in ("tcp", "udp", "sctp"):
-        raise BadValueError(text, f"{protocol!r} is no protocol that images know", "as 8080, or 53/udp")
+        raise BadValueError(text, f"{protocol!r} is not a protocol that images know", "for example 8080 or 53/udp")
     begin, end = int(first), int(last or first)
     if begin > end:
         raise BadValueError(text, "the range ends before it begins", f"as {OPTION} {end}-{begin}")
@@ -286,7 +286,7 @@ def _port_hint(text: str) -> str:
         return "one at a time: " + " ".join(f"{OPTION} {port}" for port in re.findall(r"\d+", text))
     if match := re.fullmatch(r"([a-z]+)/(\d+)", text, re.ASCII):
         return f"as {OPTION} {match[2]}/{match[1]}"
-    return "as 8080, 53/udp or 8000-8010"
+    return "for example 8080, 53/udp or 8000-8010"
 
 
 def parse_volume(text: str) -> RootPath:
@@ -296,7 +296,7 @@ def parse_volume(text: str) -> RootPath:
     """
     if match := re.fullmatch(r"[^:]+:(/[^:]*)(?::\w+)?", text):
         hint = f"an image names the path in it: {OPTION} {_quoted(match[1])}; docker run -v {_quoted(text)} mounts it"
-        raise BadValueError(text, "a volume of an image has no place on a host", hint)
+        raise BadValueError(text, "the volume of an image has no path on the host", hint)
     return parse_place(text)
 
 
@@ -310,18 +310,22 @@ def parse_signal(text: str) -> str:
         return f"SIG{name}"
     if text.isascii() and text.isdigit() and len(text) < len("100") and 0 < int(text) <= MAX_SIGNAL:
         return text
-    hint = "RTMIN+1 to RTMIN+15 and RTMAX-14 to RTMAX-1 are known" if name.startswith("RTM") else "as SIGTERM or SIGINT"
-    raise BadValueError(text, "there is no such signal", hint)
+    hint = (
+        "RTMIN+1 to RTMIN+15 and RTMAX-14 to RTMAX-1 are known"
+        if name.startswith("RTM")
+        else "for example SIGTERM or SIGINT"
+    )
+    raise BadValueError(text, "no such signal", hint)
 
 
 def parse_size(text: str) -> int:
     """A number of bytes; ``500MB`` has decimal units, ``500MiB`` binary ones.
 
-    :raises BadValueError: it is no size.
+    :raises BadValueError: it is not a size.
     """
     found = re.fullmatch(r"(\d{1,12}) ?(?:([kKMGT]?)(i?)B?)", text, re.ASCII)
     if found is None:
-        raise BadValueError(text, "it is no size", "as 500MB, 2GB or 512MiB")
+        raise BadValueError(text, "it is not a size", "for example 500MB, 2GB or 512MiB")
     number, unit, binary = found.groups()
     return int(number) * int((1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
 
@@ -334,7 +338,7 @@ def parse_days(text: str) -> int:
     if re.fullmatch(r"\d{1,6}", text, re.ASCII):
         return int(text)
     match = re.fullmatch(r"(\d{1,6}) ?d(ays?)?", text, re.ASCII)
-    raise BadValueError(text, "it is no number of days", f"as {OPTION} {match[1] if match else 30}")
+    raise BadValueError(text, "it is not a number of days", f"as {OPTION} {match[1] if match else 30}")
 
 
 def parse_sha512(text: str) -> str:
