@@ -219,13 +219,13 @@ _LIKELY = {
 def _platform_refusal(text: str) -> tuple[str, str]:
     """Why `text` is no platform, and what to write instead."""
     if "," in text:
-        return "it is more than one platform", f"one at a time, as {OPTION} {text.partition(',')[0].strip()}"
+        return "it is more than one platform", f"one at a time: {OPTION} {text.partition(',')[0].strip()}"
     system, slash, rest = text.lower().partition("/")
     if slash and system in ("windows", "darwin", "freebsd"):
         return "minpack makes images for Linux", f"build the program for Linux, and give {OPTION} linux/{rest}"
     likely = _LIKELY.get(text.lower().replace("-", "/").rpartition("/")[2])
     if likely is not None:
-        return "no such platform", f"as {OPTION} linux/{likely}"
+        return "no such platform", f"write {OPTION} linux/{likely}"
     return "no such platform", "write it as linux/amd64, linux/arm64, linux/arm/v7, …"
 
 

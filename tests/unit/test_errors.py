@@ -108,7 +108,7 @@ ROWS = (
     ),
     Row(
         ContradictoryOptionsError("--dir /a:0700", "--dir /a:0711", "/a", "mode", "leave one out"),
-        "cannot use --dir /a:0700: --dir /a:0711 gives '/a' another mode",
+        "cannot use --dir /a:0700: --dir /a:0711 gives '/a' a different mode",
         {
             "option": "--dir /a:0700",
             "value": "",

@@ -96,7 +96,7 @@ file_options = applied(
         multiple=True,
         callback=filled,
         metavar="SONAME",
-        help="Pack without this library: the host's container runtime brings it, as libcuda.so.1; repeatable.",
+        help="Do not pack this library, because the host's container runtime provides it (libcuda.so.1); repeatable.",
     ),
     click.option(
         "--strict",

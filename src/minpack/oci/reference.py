@@ -111,7 +111,7 @@ def _refusal(text: str) -> tuple[str, str]:
 def _instead(text: str) -> str:
     """What to write: `text` if that is a reference, else an example."""
     found = _parsed(text) if text else None
-    return f"as {OPTION} {text if found is not None else 'me/myapp:1.0'}"
+    return f"write {OPTION} {text if found is not None else 'me/myapp:1.0'}"
 
 
 def default_reference(program: str) -> Reference:

@@ -134,8 +134,8 @@ def parse_addition(text: str) -> Addition:
     at = at or next((at for at in backwards if not parts[at].isdigit()), len(parts) - 1)
     source, destination, rights = ":".join(parts[:at]), parts[at], parts[at + 1 :]
     if not source or not destination or len(rights) not in (0, 1, 3):
-        raise BadValueError(text, "it is not SRC:DST[:MODE[:UID:GID]]", f"as {OPTION} config.toml:/etc/myapp/")
-    mode, owner = _parse_rights(rights, text, f"as {OPTION} key.pem:/etc/myapp/:0600:65532:65532")
+        raise BadValueError(text, "it is not SRC:DST[:MODE[:UID:GID]]", f"for example {OPTION} config.toml:/etc/myapp/")
+    mode, owner = _parse_rights(rights, text, f"for example {OPTION} key.pem:/etc/myapp/:0600:65532:65532")
     return Addition(source, _below(destination, source), mode, owner)
 
 
@@ -169,8 +169,8 @@ def parse_directory(text: str) -> AddedDirectory:
     """
     path, *rest = text.split(":")
     if len(rest) not in (0, 1, 3):
-        raise BadValueError(text, "it is not PATH[:MODE[:UID:GID]]", f"as {OPTION} /data:0750:1000:1000")
-    mode, owner = _parse_rights(rest, text, f"as {OPTION} /data:0750:1000:1000")
+        raise BadValueError(text, "it is not PATH[:MODE[:UID:GID]]", f"for example {OPTION} /data:0750:1000:1000")
+    mode, owner = _parse_rights(rest, text, f"for example {OPTION} /data:0750:1000:1000")
     return AddedDirectory(parse_place(path), mode, owner)
 
 
@@ -181,7 +181,7 @@ def parse_link(text: str) -> AddedLink:
     """
     target, colon, path = text.rpartition(":")
     if not colon or not target or not path or "\0" in target:
-        raise BadValueError(text, "it is not TARGET:PATH", f"as {OPTION} busybox:/bin/sh")
+        raise BadValueError(text, "it is not TARGET:PATH", f"for example {OPTION} busybox:/bin/sh")
     if target.startswith("/") and not path.startswith("/"):
         hint = f"the target comes first, as in ln -s: {OPTION} {_quoted(f'{path}:{target}')}"
         raise BadValueError(text, "a path in the image must be absolute", hint)
@@ -198,7 +198,7 @@ def parse_variable(text: str) -> tuple[str, str]:
     if not equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
         hint = f'minpack takes no variable from this shell: write {OPTION} {key}="${key}"'
         raise BadValueError(text, "it is not KEY=VALUE", hint)
-    return _parse_pair(text, f"as {OPTION} name=value")
+    return _parse_pair(text, f"for example {OPTION} name=value")
 
 
 def parse_label(text: str) -> tuple[str, str]:
@@ -216,10 +216,10 @@ def _parse_pair(text: str, alone: str) -> tuple[str, str]:
     if not equals:
         raise BadValueError(text, "it is not KEY=VALUE", alone)
     if not key or "\0" in text:
-        raise BadValueError(text, "it is not KEY=VALUE", f"as {OPTION} name=value")
+        raise BadValueError(text, "it is not KEY=VALUE", f"for example {OPTION} name=value")
     if re.search(r"\s", key):
         better = f"{(key.split() or ['name'])[-1]}={value.lstrip()}"
-        raise BadValueError(text, f"{key!r} has a space", f"as {OPTION} {_quoted(better)}")
+        raise BadValueError(text, f"{key!r} has a space", f"write {OPTION} {_quoted(better)}")
     return key, value
 
 
@@ -247,7 +247,9 @@ def parse_locale(text: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?", text):
         better = re.fullmatch(r"([a-z]{2})-([A-Za-z]{2})(\..*)?", text, re.ASCII)
-        hint = f"as {OPTION} {better[1]}_{better[2].upper()}.UTF-8" if better else "for example C.UTF-8 or de_DE.UTF-8"
+        hint = (
+            f"write {OPTION} {better[1]}_{better[2].upper()}.UTF-8" if better else "for example C.UTF-8 or de_DE.UTF-8"
+        )
         raise BadValueError(text, "it is not a locale's name", hint)
     return text
 
@@ -267,7 +269,7 @@ def parse_ports(text: str) -> tuple[str, ...]:
         raise BadValueError(text, f"{protocol!r} is not a protocol that images know", "for example 8080 or 53/udp")
     begin, end = int(first), int(last or first)
     if begin > end:
-        raise BadValueError(text, "the range ends before it begins", f"as {OPTION} {end}-{begin}")
+        raise BadValueError(text, "the range ends before it begins", f"write {OPTION} {end}-{begin}")
     if end - begin >= MAX_PORTS:
         raise BadValueError(text, f"a range has at most {MAX_PORTS} ports", "name those it listens on")
     return tuple(f"{port}/{protocol.lower() or 'tcp'}" for port in range(begin, end + 1))
@@ -285,7 +287,7 @@ def _port_hint(text: str) -> str:
     if re.fullmatch(r"\d+(,\s*\d+)+", text, re.ASCII):
         return "one at a time: " + " ".join(f"{OPTION} {port}" for port in re.findall(r"\d+", text))
     if match := re.fullmatch(r"([a-z]+)/(\d+)", text, re.ASCII):
-        return f"as {OPTION} {match[2]}/{match[1]}"
+        return f"write {OPTION} {match[2]}/{match[1]}"
     return "for example 8080, 53/udp or 8000-8010"
 
 
@@ -338,7 +340,7 @@ def parse_days(text: str) -> int:
     if re.fullmatch(r"\d{1,6}", text, re.ASCII):
         return int(text)
     match = re.fullmatch(r"(\d{1,6}) ?d(ays?)?", text, re.ASCII)
-    raise BadValueError(text, "it is not a number of days", f"as {OPTION} {match[1] if match else 30}")
+    raise BadValueError(text, "it is not a number of days", f"write {OPTION} {match[1] if match else 30}")
 
 
 def parse_sha512(text: str) -> str:
@@ -349,7 +351,7 @@ def parse_sha512(text: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{128}", text.lower(), re.ASCII):
         bare = text.lower().removeprefix("sha512:")
         sha256 = re.fullmatch(r"(sha256:)?[0-9a-f]{64}", text.lower(), re.ASCII) is not None
-        hint = f"as {OPTION} {bare}" if re.fullmatch(r"[0-9a-f]{128}", bare, re.ASCII) else ""
+        hint = f"write {OPTION} {bare}" if re.fullmatch(r"[0-9a-f]{128}", bare, re.ASCII) else ""
         hint = hint or ("this is a SHA-256: " if sha256 else "") + "sha512sum FILE prints it"
         raise BadValueError(text, "a SHA-512 has 128 hexadecimal digits", hint)
     return text.lower()
