@@ -72,7 +72,7 @@ def test_a_value_does_not_know_its_option() -> None:
         parse_addition("a.txt")
     alone, named = caught.value, caught.value.given_by("[image.web] add")
     assert str(alone) == "cannot use 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
-    assert alone.hint == "as config.toml:/etc/myapp/"
+    assert alone.hint == "for example config.toml:/etc/myapp/"
     assert str(named) == "cannot use [image.web] add 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
     assert named.hint == "as [image.web] add config.toml:/etc/myapp/"
 
