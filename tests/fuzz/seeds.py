@@ -240,7 +240,7 @@ def debindex_seeds() -> list[bytes]:
 
 
 def lock_seeds() -> list[bytes]:
-    """Locks of both versions, of one and of two platforms, with names that are no UTF-8, links and directories."""
+    """Locks of both versions, of one and of two platforms, with names that are not UTF-8, links and directories."""
     base = LockedBase("debian-12", "packages", "12.1", "https://a.example/dists/bookworm", "a" * 64)
     package = LockedPackage(
         "liba1", "1:1.0", "amd64", "debian bookworm", "https://a.example/a.deb", "b" * 64, 7, "c" * 40

@@ -546,10 +546,10 @@ def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
     [
         ("version = 2\n", "version = 3\n", "it is of version 3, and this minpack knows versions 1 and 2"),
         ("version = 2\n", "", "version is missing"),
-        ("version = 2\n", "version = true\n", "version is no version of a lock"),
-        ("version = 2\n", "version = 2\n<<<<<<< HEAD\n", "a merge left its marks in it, from line 3 on"),
+        ("version = 2\n", "version = true\n", "version is not a version of a lock"),
+        ("version = 2\n", "version = 2\n<<<<<<< HEAD\n", "it has merge conflict markers, from line 3 on"),
         ('kind = "tarball"', 'kind = "image"', 'images."app"."linux/amd64".bases.files.digest is missing'),
-        ("size = ", "size = -", 'images."app"."linux/amd64".bases.files.size is no number of bytes'),
+        ("size = ", "size = -", 'images."app"."linux/amd64".bases.files.size is not a number of bytes'),
         ('kind = "tarball"', 'kind = "container"', 'images."app"."linux/amd64".bases.files.kind is none of …'),
         ('name = "base.tar"\n', "", 'images."app"."linux/amd64".bases.files.name is missing'),
         (
@@ -562,7 +562,7 @@ def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
             '"/usr/../libfoo.so.1"',
             'images."app"."linux/amd64".files."/usr/../libfoo.so.1" is no …',
         ),
-        ('arch = "x86_64"', "arch = 1", 'images."app"."linux/amd64".packages.libfoo.arch is no text'),
+        ('arch = "x86_64"', "arch = 1", 'images."app"."linux/amd64".packages.libfoo.arch is not text'),
     ],
 )
 def test_a_lock_that_cannot_be_used(alpine: AlpineWorld, old: str, new: str, reason: str) -> None:

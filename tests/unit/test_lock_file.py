@@ -217,14 +217,14 @@ def test_the_sums_of_all_downloads() -> None:
         (b"", "version is missing"),
         (b"\xff", "it is not TOML: it is not text in UTF-8"),
         (b"version = 1", "platforms is missing"),
-        (b"version = 1\nplatforms = 2", "platforms is no table"),
-        (b'version = "1"', "version is no version of a lock"),
-        (b"version = 0", "version is no version of a lock"),
+        (b"version = 1\nplatforms = 2", "platforms is not a table"),
+        (b'version = "1"', "version is not a version of a lock"),
+        (b"version = 0", "version is not a version of a lock"),
         (b"version = 3", "it is of version 3, and this minpack knows versions 1 and 2"),
         (b"version = 2", "images is missing"),
-        (b"version = 2\nimages = 2", "images is no table"),
-        (b"version = 2\n[images]\na = 1", "images.a is no table"),
-        (b"version = 2\n[images.a]\nb = 1", 'images."a".b is no table'),
+        (b"version = 2\nimages = 2", "images is not a table"),
+        (b"version = 2\n[images]\na = 1", "images.a is not a table"),
+        (b"version = 2\n[images.a]\nb = 1", 'images."a".b is not a table'),
         (b"version = 2\n[images.a.b]", 'images."a"."b".bases is missing'),
         (b"version = 2\n[images.a.b.bases.layers]", 'images."a"."b".bases.files is missing'),
         (b"version = 2\n[images.a.b.bases.'X y']", 'images."a"."b".bases.X y is no use of a base'),
@@ -240,7 +240,7 @@ def test_the_sums_of_all_downloads() -> None:
             b"version = 2\n[images.a.b.bases.files]\nname = 'x'\nkind = 'scratch'\ndigest = 'md5:1'",
             'images."a"."b".bases.files.digest is no digest',
         ),
-        (b"version = 1\n[platforms]\na = 1", "platforms.a is no table"),
+        (b"version = 1\n[platforms]\na = 1", "platforms.a is not a table"),
         (b"version = 1\n[platforms.a]", 'platforms."a".base is missing'),
         (b"version = 1\n[platforms.a.base]\nname = ''\nkind = 'scratch'", 'platforms."a".base.name is not text'),
         (
@@ -322,14 +322,14 @@ def test_addresses_of_no_server(tmp_path: Path, url: str) -> None:
         with pytest.raises(LockError) as caught:
             read_lock(str(path))
 <<<<<<< HEAD
-        assert caught.value.reason == f"{WHERE}.{where}.url is no http:// or https:// address"
+        assert caught.value.reason == f"{WHERE}.{where}.url is not an http:// or https:// address"
 
 
 def test_a_version_that_is_none(tmp_path: Path) -> None:
     """People are told to install it."""
     path = tmp_path / "x.lock"
     path.write_bytes(lock_bytes(Lock({AMD64: IMAGE._replace(data=(DATA._replace(version="1; rm -r x"),))})))
-    with pytest.raises(LockError, match="is no version of a package of Python's"):
+    with pytest.raises(LockError, match="is not a version of a package of Python's"):
         read_lock(str(path))
 
 
@@ -340,7 +340,7 @@ def test_names_of_no_package(tmp_path: Path, name: str) -> None:
     path.write_bytes(lock_bytes(Lock({AMD64: IMAGE._replace(packages=(ZLIB._replace(name=name),))})))
     with pytest.raises(LockError) as caught:
         read_lock(str(path))
-    assert caught.value.reason == f"{WHERE}.packages.{name} is called as no package is"
+    assert caught.value.reason == f"{WHERE}.packages.{name} is not the name of a package"
 
 
 @pytest.mark.root

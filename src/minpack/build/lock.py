@@ -155,7 +155,7 @@ def _unknown(lock: Lock, key: ImageKey) -> tuple[tuple[tuple[str, str, str, str]
         hint = f"for {key.platform} it has {', '.join(names)}; minpack lock with this program adds it"
         return (("image", key.name, "", "wanted"),), hint
     has = f"it has {', '.join(lock.platforms) or 'no platform'}"
-    return (("platform", key.platform, "", "wanted"),), f"{has}; minpack lock with this program adds its platform"
+    return (("platform", key.platform, "", "wanted"),), f"{has}; run minpack lock with this program to add its platform"
 
 
 class LockRecorder:

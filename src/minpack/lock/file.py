@@ -2,7 +2,7 @@
 
 Keys that are not known are passed over: a newer minpack may write more in the same version. Version 1 had one image for
 each platform and one base; it is read, and never written. Names of files are bytes, and
-TOML is UTF-8: in paths and targets of links a byte that is no UTF-8 is written ``%FF``, and ``%`` itself ``%25``.
+TOML is UTF-8: in paths and targets of links a byte that is not UTF-8 is written ``%FF``, and ``%`` itself ``%25``.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class _Reading:
         version = document.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
 <<<<<<< HEAD
-            raise self._error("version", "is no version of a lock" if "version" in document else "is missing")
+            raise self._error("version", "is not a version of a lock" if "version" in document else "is missing")
         if version > VERSION:
             reason = f"it is of version {version}, and this minpack knows versions 1 and {VERSION}"
             raise LockError(self._path, reason, "use a newer minpack, or write it anew with this one: minpack lock")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _OTHERS = frozenset(
     f"/{name}" for name in ("home", "root", "var", "run", "tmp", "proc", "sys", "dev", "boot", "mnt", "media")
 )
-#: More files are no part of one program.
+#: More files are not part of one program.
 MAX_FILES = 50_000
 #: Texts up to this size are looked into for private keys; a key has a few kilobytes.
 MAX_KEY = 64 << 10
@@ -153,7 +153,7 @@ def _may_follow(target: RootPath, above: RootPath) -> bool:
 def _why_not(entry: Entry, *, named: bool) -> str:
     """Why a file is not taken; empty if it is."""
     if entry.kind is Kind.SPECIAL:
-        return "is no file"
+        return "is not a file"
     why = why_private(entry.path)
     if why or entry.content is None:
         return why

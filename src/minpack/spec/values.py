@@ -116,7 +116,7 @@ def parse_take(text: str) -> str:
     """
     path = parse_root_path(text)
     if path == ROOT:
-        raise BadValueError(text, "the whole base is no part of a program", "minpack base image packs all of it")
+        raise BadValueError(text, "the whole base is not part of a program", "minpack base image packs all of it")
     return path
 
 
