@@ -257,7 +257,8 @@ def test_the_sums_of_all_downloads() -> None:
         (b'x = {y = """\n\'""", a' + b".a" * 200_000 + b" = 1}", "it is not TOML: it is nested too deep"),
         (b"x = {y = '''\n\"''''', 'a'" + b".'='" * 200_000 + b" = 1}", "it is not TOML: it is nested too deep"),
         (b"x = " + b'"\\"' * 200_000, "it is not TOML: …"),
-        (b"version = 1\n    ],
+        (b"version = 1\n<<<<<<< HEAD\n=======\n>>>>>>> x\n", "it has merge conflict markers, from line 2 on"),
+    ],
 )
 def test_what_is_no_lock(tmp_path: Path, data: bytes, reason: str) -> None:
     """The key that is wrong is named."""
@@ -321,7 +322,6 @@ def test_addresses_of_no_server(tmp_path: Path, url: str) -> None:
         path.write_bytes(lock_bytes(Lock({AMD64: image})))
         with pytest.raises(LockError) as caught:
             read_lock(str(path))
-<<<<<<< HEAD
         assert caught.value.reason == f"{WHERE}.{where}.url is not an http:// or https:// address"
 
 
@@ -385,7 +385,7 @@ def test_a_directory_that_is_locked_for_another_purpose(tmp_path: Path) -> None:
         with exclusive_lock(str(tmp_path / "x.lock"), listener, pauses.append):
             assert 1 < sum(pauses) < 10
             what = f"the directory of '{tmp_path}/x.lock'"
-            assert listener.told == [f"waiting for another process, which has locked {what}"]
+            assert listener.told == [f"waiting for another process that has {what} locked"]
     finally:
         os.close(descriptor)
 

@@ -74,7 +74,7 @@ def test_a_value_does_not_know_its_option() -> None:
     assert str(alone) == "cannot use 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
     assert alone.hint == "for example config.toml:/etc/myapp/"
     assert str(named) == "cannot use [image.web] add 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
-    assert named.hint == "as [image.web] add config.toml:/etc/myapp/"
+    assert named.hint == "for example [image.web] add config.toml:/etc/myapp/"
 
 
 @pytest.mark.parametrize("option", PARSERS)

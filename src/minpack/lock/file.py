@@ -52,7 +52,8 @@ _FILE = re.compile(
 _DAMAGED = "restore it from version control, or delete it and run minpack lock again"
 _MERGED = "keep one side of the merge, and run minpack lock for each program again"
 #: What git writes before the first of two versions (git-merge(1), "How conflicts are presented").
-_CONFLICT = re.compile(r"^#: Strings and comments, in which dots mean nothing (TOML 1.0.0, "String"); then more dots than any key of a lock has.
+_CONFLICT = re.compile(r"^<<<<<<< ", re.MULTILINE)
+#: Strings and comments, in which dots mean nothing (TOML 1.0.0, "String"); then more dots than any key of a lock has.
 _NO_KEY = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}'
     r"|'''(?:[^']|'(?!''))*+'{0,5}"
@@ -210,7 +211,6 @@ class _Reading:
     def lock(self, document: dict[str, Any]) -> Lock:
         version = document.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-<<<<<<< HEAD
             raise self._error("version", "is not a version of a lock" if "version" in document else "is missing")
         if version > VERSION:
             reason = f"it is of version {version}, and this minpack knows versions 1 and {VERSION}"
