@@ -555,12 +555,12 @@ def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
         (
             "package libfoo 0755",
             "package libfoo 0999",
-            'images."app"."linux/amd64".files."/usr/lib/libfoo.so.1" is no …',
+            'images."app"."linux/amd64".files."/usr/lib/libfoo.so.1" is not …',
         ),
         (
             '"/usr/lib/libfoo.so.1"',
             '"/usr/../libfoo.so.1"',
-            'images."app"."linux/amd64".files."/usr/../libfoo.so.1" is no …',
+            'images."app"."linux/amd64".files."/usr/../libfoo.so.1" is not …',
         ),
         ('arch = "x86_64"', "arch = 1", 'images."app"."linux/amd64".packages.libfoo.arch is not text'),
     ],

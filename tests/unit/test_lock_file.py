@@ -385,7 +385,7 @@ def test_a_directory_that_is_locked_for_another_purpose(tmp_path: Path) -> None:
         with exclusive_lock(str(tmp_path / "x.lock"), listener, pauses.append):
             assert 1 < sum(pauses) < 10
             what = f"the directory of '{tmp_path}/x.lock'"
-            assert listener.told == [f"waiting for another process that has {what} locked"]
+            assert listener.told == [f"waiting for another process, which has locked {what}"]
     finally:
         os.close(descriptor)
 
