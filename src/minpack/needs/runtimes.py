@@ -53,7 +53,7 @@ RUNTIMES = (
     Runtime(
         "Python",
         sections=(".PyRuntime",),
-        warning="it needs its standard library and modules beside it: add them with --add",
+        warning="it needs its standard library and modules next to it: add them with --add",
         option="--add",
     ),
     Runtime("Deno", tails=(b"d3n0l4nd",), needs=(_ROOTS_INSIDE,)),
@@ -89,7 +89,7 @@ RUNTIMES = (
     Runtime(
         "Haskell",
         marks=(b"GHCRTS", b"+RTS"),
-        warning="text that is not ASCII ends it unless a UTF-8 locale is set: --locale C.UTF-8",
+        warning="it aborts on text that is not ASCII unless a UTF-8 locale is set: --locale C.UTF-8",
         option=LOCALE,
     ),
     Runtime("OCaml", marks=(b"CAMLRUNPARAM", b"OCAMLRUNPARAM")),

@@ -63,7 +63,7 @@ def left_out(decisions: Sequence[Decision], *, verbose: bool = False) -> Iterato
         said = any(decision.said and decision.need in needs for decision in decisions)
         yield f"{', '.join(needs)}: {text}" + ("" if said else f" ({_packing(needs)})")
     if optional:
-        yield f"{', '.join(optional)}: optional (-v tells why; {_packing(optional)})"
+        yield f"{', '.join(optional)}: optional (-v shows why; {_packing(optional)})"
 
 
 def _packing(needs: Sequence[str]) -> str:
