@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.base.walk import Walker
 from minpack.content import read_all
 from minpack.ld.fit import BaseLoader, find_loaders
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from minpack.base.interface import Base
+    from minpack.base.walk import Walker
 
 MAX_OS_RELEASE = 1 << 16
 
@@ -23,9 +22,8 @@ class BaseFacts(NamedTuple):
     loaders: tuple[BaseLoader, ...]
 
 
-def read_facts(base: Base) -> BaseFacts:
-    """What the base says of itself (os-release(5))."""
-    walker = Walker(base)
+def read_facts(walker: Walker) -> BaseFacts:
+    """What the base that `walker` looks at says of itself (os-release(5))."""
     entry = walker.find_file("/etc/os-release") or walker.find_file("/usr/lib/os-release")
     system = ""
     if entry is not None and entry.content is not None and entry.content.size <= MAX_OS_RELEASE:
@@ -33,4 +31,4 @@ def read_facts(base: Base) -> BaseFacts:
             key, _, value = line.partition("=")
             if key == "PRETTY_NAME":
                 system = value.strip().strip("\"'")
-    return BaseFacts(base.name, system, find_loaders(walker))
+    return BaseFacts(walker.base.name, system, find_loaders(walker))

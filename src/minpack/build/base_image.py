@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
-from minpack.base.walk import Walker, tree_below
+from minpack.base.walk import tree_below
 from minpack.build.inputs import Input, base_input
 from minpack.elf.read import read_elf
 from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
@@ -21,7 +21,7 @@ from minpack.program.platforms import platform_of_file
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.etc_files import NOBODY
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
-from minpack.sources.open import open_base
+from minpack.sources.session import open_session
 from minpack.spec.image import DEFAULT_PATH, SHELL, unexpanded
 from minpack.target import Platform
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from minpack.base.interface import Base
     from minpack.base.options import BaseOptions
+    from minpack.base.walk import Walker
     from minpack.oci.compression import Compression
     from minpack.output.target import OutputSpec, WrittenOutput
     from minpack.progress import Progress
@@ -76,39 +77,41 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
         reason = "it is assembled from packages on demand, so there is no whole tree to pack"
         raise BaseError(ref.text, reason, "name a tarball, or a directory with a root file system")
     wanted = request.platform or Platform("linux", "amd64")
-    with open_base(ref, wanted, options, progress) as opened:
+    with open_session(ref, wanted, options, progress, with_packages=False) as session:
         if ref.is_host:
             raise BaseError(
                 "/", "minpack does not pack a whole host", "name a tarball, or a directory with a root file system"
             )
         delivery = guarded(delivery, base_inputs(ref, options, whole=True))
         outside = left_out(delivery, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
-        found = tuple(_entries(ref, opened.base, outside.paths))
-        packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
-        if not packed:
-            raise BaseError(opened.base.name, "it is empty")
-        platform = _platform(opened.base, request.platform)
-        bad = next((entry.path for entry in packed if WHITEOUT in entry.path), None)
-        if bad is not None:
-            raise BaseError(opened.base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
+        packed, notes = _packed_entries(ref, session.opened.base, outside.paths)
+        platform = _platform(session.walker, request.platform)
         entries = with_hard_links(packed)
-        config, start_notes = _started(request, platform, opened.base, bare=not delivery.format.has_layers)
-        work = LayerInputs(
-            (("root file system", entries),),
-            entries,
-            config,
-            request.compression,
-            request.threads,
-            progress,
-            options.store,
-        )
-        special = len(found) - len(packed)
-        notes = (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
-        inputs = (base_input(ref, opened, sums=True),)
-        delivered = write_output(work, delivery)
+        config, start_notes = _started(request, platform, session.walker, bare=not delivery.format.has_layers)
+        layers = (("root file system", entries),)
+        how = (request.compression, request.threads, progress, options.store)
+        inputs = (base_input(ref, session.opened, sums=True),)
+        delivered = write_output(LayerInputs(layers, entries, config, *how), delivery)
         left = (*outside.notes, *unexpanded(request.run), *_owner_notes(packed), *notes)
-        notes = (*opened.notes, *left, *_attribute_notes(opened.base, packed), *start_notes, *delivered.notes)
+        notes = (*session.opened.notes, *left, *_attribute_notes(session.opened.base, packed))
+        notes = (*notes, *start_notes, *delivered.notes)
         return BaseImage(delivered, platform, inputs, notes, config.entrypoint + config.cmd)
+
+
+def _packed_entries(ref: BaseRef, base: Base, left_out: frozenset[str]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """What an image of the base has of it, and notes of what it has not.
+
+    :raises BaseError: that is nothing, or has a name that images cannot have.
+    """
+    found = _entries(ref, base, left_out)
+    packed = tuple(entry for entry in found if entry.kind is not Kind.SPECIAL)
+    if not packed:
+        raise BaseError(base.name, "it is empty")
+    bad = next((entry.path for entry in packed if WHITEOUT in entry.path), None)
+    if bad is not None:
+        raise BaseError(base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
+    special = len(found) - len(packed)
+    return packed, (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
 
 
 def _owner_notes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
@@ -127,7 +130,7 @@ def _owner_notes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
 
 
 def _started(
-    request: BaseImageRequest, platform: Platform, base: Base, *, bare: bool
+    request: BaseImageRequest, platform: Platform, walker: Walker, *, bare: bool
 ) -> tuple[ImageConfig, tuple[str, ...]]:
     """How the image is run, proved to start; without a command of the user's as the base's shell, if that starts.
 
@@ -135,7 +138,6 @@ def _started(
     :raises EntrypointError: what the user named would not start.
     """
     run = request.run
-    walker = Walker(base)
     env = {"PATH": DEFAULT_PATH, **dict(run.env)}
     config = ImageConfig(
         platform, run.entrypoint or (), request.created, run.cmd, tuple(env.items()), labels=run.labels
@@ -169,13 +171,12 @@ def _attribute_notes(base: Base, entries: Sequence[Entry]) -> tuple[str, ...]:
     return (f"extended attributes were left out: {listed(names)}",)
 
 
-def _platform(base: Base, wanted: Platform | None) -> Platform:
+def _platform(walker: Walker, wanted: Platform | None) -> Platform:
     """The platform that the loaders of the base, or else its shell, are for; `wanted` may choose its variant.
 
     :raises WrongTargetError: the base is for others than the one wanted.
     :raises UsageError: it does not tell one, and none is wanted.
     """
-    walker = Walker(base)
     paths = [loader.path for loader in find_loaders(walker)] or [SHELL]
     entries = [entry for path in paths if (entry := walker.find_file(path)) is not None]
     platforms = {
@@ -187,7 +188,7 @@ def _platform(base: Base, wanted: Platform | None) -> Platform:
         if platforms and all(platform[:2] != wanted[:2] for platform in platforms if platform is not None):
             has = ", ".join(sorted(map(str, platforms)))
             raise WrongTargetError(
-                base.name, str(wanted), has, "leave out --platform: the platform comes from the base"
+                walker.base.name, str(wanted), has, "leave out --platform: the platform comes from the base"
             )
         return wanted
     platform = platforms.pop() if len(platforms) == 1 else None

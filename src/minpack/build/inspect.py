@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from minpack.base.options import SCRATCH
 from minpack.elf.info import ElfKind
 from minpack.elf.notes import read_notes
 from minpack.elf.read import read_elf
@@ -18,7 +19,7 @@ from minpack.needs.findings import Findings
 from minpack.needs.need import Need
 from minpack.program.additions import host_file
 from minpack.program.platforms import platform_of_file
-from minpack.target import alpine_arch
+from minpack.sources.fitting import fitting_bases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,16 +113,6 @@ def _costs(needs: tuple[Decision, ...], findings: Findings) -> dict[Need, int]:
 
 
 def _bases(info: ElfInfo, libc: Libc | None, today: str) -> tuple[str, ...]:
-    platform = info.target.platform
     if info.kind in (ElfKind.STATIC, ElfKind.STATIC_PIE):
-        return ("scratch",)
-    if libc is Libc.GLIBC:
-        from minpack.catalog.debian import fitting_releases  # noqa: PLC0415
-
-        return fitting_releases(info.target.debian or "", today)
-    if libc is not Libc.MUSL or platform is None:
-        return ()
-    from minpack.catalog.alpine import fitting_bases  # noqa: PLC0415
-
-    arch = alpine_arch(platform)
-    return fitting_bases(arch, today) if arch is not None else ()
+        return (SCRATCH,)
+    return fitting_bases(info, info.target.platform, today) if libc is not None else ()

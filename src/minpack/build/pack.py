@@ -18,11 +18,11 @@ from minpack.sources.fitting import default_base, fitting_hint
 from minpack.sources.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from minpack.base.options import BaseOptions
     from minpack.build.inputs import Input
-    from minpack.build.lock import LockPolicy
+    from minpack.build.lock import LockInputs, LockPolicy
     from minpack.build.plan import PlannedImage
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
@@ -90,36 +90,31 @@ def pack(
     ref = request.base or default_base(programs, platform, options.today)
     output, outside = _guarded_output(request, ref, options, output)
     to = output if write else None
-    fetched_for = base_platform(programs, platform, request.platform)
     hint = fitting_hint(programs[0].info, platform, options.today)
     with (
-        open_session(ref, fetched_for, options, progress, hint) as session,
-        BackgroundLayers(options.store) as background,
+        open_session(ref, base_platform(programs, platform, request.platform), options, progress, hint) as session,
+        BackgroundLayers(options.store if _has_several_layers(request, to) else None) as background,
     ):
         session.check_fit(programs)
         placed = place(request, programs, session.walker, outside.paths)
         layer_options = LayerOptions(request.created, request.compression, request.threads, progress, sums)
-        own = own_entries(placed, request.run.user)
-        _begin_layer(background, PROGRAM_LAYER, own, request, to, layer_options)
+        background.begin(own_entries(placed, request.run.user), layer_options, PROGRAM_LAYER)
         # Imported while the program is hashed and compressed on another core.
         from minpack.build.plan import make_plan  # noqa: PLC0415
+        from minpack.build.prove import prove_plan  # noqa: PLC0415
 
-        planned = make_plan(
-            *(request, platform, programs, placed, session),
-            before_proof=lambda plan: _begin_layer(background, LOWER_LAYER, plan.lower, request, to, layer_options),
-        )
+        planned = make_plan(request, platform, programs, placed, session)
+        background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
+        proved = prove_plan(request, planned, placed, session)
         if locking is not None:
-            from minpack.build.lock import LockInputs  # noqa: PLC0415 - where there is a lock
-
-            opened, packages, data = session.opened, session.packages, planned.data
-            locking.end(LockInputs(request, ref.name, opened, options, packages, data, programs, planned.plan))
+            locking.end(_lock_inputs(request, options, session, planned, programs))
         # Before anything is written: what cannot be read again must not be an image.
         inputs = _inputs(session, planned, sums=sums)
         written = _write(planned.plan, request, to, progress, options.store, background, sums=sums)
         # What is written is summed meanwhile.
         all_sums = written.sums if written is not None else file_sums(planned.plan) if sums else {}
-    notes = (*outside.notes, *planned.notes, *(written.notes if written is not None else ()))
-    facts = (planned.late, planned.variants, planned.demands, planned.programs)
+    notes = (*outside.notes, *planned.notes, *proved.notes, *(written.notes if written is not None else ()))
+    facts = (planned.late, planned.variants, proved.demands, planned.resolved.programs)
     return Packed(planned.plan, written, inputs, notes, all_sums, *facts, locked=options.locked is not None)
 
 
@@ -132,17 +127,23 @@ def _guarded_output(
     return output, left_out(output, (addition.source for addition in request.additions), options.store)
 
 
-def _begin_layer(
-    background: BackgroundLayers,
-    comment: str,
-    entries: Sequence[Entry],
+def _has_several_layers(request: ImageSpec, to: OutputSpec | None) -> bool:
+    """Whether compressed layers will be written that are known one before the other."""
+    return to is not None and to.format.has_layers and not to.may_skip_compression and not request.single_layer
+
+
+def _lock_inputs(
     request: ImageSpec,
-    to: OutputSpec | None,
-    options: LayerOptions,
-) -> None:
-    """Begin the layer of `entries`, where there will be one of them alone, and a compressed one."""
-    if to is not None and to.format.has_layers and not to.may_skip_compression and not request.single_layer:
-        background.begin(entries, options, comment)
+    options: BaseOptions,
+    session: Session,
+    planned: PlannedImage,
+    programs: tuple[Program, ...],
+) -> LockInputs:
+    """All that the plan was made of, for a lock."""
+    from minpack.build.lock import LockInputs  # noqa: PLC0415 - where there is a lock
+
+    opened, packages = session.opened, session.packages
+    return LockInputs(request, session.ref.name, opened, options, packages, planned.data, programs, planned.plan)
 
 
 def _inputs(session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:

@@ -74,7 +74,7 @@ def resolve_tree(request: ImageSpec, options: BaseOptions, progress: Progress) -
         placed = place(request, (program,), session.walker)
         symbols = symbols_for((program,), request.check) if request.check is not Check.NONE else None
         tree, ((closure, late, _),), _ = resolve_with_packages(request, (program,), placed, session, symbols)
-        variants = variants_of(request, closure, tree)
+        variants = variants_of(request.run, closure, tree)
         found = _proved(closure, None if closure.missing else symbols, session)
         fetched = bool(session.packages.fetched)
         return found._replace(

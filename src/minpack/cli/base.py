@@ -15,7 +15,7 @@ from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, 
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.output.target import Format
-from minpack.sources.open import open_base
+from minpack.sources.session import open_session
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import RunConfig
 from minpack.spec.values import parse_label, parse_variable
@@ -156,8 +156,11 @@ def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quie
     from minpack.build.base_facts import read_facts  # noqa: PLC0415
 
     wanted = platform or parse_platform("linux/amd64")
-    with drawing(quiet=quiet) as progress, open_base(ref, wanted, options, progress) as opened:
-        facts = read_facts(opened.base)
+    with (
+        drawing(quiet=quiet) as progress,
+        open_session(ref, wanted, options, progress, with_packages=False) as session,
+    ):
+        opened, facts = session.opened, read_facts(session.walker)
         told = opened._replace(notes=(*opened.notes, *fetching_notes(base=bool(opened.url), packages=False)))
         if as_json:
             from minpack.report.documents import base_document  # noqa: PLC0415

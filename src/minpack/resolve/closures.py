@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.program.read import Program
-    from minpack.spec.image import ImageSpec
+    from minpack.spec.image import ImageSpec, RunConfig
 
 #: What is packed of what is opened later; the rest is told.
 SURE = frozenset(("required", "recommended"))
@@ -36,13 +36,13 @@ def audit_notes(closure: Closure, symbols: SymbolsOf | None) -> tuple[str, ...]:
     return ignored(closure, symbols)
 
 
-def variants_of(request: ImageSpec, closure: Closure, tree: Walker) -> tuple[Variant, ...]:
+def variants_of(run: RunConfig, closure: Closure, tree: Walker) -> tuple[Variant, ...]:
     """The variants for better CPUs that the loader would prefer."""
     if closure.libc is not Libc.GLIBC:
         return ()
     from minpack.ld.variants import find_variants  # noqa: PLC0415 - for glibc alone
 
-    return find_variants(closure, tree, request.run.workdir)
+    return find_variants(closure, tree, run.workdir)
 
 
 def symbols_for(programs: Sequence[Program], check: Check, *, shell: bool = False) -> SymbolsOf:
@@ -75,7 +75,7 @@ def closure_with_late(request: ImageSpec, program: str, tree: Walker, symbols: S
 
     What is opened later may open more, so it is looked at again until nothing new comes.
     """
-    environment = environment_of(request)
+    environment = environment_of(request.run)
     names = tuple(LateName((soname,), program, required=True) for soname in request.libraries)
     while True:
         closure = without_allowed(resolve_closure(tree, program, environment, names), request.allowed_missing)
@@ -116,8 +116,8 @@ def _with_opened(closure: Closure, tree: Walker, environment: Environment, names
     return resolve_opened(tree, closure.program.path, loader.path, environment, names)
 
 
-def environment_of(request: ImageSpec) -> Environment:
+def environment_of(run: RunConfig) -> Environment:
     """What of the image's configuration its loader heeds."""
-    env = dict(request.run.env)
+    env = dict(run.env)
     paths, preload, audit = (env.get(name, "") for name in ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"))
-    return Environment(paths, preload, request.run.workdir, audit)
+    return Environment(paths, preload, run.workdir, audit)

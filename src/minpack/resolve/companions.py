@@ -240,7 +240,7 @@ def _with_host(
     started = frozenset(loaded.path for loaded in host.closure.objects)
     names: list[tuple[LateName, ...]] = [(LateName((plugin.path,), program, required=True),) for plugin in fitting]
     while True:
-        opened = list(resolve_plugins(tree, program, environment_of(request), host.names, names))
+        opened = list(resolve_plugins(tree, program, environment_of(request.run), host.names, names))
         more = [_opened_later(one, started, symbols) for one in opened]
         # What a plugin opens later may open more.
         known, names = (

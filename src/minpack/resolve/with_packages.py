@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from minpack.program.read import Program
     from minpack.resolve.companions import Companion, CompanionClosure
     from minpack.sources.session import Session
-    from minpack.spec.image import ImageSpec
+    from minpack.spec.image import ImageSpec, RunConfig
 
 
-def shell_closure(request: ImageSpec, tree: Walker) -> Closure:
+def shell_closure(run: RunConfig, tree: Walker) -> Closure:
     """The closure of the shell that programs start, as system(3) does.
 
     :raises NotInBaseError: there is none.
@@ -42,7 +42,7 @@ def shell_closure(request: ImageSpec, tree: Walker) -> Closure:
     if tree.find_file(SHELL) is None:
         hint = "choose a base that has one (alpine-3.22), or leave out --need shell"
         raise NotInBaseError(tree.base.name, SHELL, "the shell", hint)
-    closure = resolve_closure(tree, SHELL, environment_of(request))
+    closure = resolve_closure(tree, SHELL, environment_of(run))
     if closure.missing:
         missing = tuple((m.name, m.needed_by, ()) for m in closure.missing)
         raise MissingLibraryError(SHELL, tree.base.name, missing, "choose a base that has it")
@@ -125,7 +125,7 @@ def _add_for_companions(session: Session, beside: Sequence[CompanionClosure], so
 
 def _closure(request: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None) -> ProgramClosure:
     if symbols is None:
-        return ProgramClosure(resolve_closure(tree, program, environment_of(request)), ())
+        return ProgramClosure(resolve_closure(tree, program, environment_of(request.run)), ())
     return closure_with_late(request, program, tree, symbols)
 
 
@@ -147,7 +147,7 @@ def refuse_missing(
     """Raise `MissingLibraryError` if a program, or what it opens later, lacks a library."""
     for program, (closure, _, _) in zip(programs, resolved.found, strict=True):
         if closure.missing:
-            advice = _missing_hint(closure, variants_of(request, closure, resolved.tree), session.hint)
+            advice = _missing_hint(closure, variants_of(request.run, closure, resolved.tree), session.hint)
             reasons = dict.fromkeys(session.packages.why_missing(missing.name) for missing in closure.missing)
             why = listed(filter(None, reasons), separator="; ")
             advice = f"{why}; {advice}" if why else advice

@@ -35,18 +35,27 @@ def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
     """Which bases fit a program."""
     if info.interpreter is None:
         return "leave out --base: the program is static and needs none"
-    if libc_of(info.interpreter) is not Libc.MUSL:
-        from minpack.catalog.debian import fitting_releases  # noqa: PLC0415 - for hints alone
-
-        names = fitting_releases(info.target.debian or "", today)
+    libc, names = libc_of(info.interpreter), fitting_bases(info, platform, today)
+    if libc is not Libc.MUSL:
         also = "a directory or tarball of another glibc distribution, or / for this host's own"
         if not names:
             return f"it needs glibc for {info.target}: --base with {also}"
         return f"it needs glibc: --base {names[0]} (also {', '.join((*names[1:], also))})"
-    from minpack.catalog.alpine import fitting_bases  # noqa: PLC0415 - for hints alone
-
-    arch = alpine_arch(platform)
-    names = fitting_bases(arch, today) if arch is not None else ()
     if not names:
         return f"it needs musl for {info.target}: --base with a directory or tarball of a musl distribution"
     return f"it needs musl: --base {names[0]}" + (f" (also {', '.join(names[1:])})" if names[1:] else "")
+
+
+def fitting_bases(info: ElfInfo, platform: Platform | None, today: str) -> tuple[str, ...]:
+    """The names of the catalogue's bases that fit a dynamic program, the newest first; of no C library glibc's.
+
+    :param today: ``YYYY-MM-DD``; bases whose support has ended are not among them.
+    """
+    if libc_of(info.interpreter or "") is not Libc.MUSL:
+        from minpack.catalog import debian  # noqa: PLC0415 - for hints alone
+
+        return debian.fitting_releases(info.target.debian or "", today)
+    from minpack.catalog import alpine  # noqa: PLC0415 - for hints alone
+
+    arch = alpine_arch(platform) if platform is not None else None
+    return alpine.fitting_bases(arch, today) if arch is not None else ()

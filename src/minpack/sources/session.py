@@ -5,9 +5,10 @@ Whatever asks what a base has asks a session, so that `pack`, `tree` and `lock` 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from minpack.base.packages import NoPackages
 from minpack.base.walk import Walker
 from minpack.ld.fit import check_fit
 from minpack.namedtuple import NamedTuple
@@ -56,16 +57,23 @@ class Session(NamedTuple):
 
 @contextmanager
 def open_session(
-    ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress, hint: str = ""
+    ref: BaseRef,
+    platform: Platform,
+    options: BaseOptions,
+    progress: Progress,
+    hint: str = "",
+    *,
+    with_packages: bool = True,
 ) -> Generator[Session]:
     """A session on the base that `ref` names, open until the block is left.
 
     :param platform: the one to fetch the base for.
     :param hint: which bases fit the programs.
+    :param with_packages: whether packages are asked for, or the base alone.
     :raises MinpackError: as `open_base` and `open_packages`.
     """
     with (
         open_base(ref, platform, options, progress) as opened,
-        open_packages(opened, platform, options, progress) as packages,
+        open_packages(opened, platform, options, progress) if with_packages else nullcontext(NoPackages()) as packages,
     ):
         yield Session(ref, opened, packages, Walker(opened.base), hint)
