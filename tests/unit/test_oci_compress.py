@@ -373,7 +373,7 @@ def test_many_threads_take_bounded_memory(compression: Compression) -> None:
 
 PACK = """
 import sys
-from test_compress import Endless, write, file, RootPath, Compression
+from test_oci_compress import Endless, write, file, RootPath, Compression
 
 class Nothing:
     def write(self, data):
