@@ -35,7 +35,7 @@ lint: $(VENV)/dev ## formatting, lint, types
 	$(BIN)/mypy
 
 check: lint ## lint, import rules, documentation, unit tests
-	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/test_architecture.py tests/test_docs.py
+	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/test_architecture.py tests/test_docs.py tests/test_modules.py
 
 fmt: $(VENV)/dev ## format the code and fix what the linter can
 	$(BIN)/ruff format .
