@@ -130,6 +130,8 @@ class Archive:
         self.valid_until = ""
         #: Indexes and packages that are served otherwise than they are listed, by path.
         self.changed: dict[str, bytes] = {}
+        #: Packages that the index of files does not have yet.
+        self.unlisted: set[str] = set()
 
     def add(self, *packages: Deb) -> None:
         """Put packages into the suite."""
@@ -142,9 +144,8 @@ class Archive:
             + f"Filename: {deb.path}\nSize: {len(deb.data)}\nSHA256: {hashlib.sha256(deb.data).hexdigest()}\n".encode()
             for deb in self.packages
         ]
-        lines = [
-            f"{name:<55} libs/{deb.name}\n" for deb in self.packages for name in deb.files if not name.endswith("/")
-        ]
+        listed = [deb for deb in self.packages if deb.name not in self.unlisted]
+        lines = [f"{name:<55} libs/{deb.name}\n" for deb in listed for name in deb.files if not name.endswith("/")]
         return {
             f"main/binary-{self.architecture}/Packages.xz": lzma.compress(b"\n".join(stanzas)),
             f"main/Contents-{self.architecture}.gz": gzip.compress("".join(sorted(lines)).encode(), mtime=0),

@@ -381,15 +381,74 @@ def test_the_release_of_another_suite_is_refused(world: World) -> None:
     refused(world, PackageError, "it is the release of 'bullseye', and 'bookworm' was asked for")
 
 
-@pytest.mark.parametrize("index", ["main/binary-amd64/Packages.xz", "main/Contents-amd64.gz"])
-def test_an_index_with_another_sum_is_refused(world: World, index: str) -> None:
+def test_an_index_with_another_sum_is_refused(world: World) -> None:
     """Changed, cut short or longer: it is not the one that was signed."""
+    index = "main/binary-amd64/Packages.xz"
     data = world.main.indexes()[index]
     for changed in (data[:-1], data + b"x", data[:-1] + bytes((data[-1] ^ 1,))):
         world.main.changed[f"dists/bookworm/{index}"] = changed
         refused(world, MinpackError, index)
     world.main.changed[f"dists/bookworm/{index}"] = bytes((data[0] ^ 1,)) + data[1:]
     assert "is inconsistent" in str(refused(world, SumMismatchError, index).hint)
+
+
+def test_an_index_of_files_with_another_sum_is_left_out(world: World) -> None:
+    """Another suite's may have the library, or the user may name its package; why else it is missing is told."""
+    index = "main/Contents-amd64.gz"
+    data = world.main.indexes()[index]
+    world.main.changed[f"dists/bookworm/{index}"] = data[:-1] + bytes((data[-1] ^ 1,))
+    world.security.add(Deb("libbar2", {f"{LIB}/libbar.so.2": b"bar"}))
+    world.serve()
+    with world.base() as base:
+        walker = Walker(base)
+        assert content_of(walker.find_file(f"/{LIB}/libbar.so.2")) == b"bar"
+        assert walker.find_file(f"/{LIB}/libfoo.so.1") is None
+        packages = DebianPackages(base)
+        assert index in packages.why_missing("libfoo.so.1")
+        assert "--package NAME adds the package" in packages.why_missing("libfoo.so.1")
+        assert packages.add("libfoo1")
+        assert content_of(Walker(base).find_file(f"/{LIB}/libfoo.so.1")) == b"foo"
+        assert packages.notes == base.unread
+
+
+ALTERNATIVES = (
+    Deb(
+        "liblapack3",
+        {f"{LIB}/lapack/liblapack.so.3": "liblapack.so.3.11.0", f"{LIB}/lapack/liblapack.so.3.11.0": b"reference"},
+    ),
+    Deb(
+        "libopenblas0-pthread",
+        {f"{LIB}/openblas-pthread/{name}": b"openblas" for name in ("liblapack.so.3", "libopenblas.so.0")},
+    ),
+)
+
+
+@pytest.mark.parametrize("packages", [ALTERNATIVES, ALTERNATIVES[::-1]])
+def test_links_of_alternatives_lead_to_the_reference_implementation(world: World, packages: tuple[Deb, ...]) -> None:
+    """Whatever else there is; a library that only another one has is that one's."""
+    world.main.add(*packages)
+    world.serve()
+    with world.base() as base:
+        assert there(base, f"/{LIB}/liblapack.so.3").link == "lapack/liblapack.so.3"
+        assert content_of(Walker(base).find_file(f"/{LIB}/liblapack.so.3")) == b"reference"
+        assert content_of(Walker(base).find_file(f"/{LIB}/libopenblas.so.0")) == b"openblas"
+        assert base.lstat(normal(f"/{LIB}/libnone.so.3")) is None
+
+
+@pytest.mark.parametrize("owners", [1, 2])
+def test_a_library_that_only_a_newer_version_has_is_found_by_the_package_of_the_older(
+    world: World, owners: int
+) -> None:
+    """BIND's libraries have its version in their names, and the index of files lags; of several none is taken."""
+    for number in range(owners):
+        world.main.add(Deb(f"bind9-libs{number}", {f"{LIB}/libisc-9.18.{33 + number}-1-Debian.so": b"old"}))
+    world.security.add(Deb("bind9-libs0", {f"{LIB}/libisc-9.18.49-1-Debian.so": b"new"}, "2.0-1"))
+    world.security.unlisted.add("bind9-libs0")
+    world.serve()
+    with world.base() as base:
+        found = Walker(base).find_file(f"/{LIB}/libisc-9.18.49-1-Debian.so")
+        assert (found is not None) is (owners == 1)
+        assert found is None or content_of(found) == b"new"
 
 
 def test_a_tampered_package_is_refused(world: World) -> None:

@@ -69,6 +69,15 @@ class Table:
         at = self._position(prefix)
         return at < self.count and self._record(at).startswith(prefix)
 
+    def with_prefix(self, prefix: bytes, limit: int) -> Iterator[tuple[bytes, bytes]]:
+        """The first `limit` records whose keys begin with `prefix`, in order."""
+        at = self._position(prefix)
+        for number in range(at, min(self.count, at + limit)):
+            key, _, value = self._record(number).partition(b"\0")
+            if not key.startswith(prefix):
+                return
+            yield key, value
+
     def keys(self) -> Iterator[bytes]:
         """All keys in order."""
         return (self._record(at).partition(b"\0")[0] for at in range(self.count))

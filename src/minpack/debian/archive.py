@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from minpack.catalog.debian import layout_of
@@ -9,13 +10,16 @@ from minpack.deb.choice import choose
 from minpack.deb.contents import libraries_table
 from minpack.deb.packages import package_of, packages_table
 from minpack.deb.version import version_key
+from minpack.debian.alternatives import alternatives_of
 from minpack.debian.suite import COMPONENT, SuiteContext, fetch_release, open_table, suites_of
-from minpack.errors import AmbiguousLibraryError, DownloadError, PackageError, UnknownBaseError
+from minpack.errors import AmbiguousLibraryError, DownloadError, PackageError, SumMismatchError, UnknownBaseError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, name, parent
 from minpack.store.fetch import Wanted, fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from minpack.catalog.debian import DebianRelease
     from minpack.deb.packages import Package
     from minpack.debian.suite import FetchedRelease, OpenTable, Suite
@@ -46,6 +50,8 @@ _FOR_CPUS = frozenset(
         *("highgprs", "te", "vx"),
     )
 )
+#: The most libraries that are looked at for one whose name has other numbers.
+MAX_RENAMED = 1000
 #: Debian has a package of musl, and no libraries for it: who needs musl is better served elsewhere.
 _MUSL = "ld-musl-"
 _GONE_HINT = "the archive may have a newer one: run minpack base pull {}, or use another --mirror"
@@ -78,6 +84,8 @@ class DebianArchive:
         self.layout = layout_of(arch)
         self.mirror = mirror
         self.notes: tuple[str, ...] = ()
+        #: Indexes of files that are damaged, or not what was signed, each with the reason.
+        self.unread: tuple[str, ...] = ()
         self._suites: list[tuple[Suite, FetchedRelease, OpenTable]] = []
         self._libraries: list[OpenTable] | None = None
         #: Those of other architectures' libraries, as /usr/lib32, are left out.
@@ -165,9 +173,34 @@ class DebianArchive:
         else:
             key = path.encode("utf-8", "surrogateescape")
             values = (table.find(key) for table in self.libraries())
-            names = {owner.decode("utf-8", "replace") for value in values if value for owner in value.split(b",")}
+            names = _owners(value for value in values if value) or self._renamed(key)
         found = (self.find_package(owner) for owner in sorted(names))
         return tuple(source for source in found if source is not None)
+
+    def _renamed(self, key: bytes) -> set[str]:
+        """The one package that has a file like `key` with other numbers in its name.
+
+        Some libraries have the package's version in their names, and the index of files may be of an older one than
+        the index of packages.
+        """
+        start = key[: key.rfind(b"/") + 1]
+        stem = re.match(rb"[^\d]+-(?=\d[^/]*\.so)", key[len(start) :])
+        if stem is None:
+            return set()
+        like = re.sub(rb"\d+", b"0", key)
+        records = (one for table in self.libraries() for one in table.with_prefix(start + stem[0], MAX_RENAMED))
+        names = _owners(value for found, value in records if re.sub(rb"\d+", b"0", found) == like)
+        return names if len(names) == 1 else set()
+
+    def alternative(self, path: RootPath) -> RootPath | None:
+        """The file that a link of Debian's alternatives at `path` leads to.
+
+        :raises MinpackError: as `providers`.
+        """
+        if ".so" not in name(path) or name(path).startswith(_MUSL) or name(path) in _WELL_KNOWN:
+            return None
+        found = alternatives_of(path, self.layout.libraries)
+        return next((one for one in found if self.providers(one)), None)
 
     def provider(self, path: RootPath) -> Source | None:
         """The package to take the library at `path` from.
@@ -193,7 +226,9 @@ class DebianArchive:
     def libraries(self) -> list[OpenTable]:
         """The tables of libraries, opened when they are first asked for: their indexes are large.
 
-        :raises MinpackError: one cannot be had, or is not to be trusted.
+        One that is not to be trusted is left out, and told in `unread`.
+
+        :raises MinpackError: one cannot be had.
         """
         if self._libraries is None:
             self._libraries = []
@@ -203,10 +238,15 @@ class DebianArchive:
                 unpacked = release.files.get(path)
                 index = release.find_index(path, ".xz", ".gz")
                 # Suites of updates have no, or an empty one: their packages have the libraries that they had before.
-                if index is not None and (unpacked is None or unpacked.size):
-                    self._libraries.append(
-                        open_table(suite, index, unpacked, libraries_table, release.by_hash, self.place)
-                    )
+                if index is None or (unpacked is not None and not unpacked.size):
+                    continue
+                try:
+                    table = open_table(suite, index, unpacked, libraries_table, release.by_hash, self.place)
+                except (SumMismatchError, PackageError) as error:
+                    # Another index may have what is wanted, or the user says which package has it.
+                    self.unread += (f"{suite.url}/{index.path} is not used: {error}",)
+                else:
+                    self._libraries.append(table)
         return self._libraries
 
     def close(self) -> None:
@@ -221,6 +261,11 @@ class DebianArchive:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _owners(values: Iterable[bytes]) -> set[str]:
+    """The packages that records of tables of libraries name."""
+    return {owner.decode("utf-8", "replace") for value in values for owner in value.split(b",")}
 
 
 def open_archive(release: DebianRelease, arch: str, mirror: str, place: SuiteContext) -> DebianArchive:

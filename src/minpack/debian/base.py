@@ -1,7 +1,7 @@
 """`DebianBase`: a release of Debian as a base, made of packages that are fetched when a file of them is looked at.
 
 It is laid out as Debian is since its release 12: /bin, /lib and so on are links into /usr. What packages make
-when they are installed is not there, but for the CA bundle; alternatives neither.
+when they are installed is not there, but for the CA bundle and the links of alternatives.
 """
 
 from __future__ import annotations
@@ -73,6 +73,11 @@ class DebianBase:
         if source is not None and source.package.name not in self._packages:
             self._fetch(source)
             return self._entries.get(path)
+        target = self._archive.alternative(path) if source is None else None
+        if target is not None:
+            link = symlink(path, target[len(parent(path)) + 1 :])
+            self._put(link)
+            return link
         if source is None and self._archive.has_libraries_below(path):
             return directory(path)
         return None
@@ -87,6 +92,11 @@ class DebianBase:
         if path == parent(self._archive.layout.loader):
             names.add(name(self._archive.layout.loader))
         return tuple(sorted(names))
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Indexes of files that could not be used, each with the reason."""
+        return self._archive.unread
 
     @property
     def packages(self) -> tuple[OpenPackage, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.base.locked_fetch import LockedDownload, fetch_locked
 from minpack.catalog.debian import layout_of
 from minpack.deb.packages import Package
+from minpack.debian.alternatives import alternatives_of
 from minpack.debian.archive import Source
 from minpack.debian.suite import Suite
 from minpack.paths import RootPath, ancestors, parent
@@ -30,6 +31,7 @@ class LockedArchive:
         self.name = name
         self.layout = layout_of(arch)
         self.store: Store = source.store
+        self.unread: tuple[str, ...] = ()
         self._source = source
         self._packages = {package.name: package for package in locked.packages}
         self._owners = {file.path: file.package for file in locked.files if file.package in self._packages}
@@ -45,6 +47,10 @@ class LockedArchive:
         """The package to take the file at `path` from, which is the one that the lock says."""
         owner = self._owners.get(path)
         return self.find_package(owner) if owner is not None else None
+
+    def alternative(self, path: RootPath) -> RootPath | None:
+        """The file that a link of Debian's alternatives at `path` leads to, if the lock has it."""
+        return next((one for one in alternatives_of(path, self.layout.libraries) if one in self._owners), None)
 
     def has_libraries_below(self, path: RootPath) -> bool:
         """Whether `path` is a directory in which, or below which, the lock has a file."""

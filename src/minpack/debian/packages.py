@@ -14,6 +14,7 @@ from minpack.base.walk import Walker
 from minpack.content import BytesContent, sum_of
 from minpack.deb.contents import merged
 from minpack.errors import UsageError
+from minpack.excerpt import listed
 from minpack.paths import RootPath, join, normal
 from minpack.rootfs.entry import Entry, file
 
@@ -31,10 +32,13 @@ STATUS = normal("/var/lib/dpkg/status.d")
 class DebianPackages:
     """The packages of a Debian release. Libraries come by themselves: the base fetches what is looked at."""
 
-    notes: tuple[str, ...] = ()
-
     def __init__(self, base: DebianBase) -> None:
         self._base = base
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes on indexes that could not be used."""
+        return self._base.unread
 
     @property
     def fetched(self) -> tuple[PackageId, ...]:
@@ -63,6 +67,8 @@ class DebianPackages:
 
     def why_missing(self, soname: str) -> str:
         """Why no package helped with a library, for a hint; empty if none was asked."""
+        if self._base.unread:
+            return f"{listed(self._base.unread, separator='; ')}; --package NAME adds the package that has {soname}"
         return f"no package of {self._base.name} has {soname} where the loader looks"
 
     def for_need(self, need: str) -> str:  # noqa: ARG002
