@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -202,8 +204,6 @@ def test_the_same_program_twice_is_one(place: Path) -> None:
 
 def test_sums_are_computed_when_asked_for(place: Path) -> None:
     """Without, nothing is read once more; with, each file and input has the sum of its bytes."""
-    import hashlib
-
     request = ImageSpec((str(place / "server"),), unwanted=frozenset((Need.TZ,)))
     without = planned(place, request)
     assert (dict(without.sums), [item.sha256 for item in without.inputs]) == ({}, [""])
@@ -213,6 +213,18 @@ def test_sums_are_computed_when_asked_for(place: Path) -> None:
             data = read_all(item.entry.content, 1 << 20) if item.source is not Origin.BASE else None
             assert data is None or found.sums[item.entry.path] == hashlib.sha256(data).hexdigest()
     assert found.inputs[0].sha256 == hashlib.sha256((place / "base.tar").read_bytes()).hexdigest()
+
+
+def test_the_sum_of_a_tarball_is_taken_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compressed tarball is summed to find what was kept of it, and that is the sum of the input."""
+    data = gzip.compress((place / "base.tar").read_bytes())
+    (place / "base.tar.gz").write_bytes(data)
+    options = OPTIONS._replace(store=str(place / "store"))
+    request = ImageSpec((str(place / "server"),), base=parse_base(str(place / "base.tar.gz")))
+    monkeypatch.setattr("minpack.build.inputs.file_sum", None)
+    for _ in range(2):
+        found = pack(request, options, None, sums=True)
+        assert found.inputs[0].sha256 == hashlib.sha256(data).hexdigest()
 
 
 def test_reasons_name_who_needs_what(place: Path) -> None:

@@ -17,10 +17,14 @@ from minpack.build.pack import pack
 from minpack.errors import InputError, OutputError
 from minpack.net.network import Network
 from minpack.oci.compression import Compression
+from minpack.oci.read import read_image
 from minpack.oci.reference import parse_reference
 from minpack.output.target import Format, OutputSpec, WrittenOutput
+from minpack.paths import RootPath
 from minpack.spec.image import ImageSpec
+from minpack.spec.values import Addition
 from support.elfmaker import static_program
+from support.fake_engine import FakeEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,6 +157,67 @@ def test_an_input_that_vanishes_leaves_nothing(request_: ImageSpec, tmp_path: Pa
     with pytest.raises(InputError, match="second': no such file"):
         pack(request, OPTIONS, OutputSpec(form, str(tmp_path / "target"), NAMES), vanish)
     assert os.listdir(tmp_path) == ["app"]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_files_are_summed_as_they_are_written(request_: ImageSpec, tmp_path: Path, form: Format) -> None:
+    """In every form, and where layers are kept, each file has the sum of its bytes, by all its names."""
+    (tmp_path / "second").write_bytes(os.urandom(200_000))
+    os.link(tmp_path / "second", tmp_path / "third")
+    added = tuple(Addition(str(tmp_path / name), RootPath(f"/srv/{name}")) for name in ("second", "third"))
+    request = request_._replace(additions=added)
+    options = OPTIONS._replace(store=str(tmp_path / "store"))
+    expected = pack(request, options, None, sums=True).sums
+    assert expected[RootPath("/srv/third")] == hashlib.sha256((tmp_path / "second").read_bytes()).hexdigest()
+    for number in range(2):
+        output = OutputSpec(form, str(tmp_path / f"out{number}"), NAMES)
+        assert pack(request, options, output, sums=True).sums == expected
+        assert not pack(request, options, output._replace(path=str(tmp_path / f"again{number}"))).sums
+
+
+def test_what_was_written_is_read(request_: ImageSpec, tmp_path: Path) -> None:
+    """What packing gives is what reading the archive or the layout gives; of a stream nothing is left to read."""
+    for form in (Format.ARCHIVE, Format.OCI):
+        path = str(tmp_path / form)
+        made = delivered(request_, form, path)
+        assert read_image(path) == ((made.built, tuple(map(str, NAMES))),)
+    streamed = delivered(request_, Format.ARCHIVE, "-", io.BytesIO())
+    assert streamed.image is not None
+    with pytest.raises(InputError, match="what was sent there is not kept"):
+        streamed.image.layers[0].copy_to(io.BytesIO())
+
+
+@pytest.mark.parametrize("form", [Format.ARCHIVE, Format.OCI])
+def test_an_engine_takes_what_is_written(request_: ImageSpec, tmp_path: Path, form: Format) -> None:
+    """An archive or a layout, and an engine, get one image in one run."""
+    with FakeEngine(tmp_path / "socket", load=(200, {}), keeps=True) as engine:
+        output = OutputSpec(form, str(tmp_path / "out"), NAMES, engine={"DOCKER_HOST": engine.host})
+        made = pack(request_, OPTIONS, output).delivered
+    assert made is not None
+    assert read_image(str(tmp_path / "out"))[0].built == made.built
+    assert [(one.format, one.reference) for one in made.outputs] == [
+        (str(form), None),
+        ("engine", "me/app:1.0"),
+        ("engine", "app:latest"),
+    ]
+    assert {one.digest for one in made.outputs} == {made.digest}
+
+
+def test_a_digest_that_nobody_meets_again_is_not_told(request_: ImageSpec, tmp_path: Path) -> None:
+    """Of layers that were left as they are, only an engine that knows the image by its manifest has the digest."""
+    to = OutputSpec(Format.ARCHIVE, None, NAMES, may_skip_compression=True)
+    plain = delivered(request_._replace(compression=Compression.NONE), Format.ARCHIVE, str(tmp_path / "plain"))
+    known = json.dumps({"Id": str(plain.digest)}).encode()
+    for engine in (
+        FakeEngine(tmp_path / "classic", load=(200, {}), keeps=True),
+        FakeEngine(tmp_path / "containerd", load=(200, {}), image=known),
+    ):
+        with engine:
+            made = pack(request_, OPTIONS, to._replace(engine={"DOCKER_HOST": engine.host})).delivered
+        assert made is not None
+        assert made.image is not None
+        assert made.image.digest == plain.digest
+        assert made.digest == (None if engine.keeps else plain.digest)
 
 
 def test_a_stdout_that_fails(request_: ImageSpec) -> None:

@@ -38,8 +38,10 @@ class TarballBase(EntriesBase):
     :param descriptors: the open, uncompressed tar, and the tarball of a kept one, which the base closes.
     """
 
-    def __init__(self, name: str, table: TarTable, *descriptors: int) -> None:
+    def __init__(self, name: str, table: TarTable, *descriptors: int, sha256: str = "") -> None:
         super().__init__(name, table)
+        #: The sum of the tarball, where opening it took that.
+        self.sha256 = sha256
         #: What of the tarball was not read.
         self.notes = table.notes
         self._table = table
@@ -120,13 +122,15 @@ def _open_packed(
         sha256 = sha256 or sum_of(tarball)
         kept = find_kept(store, sha256, name, lambda: _unpack(tarball, packing, name, temporary).descriptor)
         if kept is not None:
-            return TarballBase(name, kept.table, kept.tar.descriptor, tarball.descriptor)
+            return TarballBase(name, kept.table, kept.tar.descriptor, tarball.descriptor, sha256=sha256)
     unpacked = _unpack(tarball, packing, name, temporary)
     try:
         tar = RangeContent(unpacked.descriptor, 0, unpacked.size, name)
         table = _table(tar, unpacked.unread)
         # What was written to since it was summed is not what the sum is of.
-        if store is not None and keeps and written in (None, _written(tarball)):
+        if written not in (None, _written(tarball)):
+            sha256 = ""
+        elif store is not None and keeps:
             from minpack.base.tar_kept import keep_tar  # noqa: PLC0415
 
             keep_tar(store, sha256, tar, table)
@@ -134,7 +138,7 @@ def _open_packed(
         release(unpacked.descriptor)
         raise
     release(tarball.descriptor)
-    return TarballBase(name, TarTable(table, OpenTar(unpacked.descriptor, name)), unpacked.descriptor)
+    return TarballBase(name, TarTable(table, OpenTar(unpacked.descriptor, name)), unpacked.descriptor, sha256=sha256)
 
 
 def _table(tar: RangeContent, unread: int = 0) -> bytearray:

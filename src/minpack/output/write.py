@@ -195,7 +195,6 @@ def _deliver_layout(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenO
     path = to.path
     assert path is not None, "internal error: a layout needs a path"
     with ExitStack() as stack:
-        # The directory takes its place first, and nothing is loaded that could not be written.
         spool = stack.enter_context(_spool(to.temporary)) if to.engine is not None else None
         engines = _engines(ArchiveSink(spool), spool, to, work.progress, shared=False) if spool is not None else ()
         made = stack.enter_context(new_directory(path, _inputs(work, to), force=to.force))
