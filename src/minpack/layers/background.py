@@ -115,13 +115,13 @@ class _BackgroundLayer:
             made.copy_to(out)
         return made.layer
 
-    def _make(self, how: LayerOptions, comment: str) -> None:
+    def _make(self, options: LayerOptions, comment: str) -> None:
         if self._before is not None:
             self._before.wait()
         try:
             with open_store(self._directory) as store:
                 if store.keeps and not self.unwanted:
-                    self._made = stored_layer(self.entries, store, how, comment)
+                    self._made = stored_layer(self.entries, store, options, comment)
         except (_GivenUpError, StoreError):
             return
         except BaseException as error:  # noqa: BLE001 - raised again where the layer is wanted

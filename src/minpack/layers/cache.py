@@ -80,7 +80,9 @@ class _Known(NamedTuple):
     size: int
 
 
-def write_kept_layer(entries: Sequence[Entry], out: Writable, store: Store, how: LayerOptions, comment: str) -> Layer:
+def write_kept_layer(
+    entries: Sequence[Entry], out: Writable, store: Store, options: LayerOptions, comment: str
+) -> Layer:
     """Write the layer of `entries` to `out`: as `store` has it, else as `write_layer` makes it, and then keep it.
 
     The bytes are the same either way.
@@ -88,18 +90,18 @@ def write_kept_layer(entries: Sequence[Entry], out: Writable, store: Store, how:
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
-    if how.compression is Compression.NONE or not store.keeps:
-        return _made(entries, out, how, comment)
-    found, name = _sought(entries, store, how, comment)
+    if options.compression is Compression.NONE or not store.keeps:
+        return _made(entries, out, options, comment)
+    found, name = _sought(entries, store, options, comment)
     if found is None:
-        return _made_and_kept(entries, out, store, name, how, comment)
+        return _made_and_kept(entries, out, store, name, options, comment)
     with found.blob:
         found.copy_to(out)
     return found.layer
 
 
 def kept_layers(
-    layers: Sequence[tuple[str, Sequence[Entry]]], store: Store, how: LayerOptions
+    layers: Sequence[tuple[str, Sequence[Entry]]], store: Store, options: LayerOptions
 ) -> tuple[StoredLayer, ...] | None:
     """The layers, each of a comment and entries, if all were compressed before; None if one was not.
 
@@ -109,7 +111,7 @@ def kept_layers(
     found: list[StoredLayer] = []
     # The last is the program's: it is the one that most often is new.
     for comment, entries in reversed(layers):
-        stored = _sought(entries, store, how, comment)[0] if store.keeps else None
+        stored = _sought(entries, store, options, comment)[0] if store.keeps else None
         if stored is None:
             for one in found:
                 one.blob.close()
@@ -118,76 +120,78 @@ def kept_layers(
     return tuple(reversed(found))
 
 
-def stored_layer(entries: Sequence[Entry], store: Store, how: LayerOptions, comment: str) -> StoredLayer | None:
+def stored_layer(entries: Sequence[Entry], store: Store, options: LayerOptions, comment: str) -> StoredLayer | None:
     """The layer of `entries` in the store, made if it is not there yet; None where the store does not take it.
 
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
-    found, name = _sought(entries, store, how, comment)
+    found, name = _sought(entries, store, options, comment)
     if found is not None:
         return found
     try:
         part = store.begin()
         if part is None:
             return None
-        with part, _files(entries, store, how) as files:
-            layer = _made(entries, _Part(part), how, comment, files)
+        with part, _files(entries, store, options) as files:
+            layer = _made(entries, _Part(part), options, comment, files)
             return StoredLayer(layer, _keep(layer, part, store, name, files))
     except StoreError:
         return None
 
 
 def _made(
-    entries: Sequence[Entry], out: Writable, how: LayerOptions, comment: str, files: CompressedFiles | None = None
+    entries: Sequence[Entry], out: Writable, options: LayerOptions, comment: str, files: CompressedFiles | None = None
 ) -> Layer:
     return write_layer(
         entries,
         out,
-        mtime=how.mtime,
-        compression=how.compression,
-        threads=how.threads,
-        progress=how.progress,
+        mtime=options.mtime,
+        compression=options.compression,
+        threads=options.threads,
+        progress=options.progress,
         comment=comment,
         files=files,
-        sums=how.sums,
+        sums=options.sums,
     )
 
 
 @contextmanager
-def _files(entries: Sequence[Entry], store: Store, how: LayerOptions) -> Generator[CompressedFiles | None]:
+def _files(entries: Sequence[Entry], store: Store, options: LayerOptions) -> Generator[CompressedFiles | None]:
     """What is known of the files of the layer, where that is worth a look: a file alone is found as the layer."""
     large = sum(1 for entry in entries if entry.kind is Kind.FILE and entry.size >= OWN_MEMBERS)
-    if how.compression not in GZIP_LEVELS or large <= 1:
+    if options.compression not in GZIP_LEVELS or large <= 1:
         yield None
         return
     from minpack.layers.files import CompressedFiles  # noqa: PLC0415 - for layers of several large files
 
-    with CompressedFiles(store, how.compression) as files:
+    with CompressedFiles(store, options.compression) as files:
         yield files
 
 
-def _sought(entries: Sequence[Entry], store: Store, how: LayerOptions, comment: str) -> tuple[StoredLayer | None, str]:
+def _sought(
+    entries: Sequence[Entry], store: Store, options: LayerOptions, comment: str
+) -> tuple[StoredLayer | None, str]:
     """The kept layer, None if there is none that counts; and the name of the record to keep it by."""
-    key = _key(entries, how)
-    found = _named(entries, store, key, how, comment) if key else None
+    key = _key(entries, options)
+    found = _named(entries, store, key, options, comment) if key else None
     if found is not None:
         return found, key
-    mark = _mark(entries, how)
-    found = _verified(entries, store, mark, how, comment)
+    mark = _mark(entries, options)
+    found = _verified(entries, store, mark, options, comment)
     if found is not None and key:
         with suppress(StoreError):
             store.keep_record(key, SCHEMA, _values(found.layer, key))
     return found, key or mark
 
 
-def _key(entries: Sequence[Entry], how: LayerOptions) -> str:
+def _key(entries: Sequence[Entry], options: LayerOptions) -> str:
     """The name of the record of the one layer that can be made so; empty where only reading tells which that is."""
     keys = [key_of(entry.content) if entry.content is not None else None for entry in entries]
-    return "" if "" in keys else f"layer-key-{hashlib.sha256(_described(entries, how, keys)).hexdigest()}"
+    return "" if "" in keys else f"layer-key-{hashlib.sha256(_described(entries, options, keys)).hexdigest()}"
 
 
-def _described(entries: Sequence[Entry], how: LayerOptions, keys: Sequence[str | None]) -> bytes:
+def _described(entries: Sequence[Entry], options: LayerOptions, keys: Sequence[str | None]) -> bytes:
     """All that the layer's bytes depend on but for the contents, of which there are the `keys`: no two alike."""
     import json  # noqa: PLC0415 - where nothing is kept there is nothing to look for
 
@@ -195,14 +199,14 @@ def _described(entries: Sequence[Entry], how: LayerOptions, keys: Sequence[str |
         (entry.path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.link, entry.capability.hex(), key)
         for entry, key in zip(entries, keys, strict=True)
     ]
-    values = (SCHEMA, __version__, made_by(how.compression), how.mtime, rows)
+    values = (SCHEMA, __version__, made_by(options.compression), options.mtime, rows)
     # Half characters stand for bytes that are not UTF-8. As they are, two of them are not taken for one whole.
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def _mark(entries: Sequence[Entry], how: LayerOptions) -> str:
+def _mark(entries: Sequence[Entry], options: LayerOptions) -> str:
     """The name of the record of layers that are most likely the same."""
-    mark = hashlib.sha256(_described(entries, how, [None] * len(entries)))
+    mark = hashlib.sha256(_described(entries, options, [None] * len(entries)))
     files = (entry.content for entry in entries if entry.kind is Kind.FILE and entry.content is not None)
     for content in sorted(files, key=lambda content: -content.size)[:_MARKED_FILES]:
         with content.open() as reader:
@@ -223,13 +227,15 @@ def _known(store: Store, name: str) -> _Known | None:
         return None
 
 
-def _named(entries: Sequence[Entry], store: Store, name: str, how: LayerOptions, comment: str) -> StoredLayer | None:
+def _named(
+    entries: Sequence[Entry], store: Store, name: str, options: LayerOptions, comment: str
+) -> StoredLayer | None:
     """The layer of that record; None if there is none, or it is damaged."""
     known = _known(store, name)
     if known is None:
         return None
-    found = _stored(known, _blob(store, known), how, comment)
-    if found is None or not how.sums:
+    found = _stored(known, _blob(store, known), options, comment)
+    if found is None or not options.sums:
         return found
     # Nothing else reads the files.
     return found._replace(layer=found.layer._replace(sums=sums_of(entries)))
@@ -242,31 +248,33 @@ def _blob(store: Store, known: _Known) -> Blob | None:
     return None
 
 
-def _stored(known: _Known, blob: Blob | None, how: LayerOptions, comment: str) -> StoredLayer | None:
+def _stored(known: _Known, blob: Blob | None, options: LayerOptions, comment: str) -> StoredLayer | None:
     """The layer, if the verified `blob` is the one that is known."""
     if blob is None:
         return None
     if blob.size != known.size:
         blob.close()
         return None
-    descriptor = Descriptor(how.compression.media_type, known.digest, known.size)
+    descriptor = Descriptor(options.compression.media_type, known.digest, known.size)
     return StoredLayer(Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment, known.tarred.sums), blob)
 
 
-def _verified(entries: Sequence[Entry], store: Store, name: str, how: LayerOptions, comment: str) -> StoredLayer | None:
+def _verified(
+    entries: Sequence[Entry], store: Store, name: str, options: LayerOptions, comment: str
+) -> StoredLayer | None:
     """The kept layer; None if there is none, or it is damaged, or was made of something else."""
     known = _known(store, name)
     if known is None:
         return None
     finding = _Finding(store, known)
     try:
-        tarred = tar_of(entries, mtime=how.mtime, progress=how.progress, comment=comment, sums=how.sums)
+        tarred = tar_of(entries, mtime=options.mtime, progress=options.progress, comment=comment, sums=options.sums)
     finally:
         blob = finding.result()
     if blob is not None and tarred._replace(sums=()) != known.tarred:
         blob.close()
         return None
-    return _stored(known._replace(tarred=tarred), blob, how, comment)
+    return _stored(known._replace(tarred=tarred), blob, options, comment)
 
 
 class _Finding:
@@ -296,11 +304,11 @@ class _Finding:
 
 
 def _made_and_kept(
-    entries: Sequence[Entry], out: Writable, store: Store, name: str, how: LayerOptions, comment: str
+    entries: Sequence[Entry], out: Writable, store: Store, name: str, options: LayerOptions, comment: str
 ) -> Layer:
     """The layer, made and written to `out`, and to the store as long as that takes it."""
-    with _Both(out, store) as both, _files(entries, store, how) as files:
-        layer = _made(entries, both, how, comment, files)
+    with _Both(out, store) as both, _files(entries, store, options) as files:
+        layer = _made(entries, both, options, comment, files)
         if both.part is not None:
             with suppress(StoreError):
                 _keep(layer, both.part, store, name, files).close()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from minpack.content import Content, Reader
-    from minpack.oci.stated import Issues
+    from minpack.oci.json_node import Issues
 
 
 class _Attributes(NamedTuple):

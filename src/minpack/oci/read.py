@@ -19,8 +19,8 @@ from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.oci.documents import MAX_DOCUMENT, Blob, Descriptor, blob, manifest_document
 from minpack.oci.image import Artifact, BuiltImage, Index
+from minpack.oci.json_node import Issues, JsonNode, parsed
 from minpack.oci.layout import NAME, TAG, blob_path
-from minpack.oci.stated import Issues, Stated, parsed
 from minpack.rootfs.entry import Kind
 from minpack.target import Platform
 
@@ -95,7 +95,7 @@ class _Source(NamedTuple):
             raise self.wrong(f"blob {descriptor.digest}: {told}")
         return Blob(descriptor, content)
 
-    def document(self, descriptor: Descriptor) -> tuple[Blob, Stated]:
+    def document(self, descriptor: Descriptor) -> tuple[Blob, JsonNode]:
         """The document that is described, and what it says; its bytes are those of its digest."""
         found = self.blob(Descriptor(*descriptor[:3]))
         data = found.data
@@ -103,14 +103,14 @@ class _Source(NamedTuple):
             raise self.wrong(f"blob {descriptor.digest}: its digest is {Digest.of(data)}")
         return found, self.stated(data, f"blob {descriptor.digest}")
 
-    def stated(self, data: bytes, where: str) -> Stated:
+    def stated(self, data: bytes, where: str) -> JsonNode:
         """What the JSON object or list in `data` says."""
         issues = Issues(where)
         try:
             value = parsed(data)
         except (ValueError, RecursionError) as error:
             raise self.wrong(f"{where}: it is not JSON") from error
-        return Stated(value, "", issues)
+        return JsonNode(value, "", issues)
 
     def file(self, name: str) -> Content:
         """The file of that name."""
@@ -213,7 +213,7 @@ def _data(source: _Source, name: str) -> bytes:
     return Blob(Descriptor("", Digest(""), content.size), content).data
 
 
-def _listed(source: _Source, document: Stated) -> tuple[Descriptor, ...]:
+def _listed(source: _Source, document: JsonNode) -> tuple[Descriptor, ...]:
     """The descriptors that an index lists."""
     entries = document.field("manifests").items("a list of descriptors")
     if len(entries) > MAX_MANIFESTS:
@@ -250,7 +250,7 @@ def _image(source: _Source, descriptor: Descriptor) -> BuiltImage | None:
     return _built(source, Blob(config, found.content), manifest, tuple(map(source.blob, layers)), stated)
 
 
-def _built(source: _Source, config: Blob, manifest: Blob, layers: tuple[Blob, ...], stated: Stated) -> BuiltImage:
+def _built(source: _Source, config: Blob, manifest: Blob, layers: tuple[Blob, ...], stated: JsonNode) -> BuiltImage:
     """The image, whose configuration says what `stated` has."""
     platform = _platform(stated)
     items = stated.field("rootfs").field("diff_ids").items("a list of digests")
@@ -262,7 +262,7 @@ def _built(source: _Source, config: Blob, manifest: Blob, layers: tuple[Blob, ..
     return BuiltImage(platform, config, manifest, layers, tuple(one for one in diff_ids if one is not None))
 
 
-def _parts(source: _Source, document: Stated) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+def _parts(source: _Source, document: JsonNode) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     """The configuration and the layers that a manifest names."""
     config = described(document.field("config"))
     items = document.field("layers").items("a list of descriptors")
@@ -343,7 +343,7 @@ def _from_docker(source: _Source) -> tuple[NamedIndex, ...]:
     return found
 
 
-def _saved(source: _Source, item: Stated, known: dict[str, Blob]) -> NamedIndex:
+def _saved(source: _Source, item: JsonNode, known: dict[str, Blob]) -> NamedIndex:
     """An image as `docker save` has it; `known` has layers by their names."""
     name = item.field("Config").text(_TEXT, "the name of a file")
     layers = [one.text(_TEXT, "the name of a file") for one in item.field("Layers").items("a list of files")]
@@ -372,10 +372,10 @@ def _layer(source: _Source, name: str, known: dict[str, Blob]) -> Blob:
     return known[name]
 
 
-def described(stated: Stated) -> Descriptor | None:
+def described(stated: JsonNode) -> Descriptor | None:
     """The descriptor that `stated` is (image-spec, descriptor.md); None if it is none, which is noted."""
     media_type = stated.field("mediaType").text(_MEDIA_TYPE, "a media type")
-    digest, size = _digest(stated.field("digest")), stated.field("size").natural()
+    digest, size = _digest(stated.field("digest")), stated.field("size").non_negative_int()
     platform = _platform(stated.field("platform")) if stated.field("platform").value is not None else None
     annotations = _annotations(stated.field("annotations"))
     kind = stated.field("artifactType")
@@ -389,7 +389,7 @@ def described(stated: Stated) -> Descriptor | None:
     )
 
 
-def _own_data(stated: Stated, digest: Digest) -> bytes | None:
+def _own_data(stated: JsonNode, digest: Digest) -> bytes | None:
     """The bytes that a descriptor has with it."""
     if stated.value is None:
         return None
@@ -402,7 +402,7 @@ def _own_data(stated: Stated, digest: Digest) -> bytes | None:
     return data
 
 
-def _platform(stated: Stated) -> Platform | None:
+def _platform(stated: JsonNode) -> Platform | None:
     """A platform, or what a configuration says of one; None if it says none, which is noted."""
     os_ = stated.field("os").text(_WORD, "an operating system")
     architecture = stated.field("architecture").text(_WORD, "an architecture")
@@ -411,13 +411,13 @@ def _platform(stated: Stated) -> Platform | None:
     return Platform(os_, architecture, text or "") if os_ is not None and architecture is not None else None
 
 
-def _annotations(stated: Stated) -> tuple[tuple[str, str], ...]:
+def _annotations(stated: JsonNode) -> tuple[tuple[str, str], ...]:
     """The annotations, in the order of their keys."""
     texts = stated.mapping(lambda _, value: isinstance(value, str), "an object of strings")
     return tuple(sorted((key, str(value)) for key, value in texts.items()))
 
 
-def _digest(stated: Stated) -> Digest | None:
+def _digest(stated: JsonNode) -> Digest | None:
     text = stated.text(_DIGEST, "a SHA-256 digest")
     return Digest(text.partition(":")[2]) if text is not None else None
 

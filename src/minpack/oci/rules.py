@@ -10,8 +10,8 @@ from minpack.errors import UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.oci.documents import Descriptor
+from minpack.oci.json_node import JsonNode, is_empty
 from minpack.oci.reference import Reference, parse_reference
-from minpack.oci.stated import Stated, is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _PATH = re.compile(r"/[^\0]*", re.DOTALL)
 _TEXT = re.compile(r".*", re.DOTALL)
 
 
-class StatedIndex(NamedTuple):
+class IndexFacts(NamedTuple):
     """What `index.json` says: of one manifest or index, under which names, for which platform."""
 
     root: Descriptor
@@ -37,7 +37,7 @@ class StatedIndex(NamedTuple):
     platform: object
 
 
-class StatedManifest(NamedTuple):
+class ManifestFacts(NamedTuple):
     """What a manifest says."""
 
     config: Descriptor
@@ -45,20 +45,20 @@ class StatedManifest(NamedTuple):
     annotations: Mapping[str, object]
 
 
-class StatedConfig(NamedTuple):
+class ConfigFacts(NamedTuple):
     """What a configuration says of layers; `created` is seconds since 1970, or None."""
 
     created: int | None
     diff_ids: tuple[Digest | None, ...]
 
 
-def check_layout_file(document: Stated) -> None:
+def check_layout_file(document: JsonNode) -> None:
     """`oci-layout` has the version of the layout (image-layout.md, "oci-layout file")."""
     if not is_empty(document):
         document.equals({"imageLayoutVersion": "1.0.0"})
 
 
-def check_index(document: Stated) -> StatedIndex | None:
+def check_index(document: JsonNode) -> IndexFacts | None:
     """`index.json` lists one manifest, or one index of several, once for each name (image-index.md)."""
     if is_empty(document):
         return None
@@ -73,10 +73,10 @@ def check_index(document: Stated) -> StatedIndex | None:
     names = tuple(name for _, name, _ in found if name is not None)
     if len(set(names)) != len(names) or len(names) not in (0, len(found)):
         document.issues.add("each entry has a name of its own, or the only one has none")
-    return StatedIndex(manifests.pop(), names, platforms[0]) if manifests else None
+    return IndexFacts(manifests.pop(), names, platforms[0]) if manifests else None
 
 
-def check_platforms(document: Stated) -> tuple[tuple[Descriptor, object], ...]:
+def check_platforms(document: JsonNode) -> tuple[tuple[Descriptor, object], ...]:
     """An index lists a manifest for each of several platforms, in the order of their names (image-index.md)."""
     if is_empty(document):
         return ()
@@ -94,7 +94,7 @@ def check_platforms(document: Stated) -> tuple[tuple[Descriptor, object], ...]:
     return tuple((descriptor, platform.value) for descriptor, platform in found if descriptor is not None)
 
 
-def check_artifact(document: Stated) -> StatedManifest | None:
+def check_artifact(document: JsonNode) -> ManifestFacts | None:
     """The manifest of an artifact has its type, the empty configuration, and something in it (manifest.md)."""
     document.field("schemaVersion").equals(2)
     document.field("mediaType").equals(mediatypes.MANIFEST)
@@ -105,10 +105,10 @@ def check_artifact(document: Stated) -> StatedManifest | None:
         document.issues.add("it has no layers")
     annotations = _texts(document.field("annotations"))
     known = tuple(layer for layer in layers if layer is not None)
-    return StatedManifest(config, known, annotations) if config is not None and len(known) == len(layers) else None
+    return ManifestFacts(config, known, annotations) if config is not None and len(known) == len(layers) else None
 
 
-def subject_of(document: Stated) -> Digest | None:
+def subject_of(document: JsonNode) -> Digest | None:
     """The digest of what a manifest is about; None if it is about nothing."""
     if document.field("subject").value is None:
         return None
@@ -116,7 +116,7 @@ def subject_of(document: Stated) -> Digest | None:
     return found.digest if found is not None else None
 
 
-def check_manifest(document: Stated) -> StatedManifest | None:
+def check_manifest(document: JsonNode) -> ManifestFacts | None:
     """The manifest has a configuration and layers of known types (manifest.md)."""
     if is_empty(document):
         return None
@@ -129,19 +129,19 @@ def check_manifest(document: Stated) -> StatedManifest | None:
         document.issues.add("it has no layers")
     annotations = _texts(document.field("annotations"))
     known = tuple(layer for layer in layers if layer is not None)
-    return StatedManifest(config, known, annotations) if config is not None and len(known) == len(layers) else None
+    return ManifestFacts(config, known, annotations) if config is not None and len(known) == len(layers) else None
 
 
 def check_config(
-    document: Stated, layers: int, platform: object, annotations: Mapping[str, object]
-) -> StatedConfig | None:
+    document: JsonNode, layers: int, platform: object, annotations: Mapping[str, object]
+) -> ConfigFacts | None:
     """The configuration has all it must, and one history entry and diff ID for each layer (config.md)."""
     if is_empty(document):
         return None
     document.field("os").text(_WORD, "an operating system")
     document.field("architecture").text(_WORD, "an architecture")
     said = {key: document.field(key).value for key in ("architecture", "os", "variant")}
-    Stated({key: value for key, value in said.items() if value is not None}, "platform", document.issues).equals(
+    JsonNode({key: value for key, value in said.items() if value is not None}, "platform", document.issues).equals(
         platform
     )
     created = _seconds(document.field("created"))
@@ -155,10 +155,10 @@ def check_config(
     _check_history(document.field("history"), layers)
     _check_run(document.field("config"))
     document.field("config").field("Labels").equals(dict(annotations) or None)
-    return StatedConfig(created, diff_ids)
+    return ConfigFacts(created, diff_ids)
 
 
-def check_docker_manifest(document: Stated, names: Sequence[str], manifest: StatedManifest | None) -> None:
+def check_docker_manifest(document: JsonNode, names: Sequence[str], manifest: ManifestFacts | None) -> None:
     """`manifest.json` has one item, with the index's names and the manifest's blobs."""
     if is_empty(document) or manifest is None:
         return
@@ -177,7 +177,7 @@ def _place(descriptor: Descriptor) -> str:
     return f"blobs/sha256/{descriptor.digest.hex}"
 
 
-def _check_history(history: Stated, layers: int) -> None:
+def _check_history(history: JsonNode, layers: int) -> None:
     """More entries than layers make Docker refuse the image."""
     items = history.items("a list") if history.value is not None else ()
     filled = [item for item in items if item.field("empty_layer").value is not True]
@@ -187,7 +187,7 @@ def _check_history(history: Stated, layers: int) -> None:
         history.issues.add(f"history has {len(filled)} entries for {layers} layers")
 
 
-def _check_run(run: Stated) -> None:
+def _check_run(run: JsonNode) -> None:
     """Everything about how to run the image that is there is of the right form."""
     for key in ("Entrypoint", "Cmd"):
         for argument in _optional(run.field(key)):
@@ -208,33 +208,33 @@ def _check_run(run: Stated) -> None:
     _texts(run.field("Labels"))
 
 
-def _optional(stated: Stated) -> tuple[Stated, ...]:
+def _optional(stated: JsonNode) -> tuple[JsonNode, ...]:
     return stated.items("a list") if stated.value is not None else ()
 
 
-def _texts(stated: Stated) -> Mapping[str, object]:
+def _texts(stated: JsonNode) -> Mapping[str, object]:
     return stated.mapping(lambda key, value: bool(key) and isinstance(value, str), "an object of strings")
 
 
-def _descriptor(stated: Stated, media_types: tuple[str, ...] | None) -> Descriptor | None:
+def _descriptor(stated: JsonNode, media_types: tuple[str, ...] | None) -> Descriptor | None:
     """A descriptor of one of these types, or of any (descriptor.md)."""
     media_type = stated.field("mediaType").value
     if media_types is None:
         stated.field("mediaType").text(_TYPE, "a media type")
     elif media_type not in media_types:
         stated.field("mediaType").wrong(" or ".join(media_types))
-    digest, size = _digest(stated.field("digest")), stated.field("size").natural()
+    digest, size = _digest(stated.field("digest")), stated.field("size").non_negative_int()
     if digest is None or size is None or not isinstance(media_type, str):
         return None
     return Descriptor(media_type, digest, size)
 
 
-def _digest(stated: Stated) -> Digest | None:
+def _digest(stated: JsonNode) -> Digest | None:
     text = stated.text(_DIGEST, "a SHA-256 digest")
     return Digest(text.partition(":")[2]) if text is not None else None
 
 
-def _name(entry: Stated) -> str | None:
+def _name(entry: JsonNode) -> str | None:
     """The full name that an index gives a manifest, if it gives one."""
     annotations = _texts(entry.field("annotations"))
     if not annotations:
@@ -253,7 +253,7 @@ def _reference(name: object) -> Reference | None:
         return None
 
 
-def _seconds(stated: Stated) -> int | None:
+def _seconds(stated: JsonNode) -> int | None:
     """A time as this project writes it, in seconds since 1970."""
     from datetime import datetime  # noqa: PLC0415
 

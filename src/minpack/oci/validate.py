@@ -16,6 +16,7 @@ from minpack.digest import Digest
 from minpack.errors import ArchiveError, InputError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import MAX_DOCUMENT
+from minpack.oci.json_node import Issues, JsonNode, read_document
 from minpack.oci.layer_rules import TreeRules, check_layer, filling_issues, header_issues
 from minpack.oci.mediatypes import INDEX
 from minpack.oci.rules import (
@@ -28,7 +29,6 @@ from minpack.oci.rules import (
     check_platforms,
     subject_of,
 )
-from minpack.oci.stated import Issues, Stated, read_document
 from minpack.rootfs.entry import Kind
 from minpack.tar.header import BLOCK, padded
 from minpack.tar.read import read_members
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from minpack.content import Content, Reader
     from minpack.oci.documents import Descriptor
-    from minpack.oci.rules import StatedIndex, StatedManifest
+    from minpack.oci.rules import IndexFacts, ManifestFacts
     from minpack.tar.read import Member
 
 PIECE = 1 << 20
@@ -167,10 +167,10 @@ class _Image(NamedTuple):
 
     descriptor: Descriptor
     platform: object
-    manifest: StatedManifest | None
+    manifest: ManifestFacts | None
 
 
-def _images(parts: _Parts, index: StatedIndex, issues: Issues) -> tuple[_Image, ...]:
+def _images(parts: _Parts, index: IndexFacts, issues: Issues) -> tuple[_Image, ...]:
     """The image that `index.json` lists, or those that the index in it does."""
     listed: tuple[tuple[Descriptor, object], ...] = ((index.root, index.platform),)
     if index.root.media_type == INDEX:
@@ -178,14 +178,14 @@ def _images(parts: _Parts, index: StatedIndex, issues: Issues) -> tuple[_Image, 
     return tuple(_Image(one, platform, _check_manifest(parts, one, issues)) for one, platform in listed)
 
 
-def _for_docker(images: tuple[_Image, ...]) -> StatedManifest | None:
+def _for_docker(images: tuple[_Image, ...]) -> ManifestFacts | None:
     """The manifest that engines without an index get: of amd64, else the first."""
     platforms = [image.platform if isinstance(image.platform, dict) else {} for image in images]
     at = next((at for at, platform in enumerate(platforms) if platform.get("architecture") == "amd64"), 0)
     return images[at].manifest if images else None
 
 
-def _named(manifest: StatedManifest) -> set[Digest]:
+def _named(manifest: ManifestFacts) -> set[Digest]:
     """The blobs that a manifest names."""
     return {manifest.config.digest, *(layer.digest for layer in manifest.layers)}
 
@@ -204,7 +204,7 @@ def _with_artifacts(parts: _Parts, used: set[Digest], issues: Issues) -> set[Dig
     return used
 
 
-def _about(parts: _Parts, digest: Digest) -> Stated | None:
+def _about(parts: _Parts, digest: Digest) -> JsonNode | None:
     """What a blob says that is the manifest of an artifact, which has a subject."""
     content = parts.blobs[digest]
     with content.open() as reader:
@@ -214,12 +214,12 @@ def _about(parts: _Parts, digest: Digest) -> Stated | None:
     return document if document.field("subject").value is not None else None
 
 
-def _check_manifest(parts: _Parts, descriptor: Descriptor, issues: Issues) -> StatedManifest | None:
+def _check_manifest(parts: _Parts, descriptor: Descriptor, issues: Issues) -> ManifestFacts | None:
     within = issues.within(f"manifest {descriptor.digest}")
     return check_manifest(_described(parts, descriptor, within))
 
 
-def _check_contents(parts: _Parts, manifest: StatedManifest, platform: object, issues: Issues) -> None:
+def _check_contents(parts: _Parts, manifest: ManifestFacts, platform: object, issues: Issues) -> None:
     """The configuration and the layers, each against the other."""
     document = _described(parts, manifest.config, issues.within(f"config {manifest.config.digest}"))
     config = check_config(document, len(manifest.layers), platform, manifest.annotations)
@@ -233,7 +233,7 @@ def _check_contents(parts: _Parts, manifest: StatedManifest, platform: object, i
 
 
 def _check_docker(
-    parts: _Parts, index: StatedIndex | None, manifest: StatedManifest | None, issues: Issues, *, docker: bool
+    parts: _Parts, index: IndexFacts | None, manifest: ManifestFacts | None, issues: Issues, *, docker: bool
 ) -> None:
     """Docker's own list says the same as the index, and is there in archives alone."""
     content = parts.documents.get("manifest.json")
@@ -244,10 +244,10 @@ def _check_docker(
         within.add("it belongs to archives, not to layouts")
 
 
-def _described(parts: _Parts, descriptor: Descriptor, issues: Issues) -> Stated:
+def _described(parts: _Parts, descriptor: Descriptor, issues: Issues) -> JsonNode:
     """The document that `descriptor` describes."""
     content = _blob(parts, descriptor, issues)
-    return read_document(content, issues) if content is not None else Stated(None, "", issues)
+    return read_document(content, issues) if content is not None else JsonNode(None, "", issues)
 
 
 def _blob(parts: _Parts, descriptor: Descriptor, issues: Issues) -> Content | None:

@@ -54,28 +54,28 @@ def base_inputs(base: BaseRef, options: BaseOptions, *, whole: bool = False) -> 
     )
 
 
-def guarded(delivery: OutputSpec, inputs: Iterable[HostInput]) -> OutputSpec:
-    """`delivery` with `inputs` among what it must not replace, if it can be written.
+def guarded(output: OutputSpec, inputs: Iterable[HostInput]) -> OutputSpec:
+    """`output` with `inputs` among what it must not replace, if it can be written.
 
     :raises OutputError: it would replace an input, or something of value; or it is behind a link that others planted.
     """
-    to = delivery._replace(inputs=(*delivery.inputs, *inputs))
+    to = output._replace(inputs=(*output.inputs, *inputs))
     if to.path not in (None, "-"):
         (directory_place if to.format.is_directory else file_place)(to.path, to.inputs, force=to.force)
     return to
 
 
-def left_out(delivery: OutputSpec | None, directories: Iterable[str], store: str | None) -> LeftOut:
+def left_out(output: OutputSpec | None, directories: Iterable[str], store: str | None) -> LeftOut:
     """What of the output and of the store is in `directories`, which are packed: the output of the last run, say.
 
-    :param delivery: where the output goes, which can be written.
+    :param output: where the output goes, which can be written.
     """
     within = tuple(os.path.realpath(directory).rstrip("/") for directory in directories if os.path.isdir(directory))
     paths, notes = set[str](), []
-    if delivery is not None and delivery.path not in (None, "-"):
-        place = os.path.realpath(delivery.path)
+    if output is not None and output.path not in (None, "-"):
+        place = os.path.realpath(output.path)
         found = {path for directory in within for path in outputs_within(place, directory)}
-        notes += [f"{delivery.path!r} is not packed: it is the output"] if place in found else []
+        notes += [f"{output.path!r} is not packed: it is the output"] if place in found else []
         unfinished = len(found - {place})
         what = (
             "1 unfinished output of minpack is"

@@ -1,4 +1,4 @@
-"""The values of delivering: where a result goes, and what went there."""
+"""The values of output: where a result goes, and what was written there."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class OutputSpec(NamedTuple):
 
 
 class WrittenTarget(NamedTuple):
-    """One thing that was delivered: at `path`, or in an engine as `reference`.
+    """One thing that was written: at `path`, or in an engine as `reference`.
 
     `digest` is None where nobody will meet it again: docs/decisions/one-digest.md.
     """
@@ -73,7 +73,7 @@ class WrittenTarget(NamedTuple):
 
 
 class WrittenOutput(NamedTuple):
-    """What was delivered: an image is `built` unless just a file system was asked for; `size` is what was written.
+    """What was written: an image is `built` unless just a file system was asked for; `size` is what was written.
 
     `layers` are what writing showed of the image's layers, and `sums` the SHA-256 of each file, in hexadecimal, if they
     were asked for.

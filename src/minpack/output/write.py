@@ -56,7 +56,7 @@ class LayerInputs(NamedTuple):
     #: The directory of the store that compressed layers are kept in and taken from, None for none.
     store: str | None = None
     #: The layer that was begun already, if any was.
-    ahead: BackgroundLayers | None = None
+    background: BackgroundLayers | None = None
     #: Whether the sum of each file is wanted.
     sums: bool = False
     #: All layers as they were compressed before; empty where that is not known yet.
@@ -84,13 +84,13 @@ def write_output(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     """
     with _opened(to) as ready:
         if ready.format is Format.ROOTFS:
-            return _deliver_rootfs(work, ready)
+            return _write_rootfs(work, ready)
         if ready.format is Format.TAR:
-            return _deliver_tar(work, ready)
+            return _write_bare_tar(work, ready)
         store, note = _open_layers(work)
         with store, _settled(work, ready, store) as settled:
-            delivered = (_deliver_layout if ready.format is Format.OCI else _deliver_archive)(settled, ready, store)
-        return delivered._replace(notes=(*delivered.notes, note)) if note else delivered
+            written = (_write_layout if ready.format is Format.OCI else _write_archive)(settled, ready, store)
+        return written._replace(notes=(*written.notes, note)) if note else written
 
 
 @contextmanager
@@ -163,8 +163,8 @@ def write_image(
             work.kept[number].copy_to(out)
             layer = work.kept[number].layer
         else:
-            ahead = work.ahead.take(entries, out, work.options) if work.ahead is not None else None
-            layer = ahead if ahead is not None else write_kept_layer(entries, out, store, work.options, comment)
+            early = work.background.take(entries, out, work.options) if work.background is not None else None
+            layer = early if early is not None else write_kept_layer(entries, out, store, work.options, comment)
         blobs.append(first.end_blob(layer.descriptor))
         layers.append(layer)
     index = build_index([build_image(layers, work.config, blobs)])
@@ -173,7 +173,7 @@ def write_image(
     return WrittenImage(index, tuple(layers))
 
 
-def _deliver_archive(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
+def _write_archive(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
     """The archive is written once; the engine gets the bytes that were written."""
     spooled = to.path is None or to.stdout is not None
     with _spool(to.temporary) if spooled else _new_file(work, to) as out:
@@ -191,7 +191,7 @@ def _deliver_archive(work: LayerInputs, to: OutputSpec, store: Store) -> Written
     return _output_of(written._replace(built=index), to, size, engines)
 
 
-def _deliver_layout(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
+def _write_layout(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
     path = to.path
     assert path is not None, "internal error: a layout needs a path"
     with ExitStack() as stack:
@@ -233,7 +233,7 @@ class _NotKept(NamedTuple):
         raise InputError(self.where, "what was sent there is not kept", hint="write a file with -o")
 
 
-def _deliver_tar(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
+def _write_bare_tar(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     assert to.path is not None, "internal error: a tar needs a path"
     mtime = work.config.created
     if to.stdout is not None:
@@ -247,7 +247,7 @@ def _deliver_tar(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     return WrittenOutput(None, (output,), layer.unpacked_size, sums=dict(layer.sums))
 
 
-def _deliver_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
+def _write_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     from minpack.rootfs.directory import write_directory  # noqa: PLC0415
 
     assert to.path is not None, "internal error: a rootfs needs a path"

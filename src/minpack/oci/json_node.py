@@ -32,17 +32,17 @@ class Issues:
         return Issues(where, self.found)
 
 
-class Stated(NamedTuple):
+class JsonNode(NamedTuple):
     """A value of a document, and how it is called there; `value` is None too where there is none."""
 
     value: object
     name: str
     issues: Issues
 
-    def field(self, key: str) -> Stated:
+    def field(self, key: str) -> JsonNode:
         """The member `key` of an object."""
         value = self.value.get(key) if isinstance(self.value, dict) else None
-        return Stated(value, f"{self.name}.{key}" if self.name else key, self.issues)
+        return JsonNode(value, f"{self.name}.{key}" if self.name else key, self.issues)
 
     def wrong(self, expected: str) -> None:
         """Note that something else was expected."""
@@ -54,12 +54,12 @@ class Stated(NamedTuple):
         if self.value != expected or type(self.value) is not type(expected):
             self.wrong(_shown(expected))
 
-    def items(self, expected: str) -> tuple[Stated, ...]:
+    def items(self, expected: str) -> tuple[JsonNode, ...]:
         """The items of a list, which it is."""
         if not isinstance(self.value, list):
             self.wrong(expected)
             return ()
-        return tuple(Stated(item, f"{self.name}[{at}]", self.issues) for at, item in enumerate(self.value))
+        return tuple(JsonNode(item, f"{self.name}[{at}]", self.issues) for at, item in enumerate(self.value))
 
     def text(self, pattern: re.Pattern[str], expected: str) -> str | None:
         """A string that `pattern` matches whole; else None."""
@@ -68,7 +68,7 @@ class Stated(NamedTuple):
         self.wrong(expected)
         return None
 
-    def natural(self) -> int | None:
+    def non_negative_int(self) -> int | None:
         """A number that is not negative; else None."""
         if isinstance(self.value, int) and not isinstance(self.value, bool) and self.value >= 0:
             return self.value
@@ -85,21 +85,21 @@ class Stated(NamedTuple):
         return self.value
 
 
-def read_document(content: Content | None, issues: Issues) -> Stated:
+def read_document(content: Content | None, issues: Issues) -> JsonNode:
     """The JSON document in `content`; one that says nothing if it is not there or no JSON."""
     if content is None:
         issues.add("it is missing")
-        return Stated(None, "", issues)
+        return JsonNode(None, "", issues)
     try:
-        return Stated(parsed(read_all(content, MAX_DOCUMENT)), "", issues)
+        return JsonNode(parsed(read_all(content, MAX_DOCUMENT)), "", issues)
     except (InputError, ChangedInputError) as error:
         issues.add(error.message)
     except (ValueError, RecursionError) as error:
         issues.add(f"it is not JSON: {error}")
-    return Stated(None, "", issues)
+    return JsonNode(None, "", issues)
 
 
-def is_empty(stated: Stated) -> bool:
+def is_empty(stated: JsonNode) -> bool:
     """Whether it says nothing: what is wrong with that has been noted."""
     return stated.value is None
 
