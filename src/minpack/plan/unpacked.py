@@ -1,0 +1,319 @@
+"""Paths that the files of an image have within them, that the base has and the image has not.
+
+A path is evidence, and no proof: it may be for a machine, or for a command that nobody calls. So nothing of it is packed
+unasked. It is *strong* where the package of the file with the path, or one with its data, owns what is there; the rest,
+and what all of a system share, is *weak*.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from minpack.content import same_content
+from minpack.namedtuple import NamedTuple
+from minpack.needs.binary import open_binary
+from minpack.needs.native import is_silent
+from minpack.paths import RootPath, ancestors, join, normal, parent
+from minpack.plan.secrets import why_private
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from minpack.base.walk import Walker
+    from minpack.ld.closure import Closure, LoadedObject
+    from minpack.ld.symbol_cache import SymbolsOf
+    from minpack.needs.paths import PathCache
+    from minpack.plan.ownership import Ownership
+    from minpack.rootfs.entry import Entry
+
+#: What ends a path among constants: quotes and brackets around it, what separates it from the next, and patterns.
+_PATH = re.compile(rb"/[^\x00-\x20\"'`<>()\[\]{}|;,=*?$\\:!&#%]+(%?)")
+#: A directory that a program looks for below its prefix, as Autoconf's $(datadir) and $(libexecdir) are in /usr.
+_BELOW_PREFIX = (
+    re.compile(rb"share/(?<=\0share/)[\x21-\x7e]{2,200}"),
+    re.compile(rb"lib(?:exec)?/(?:(?<=\0lib/)|(?<=\0libexec/))[\x21-\x7e]{2,200}"),
+)
+_PREFIX = b"\0/usr\0"
+#: What is for documentation, for the machine, or comes as a need: nobody is told of it.
+_NEVER = re.compile(
+    r"/usr/(?:share/(?:doc|man|info|locale|zoneinfo|i18n|terminfo|mime|ca-certificates|pixmaps|applications|lintian|bug"
+    r"|licenses|common-licenses|bash-completion|gdb|aclocal|pkgconfig|nls|dict)|include|src|local|lib/(?:locale|terminfo"
+    r"|debug|os-release|modules|ssl)|lib/[^/]+/(?:gconv|pkgconfig))(?:/|$)"
+    r"|/etc/(?:ssl|passwd|group|g?shadow|hosts.*|hostname|resolv\.conf|nsswitch\.conf|services|protocols|localtime|timezone"
+    r"|ld\.so.*|os-release|mime\.types|m?fstab|mtab|shells|host\.conf|gai\.conf|networks|rpc|machine-id|terminfo|pki"
+    r"|ca-certificates.*|profile|environment|default|init\.d|debian_version|issue|locale.*|alternatives)(?:/|$)"
+    r"|/(?:var|run|tmp|home|root|proc|sys|dev|srv|opt|usr/lib/systemd|lib/systemd|usr/lib/modules|lib/modules)(?:/|$)"
+)
+#: What all of a system share: places for everybody's files, and commands.
+_SHARED = re.compile(
+    r"/(?:usr/)?(?:s?bin|games|lib(?:32|64|x32|exec)?|share|etc)(?:/[^/]*-linux-[^/]*)?"
+    r"|/(?:usr/)?s?bin/.*|/usr(?:/X11R6.*)?|/etc|/usr/share/(?:fonts|icons|themes|misc|perl5?|java|dbus-1|xml|sgml|X11)"
+)
+#: Functions that open libraries, and that start programs.
+_OPENING = frozenset(
+    b"dlopen dlmopen g_module_open g_module_open_full PR_LoadLibrary PR_LoadLibraryWithFlags apr_dso_load uv_dlopen"
+    b" lt_dlopen lt_dlopenext lt_dlopenadvise SDL_LoadObject _ZN8QLibrary4loadEv krb5int_open_plugin".split()
+)
+_STARTING = frozenset(b"execv execve execvp execvpe execl execle execlp posix_spawn posix_spawnp system popen".split())
+#: Files of one directory that are counted.
+MAX_FILES = 20_000
+#: Where programs lie in a base, to find the one that was packed from there.
+_BINARIES = ("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/games", "/usr/local/bin")
+#: A file with more paths than these has a list of a system's places, and looks for some of them.
+MOST_OF_ONE = 24
+
+
+class UnpackedKind(StrEnum):
+    """What is at a path; a closed list, used in JSON."""
+
+    PLUGINS = "plugins"
+    PROGRAMS = "programs"
+    DATA = "data"
+    CONFIGURATION = "configuration"
+
+
+class Unpacked(NamedTuple):
+    """What the base has at a path that the file at `needed_by` has within it, and what of it is not packed.
+
+    `files` and `size` in bytes are those that are not packed. `package` is the owner, empty if it has none.
+    """
+
+    path: RootPath
+    kind: UnpackedKind
+    files: int
+    size: int
+    package: str
+    needed_by: str
+    strong: bool
+
+    @property
+    def option(self) -> str:
+        """What packs it."""
+        return f"--take {self.path}"
+
+
+class _Place(NamedTuple):
+    """A path, the object that has it within it, and whether that is the program or what the program itself needs."""
+
+    path: RootPath
+    loaded: LoadedObject
+    near: bool
+    is_program: bool
+
+
+class _Content(NamedTuple):
+    """What is below a path and not packed."""
+
+    files: int = 0
+    size: int = 0
+    libraries: int = 0
+    programs: int = 0
+    first: RootPath | None = None
+
+
+def find_unpacked(
+    closures: Sequence[Closure],
+    paths: PathCache,
+    symbols: SymbolsOf,
+    packed: Collection[RootPath],
+    tree: Walker,
+    ownership: Ownership | None,
+    *,
+    every: bool,
+) -> tuple[Unpacked, ...]:
+    """What the files of the image have the paths of, the strong findings first.
+
+    :param every: look at all files, where else those are left out of which no finding can be strong.
+    :param packed: the paths in the image.
+    :param tree: over the base with its packages.
+    :raises InputError: a file cannot be read.
+    """
+    found: dict[RootPath, tuple[_Place, _Content]] = {}
+    for place in _places(closures, paths, every=every):
+        entry = _entry_at(tree, place.path)
+        if entry is None or entry.path in found or _NEVER.match(entry.path):
+            continue
+        content = _content(tree, entry, packed)
+        if content.files:
+            found[entry.path] = (place._replace(path=entry.path), content)
+    if not found:
+        return ()
+    judge = _Judge(closures, symbols, tree, ownership, found)
+    return _outermost(sorted((judge.judge(*one) for one in found.values()), key=lambda one: (not one.strong, one.path)))
+
+
+def _places(closures: Sequence[Closure], paths: PathCache, *, every: bool) -> Iterator[_Place]:
+    """Each path of each file once, those of programs and of what they themselves need first."""
+    files: dict[RootPath, tuple[LoadedObject, bool, bool]] = {}
+    for closure in closures:
+        for number, loaded in enumerate(closure.objects):
+            if not (number and is_silent(loaded.info.soname or loaded.name)):
+                near = not number or loaded.needed_by == closure.program.path
+                files.setdefault(loaded.entry.path, (loaded, near, not number))
+    seen: set[RootPath] = set()
+    for loaded, near, is_program in sorted(files.values(), key=lambda one: (not one[2], not one[1])):
+        if not near and not every:
+            break
+        for text in sorted((*paths(loaded), *(_below_prefix(loaded) if is_program else ()))):
+            for path in _paths_in(text):
+                if path not in seen:
+                    seen.add(path)
+                    yield _Place(path, loaded, near, is_program)
+
+
+def _paths_in(text: bytes) -> Iterator[RootPath]:
+    """The paths of one constant, which may have several joined by colons, or a pattern at its end."""
+    for match in _PATH.finditer(text):
+        part = match[0]
+        if match[1]:
+            part = part[: part.rfind(b"/")]
+        path = normal(part.decode("utf-8", "surrogateescape"))
+        if path.count("/") > 1 and not _SHARED.fullmatch(path):
+            yield path
+
+
+def _below_prefix(loaded: LoadedObject) -> Iterator[bytes]:
+    """Paths that a program makes of the prefix /usr and a directory below it, if it has both."""
+    assert loaded.entry.content is not None, f"internal error: {loaded.path} has no content"
+    with open_binary(loaded.entry.content, loaded.info, loaded.path) as binary:
+        if not binary.which((_PREFIX,)):
+            return
+        for pattern in _BELOW_PREFIX:
+            yield from (b"/usr/" + text for text in binary.matches(pattern, MAX_FILES))
+
+
+def _entry_at(tree: Walker, path: RootPath) -> Entry | None:
+    """The file or directory that `path` leads to."""
+    entry = tree.walk(path).entry
+    if entry is None or entry.kind not in (Kind.FILE, Kind.DIRECTORY) or why_private(entry.path):
+        return None
+    return None if _SHARED.fullmatch(entry.path) or entry.path == "/" else entry
+
+
+def _content(tree: Walker, entry: Entry, packed: Collection[RootPath]) -> _Content:
+    """What is at `entry` or below it and not packed."""
+    if entry.kind is Kind.FILE:
+        return _Content() if entry.path in packed else _counted(_Content(), entry)
+    found = _Content()
+    todo = [entry.path]
+    while todo and found.files < MAX_FILES:
+        here = todo.pop()
+        for name in tree.base.listdir(here):
+            below = tree.lstat(join(here, name))
+            if below is not None and below.kind is Kind.DIRECTORY:
+                todo.append(below.path)
+            elif below is not None and below.kind is Kind.FILE and below.path not in packed:
+                found = _counted(found, below)
+    return found
+
+
+def _counted(content: _Content, entry: Entry) -> _Content:
+    is_library = bool(re.search(r"\.so(\.[0-9.]+)?$", entry.path))
+    is_program = not is_library and bool(entry.mode & 0o111)
+    return _Content(
+        content.files + 1,
+        content.size + entry.size,
+        content.libraries + is_library,
+        content.programs + is_program,
+        content.first or entry.path,
+    )
+
+
+class _Judge:
+    """Tells what findings are and how much they say."""
+
+    def __init__(
+        self,
+        closures: Sequence[Closure],
+        symbols: SymbolsOf,
+        tree: Walker,
+        ownership: Ownership | None,
+        found: Mapping[RootPath, tuple[_Place, _Content]],
+    ) -> None:
+        imports: set[bytes] = set()
+        for closure in closures:
+            for loaded in closure.objects if closure.libc is not None else ():
+                imports |= symbols(loaded).imports.keys() & (_OPENING | _STARTING)
+        self._opens, self._starts = bool(imports & _OPENING), bool(imports & _STARTING)
+        self._ownership = ownership
+        self._places = {closure.program.path: _place_in_base(closure.program, tree) for closure in closures}
+        self._many: dict[str, int] = {}
+        for place, _ in found.values():
+            self._many[place.loaded.path] = self._many.get(place.loaded.path, 0) + 1
+        asked = [one for one in found.values() if one[0].near and not _is_common(one[0].path)]
+        owned = [path for place, content in asked for path in (content.first, self._place(place)) if path is not None]
+        self._owners = ownership.owners(owned) if ownership is not None else {}
+
+    def judge(self, place: _Place, content: _Content) -> Unpacked:
+        """The finding."""
+        kind = self._kind(place.path, content)
+        owner = self._owners.get(content.first, "") if content.first is not None else ""
+        strong = bool(owner) and self._is_strong(place, kind, owner)
+        return Unpacked(place.path, kind, content.files, content.size, owner, place.loaded.path, strong)
+
+    def _kind(self, path: RootPath, content: _Content) -> UnpackedKind:
+        if content.libraries and self._opens:
+            return UnpackedKind.PLUGINS
+        if content.programs and self._starts and not path.startswith(("/usr/share/", "/etc/")):
+            return UnpackedKind.PROGRAMS
+        return UnpackedKind.CONFIGURATION if path.startswith("/etc/") else UnpackedKind.DATA
+
+    def _is_strong(self, place: _Place, kind: UnpackedKind, owner: str) -> bool:
+        if not place.near or self._many[place.loaded.path] > MOST_OF_ONE:
+            return False
+        if _is_common(place.path) or (kind is UnpackedKind.CONFIGURATION and not place.is_program):
+            return False
+        own = self._owners.get(self._place(place), "")
+        if not own:
+            return place.is_program
+        return self._ownership is not None and self._ownership.are_related(own, owner)
+
+    def _place(self, place: _Place) -> RootPath:
+        """Where the base has the file with the path."""
+        return self._places.get(place.loaded.path) or place.loaded.entry.path
+
+
+def _is_common(path: RootPath) -> bool:
+    """Whether it is a file that lies in /etc itself: programs work without the one that all users share."""
+    return path.startswith("/etc/") and path.count("/") == 2  # noqa: PLR2004 - the file's own and that before etc
+
+
+def _place_in_base(program: LoadedObject, tree: Walker) -> RootPath | None:
+    """Where the base has a program that was packed from there."""
+    name = program.path.rpartition("/")[2]
+    for directory in _BINARIES:
+        entry = tree.find_file(f"{directory}/{name}")
+        if entry is None or entry.content is None or program.entry.content is None:
+            continue
+        if entry.size == program.entry.size and same_content(entry.content, program.entry.content):
+            return entry.path
+    return None
+
+
+def _outermost(found: Sequence[Unpacked]) -> tuple[Unpacked, ...]:
+    """The findings without those that lie in a directory which is one, and says as much.
+
+    Several files of one directory in /etc are one finding.
+    """
+    kept: dict[RootPath, Unpacked] = {}
+    for one in sorted(_together(found), key=lambda each: (not each.strong, len(each.path))):
+        if not any(above in kept for above in ancestors(one.path)):
+            kept[one.path] = one
+    return tuple(sorted(kept.values(), key=lambda one: (not one.strong, one.needed_by, one.path)))
+
+
+def _together(found: Sequence[Unpacked]) -> Iterator[Unpacked]:
+    """The findings, several configuration files of one directory as that directory."""
+    groups: dict[tuple[RootPath, str, bool], list[Unpacked]] = {}
+    for one in found:
+        is_file = one.kind is UnpackedKind.CONFIGURATION and one.files == 1 and one.path.count("/") > 2  # noqa: PLR2004
+        groups.setdefault((parent(one.path) if is_file else one.path, one.needed_by, one.strong), []).append(one)
+    for (path, _, _), members in groups.items():
+        if len(members) == 1:
+            yield members[0]
+        else:
+            size, files = sum(one.size for one in members), len(members)
+            yield members[0]._replace(path=path, size=size, files=files)
