@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from minpack.output.target import OutputSpec, WrittenOutput
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
+    from minpack.plan.unpacked import Unpacked
     from minpack.program.read import Program
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
@@ -49,7 +50,8 @@ class Packed(NamedTuple):
     `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
     `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
     file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
-    `locked` says that it was made of what a lock names alone.
+    `locked` says that it was made of what a lock names alone. `unpacked` is what the files have the paths of, and is in
+    the base and not in the image.
     """
 
     plan: Plan
@@ -62,6 +64,7 @@ class Packed(NamedTuple):
     demands: tuple[tuple[str, Demands], ...] = ()
     programs: tuple[Program, ...] = ()
     locked: bool = False
+    unpacked: tuple[Unpacked, ...] = ()
 
 
 def pack(
@@ -72,6 +75,7 @@ def pack(
     *,
     write: bool = True,
     sums: bool = False,
+    every: bool = False,
     locking: LockPolicy | None = None,
 ) -> Packed:
     """Make an image of the request's programs.
@@ -79,6 +83,7 @@ def pack(
     :param output: where the image goes; None for a plan alone.
     :param write: whether to write the image; without, all is done but that.
     :param sums: compute the sums of the files, as they are written, and of the inputs.
+    :param every: look in all files for paths of what is not packed, where else those are left out that tell little.
     :param locking: what a lock has to say of it.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
@@ -106,6 +111,7 @@ def pack(
         planned = make_plan(request, platform, programs, placed, session)
         background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
         proved = prove_plan(request, planned, placed, session)
+        unpacked = _unpacked(planned, every=every)
         if locking is not None:
             locking.end(_lock_inputs(request, options, session, planned, programs))
         # Before anything is written: what cannot be read again must not be an image.
@@ -115,7 +121,16 @@ def pack(
         all_sums = written.sums if written is not None else file_sums(planned.plan) if sums else {}
     notes = (*outside.notes, *planned.notes, *proved.notes, *(written.notes if written is not None else ()))
     facts = (planned.late, planned.variants, proved.demands, planned.resolved.programs)
-    return Packed(planned.plan, written, inputs, notes, all_sums, *facts, locked=options.locked is not None)
+    return Packed(planned.plan, written, inputs, notes, all_sums, *facts, options.locked is not None, unpacked)
+
+
+def _unpacked(planned: PlannedImage, *, every: bool) -> tuple[Unpacked, ...]:
+    """What the files have the paths of, the base has, and the image has not."""
+    finder = planned.resolved.finder
+    if finder is None:
+        return ()
+    packed = {entry.entry.path for entry in planned.plan.entries}
+    return finder.unpacked(planned.resolved.closures, packed, every=every)
 
 
 def _guarded_output(

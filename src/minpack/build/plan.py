@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.base.walk import Walker
-from minpack.build.resolve import resolve_image
+from minpack.build.resolve import resolve_with_data
 from minpack.embedded.base import EmbeddedBase
 from minpack.ld.allowed import unused_allowance
 from minpack.ld.closure import Libc
@@ -14,7 +14,6 @@ from minpack.needs.decide import NeedOptions, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
 from minpack.plan.assemble import build_plan
-from minpack.plan.model import NOTHING_TAKEN
 from minpack.plan.owners import with_packages
 from minpack.plan.secrets import refuse_private
 from minpack.program.place import added_paths, standard_of
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from minpack.ld.variants import Variant
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
-    from minpack.plan.model import Plan, Taken, TakenFiles
+    from minpack.plan.model import Plan, Taken
     from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.provision.values import Provision
@@ -83,8 +82,7 @@ def make_plan(
     :param platform: of the programs.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
-    taken = _take(request, session)
-    resolved = resolve_image(request, programs, placed, session, taken.files)
+    taken, resolved = resolve_with_data(request, programs, placed, session)
     needs = find_image_needs(request, resolved, placed, session)
     data = EmbeddedBase()
     provision = provide(
@@ -158,17 +156,6 @@ def _not_packed(late: tuple[LateLibrary, ...], plan: Plan) -> tuple[LateLibrary,
     return tuple(left)
 
 
-def _take(request: ImageSpec, session: Session) -> TakenFiles:
-    """What is taken of the base, with the packages that were asked for."""
-    if not request.taken:
-        return NOTHING_TAKEN
-    from minpack.plan.take import take  # noqa: PLC0415 - for --take alone
-
-    for package in request.packages:
-        session.packages.add(package)
-    return take(request.taken, session.tree())
-
-
 def find_image_needs(
     request: ImageSpec, resolved: ResolvedImage, placed: Sequence[Placed], session: Session
 ) -> ImageNeeds:
@@ -178,7 +165,8 @@ def find_image_needs(
     :raises MissingLibraryError: the shell lacks a library.
     """
     closures = resolved.closures
-    findings = find_needs(closures, resolved.symbols, why=request.why)
+    paths = resolved.finder.paths if resolved.finder is not None else None
+    findings = find_needs(closures, resolved.symbols, paths, why=request.why)
     decisions = decide(findings, need_options(request), glibc=any(closure.libc is Libc.GLIBC for closure in closures))
     notes = fetch_for_needs(lacking(decisions, session.tree(placed)), session.packages)
     tree = session.tree(placed)

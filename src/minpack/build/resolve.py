@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.base.options import BaseKind
 from minpack.base.packages import WholePackage
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
+from minpack.plan.model import NOTHING_TAKEN
 from minpack.resolve.closures import ProgramClosure, symbols_for
 from minpack.resolve.with_packages import refuse_missing, resolve_with_packages
+from minpack.spec.values import STRONG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.build.data import DataFinder
     from minpack.ld.closure import Closure
     from minpack.ld.late import LateLibrary
     from minpack.ld.symbol_cache import SymbolsOf
-    from minpack.plan.model import Taken
+    from minpack.plan.model import Taken, TakenFiles
     from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.resolve.companions import Companion, CompanionClosure
     from minpack.resolve.with_packages import ResolvedPrograms
     from minpack.sources.session import Session
     from minpack.spec.image import ImageSpec
+
+
+#: How often what was taken is looked at for more: programs start programs, but not for long.
+MAX_ROUNDS = 4
 
 
 class ResolvedImage(NamedTuple):
@@ -39,6 +47,47 @@ class ResolvedImage(NamedTuple):
     late: tuple[LateLibrary, ...]
     whole: tuple[WholePackage, ...]
     symbols: SymbolsOf
+    finder: DataFinder | None = None
+
+
+def resolve_with_data(
+    request: ImageSpec, programs: tuple[Program, ...], placed: Sequence[Placed], session: Session
+) -> tuple[TakenFiles, ResolvedImage]:
+    """What is taken of the base, by option and by rule, and the closures with that.
+
+    What is taken may need more, so it is looked at again until nothing new comes.
+    """
+    taken = _take(request, session)
+    resolved = resolve_image(request, programs, placed, session, taken.files)
+    if session.opened.kind is BaseKind.SCRATCH:
+        return taken, resolved
+    from minpack.build.data import DataFinder  # noqa: PLC0415 - without a base there is nothing to find
+
+    finder = DataFinder(session, resolved.symbols)
+    for _ in range(MAX_ROUNDS):
+        packed = {item.entry.path for item in placed} | {one.entry.path for one in taken.files}
+        found = finder.known(resolved.closures)
+        if STRONG in request.taken:
+            loaded = (one.entry.path for closure in resolved.closures for one in closure.objects)
+            found += finder.strong(resolved.closures, packed.union(loaded))
+        new = tuple(one for one in found if one.entry.path not in packed)
+        if not new:
+            break
+        taken = taken._replace(files=taken.files + new)
+        resolved = resolve_image(request, programs, placed, session, taken.files)
+    return taken, resolved._replace(finder=finder)
+
+
+def _take(request: ImageSpec, session: Session) -> TakenFiles:
+    """What is taken of the base, with the packages that were asked for."""
+    patterns = [one for one in request.taken if one != STRONG]
+    if not patterns:
+        return NOTHING_TAKEN
+    from minpack.plan.take import take  # noqa: PLC0415 - for --take alone
+
+    for package in request.packages:
+        session.packages.add(package)
+    return take(patterns, session.tree())
 
 
 def resolve_image(

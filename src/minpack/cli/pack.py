@@ -165,7 +165,8 @@ def _packed(given: dict[str, Any], request: ImageSpec, delivery: OutputSpec, pro
     check_packages(given["base"], store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:
-        return pack(request, options, delivery, progress, write=write, sums=as_json, locking=locking)
+        every = as_json or given["verbose"]
+        return pack(request, options, delivery, progress, write=write, sums=as_json, every=every, locking=locking)
 
     if not given["locked"]:
         if given["lock"] is not None:

@@ -64,7 +64,8 @@ file_options = applied(
         multiple=True,
         callback=parsed(parse_take),
         metavar="PATH",
-        help="Take a file of the base, a directory with all that is in it, or what a pattern matches; repeatable.",
+        help="Take a file of the base, a directory with all that is in it, or what a pattern matches; strong takes all"
+        " that the summary has strong evidence of; repeatable.",
     ),
     click.option(
         "--dir",

@@ -28,16 +28,19 @@ _BUNDLE = rb"/(?:etc|usr)/[\w./+-]+(?:\.crt|\.pem)"
 _OPENSSLDIR = rb'OPENSSLDIR: "(/[^"]+)"'
 
 
-def find_needs(closures: Sequence[Closure], symbols: SymbolsOf, *, why: bool = False) -> Findings:
+def find_needs(
+    closures: Sequence[Closure], symbols: SymbolsOf, paths: PathCache | None = None, *, why: bool = False
+) -> Findings:
     """What the programs and libraries of an image need together; what describes a program is the first one's.
 
     :param symbols: gives the symbols of an object.
+    :param paths: gives the paths within an object, where somebody has asked before.
     :param why: look for the callers too.
     :raises InputError: a file cannot be read.
     :raises MalformedElfError: a table of an object cannot be true.
     """
     found = []
-    paths = _path_cache(closures)
+    paths = paths or _path_cache(closures)
     for closure in closures:
         imports = _imports_of(closure.program, symbols) if closure.libc is not None else frozenset()
         content = closure.program.entry.content

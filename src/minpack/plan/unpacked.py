@@ -1,8 +1,8 @@
 """Paths that the files of an image have within them, that the base has and the image has not.
 
-A path is evidence, and no proof: it may be for a machine, or for a command that nobody calls. So nothing of it is packed
-unasked. It is *strong* where the package of the file with the path, or one with its data, owns what is there; the rest,
-and what all of a system share, is *weak*.
+A path is evidence, and no proof: it may be for a machine, or for a command that nobody calls. So nothing of it is
+packed unasked. It is *strong* where the package of the file with the path, or one with its data, owns what is there;
+the rest, and what all of a system share, is *weak*.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from minpack.content import same_content
 from minpack.namedtuple import NamedTuple
-from minpack.needs.binary import open_binary
+from minpack.needs.binary import PIECE, open_binary
 from minpack.needs.native import is_silent
 from minpack.paths import RootPath, ancestors, join, normal, parent
 from minpack.plan.secrets import why_private
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from minpack.base.walk import Walker
+    from minpack.content import Content
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.needs.paths import PathCache
@@ -52,6 +53,7 @@ _SHARED = re.compile(
     r"/(?:usr/)?(?:s?bin|games|lib(?:32|64|x32|exec)?|share|etc)(?:/[^/]*-linux-[^/]*)?"
     r"|/(?:usr/)?s?bin/.*|/usr(?:/X11R6.*)?|/etc|/usr/share/(?:fonts|icons|themes|misc|perl5?|java|dbus-1|xml|sgml|X11)"
 )
+_OPENSSL = re.compile(r"/(?:engines-[0-9.]+|ossl-modules)$")
 #: Functions that open libraries, and that start programs.
 _OPENING = frozenset(
     b"dlopen dlmopen g_module_open g_module_open_full PR_LoadLibrary PR_LoadLibraryWithFlags apr_dso_load uv_dlopen"
@@ -277,8 +279,8 @@ class _Judge:
 
 
 def _is_common(path: RootPath) -> bool:
-    """Whether it is a file that lies in /etc itself: programs work without the one that all users share."""
-    return path.startswith("/etc/") and path.count("/") == 2  # noqa: PLR2004 - the file's own and that before etc
+    """Whether programs work without it: a file that lies in /etc itself, and what OpenSSL opens if it is told to."""
+    return (path.startswith("/etc/") and path.count("/") == 2) or bool(_OPENSSL.search(path))  # noqa: PLR2004
 
 
 def _place_in_base(program: LoadedObject, tree: Walker) -> RootPath | None:
@@ -288,9 +290,19 @@ def _place_in_base(program: LoadedObject, tree: Walker) -> RootPath | None:
         entry = tree.find_file(f"{directory}/{name}")
         if entry is None or entry.content is None or program.entry.content is None:
             continue
-        if entry.size == program.entry.size and same_content(entry.content, program.entry.content):
+        if _are_equal(entry.content, program.entry.content):
             return entry.path
     return None
+
+
+def _are_equal(first: Content, second: Content) -> bool:
+    """Whether both have the same bytes; most that differ do so in size."""
+    if first.size != second.size:
+        return False
+    if same_content(first, second):
+        return True
+    with first.open() as one, second.open() as other:
+        return all(one.read_at(at, PIECE) == other.read_at(at, PIECE) for at in range(0, first.size, PIECE))
 
 
 def _outermost(found: Sequence[Unpacked]) -> tuple[Unpacked, ...]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from minpack.output.target import WrittenOutput
     from minpack.paths import RootPath
     from minpack.plan.model import PlannedEntry
+    from minpack.plan.unpacked import Unpacked
 
 
 def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
@@ -165,6 +166,22 @@ def _late(libraries: tuple[LateLibrary, ...], allowance: Allowance) -> list[dict
     )
 
 
+def _unpacked(found: tuple[Unpacked, ...], allowance: Allowance) -> list[dict[str, Any]]:
+    return allowance.rows(
+        found,
+        lambda one: {
+            "path": one.path,
+            "kind": one.kind,
+            "files": one.files,
+            "size": one.size,
+            "package": one.package or None,
+            "needed_by": one.needed_by,
+            "strong": one.strong,
+            "option": one.option,
+        },
+    )
+
+
 def _unbound(proof: Proof | None, allowance: Allowance) -> list[dict[str, Any]] | None:
     if proof is None:
         return None
@@ -285,6 +302,7 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
         "files": [_file(planned, packed.sums) for planned in plan.written],
         "needs": [_need(decision, costs.get(decision.need), allowance) for decision in plan.decisions],
         "late": _late(packed.late, allowance),
+        "unpacked": _unpacked(packed.unpacked, allowance),
         "variants": _variants(packed.variants, allowance),
         "demands": [{"program": path, **_demands(demanded)} for path, demanded in packed.demands],
         "symbols": [

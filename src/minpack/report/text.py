@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.excerpt import shorten
+from minpack.excerpt import listed, shorten
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.compression import Compression
@@ -70,6 +70,10 @@ def pack_lines(
 
         lines += ["", *_files(packed.plan), *late_lines(packed.late), *variant_lines(packed.variants)]
         lines += [line for path, demanded in packed.demands for line in demand_lines(demanded, path)]
+    if packed.unpacked:
+        from minpack.report.unpacked import unpacked_lines  # noqa: PLC0415 - for few programs
+
+        lines += unpacked_lines(packed.unpacked, verbose=verbose)
     if packed.delivered is None:
         return [*lines, "", "nothing was written (--dry-run)"]
     start = _Start(packed.plan.config.platform, host)
@@ -183,7 +187,7 @@ def _quoted(path: str) -> str:
 def _groups(plan: Plan, *, verbose: bool) -> list[str]:
     """A line for each kind of file and where it is from; for a need with what decided."""
     needs = (need for need in Need if need not in SMALL)
-    names = ("program", "libraries", "added", "taken", *needs, "small files", "packages")
+    names = ("program", "libraries", "added", "taken", "data", *needs, "small files", "packages")
     reasons = {str(decision.need): why(decision, verbose=verbose) for decision in plan.decisions}
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
     for planned in plan.written:
@@ -195,7 +199,10 @@ def _groups(plan: Plan, *, verbose: bool) -> list[str]:
     for (group, source), members in ordered:
         # What has several names counts where it is told of first.
         size = sum(sizes.pop(_file_of(planned.entry), 0) for planned in members)
-        lines.append(_group_line(group, source, members, size, reasons.get(group, "")))
+        because = reasons.get(group, "")
+        if group == "data":
+            because = listed(dict.fromkeys(planned.reason.text for planned in members), MOST_NAMES, "; ")
+        lines.append(_group_line(group, source, members, size, because))
     return lines
 
 
@@ -211,7 +218,7 @@ def _group(planned: PlannedEntry) -> str:
     if kind is ReasonKind.ADDED:
         return "added"
     if kind is ReasonKind.TAKEN:
-        return "taken"
+        return "taken" if planned.reason.text.startswith("--take") else "data"
     if kind is ReasonKind.DATABASE:
         return "packages"
     if kind is ReasonKind.NEED:

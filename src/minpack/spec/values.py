@@ -109,11 +109,17 @@ def parse_place(text: str) -> RootPath:
     return path
 
 
+#: What --take is given for all that there is strong evidence of.
+STRONG = "strong"
+
+
 def parse_take(text: str) -> str:
-    """A path in the base, or a pattern of such paths.
+    """A path in the base, or a pattern of such paths, or ``strong``.
 
     :raises BadValueError: it is not absolute, or the root.
     """
+    if text == STRONG:
+        return text
     path = parse_root_path(text)
     if path == ROOT:
         raise BadValueError(text, "the whole base is not part of a program", "minpack base image packs all of it")

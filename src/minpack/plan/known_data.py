@@ -1,0 +1,125 @@
+"""Libraries that never work without files that nothing names as needed: these are packed unasked.
+
+As far as they are files of packages: what else lies there is a machine's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minpack.elf.strings import find_strings
+from minpack.errors import NotInBaseError
+from minpack.ld.opening import origin_of
+from minpack.namedtuple import NamedTuple
+from minpack.paths import directories_above
+from minpack.plan.take import MAGIC, take
+from minpack.rootfs.entry import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from minpack.base.packages import Packages
+    from minpack.base.walk import Walker
+    from minpack.ld.closure import Closure, LoadedObject
+    from minpack.ld.symbol_cache import SymbolsOf
+    from minpack.plan.model import Taken
+    from minpack.plan.ownership import Ownership
+    from minpack.rootfs.entry import Entry
+
+
+class Row(NamedTuple):
+    """Libraries, by how their sonames begin, what they do not work without, and where that is.
+
+    ``{lib}`` is the directory the library lies in, ``{version}`` what follows the beginning up to ``.so``.
+    """
+
+    soname: str
+    what: str
+    places: tuple[str, ...]
+
+
+ROWS = (
+    Row("libmagic.so.", "its database", ("/usr/share/misc/magic.mgc",)),
+    Row("libgs.so.", "its init files", ("/usr/share/ghostscript/[0-9]*", "/usr/share/fonts/type1/urw-base35")),
+    Row("libMagickCore-", "its coders", ("{lib}/ImageMagick-*", "/usr/share/ImageMagick-*", "/etc/ImageMagick-*")),
+    Row("libfontconfig.so.", "a font", ("/etc/fonts", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")),
+    Row("libsasl2.so.", "its mechanisms", ("{lib}/sasl2",)),
+    Row("libgio-2.0.so.", "its modules", ("{lib}/gio/modules",)),
+    Row("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
+)
+#: What loads OpenSSL's provider of old algorithms by its name, and that.
+_LOADS_PROVIDER, _LEGACY = b"OSSL_PROVIDER_load", rb"legacy"
+_MODULES = rb'MODULESDIR: "(/[^"]+)"'
+
+
+def find_known_data(
+    closures: Sequence[Closure], symbols: SymbolsOf, tree: Walker, *, is_fetched: bool
+) -> tuple[Taken, ...]:
+    """What the libraries of the closures do not work without, and the base has.
+
+    :param tree: over the base with its packages.
+    :param is_fetched: what is looked at is fetched for that, so that nothing can be searched for.
+    :raises InputError: a file cannot be read.
+    """
+    found: dict[str, Taken] = {}
+    for reason, place in dict.fromkeys(_places(closures, symbols)):
+        if is_fetched and (place.startswith("/usr/lib") or any(letter in place for letter in MAGIC)):
+            continue
+        for taken in _taken(tree, place, reason):
+            found.setdefault(taken.entry.path, taken)
+    return tuple(found.values())
+
+
+def owned(taken: Sequence[Taken], packages: Packages, ownership: Ownership | None) -> tuple[Taken, ...]:
+    """Those that are files of packages, as these have them, or links of packages, and the directories that hold any."""
+    asked = [one.entry.path for one in taken if one.entry.kind is not Kind.DIRECTORY]
+    owners = ownership.owners(asked) if ownership is not None else {}
+    files = [one for one in taken if _is_owned(one.entry, packages, ownership, owners.get(one.entry.path, ""))]
+    above = directories_above(one.entry.path for one in files)
+    return (*(one for one in taken if one.entry.path in above), *files)
+
+
+def _is_owned(entry: Entry, packages: Packages, ownership: Ownership | None, owner: str) -> bool:
+    if entry.kind is Kind.DIRECTORY:
+        return False
+    if owner and ownership is not None:
+        return ownership.is_unmodified(entry, owner)
+    return packages.owner(entry) is not None
+
+
+def _places(closures: Sequence[Closure], symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
+    """Why, and where."""
+    for closure in closures:
+        for loaded in closure.objects[1:]:
+            soname = loaded.info.soname or loaded.name
+            for row in ROWS:
+                if soname.startswith(row.soname):
+                    version = soname.removeprefix(row.soname).partition(".so")[0]
+                    for place in row.places:
+                        path = place.replace("{lib}", origin_of(loaded.path)).replace("{version}", version)
+                        yield f"{soname} does not work without {row.what}", path
+            if soname.startswith("libcrypto.so."):
+                yield from _legacy(closure, loaded, symbols)
+
+
+def _legacy(closure: Closure, crypto: LoadedObject, symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
+    """OpenSSL's provider of old algorithms, where it is loaded by its name."""
+    content = crypto.entry.content
+    for loaded in closure.objects if content is not None else ():
+        if content is not None and _loads_legacy(loaded, symbols):
+            for match in find_strings(content, crypto.info, b"MODULESDIR: ", _MODULES):
+                reason = f"{loaded.path.rpartition('/')[2]} loads OpenSSL's legacy provider"
+                yield reason, f"{match[1].decode('utf-8', 'surrogateescape')}/legacy.so"
+
+
+def _loads_legacy(loaded: LoadedObject, symbols: SymbolsOf) -> bool:
+    content = loaded.entry.content
+    loads = _LOADS_PROVIDER in symbols(loaded).imports and content is not None
+    return loads and content is not None and bool(find_strings(content, loaded.info, _LEGACY, _LEGACY))
+
+
+def _taken(tree: Walker, place: str, reason: str) -> tuple[Taken, ...]:
+    try:
+        return take((place,), tree, reason).files
+    except NotInBaseError:
+        return ()

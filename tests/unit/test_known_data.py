@@ -1,0 +1,80 @@
+"""Files without which a library never works are packed unasked, as far as packages have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.plan.known_data import ROWS
+from minpack.plan.model import ReasonKind
+from minpack.report.text import pack_lines
+from support.elfmaker import library
+from support.evidence import PackagedBase, app, elf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIB = "/usr/lib64"
+#: For each row a library of its kind, and a file that comes with it.
+CASES = {
+    "libmagic.so.": ("libmagic.so.1", "/usr/share/misc/magic.mgc"),
+    "libgs.so.": ("libgs.so.10", "/usr/share/ghostscript/10.00.0/Resource/Init/gs_init.ps"),
+    "libMagickCore-": ("libMagickCore-6.Q16.so.6", f"{LIB}/ImageMagick-6.9.11/modules-Q16/coders/png.so"),
+    "libfontconfig.so.": ("libfontconfig.so.1", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+    "libsasl2.so.": ("libsasl2.so.2", f"{LIB}/sasl2/libplain.so"),
+    "libgio-2.0.so.": ("libgio-2.0.so.0", f"{LIB}/gio/modules/libgiognutls.so"),
+    "libpython3.": ("libpython3.11.so.1.0", "/usr/lib/python3.11/os.py"),
+}
+
+
+def test_each_row_has_a_case() -> None:
+    """A new row is tested here."""
+    assert [row.soname for row in ROWS] == list(CASES)
+
+
+@pytest.mark.parametrize("start", CASES)
+def test_what_a_library_never_works_without_is_packed(tmp_path: Path, start: str) -> None:
+    """The package's file with what it needs, and not what lies beside it and is nobody's; the summary names it."""
+    soname, path = CASES[start]
+    base = PackagedBase(tmp_path / "base")
+    base.add("library", {f"{LIB}/{soname}": library(soname)})
+    data = library(None, ("libneeded.so",)) if path.endswith(".so") else b"data"
+    base.add("data", {path: data, f"{LIB}/libneeded.so": library("libneeded.so")})
+    base.put(path + ".own", b"mine")
+    (tmp_path / "app").write_bytes(app(needed=(soname,)))
+    packed = base.pack(tmp_path / "app")
+    (row,) = (row for row in ROWS if row.soname == start)
+    reasons = {str(one.entry.path): one.reason for one in packed.plan.entries if one.entry.content is not None}
+    assert reasons[path].kind is ReasonKind.TAKEN
+    assert reasons[path].text == f"{soname} does not work without {row.what}"
+    assert (f"{LIB}/libneeded.so" in reasons) == path.endswith(".so")
+    assert path + ".own" not in reasons
+    shown = f"{path}: {soname} does not work without {row.what}"
+    assert any(line.endswith(shown) for line in pack_lines(packed, (), verbose=False))
+
+
+def test_what_was_changed_is_not_a_packages(tmp_path: Path) -> None:
+    """Somebody's own database is not packed unasked."""
+    base = PackagedBase(tmp_path / "base")
+    base.add("library", {f"{LIB}/libmagic.so.1": library("libmagic.so.1"), "/usr/share/misc/magic.mgc": b"data"})
+    (tmp_path / "app").write_bytes(app(needed=("libmagic.so.1",)))
+    base.put("/usr/share/misc/magic.mgc", b"DATA")
+    assert "/usr/share/misc/magic.mgc" not in {one.entry.path for one in base.pack(tmp_path / "app").plan.entries}
+
+
+PROVIDER = "OSSL_PROVIDER_load"
+
+
+@pytest.mark.parametrize(("texts", "imports"), [(("legacy",), (PROVIDER,)), (("legacy",), ()), ((), (PROVIDER,))])
+def test_openssls_legacy_provider_comes_where_it_is_loaded(
+    tmp_path: Path, texts: tuple[str, ...], imports: tuple[str, ...]
+) -> None:
+    """By a program that calls what loads a provider and has its name, and by no other."""
+    base = PackagedBase(tmp_path / "base")
+    modules = f"{LIB}/ossl-modules"
+    crypto = elf(f'MODULESDIR: "{modules}"', soname="libcrypto.so.3")
+    base.add("libssl3", {f"{LIB}/libcrypto.so.3": crypto, f"{modules}/legacy.so": library(None)})
+    (tmp_path / "app").write_bytes(app(*texts, needed=("libcrypto.so.3",), imports=imports))
+    paths = {one.entry.path for one in base.pack(tmp_path / "app").plan.entries}
+    assert (f"{modules}/legacy.so" in paths) == bool(texts and imports)

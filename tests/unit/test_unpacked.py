@@ -1,0 +1,216 @@
+"""Paths within files are evidence: what the base has there and the image has not is told, with what packs it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minpack.plan.unpacked import Unpacked, UnpackedKind
+from minpack.report.unpacked import unpacked_lines
+from support.elfmaker import library, static_program
+from support.evidence import PackagedBase, app, elf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from minpack.build.pack import Packed
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> PackagedBase:
+    """A base with a tool that has plugins, programs, data and configuration."""
+    made = PackagedBase(tmp_path / "base")
+    made.add(
+        "tool",
+        {
+            "/usr/lib/tool/core/helper": app(),
+            "/usr/lib/tool/plugins/one.so": library(None),
+            "/usr/share/tool/words": b"words",
+            "/etc/tool/tool.conf": b"conf",
+            "/etc/toolrc": b"rc",
+        },
+        depends="libtool-data (>= 1), other",
+    )
+    made.add("libtool-data", {"/usr/share/libtool/table": b"table"})
+    made.add("other", {"/usr/share/other/file": b"other"})
+    return made
+
+
+def tool(
+    base: PackagedBase, *texts: str, imports: tuple[str, ...] = ("dlopen", "execve"), needed: tuple[str, ...] = ()
+) -> Path:
+    """The program, as the package has it and as the user names it."""
+    data = app(*texts, imports=imports, needed=needed)
+    base.add("tool-bin", {"/usr/bin/tool": data}, source="tool", depends="tool, libtool-data")
+    path = base.root.parent / "tool"
+    path.write_bytes(data)
+    return path
+
+
+def strong(packed: Packed) -> dict[str, str]:
+    """What there is strong evidence of, with what it is."""
+    return {one.path: one.kind for one in packed.unpacked if one.strong}
+
+
+def weak(packed: Packed) -> dict[str, str]:
+    """What there is weak evidence of."""
+    return {one.path: one.kind for one in packed.unpacked if not one.strong}
+
+
+def test_what_is_at_a_path_is_told(base: PackagedBase) -> None:
+    """Plugins for who opens libraries, programs for who starts some, data and configuration, with files and owner."""
+    paths = ("/usr/lib/tool/core", "/usr/lib/tool/plugins", "/usr/share/tool", "/etc/tool/tool.conf")
+    packed = base.pack(tool(base, *paths))
+    assert strong(packed) == {
+        "/etc/tool/tool.conf": "configuration",
+        "/usr/lib/tool/core": "programs",
+        "/usr/lib/tool/plugins": "plugins",
+        "/usr/share/tool": "data",
+    }
+    (words,) = (one for one in packed.unpacked if one.path == "/usr/share/tool")
+    assert words == Unpacked(words.path, UnpackedKind.DATA, 1, 5, "tool", "/usr/local/bin/tool", strong=True)
+    assert words.option == "--take /usr/share/tool"
+
+
+def test_without_the_functions_it_is_data(base: PackagedBase) -> None:
+    """Who opens no library has no plugins."""
+    packed = base.pack(tool(base, "/usr/lib/tool/core", "/usr/lib/tool/plugins", imports=()))
+    assert set(strong(packed).values()) == {"data"}
+
+
+def test_paths_are_found_whatever_stands_around_them(base: PackagedBase) -> None:
+    """A length in front, several joined by colons, a pattern behind, quotes, a slash at the end."""
+    texts = (
+        "\x05/usr/share/tool",
+        "/usr/lib:/usr/lib/tool/core:/opt",
+        "/usr/lib/tool/plugins/%s.so",
+        'DIR: "/usr/share/libtool/"',
+    )
+    assert strong(base.pack(tool(base, *texts))) == {
+        "/usr/share/tool": "data",
+        "/usr/lib/tool/core": "programs",
+        "/usr/lib/tool/plugins": "plugins",
+        "/usr/share/libtool": "data",
+    }
+
+
+def test_a_prefix_and_a_name_are_put_together(base: PackagedBase) -> None:
+    """A program with /usr and share/tool looks for /usr/share/tool; without the prefix nobody knows where."""
+    assert strong(base.pack(tool(base, "/usr", "share/tool"))) == {"/usr/share/tool": "data"}
+    assert strong(base.pack(tool(base, "share/tool"))) == {}
+
+
+def test_evidence_is_weak_where_packages_are_strangers(base: PackagedBase) -> None:
+    """Another package's data, what no package has, what all share, and the file in /etc that is optional."""
+    base.put("/usr/share/nobody/file", b"")
+    texts = (
+        "/usr/share/other",
+        "/usr/share/nobody",
+        "/etc/toolrc",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/share/doc",
+        "/etc/passwd",
+    )
+    packed = base.pack(tool(base, *texts))
+    assert strong(packed) == {}
+    assert set(weak(packed)) == {"/usr/share/other", "/usr/share/nobody", "/etc/toolrc"}
+
+
+def test_a_program_of_the_users_own_knows_its_paths(base: PackagedBase) -> None:
+    """It is no package's, and what it names is."""
+    (base.root.parent / "own").write_bytes(app("/usr/share/other", "/usr/share/nobody"))
+    base.put("/usr/share/nobody/file", b"")
+    packed = base.pack(base.root.parent / "own")
+    assert (set(strong(packed)), set(weak(packed))) == ({"/usr/share/other"}, {"/usr/share/nobody"})
+
+
+def test_libraries_speak_for_who_needs_them(base: PackagedBase) -> None:
+    """What the program itself needs counts as the program does; deeper ones have many users, and are told by -v."""
+    base.add(
+        "libnear1",
+        {"/usr/lib64/libnear.so.1": elf("/usr/share/near", soname="libnear.so.1", needed=("libdeep.so",))},
+        source="near",
+    )
+    base.add("libdeep", {"/usr/lib64/libdeep.so": elf("/usr/share/deep", soname="libdeep.so")}, source="deep")
+    base.add("near-data", {"/usr/share/near/x": b""}, source="near")
+    base.add("deep-data", {"/usr/share/deep/x": b""}, source="deep")
+    program = tool(base, needed=("libnear.so.1",))
+    assert strong(base.pack(program)) == {"/usr/share/near": "data"}
+    assert weak(base.pack(program)) == {}
+    assert weak(base.pack(program, every=True)) == {"/usr/share/deep": "data"}
+
+
+def test_what_is_packed_is_not_told(base: PackagedBase) -> None:
+    """What an option took leaves the list; of a directory in part, the rest is told."""
+    base.add("more", {"/usr/share/tool/more": b"more"}, source="tool")
+    program = tool(base, "/usr/share/tool")
+    assert not base.pack(program, "/usr/share/tool").unpacked
+    (left,) = base.pack(program, "/usr/share/tool/words").unpacked
+    assert (left.files, left.size) == (1, 4)
+
+
+def test_a_directory_says_for_what_is_in_it(base: PackagedBase) -> None:
+    """Of paths in one another the outermost is told, and several files of one directory in /etc as that."""
+    base.add("conf", {"/etc/tool/b.conf": b"2"}, source="tool")
+    texts = ("/usr/lib/tool/plugins/one.so", "/usr/lib/tool", "/etc/tool/tool.conf", "/etc/tool/b.conf")
+    found = {one.path: one.files for one in base.pack(tool(base, *texts)).unpacked}
+    assert found == {"/usr/lib/tool": 2, "/etc/tool": 2}
+
+
+def test_strong_evidence_is_taken_at_once(base: PackagedBase) -> None:
+    """With --take strong, what packages have as they have it; and what that has evidence of, until nothing is new."""
+    base.add("helpers", {"/usr/lib/tool/core/second": app("/usr/share/tool", imports=("execve",))}, source="tool")
+    base.put("/usr/lib/tool/core/changed", b"of nobody")
+    packed = base.pack(tool(base, "/usr/lib/tool/core"), "strong")
+    paths = {one.entry.path for one in packed.plan.entries}
+    assert {"/usr/lib/tool/core/helper", "/usr/lib/tool/core/second", "/usr/share/tool/words"} <= paths
+    assert "/usr/lib/tool/core/changed" not in paths
+    (base.root / "usr/share/tool/words").write_bytes(b"WORDS")
+    again = base.pack(tool(base, "/usr/share/tool"), "strong")
+    assert "/usr/share/tool/words" not in {one.entry.path for one in again.plan.entries}
+
+
+def test_a_static_program_is_heard_too(base: PackagedBase) -> None:
+    """On a base that has what it names; on none there is nothing to tell."""
+    path = base.root.parent / "static"
+    path.write_bytes(static_program() + b"\0/usr/share/other\0")
+    assert not base.pack(path).unpacked
+
+
+def test_apks_database_tells_owners(tmp_path: Path) -> None:
+    """Packages of one origin belong together."""
+    base = PackagedBase(tmp_path / "base")
+    shutil.rmtree(tmp_path / "base/var/lib/dpkg")
+    data = app("/usr/share/tool", "/usr/share/other")
+    for path, content in {"/usr/bin/tool": data, "/usr/share/tool/a": b"", "/usr/share/other/b": b""}.items():
+        base.put(path, content)
+    database = (
+        "P:tool\nV:1\nA:x86_64\no:tool\nF:usr/bin\nR:tool\n\n"
+        "P:tool-data\nV:1\nA:x86_64\no:tool\nF:usr/share/tool\nR:a\n\n"
+        "P:other\nV:1\nA:x86_64\no:other\nF:usr/share/other\nR:b\n\n"
+    )
+    base.put("/lib/apk/db/installed", database.encode())
+    (tmp_path / "tool").write_bytes(data)
+    packed = base.pack(tmp_path / "tool")
+    assert (strong(packed), weak(packed)) == ({"/usr/share/tool": "data"}, {"/usr/share/other": "data"})
+
+
+def test_the_summary_says_what_packs_it(base: PackagedBase) -> None:
+    """A block for each file with paths, and how to pack all at once; the weak ones where they are asked for."""
+    packed = base.pack(tool(base, "/usr/lib/tool/core", "/usr/share/tool", "/usr/share/other"))
+    size = f"{len(app()) / 1000:.3g} kB" if len(app()) > 999 else f"{len(app())} B"
+    assert unpacked_lines(packed.unpacked, verbose=False) == [
+        "",
+        "  not packed, but tool has their paths:",
+        f"    /usr/lib/tool/core  programs, 1 file of package tool, {size}  --take /usr/lib/tool/core",
+        f"    /usr/share/tool     data, 1 file of package tool, 5 B{'':<{len(size) + 1}}  --take /usr/share/tool",
+        "  --take strong packs both with what they need; -v lists weaker ones",
+    ]
+    assert unpacked_lines(packed.unpacked, verbose=True)[-3:] == [
+        "",
+        "  not packed, and tool has its path, which may mean little:",
+        "    /usr/share/other  data, 1 file of package other, 5 B  --take /usr/share/other",
+    ]
