@@ -67,16 +67,20 @@ class Descriptor(NamedTuple):
         return document
 
     def _optional(self) -> dict[str, Json]:
-        from base64 import b64encode  # noqa: PLC0415 - few descriptors have more than the three fields
-
         fields: dict[str, Json] = {
             "platform": platform_document(self.platform) if self.platform is not None else None,
             "annotations": dict(self.annotations) or None,
             "artifactType": self.artifact_type or None,
-            "data": b64encode(self.data).decode() if self.data is not None else None,
+            "data": _base64(self.data) if self.data is not None else None,
             "urls": self.urls or None,
         }
         return {key: value for key, value in fields.items() if value is not None}
+
+
+def _base64(data: bytes) -> str:
+    from base64 import b64encode  # noqa: PLC0415 - few descriptors have data
+
+    return b64encode(data).decode()
 
 
 _BARE = (None, (), "", None, ())
