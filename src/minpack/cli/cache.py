@@ -11,7 +11,11 @@ from minpack.cli.options import answer_options, applied, filled, parsed
 from minpack.cli.settings import StoreSettings, now_ns, store_directory
 from minpack.cli.terminal import print_json, print_lines
 from minpack.errors import UsageError
+from minpack.report.cache import cache_document, cache_lines, pruned_document, pruned_lines
 from minpack.spec.values import parse_days, parse_size
+from minpack.store.prune import clean as clean_store
+from minpack.store.prune import prune as prune_store
+from minpack.store.store import MOST_BYTES, open_store
 
 if TYPE_CHECKING:
     from minpack.store.prune import Pruned
@@ -42,9 +46,6 @@ def command() -> None:
 @place_options
 def info(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
     """Show the location and size of the cache."""
-    from minpack.report.cache import cache_document, cache_lines  # noqa: PLC0415
-    from minpack.store.store import open_store  # noqa: PLC0415
-
     directory = _directory(cache_dir)
     with open_store(directory, make=False) as store:
         files = store.files()
@@ -80,9 +81,6 @@ def prune(
 
     minpack does this itself whenever it caches something new.
     """
-    from minpack.store.prune import prune as prune_store  # noqa: PLC0415
-    from minpack.store.store import MOST_BYTES, open_store  # noqa: PLC0415
-
     unused = None if older_than is None else older_than * DAY
     with open_store(_directory(cache_dir), make=False) as store:
         done = prune_store(store, MOST_BYTES if max_size is None else max_size, now_ns(), unused)
@@ -93,9 +91,6 @@ def prune(
 @place_options
 def clean(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
     """Remove everything, except what other runs are writing."""
-    from minpack.store.prune import clean as clean_store  # noqa: PLC0415
-    from minpack.store.store import open_store  # noqa: PLC0415
-
     with open_store(_directory(cache_dir), make=False) as store:
         done = clean_store(store)
     _show(done, quiet=quiet, as_json=as_json)
@@ -110,8 +105,6 @@ def _directory(cache_dir: str | None) -> str:
 
 
 def _show(done: Pruned, *, quiet: bool, as_json: bool) -> None:
-    from minpack.report.cache import pruned_document, pruned_lines  # noqa: PLC0415
-
     if as_json:
         print_json(pruned_document(done))
     elif not quiet:

@@ -23,6 +23,7 @@ from minpack.cli.settings import StoreSettings, base_options, check_packages
 from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
+from minpack.report.locks import lock_document, lock_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +49,6 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     it has one.
     """  # noqa: D301 - click's mark for a block
     done = renewed(given, refresh=False)
-    from minpack.report.locks import lock_document, lock_lines  # noqa: PLC0415
-
     tell(done, given, lock_document, lock_lines)
 
 

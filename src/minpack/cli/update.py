@@ -9,6 +9,7 @@ import click
 from minpack.cli.lock import renewed, tell
 from minpack.cli.options import Command, base_option, lock_option, output_options, platform_option, store_options
 from minpack.cli.spec import file_options, programs_argument
+from minpack.report.locks import update_document, update_lines
 
 
 @click.command("update", cls=Command, short_help="Renew a lock file and show what changes.")
@@ -30,6 +31,4 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     Give the options that the lock was written with; the base comes from the lock.
     """  # noqa: D301 - click's mark for a block
     done = renewed(given, refresh=True, write=not given["dry_run"])
-    from minpack.report.locks import update_document, update_lines  # noqa: PLC0415
-
     tell(done, given, update_document, update_lines)

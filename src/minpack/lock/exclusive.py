@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from contextlib import contextmanager
@@ -51,8 +52,6 @@ def _directory(path: str) -> int | None:
 
 def _locked(descriptor: int) -> bool:
     """Whether there is nothing to wait for: it is locked, or cannot be on this file system."""
-    import fcntl  # noqa: PLC0415 - for locks that are written
-
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,9 +11,14 @@ import errno
 import os
 import re
 import stat
+import tomllib
 from typing import TYPE_CHECKING, Any
 
+import tomli_w
+
 from minpack.errors import LockError, OutputError, reason_of
+from minpack.host.atomic import new_file, opened_directly
+from minpack.host.overwrite import file_place
 from minpack.lock.values import (
     FILES,
     VERSION,
@@ -101,8 +106,6 @@ def _document(data: bytes, path: str) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - for locks alone
-
     # tomllib takes time by the square of the number of a key's parts.
     if _DEEP.search(_NO_KEY.sub("", text)):
         raise RecursionError
@@ -126,8 +129,6 @@ def _opener(path: str, flags: int) -> int:
 
 def lock_bytes(lock: Lock) -> bytes:
     """The file that `lock` is written as."""
-    import tomli_w  # noqa: PLC0415 - for locks alone
-
     images: dict[str, dict[str, Any]] = {}
     for key, image in sorted(lock.images.items()):
         images.setdefault(_quoted(key.name), {})[key.platform] = _image(image)
@@ -150,9 +151,6 @@ def write_lock(lock: Lock, path: str) -> None:
 
     :raises OutputError: it cannot be written; what was there before is untouched.
     """
-    from minpack.host.atomic import new_file, opened_directly  # noqa: PLC0415 - for locks that are written
-    from minpack.host.overwrite import file_place  # noqa: PLC0415
-
     try:
         # Whoever calls this has read it: it is a lock, or nothing.
         direct = file_place(path, force=True).direct

@@ -6,9 +6,14 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from minpack.base.locked_fetch import LockedDownload, LockedSource, fetch_locked
+from minpack.base.mirrors import mirrored
 from minpack.base.options import BaseKind, OpenBase
+from minpack.base.tarball import open_tarball
 from minpack.errors import InputError, LockedError, UsageError
 from minpack.sources.local import file_sum, open_local
+from minpack.store.store import open_store
+from minpack.target import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -74,11 +79,7 @@ def _check_tarball(path: str, locked: LockedImage) -> None:
 
 @contextmanager
 def _open_release(options: BaseOptions, locked: LockedImage, progress: Progress) -> Generator[OpenBase]:
-    from minpack.base.locked_fetch import LockedDownload, LockedSource, fetch_locked  # noqa: PLC0415
-    from minpack.base.mirrors import mirrored  # noqa: PLC0415
-    from minpack.base.tarball import open_tarball  # noqa: PLC0415
-    from minpack.catalog.alpine import find_release, support_note  # noqa: PLC0415
-    from minpack.store.store import open_store  # noqa: PLC0415
+    from minpack.catalog.alpine import find_release, support_note  # noqa: PLC0415 - for bases of Alpine
 
     base = locked.base
     with open_store(options.store) as store:
@@ -99,13 +100,9 @@ def _open_release(options: BaseOptions, locked: LockedImage, progress: Progress)
 def _open_debian(
     platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
 ) -> Generator[OpenBase]:
-    from minpack.base.locked_fetch import LockedSource  # noqa: PLC0415
-    from minpack.base.mirrors import mirrored  # noqa: PLC0415
-    from minpack.catalog.debian import find_debian, support_note  # noqa: PLC0415
+    from minpack.catalog.debian import find_debian, support_note  # noqa: PLC0415 - for bases of Debian
     from minpack.debian.base import DebianBase  # noqa: PLC0415
     from minpack.debian.locked import LockedArchive  # noqa: PLC0415
-    from minpack.store.store import open_store  # noqa: PLC0415
-    from minpack.target import target_of  # noqa: PLC0415
 
     base = locked.base
     release, arch = find_debian(base.name), target_of(platform).debian
