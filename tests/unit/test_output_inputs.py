@@ -11,7 +11,7 @@ from minpack.base.options import BaseOptions, PackageOptions
 from minpack.errors import OutputError
 from minpack.host.overwrite import HostInput
 from minpack.net.network import Network
-from minpack.output.inputs import LeftOut, base_inputs, guarded, left_out, request_inputs
+from minpack.output.inputs import LeftOut, base_inputs, guarded, left_out, spec_inputs
 from minpack.output.target import Format, OutputSpec
 from minpack.paths import RootPath
 from minpack.spec.base_ref import parse_base
@@ -35,7 +35,7 @@ def test_all_that_a_request_names_is_an_input() -> None:
     options = NOTHING._replace(
         store="e", network=Network(offline=True, ca_file="f"), packages=PackageOptions(0, keys="g")
     )
-    found = request_inputs(request, parse_base("./h"), options)
+    found = spec_inputs(request, parse_base("./h"), options)
     assert {one.path for one in found} == {"a", "b", "c", "d", "e", "f", "g", "./h"}
     assert {one.path for one in found if one.whole} == {"c", "g"}
     assert found[0].what == "the program"

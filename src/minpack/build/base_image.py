@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _LABELS = ("security.selinux", "security.SMACK64", "security.apparmor", "security.ima", "security.evm")
 
 
-class BaseImageRequest(NamedTuple):
+class BaseImageSpec(NamedTuple):
     """An image of everything in a base, run as `run` says; without entrypoint and cmd as ``/bin/sh``."""
 
     base: BaseRef
@@ -64,7 +64,7 @@ class BaseImage(NamedTuple):
     cmd: tuple[str, ...]
 
 
-def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputSpec, progress: Progress) -> BaseImage:
+def pack_base(spec: BaseImageSpec, options: BaseOptions, delivery: OutputSpec, progress: Progress) -> BaseImage:
     """Make an image of the whole base, with the modes, owners and hard links it has.
 
     Device nodes, sockets and FIFOs are left out: runtimes make /dev themselves.
@@ -72,11 +72,11 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
     :raises BaseError: the base is this host, is made of packages, or holds names an image cannot have.
     :raises UsageError: the platform cannot be told from the base.
     """
-    ref = request.base
+    ref = spec.base
     if ref.kind is BaseKind.PACKAGES:
         reason = "it is assembled from packages on demand, so there is no whole tree to pack"
         raise BaseError(ref.text, reason, "name a tarball, or a directory with a root file system")
-    wanted = request.platform or Platform("linux", "amd64")
+    wanted = spec.platform or Platform("linux", "amd64")
     with open_session(ref, wanted, options, progress, with_packages=False) as session:
         if ref.is_host:
             raise BaseError(
@@ -85,14 +85,14 @@ def pack_base(request: BaseImageRequest, options: BaseOptions, delivery: OutputS
         delivery = guarded(delivery, base_inputs(ref, options, whole=True))
         outside = left_out(delivery, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
         packed, notes = _packed_entries(ref, session.opened.base, outside.paths)
-        platform = _platform(session.walker, request.platform)
+        platform = _platform(session.walker, spec.platform)
         entries = with_hard_links(packed)
-        config, start_notes = _started(request, platform, session.walker, bare=not delivery.format.has_layers)
+        config, start_notes = _started(spec, platform, session.walker, bare=not delivery.format.has_layers)
         layers = (("root file system", entries),)
-        how = (request.compression, request.threads, progress, options.store)
+        how = (spec.compression, spec.threads, progress, options.store)
         inputs = (base_input(ref, session.opened, sums=True),)
         delivered = write_output(LayerInputs(layers, entries, config, *how), delivery)
-        left = (*outside.notes, *unexpanded(request.run), *_owner_notes(packed), *notes)
+        left = (*outside.notes, *unexpanded(spec.run), *_owner_notes(packed), *notes)
         notes = (*session.opened.notes, *left, *_attribute_notes(session.opened.base, packed))
         notes = (*notes, *start_notes, *delivered.notes)
         return BaseImage(delivered, platform, inputs, notes, config.entrypoint + config.cmd)
@@ -130,18 +130,16 @@ def _owner_notes(entries: tuple[Entry, ...]) -> tuple[str, ...]:
 
 
 def _started(
-    request: BaseImageRequest, platform: Platform, walker: Walker, *, bare: bool
+    spec: BaseImageSpec, platform: Platform, walker: Walker, *, bare: bool
 ) -> tuple[ImageConfig, tuple[str, ...]]:
     """How the image is run, proved to start; without a command of the user's as the base's shell, if that starts.
 
     :param bare: the files alone are wanted, which say nothing of it.
     :raises EntrypointError: what the user named would not start.
     """
-    run = request.run
+    run = spec.run
     env = {"PATH": DEFAULT_PATH, **dict(run.env)}
-    config = ImageConfig(
-        platform, run.entrypoint or (), request.created, run.cmd, tuple(env.items()), labels=run.labels
-    )
+    config = ImageConfig(platform, run.entrypoint or (), spec.created, run.cmd, tuple(env.items()), labels=run.labels)
     if bare:
         return config, ()
     if config.entrypoint or config.cmd:

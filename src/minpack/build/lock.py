@@ -54,7 +54,7 @@ _DATA = {str(Need.CERTS): "certifi", str(Need.TZ): "tzdata"}
 class LockInputs(NamedTuple):
     """All that a plan was made of, open; `name` is that of the `BaseRef`."""
 
-    request: ImageSpec
+    spec: ImageSpec
     name: str
     base: OpenBase
     options: BaseOptions
@@ -254,7 +254,7 @@ def _locked_file(planned: PlannedEntry, made: LockInputs) -> LockedFile | None:
     """The entry as a lock has it; None for what minpack or the user made."""
     entry, origin = planned.entry, _origin(planned, made)
     content = entry.content
-    if made.request.ca_file is not None and planned.reason.need == Need.CERTS and entry.kind is Kind.FILE:
+    if made.spec.ca_file is not None and planned.reason.need == Need.CERTS and entry.kind is Kind.FILE:
         content = _without_ca_file(entry.path, made)
         origin = origin if content is not None else ""
     if not origin:

@@ -8,7 +8,7 @@ from minpack.build.inputs import base_input, data_inputs, file_sums, package_inp
 from minpack.layers.background import BackgroundLayers
 from minpack.layers.cache import LayerOptions
 from minpack.namedtuple import NamedTuple
-from minpack.output.inputs import guarded, left_out, request_inputs
+from minpack.output.inputs import guarded, left_out, spec_inputs
 from minpack.paths import name
 from minpack.program.place import own_entries, place
 from minpack.program.platforms import base_platform, platform_of
@@ -68,7 +68,7 @@ class Packed(NamedTuple):
 
 
 def pack(
-    request: ImageSpec,
+    spec: ImageSpec,
     options: BaseOptions,
     output: OutputSpec | None,
     progress: Progress = no_progress,
@@ -78,7 +78,7 @@ def pack(
     every: bool = False,
     locking: LockPolicy | None = None,
 ) -> Packed:
-    """Make an image of the request's programs.
+    """Make an image of the spec's programs.
 
     :param output: where the image goes; None for a plan alone.
     :param write: whether to write the image; without, all is done but that.
@@ -87,36 +87,36 @@ def pack(
     :param locking: what a lock has to say of it.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
-    programs = read_programs(request)
-    platform = platform_of(programs, request.platform)
+    programs = read_programs(spec)
+    platform = platform_of(programs, spec.platform)
     if locking is not None:
-        base, options = locking.begin(name(programs[0].destination), platform, request.base, options)
-        request = request._replace(base=base)
-    ref = request.base or default_base(programs, platform, options.today)
-    output, outside = _guarded_output(request, ref, options, output)
+        base, options = locking.begin(name(programs[0].destination), platform, spec.base, options)
+        spec = spec._replace(base=base)
+    ref = spec.base or default_base(programs, platform, options.today)
+    output, outside = _guarded_output(spec, ref, options, output)
     to = output if write else None
     hint = fitting_hint(programs[0].info, platform, options.today)
     with (
-        open_session(ref, base_platform(programs, platform, request.platform), options, progress, hint) as session,
-        BackgroundLayers(options.store if _has_several_layers(request, to) else None) as background,
+        open_session(ref, base_platform(programs, platform, spec.platform), options, progress, hint) as session,
+        BackgroundLayers(options.store if _has_several_layers(spec, to) else None) as background,
     ):
         session.check_fit(programs)
-        placed = place(request, programs, session.walker, outside.paths)
-        layer_options = LayerOptions(request.created, request.compression, request.threads, progress, sums)
-        background.begin(own_entries(placed, request.run.user), layer_options, PROGRAM_LAYER)
+        placed = place(spec, programs, session.walker, outside.paths)
+        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress, sums)
+        background.begin(own_entries(placed, spec.run.user), layer_options, PROGRAM_LAYER)
         # Imported while the program is hashed and compressed on another core.
         from minpack.build.plan import make_plan  # noqa: PLC0415
         from minpack.build.prove import prove_plan  # noqa: PLC0415
 
-        planned = make_plan(request, platform, programs, placed, session)
+        planned = make_plan(spec, platform, programs, placed, session)
         background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
-        proved = prove_plan(request, planned, placed, session)
+        proved = prove_plan(spec, planned, placed, session)
         unpacked = _unpacked(planned, every=every)
         if locking is not None:
-            locking.end(_lock_inputs(request, options, session, planned, programs))
+            locking.end(_lock_inputs(spec, options, session, planned, programs))
         # Before anything is written: what cannot be read again must not be an image.
         inputs = _inputs(session, planned, sums=sums)
-        written = _write(planned.plan, request, to, progress, options.store, background, sums=sums)
+        written = _write(planned.plan, spec, to, progress, options.store, background, sums=sums)
         # What is written is summed meanwhile.
         all_sums = written.sums if written is not None else file_sums(planned.plan) if sums else {}
     notes = (*outside.notes, *planned.notes, *proved.notes, *(written.notes if written is not None else ()))
@@ -134,21 +134,21 @@ def _unpacked(planned: PlannedImage, *, every: bool) -> tuple[Unpacked, ...]:
 
 
 def _guarded_output(
-    request: ImageSpec, base: BaseRef, options: BaseOptions, output: OutputSpec | None
+    spec: ImageSpec, base: BaseRef, options: BaseOptions, output: OutputSpec | None
 ) -> tuple[OutputSpec | None, LeftOut]:
     """The output, which replaces nothing that is read, and what of it lies in directories that are packed."""
     if output is not None:
-        output = guarded(output, request_inputs(request, base, options))
-    return output, left_out(output, (addition.source for addition in request.additions), options.store)
+        output = guarded(output, spec_inputs(spec, base, options))
+    return output, left_out(output, (addition.source for addition in spec.additions), options.store)
 
 
-def _has_several_layers(request: ImageSpec, to: OutputSpec | None) -> bool:
+def _has_several_layers(spec: ImageSpec, to: OutputSpec | None) -> bool:
     """Whether compressed layers will be written that are known one before the other."""
-    return to is not None and to.format.has_layers and not to.may_skip_compression and not request.single_layer
+    return to is not None and to.format.has_layers and not to.may_skip_compression and not spec.single_layer
 
 
 def _lock_inputs(
-    request: ImageSpec,
+    spec: ImageSpec,
     options: BaseOptions,
     session: Session,
     planned: PlannedImage,
@@ -158,7 +158,7 @@ def _lock_inputs(
     from minpack.build.lock import LockInputs  # noqa: PLC0415 - where there is a lock
 
     opened, packages = session.opened, session.packages
-    return LockInputs(request, session.ref.name, opened, options, packages, planned.data, programs, planned.plan)
+    return LockInputs(spec, session.ref.name, opened, options, packages, planned.data, programs, planned.plan)
 
 
 def _inputs(session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
@@ -169,7 +169,7 @@ def _inputs(session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Inp
 
 def _write(
     plan: Plan,
-    request: ImageSpec,
+    spec: ImageSpec,
     to: OutputSpec | None,
     progress: Progress,
     store: str | None,
@@ -181,10 +181,10 @@ def _write(
         return None
     from minpack.output.write import LayerInputs, write_output  # noqa: PLC0415 - imported while the program is hashed, as planning
 
-    if request.single_layer:
+    if spec.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
         layers = ((LOWER_LAYER, plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    how = (request.compression, request.threads, progress, store, background, sums)
+    how = (spec.compression, spec.threads, progress, store, background, sums)
     return write_output(LayerInputs(kept, plan.all, plan.config, *how), to)

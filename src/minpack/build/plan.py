@@ -71,7 +71,7 @@ class PlannedImage(NamedTuple):
 
 
 def make_plan(
-    request: ImageSpec,
+    spec: ImageSpec,
     platform: Platform,
     programs: tuple[Program, ...],
     placed: tuple[Placed, ...],
@@ -82,11 +82,11 @@ def make_plan(
     :param platform: of the programs.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
-    taken, resolved = resolve_with_data(request, programs, placed, session)
-    needs = find_image_needs(request, resolved, placed, session)
+    taken, resolved = resolve_with_data(spec, programs, placed, session)
+    needs = find_image_needs(spec, resolved, placed, session)
     data = EmbeddedBase()
     provision = provide(
-        request,
+        spec,
         needs.decisions,
         needs.findings,
         needs.tree,
@@ -94,23 +94,23 @@ def make_plan(
         added_paths(placed).union(one.entry.path for one in taken.files),
         needs.closures,
     )
-    label = labelled(platform, request.platform, programs, needs.closures)
-    plan = _assembled(request, label.platform, resolved, needs, provision, placed, taken.files, session)
+    label = labelled(platform, spec.platform, programs, needs.closures)
+    plan = _assembled(spec, label.platform, resolved, needs, provision, placed, taken.files, session)
     variants = tuple(
-        dict.fromkeys(one for closure in needs.closures for one in variants_of(request.run, closure, needs.tree))
+        dict.fromkeys(one for closure in needs.closures for one in variants_of(spec.run, closure, needs.tree))
     )
     notes = (
         *session.opened.notes,
-        *unexpanded(request.run),
+        *unexpanded(spec.run),
         *label.notes,
         *_unstripped_notes(resolved.programs),
         *session.packages.notes,
-        *_unheeded_notes(request, needs.findings),
-        *unused_allowance(needs.closures, request.allowed_missing),
+        *_unheeded_notes(spec, needs.findings),
+        *unused_allowance(needs.closures, spec.allowed_missing),
         *_companion_notes(resolved.beside),
         *taken.notes,
-        *_dangling_notes(request, plan, placed, taken.files),
-        *_opened_notes(needs.closures, request.libraries, needs.findings.static_libc),
+        *_dangling_notes(spec, plan, placed, taken.files),
+        *_opened_notes(needs.closures, spec.libraries, needs.findings.static_libc),
         *needs.notes,
         *provision.notes,
         *(host_notes(provision.files) if session.ref.is_host else ()),
@@ -121,7 +121,7 @@ def make_plan(
 
 
 def _assembled(
-    request: ImageSpec,
+    spec: ImageSpec,
     platform: Platform,
     resolved: ResolvedImage,
     needs: ImageNeeds,
@@ -135,11 +135,11 @@ def _assembled(
     :raises PathConflictError: two different things would be at one path.
     :raises BaseError: something of the base is private.
     """
-    plan = build_plan(request, platform, resolved.programs, placed, needs.closures, provision, needs.findings, taken)
+    plan = build_plan(spec, platform, resolved.programs, placed, needs.closures, provision, needs.findings, taken)
     refuse_private(plan, session.name)
     # Below an empty overlay, as below the user's files: so each file has one inode in the whole plan.
     files = session.tree()
-    return with_packages(plan, session.packages, resolved.whole, files, standard_of(request.run.user, placed))
+    return with_packages(plan, session.packages, resolved.whole, files, standard_of(spec.run.user, placed))
 
 
 def _not_packed(late: tuple[LateLibrary, ...], plan: Plan) -> tuple[LateLibrary, ...]:
@@ -157,41 +157,41 @@ def _not_packed(late: tuple[LateLibrary, ...], plan: Plan) -> tuple[LateLibrary,
 
 
 def find_image_needs(
-    request: ImageSpec, resolved: ResolvedImage, placed: Sequence[Placed], session: Session
+    spec: ImageSpec, resolved: ResolvedImage, placed: Sequence[Placed], session: Session
 ) -> ImageNeeds:
-    """What the programs need, decided as the request wants it; packages are fetched for what the base has nothing of.
+    """What the programs need, decided as the spec wants it; packages are fetched for what the base has nothing of.
 
     :raises NotInBaseError: there is to be a shell, and there is none.
     :raises MissingLibraryError: the shell lacks a library.
     """
     closures = resolved.closures
     paths = resolved.finder.paths if resolved.finder is not None else None
-    findings = find_needs(closures, resolved.symbols, paths, why=request.why)
-    decisions = decide(findings, need_options(request), glibc=any(closure.libc is Libc.GLIBC for closure in closures))
+    findings = find_needs(closures, resolved.symbols, paths, why=spec.why)
+    decisions = decide(findings, need_options(spec), glibc=any(closure.libc is Libc.GLIBC for closure in closures))
     notes = fetch_for_needs(lacking(decisions, session.tree(placed)), session.packages)
     tree = session.tree(placed)
     if any(decision.need is Need.SHELL and decision.packed for decision in decisions):
-        closures = (*closures, shell_closure(request.run, tree))
+        closures = (*closures, shell_closure(spec.run, tree))
     return ImageNeeds(findings, decisions, closures, tree, notes)
 
 
-def _unheeded_notes(request: ImageSpec, findings: Findings) -> tuple[str, ...]:
+def _unheeded_notes(spec: ImageSpec, findings: Findings) -> tuple[str, ...]:
     """The warnings about the programs, without those whose advice was followed."""
     if not findings.advice:
         return findings.warnings
     from minpack.needs.environment import locale_of  # noqa: PLC0415 - for programs of few languages
 
     given = {
-        "--add": bool(request.additions),
-        "--add-lib": bool(request.libraries),
-        "--locale": request.locale is not None or locale_of(dict(request.run.env)) is not None,
+        "--add": bool(spec.additions),
+        "--add-lib": bool(spec.libraries),
+        "--locale": spec.locale is not None or locale_of(dict(spec.run.env)) is not None,
     }
     return findings.unheeded([option for option, is_given in given.items() if is_given])
 
 
-def need_options(request: ImageSpec) -> NeedOptions:
+def need_options(spec: ImageSpec) -> NeedOptions:
     """What the user said of needs."""
-    return NeedOptions(request.wanted, request.unwanted, request.zone, request.locale, request.ca_file, request.run.env)
+    return NeedOptions(spec.wanted, spec.unwanted, spec.zone, spec.locale, spec.ca_file, spec.run.env)
 
 
 def _opened_notes(closures: Sequence[Closure], libraries: Sequence[str], libc: str) -> tuple[str, ...]:
@@ -217,9 +217,7 @@ def _companion_notes(beside: Sequence[CompanionClosure]) -> tuple[str, ...]:
     return companion_notes(beside)
 
 
-def _dangling_notes(
-    request: ImageSpec, plan: Plan, placed: Sequence[Placed], taken: Sequence[Taken]
-) -> tuple[str, ...]:
+def _dangling_notes(spec: ImageSpec, plan: Plan, placed: Sequence[Placed], taken: Sequence[Taken]) -> tuple[str, ...]:
     """A note of links in added directories that lead nowhere in the image.
 
     :raises DanglingLinkError: there are some, and --strict was given.
@@ -228,4 +226,4 @@ def _dangling_notes(
         return ()
     from minpack.plan.links import dangling_notes  # noqa: PLC0415 - few images have added links
 
-    return dangling_notes(plan, placed, taken, strict=request.strict)
+    return dangling_notes(plan, placed, taken, strict=spec.strict)

@@ -35,45 +35,45 @@ class ProvedPlan(NamedTuple):
     demands: tuple[tuple[str, Demands], ...] = ()
 
 
-def prove_plan(request: ImageSpec, planned: PlannedImage, placed: tuple[Placed, ...], session: Session) -> ProvedPlan:
-    """Prove what the request wants proved, and that the image's user may do what it takes.
+def prove_plan(spec: ImageSpec, planned: PlannedImage, placed: tuple[Placed, ...], session: Session) -> ProvedPlan:
+    """Prove what the spec wants proved, and that the image's user may do what it takes.
 
     :raises EntrypointError: a container of the image would not start.
     :raises UnboundSymbolError: a program would not start.
     :raises UnreadableFileError: the image's user may not read what it takes to start one.
     """
     plan, resolved = planned.plan, planned.resolved
-    started = _prove_start(request, plan, session, resolved)
+    started = _prove_start(spec, plan, session, resolved)
     notes = (
-        *_permitted(request, resolved.programs, placed, plan),
+        *_permitted(spec, resolved.programs, placed, plan),
         *_package_notes(resolved.whole, session),
         *_capability_notes(plan),
-        *_variable_notes(request, plan, session.name),
+        *_variable_notes(spec, plan, session.name),
         *started.notes,
         *_variants_notes(planned.variants),
     )
     return ProvedPlan(notes, started.demands)
 
 
-def _prove_start(request: ImageSpec, plan: Plan, session: Session, resolved: ResolvedImage) -> ProvedPlan:
+def _prove_start(spec: ImageSpec, plan: Plan, session: Session, resolved: ResolvedImage) -> ProvedPlan:
     """Prove that the programs and plugins load, and that a container of the image starts."""
     program = resolved.programs[0].destination
     if all(closure.libc is None for closure in plan.closures):
-        _check_start(request, plan, program)
+        _check_start(spec, plan, program)
         return ProvedPlan()
     from minpack.plan.permissions import check_readable  # noqa: PLC0415
     from minpack.plan.verify import check_loads, check_loop  # noqa: PLC0415 - for dynamic programs alone
 
-    check_readable(plan, request.run.user)
+    check_readable(plan, spec.run.user)
     # The shell's closure is behind those of the programs.
     closures = (*(one.closure for one in resolved.started), *plan.closures[len(resolved.started) :])
-    check_loop(plan, closures, environment_of(request.run))
-    _check_plugins(plan, resolved, environment_of(request.run))
-    _check_start(request, plan, program)
-    if request.check is Check.NONE:
+    check_loop(plan, closures, environment_of(spec.run))
+    _check_plugins(plan, resolved, environment_of(spec.run))
+    _check_start(spec, plan, program)
+    if spec.check is Check.NONE:
         return ProvedPlan(tuple(note for closure in closures for note in audit_notes(closure, None)))
-    names = [*request.programs, *(closure.program.path for closure in closures[len(request.programs) :])]
-    checked = check_loads(names, closures, session.name, session.hint, resolved.symbols, request.allowed_missing)
+    names = [*spec.programs, *(closure.program.path for closure in closures[len(spec.programs) :])]
+    checked = check_loads(names, closures, session.name, session.hint, resolved.symbols, spec.allowed_missing)
     paths = [closure.program.path for closure in closures]
     return ProvedPlan(checked.notes, tuple(zip(paths, checked.demands, strict=True)))
 
@@ -93,7 +93,7 @@ def _check_plugins(plan: Plan, resolved: ResolvedImage, environment: Environment
             check_plugins(plan, closure.program.path, names, plugins, environment)
 
 
-def _check_start(request: ImageSpec, plan: Plan, program: RootPath) -> None:
+def _check_start(spec: ImageSpec, plan: Plan, program: RootPath) -> None:
     """Raise `EntrypointError` if a container of the image would not start.
 
     :param program: where the first program is.
@@ -106,7 +106,7 @@ def _check_start(request: ImageSpec, plan: Plan, program: RootPath) -> None:
     proved = frozenset(closure.program.entry.path for closure in plan.closures)
     advice = f"the program is at {program}; --add SRC:DST adds another file"
     tree = Walker(base_of("the packed tree", plan.all))
-    check_start(Start(plan.config, tree, proved, environment_of(request.run), advice))
+    check_start(Start(plan.config, tree, proved, environment_of(spec.run), advice))
 
 
 def _all_may_run(plan: Plan, path: RootPath) -> bool:
@@ -117,20 +117,18 @@ def _all_may_run(plan: Plan, path: RootPath) -> bool:
     return all(modes.get(one, 0) & 0o111 == 0o111 for one in (*ancestors(path), path))  # noqa: PLR2004 - all may
 
 
-def _permitted(
-    request: ImageSpec, programs: Sequence[Program], placed: tuple[Placed, ...], plan: Plan
-) -> tuple[str, ...]:
+def _permitted(spec: ImageSpec, programs: Sequence[Program], placed: tuple[Placed, ...], plan: Plan) -> tuple[str, ...]:
     """Prove that the image's user may do what it takes to start the programs; notes on the modes of added files.
 
     :raises UnreadableFileError: that user may not.
     """
-    if not (request.additions or request.directories or any(program.sets_id for program in programs)):
+    if not (spec.additions or spec.directories or any(program.sets_id for program in programs)):
         return ()
     from minpack.plan.permissions import check_readable, check_workdir, mode_notes  # noqa: PLC0415 - not for most programs
 
-    check_readable(plan, request.run.user)
-    check_workdir(plan, request.run)
-    return mode_notes(request, placed, plan)
+    check_readable(plan, spec.run.user)
+    check_workdir(plan, spec.run)
+    return mode_notes(spec, placed, plan)
 
 
 def _package_notes(whole: Sequence[WholePackage], session: Session) -> tuple[str, ...]:
@@ -149,16 +147,16 @@ def _capability_notes(plan: Plan) -> tuple[str, ...]:
     return capability_notes(plan)
 
 
-def _variable_notes(request: ImageSpec, plan: Plan, base: str) -> tuple[str, ...]:
+def _variable_notes(spec: ImageSpec, plan: Plan, base: str) -> tuple[str, ...]:
     """Notes of variables that name what is not there.
 
     :raises UsageError: LD_PRELOAD does.
     """
-    if not request.run.env:
+    if not spec.run.env:
         return ()
     from minpack.plan.variables import NAMED, certificate_notes, check_preloaded  # noqa: PLC0415 - if some are set
 
-    env = dict(request.run.env)
+    env = dict(spec.run.env)
     if NAMED.isdisjoint(env):
         return ()
     check_preloaded(env, plan.closures, base)

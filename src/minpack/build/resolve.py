@@ -51,14 +51,14 @@ class ResolvedImage(NamedTuple):
 
 
 def resolve_with_data(
-    request: ImageSpec, programs: tuple[Program, ...], placed: Sequence[Placed], session: Session
+    spec: ImageSpec, programs: tuple[Program, ...], placed: Sequence[Placed], session: Session
 ) -> tuple[TakenFiles, ResolvedImage]:
     """What is taken of the base, by option and by rule, and the closures with that.
 
     What is taken may need more, so it is looked at again until nothing new comes.
     """
-    taken = _take(request, session)
-    resolved = resolve_image(request, programs, placed, session, taken.files)
+    taken = _take(spec, session)
+    resolved = resolve_image(spec, programs, placed, session, taken.files)
     if session.opened.kind is BaseKind.SCRATCH:
         return taken, resolved
     from minpack.build.data import DataFinder  # noqa: PLC0415 - without a base there is nothing to find
@@ -67,31 +67,31 @@ def resolve_with_data(
     for _ in range(MAX_ROUNDS):
         packed = {item.entry.path for item in placed} | {one.entry.path for one in taken.files}
         found = finder.known(resolved.closures)
-        if STRONG in request.taken:
+        if STRONG in spec.taken:
             loaded = (one.entry.path for closure in resolved.closures for one in closure.objects)
             found += finder.strong(resolved.closures, packed.union(loaded))
         new = tuple(one for one in found if one.entry.path not in packed)
         if not new:
             break
         taken = taken._replace(files=taken.files + new)
-        resolved = resolve_image(request, programs, placed, session, taken.files)
+        resolved = resolve_image(spec, programs, placed, session, taken.files)
     return taken, resolved._replace(finder=finder)
 
 
-def _take(request: ImageSpec, session: Session) -> TakenFiles:
+def _take(spec: ImageSpec, session: Session) -> TakenFiles:
     """What is taken of the base, with the packages that were asked for."""
-    patterns = [one for one in request.taken if one != STRONG]
+    patterns = [one for one in spec.taken if one != STRONG]
     if not patterns:
         return NOTHING_TAKEN
     from minpack.plan.take import take  # noqa: PLC0415 - for --take alone
 
-    for package in request.packages:
+    for package in spec.packages:
         session.packages.add(package)
     return take(patterns, session.tree())
 
 
 def resolve_image(
-    request: ImageSpec,
+    spec: ImageSpec,
     programs: tuple[Program, ...],
     placed: Sequence[Placed],
     session: Session,
@@ -103,13 +103,13 @@ def resolve_image(
     :raises MinpackError: a package cannot be had.
     """
     packages = session.packages
-    whole = tuple(WholePackage(package, packages.add(package)) for package in request.packages)
+    whole = tuple(WholePackage(package, packages.add(package)) for package in spec.packages)
     companions: tuple[Companion, ...] = ()
-    if request.additions or whole or taken:
+    if spec.additions or whole or taken:
         from minpack.resolve.companions import find_companions, separate  # noqa: PLC0415 - most images have none
 
         files = ((one.entry, one.named) for one in taken)
-        found = find_companions(request, placed, whole, files, session.tree())
+        found = find_companions(spec, placed, whole, files, session.tree())
         own, companions = separate(programs, found)
         places = {item.entry.path for item in placed}
         for one in own:
@@ -117,18 +117,18 @@ def resolve_image(
                 hint = f"minpack inspect {one.path} names the bases that fit it"
                 session._replace(hint=hint).check_fit((one,))
         programs += own
-    symbols = symbols_for(programs, request.check, shell=Need.SHELL in request.wanted or bool(companions))
-    resolved = resolve_with_packages(request, programs, placed, session, symbols, companions)
-    refuse_missing(request, programs, resolved, session)
+    symbols = symbols_for(programs, spec.check, shell=Need.SHELL in spec.wanted or bool(companions))
+    resolved = resolve_with_packages(spec, programs, placed, session, symbols, companions)
+    refuse_missing(spec, programs, resolved, session)
     if companions:
-        return _with_companions(request, programs, resolved, session, whole, symbols)
+        return _with_companions(spec, programs, resolved, session, whole, symbols)
     late = tuple(dict.fromkeys(library for one in resolved.found for library in one.late))
     closures = tuple(one.closure for one in resolved.found)
     return ResolvedImage(programs, closures, resolved.found, (), late, whole, symbols)
 
 
 def _with_companions(
-    request: ImageSpec,
+    spec: ImageSpec,
     programs: tuple[Program, ...],
     resolved: ResolvedPrograms,
     session: Session,
@@ -139,7 +139,7 @@ def _with_companions(
     from minpack.ld.dlopen import find_late  # noqa: PLC0415 - as above
     from minpack.resolve.companions import companion_program, merged, refuse_unloadable  # noqa: PLC0415
 
-    refuse_unloadable(request, resolved.beside, session.name, session.packages.why_missing)
+    refuse_unloadable(spec, resolved.beside, session.name, session.packages.why_missing)
     started = resolved.found
     for one in resolved.beside:
         if not one.companion.is_plugin and one.closure is not None and not one.problem:

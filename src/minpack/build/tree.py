@@ -57,24 +57,24 @@ class ResolvedTree(NamedTuple):
         return "loads" if self.proof is not None else "unchecked"
 
 
-def resolve_tree(request: ImageSpec, options: BaseOptions, progress: Progress) -> ResolvedTree:
-    """The closure of the request's one program on its base; what is missing is in it, not raised.
+def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress) -> ResolvedTree:
+    """The closure of the spec's one program on its base; what is missing is in it, not raised.
 
     Without a base it is that of this host as ldd(1) shows it, the program at its own place.
 
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
-    (program,) = read_programs(request)
-    platform = platform_of((program,), request.platform)
-    fetched_for = base_platform((program,), platform, request.platform)
-    ref, program = (request.base, program) if request.base is not None else _on_host(program, request)
+    (program,) = read_programs(spec)
+    platform = platform_of((program,), spec.platform)
+    fetched_for = base_platform((program,), platform, spec.platform)
+    ref, program = (spec.base, program) if spec.base is not None else _on_host(program, spec)
     hint = fitting_hint(program.info, platform, options.today)
     with open_session(ref, fetched_for, options, progress, hint) as session:
         session.check_fit((program,))
-        placed = place(request, (program,), session.walker)
-        symbols = symbols_for((program,), request.check) if request.check is not Check.NONE else None
-        tree, ((closure, late, _),), _ = resolve_with_packages(request, (program,), placed, session, symbols)
-        variants = variants_of(request.run, closure, tree)
+        placed = place(spec, (program,), session.walker)
+        symbols = symbols_for((program,), spec.check) if spec.check is not Check.NONE else None
+        tree, ((closure, late, _),), _ = resolve_with_packages(spec, (program,), placed, session, symbols)
+        variants = variants_of(spec.run, closure, tree)
         found = _proved(closure, None if closure.missing else symbols, session)
         fetched = bool(session.packages.fetched)
         return found._replace(
@@ -82,11 +82,11 @@ def resolve_tree(request: ImageSpec, options: BaseOptions, progress: Progress) -
         )
 
 
-def _on_host(program: Program, request: ImageSpec) -> tuple[BaseRef, Program]:
+def _on_host(program: Program, spec: ImageSpec) -> tuple[BaseRef, Program]:
     """The base where none is named: this host for what needs a loader, and then the program stays where it is."""
     if program.info.interpreter is None:
         return SCRATCH_BASE, program
-    if request.destination is not None:
+    if spec.destination is not None:
         return HOST_BASE, program
     return HOST_BASE, program._replace(destination=RootPath(os.path.realpath(program.path)))
 

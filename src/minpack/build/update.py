@@ -13,7 +13,7 @@ from minpack.lock.exclusive import exclusive_lock
 from minpack.lock.file import holds, read_lock, write_lock
 from minpack.lock.values import Lock, differences
 from minpack.namedtuple import NamedTuple
-from minpack.output.inputs import request_inputs
+from minpack.output.inputs import spec_inputs
 from minpack.spec.base_ref import SCRATCH_BASE
 from minpack.store.pins import pin
 from minpack.store.store import open_store
@@ -47,7 +47,7 @@ class LockUpdate(NamedTuple):
 
 
 def update_lock(
-    request: ImageSpec,
+    spec: ImageSpec,
     options: BaseOptions,
     path: str,
     progress: Progress,
@@ -55,7 +55,7 @@ def update_lock(
     known: bool = False,
     write: bool = True,
 ) -> LockUpdate:
-    """Write into the lock file `path` what an image of the request is made of now.
+    """Write into the lock file `path` what an image of the spec is made of now.
 
     What the lock has of other images and platforms stays. Nothing is written if the file has these bytes already. What
     it names is kept in the store as long as the file is there.
@@ -66,9 +66,9 @@ def update_lock(
     :raises OutputError: it cannot be written.
     :raises MinpackError: as `minpack.build.pack.pack`.
     """
-    _check_place(path, request_inputs(request, request.base or SCRATCH_BASE, options))
+    _check_place(path, spec_inputs(spec, spec.base or SCRATCH_BASE, options))
     taking = LockRecorder(_before(path, known=known), path, known=known)
-    packed = pack(request, options, None, progress, locking=taking)
+    packed = pack(spec, options, None, progress, locking=taking)
     notes = packed.notes
     if options.refresh and options.network.offline:
         notes = (*notes, "--offline: the newest versions are the newest in the cache")

@@ -116,7 +116,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @answer_options
 def image(base: str, **given: Any) -> None:  # noqa: ANN401
     """Turn the whole of BASE into an image, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
-    from minpack.build.base_image import BaseImageRequest, pack_base  # noqa: PLC0415
+    from minpack.build.base_image import BaseImageSpec, pack_base  # noqa: PLC0415
 
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
     name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
@@ -125,7 +125,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     settings = OutputSettings(
         given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json, compresses
     )
-    request = BaseImageRequest(
+    spec = BaseImageSpec(
         parse_base(base),
         given["platform"],
         RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"]),
@@ -137,7 +137,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         # The image of base.tar must not be base.tar.
         file_name = f"{name}-image" if base.endswith(".tar") else name
         delivery = delivery_of(settings, file_name, default_reference(name))
-        made = pack_base(request, base_options(selected(StoreSettings, given)), delivery, progress)
+        made = pack_base(spec, base_options(selected(StoreSettings, given)), delivery, progress)
     made = made._replace(notes=(*made.notes, *fetching_notes(base=bool(made.inputs[0].url), packages=False)))
     with reporting(done(made.delivered)):
         if as_json:

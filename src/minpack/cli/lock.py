@@ -76,7 +76,7 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
     path = given["lock"] or LOCK
     if path in STDOUT and given["as_json"]:
         raise UsageError("--lock", path, "--json takes stdout", "name a file with --lock FILE")
-    request = files_spec(selected(FileOptions, given))
+    spec = files_spec(selected(FileOptions, given))
     store = selected(StoreSettings, given)
     check_packages(given["base"], store)
     options = base_options(store)
@@ -84,6 +84,6 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
-        done = update_lock(request, options, path, progress, known=refresh, write=write)
+        done = update_lock(spec, options, path, progress, known=refresh, write=write)
     fetched = fetching_notes(base=bool(done.image.base.url), packages=bool(done.image.packages))
     return done._replace(notes=(*done.notes, *fetched))

@@ -127,10 +127,10 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     name = os.path.basename(given["programs"][0].rstrip("/"))
     lock = (given["lock"] or LOCK) if given["locked"] else None
     delivery = delivery_of(settings, name, default_reference(name), lock)
-    request = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
+    spec = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
     with drawing(quiet=quiet) as progress:
-        packed = _packed(given, request, delivery, progress)
-    packed = packed._replace(notes=(*packed.notes, *_effects(packed, request, delivery)))
+        packed = _packed(given, spec, delivery, progress)
+    packed = packed._replace(notes=(*packed.notes, *_effects(packed, spec, delivery)))
     with reporting(done(packed.delivered)):
         if as_json:
             from minpack.report.documents import pack_document  # noqa: PLC0415
@@ -145,9 +145,9 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
             print_lines(lines, to_stderr=delivery.path == "-")
 
 
-def _effects(packed: Packed, request: ImageSpec, delivery: OutputSpec) -> tuple[str, ...]:
+def _effects(packed: Packed, spec: ImageSpec, delivery: OutputSpec) -> tuple[str, ...]:
     """Notes of what was asked for and has no effect."""
-    variables = [*dict(request.run.env), *(["TZ"] if request.zone else []), *(["LANG"] if request.locale else [])]
+    variables = [*dict(spec.run.env), *(["TZ"] if spec.zone else []), *(["LANG"] if spec.locale else [])]
     return (
         *variables_notes(delivery.format, variables),
         *fetching_notes(
@@ -158,7 +158,7 @@ def _effects(packed: Packed, request: ImageSpec, delivery: OutputSpec) -> tuple[
     )
 
 
-def _packed(given: dict[str, Any], request: ImageSpec, delivery: OutputSpec, progress: Progress) -> Packed:
+def _packed(given: dict[str, Any], spec: ImageSpec, delivery: OutputSpec, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
     options = base_options(store)
@@ -166,13 +166,13 @@ def _packed(given: dict[str, Any], request: ImageSpec, delivery: OutputSpec, pro
 
     def packed(locking: LockPolicy | None = None) -> Packed:
         every = as_json or given["verbose"]
-        return pack(request, options, delivery, progress, write=write, sums=as_json, every=every, locking=locking)
+        return pack(spec, options, delivery, progress, write=write, sums=as_json, every=every, locking=locking)
 
     if not given["locked"]:
         if given["lock"] is not None:
             hint = "add --locked to build from it; minpack lock writes one"
             raise UsageError("--lock", given["lock"], "no lock is read without --locked", hint)
-        return _unlocked(packed, _lock_here(request.programs) if given["base"] is None else "")
+        return _unlocked(packed, _lock_here(spec.programs) if given["base"] is None else "")
     from minpack.build.lock import LockVerifier  # noqa: PLC0415
     from minpack.build.update import keep  # noqa: PLC0415
     from minpack.lock.file import read_lock  # noqa: PLC0415 - as the others here: for locked builds alone

@@ -83,7 +83,7 @@ def command(
     if a library is missing or, with --check load, if the program would not start.
     """
     destination, directory = parse_dest(dest, (program,))
-    request = ImageSpec(
+    spec = ImageSpec(
         (program,),
         base=base,
         platform=platform,
@@ -96,7 +96,7 @@ def command(
     check_packages(base, store)
     options = base_options(store)
     with drawing(quiet=quiet) as progress:
-        resolved = resolve_tree(request, options, progress)
+        resolved = resolve_tree(spec, options, progress)
     fetched = fetching_notes(base=resolved.fetched_base, packages=resolved.fetched_package)
     told = (*loader_notes(resolved.closure.libc, dict(env)), *fetched)
     resolved = resolved._replace(notes=(*resolved.notes, *told))

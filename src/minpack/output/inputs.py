@@ -25,12 +25,12 @@ class LeftOut(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def request_inputs(request: ImageSpec, base: BaseRef, options: BaseOptions) -> tuple[HostInput, ...]:
-    """All that packing `request` on `base` reads of this host, but for files of the base."""
+def spec_inputs(spec: ImageSpec, base: BaseRef, options: BaseOptions) -> tuple[HostInput, ...]:
+    """All that packing `spec` on `base` reads of this host, but for files of the base."""
     return (
-        *(HostInput(path, "the program" if path == request.programs[0] else "a program") for path in request.programs),
-        *(HostInput(one.source, _what(one), whole=True) for one in request.additions),
-        *((HostInput(request.ca_file, "the file that --ca-file names"),) if request.ca_file is not None else ()),
+        *(HostInput(path, "the program" if path == spec.programs[0] else "a program") for path in spec.programs),
+        *(HostInput(one.source, _what(one), whole=True) for one in spec.additions),
+        *((HostInput(spec.ca_file, "the file that --ca-file names"),) if spec.ca_file is not None else ()),
         *base_inputs(base, options),
     )
 

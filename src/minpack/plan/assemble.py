@@ -38,7 +38,7 @@ class _Tag(NamedTuple):
 
 
 def build_plan(
-    request: ImageSpec,
+    spec: ImageSpec,
     platform: Platform,
     programs: tuple[Program, ...],
     placed: tuple[Placed, ...],
@@ -54,7 +54,7 @@ def build_plan(
 
     :raises PathConflictError: two different things would be at one path.
     """
-    standard = standard_of(request.run.user, placed)
+    standard = standard_of(spec.run.user, placed)
     tree: Tree[_Tag] = Tree(lambda path: _Tag(Origin.DEFAULT, Reason(ReasonKind.DIRECTORY, f"holds {path}")), standard)
     for item in placed:
         if item.kind is not PlaceKind.SHARED:
@@ -71,7 +71,7 @@ def build_plan(
         reason = Reason(ReasonKind.NEED, provided.text, need=provided.need)
         tree.add(provided.entry, _Tag(Origin(provided.source), reason))
     entries = tuple(PlannedEntry(entry, tag.source, tag.reason) for entry, tag in tree)
-    return Plan(entries, _config(request, platform, programs, provision), provision.decisions, closures, findings)
+    return Plan(entries, _config(spec, platform, programs, provision), provision.decisions, closures, findings)
 
 
 def _placed_tag(item: Placed) -> _Tag:
@@ -133,14 +133,14 @@ def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
         tree.add(file(normal(path), BytesContent(data)), _Tag(Origin.DEFAULT, reason))
 
 
-def _config(request: ImageSpec, platform: Platform, programs: tuple[Program, ...], provision: Provision) -> ImageConfig:
-    run = request.run
+def _config(spec: ImageSpec, platform: Platform, programs: tuple[Program, ...], provision: Provision) -> ImageConfig:
+    run = spec.run
     env = {"PATH": DEFAULT_PATH, **dict(provision.env), **dict(run.env)}
     entrypoint: tuple[str, ...] = (programs[0].destination,) if run.entrypoint is None else run.entrypoint
     return ImageConfig(
         platform,
         entrypoint,
-        request.created,
+        spec.created,
         run.cmd,
         tuple(env.items()),
         str(run.user),

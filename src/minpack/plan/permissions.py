@@ -49,13 +49,13 @@ def check_workdir(plan: Plan, run: RunConfig) -> None:
             raise UnreadableFileError(entry.path, str(run.user), "it may not enter", _HINT)
 
 
-def mode_notes(request: ImageSpec, placed: Sequence[Placed], plan: Plan) -> tuple[str, ...]:
+def mode_notes(spec: ImageSpec, placed: Sequence[Placed], plan: Plan) -> tuple[str, ...]:
     """Notes on the modes of added files: those of the host that are lost, and those that keep the image's user out."""
     entries = {entry.path: entry for entry in plan.all}
     return (
-        *_lost_notes(request, placed, entries),
-        *_unreadable_notes(request.run.user, placed, entries),
-        *_volume_notes(request.run, plan),
+        *_lost_notes(spec, placed, entries),
+        *_unreadable_notes(spec.run.user, placed, entries),
+        *_volume_notes(spec.run, plan),
     )
 
 
@@ -87,7 +87,7 @@ def capability_notes(plan: Plan) -> tuple[str, ...]:
     return (f"packed with file capabilities: {names}{given}",)
 
 
-def _lost_notes(request: ImageSpec, placed: Sequence[Placed], entries: Mapping[RootPath, Entry]) -> list[str]:
+def _lost_notes(spec: ImageSpec, placed: Sequence[Placed], entries: Mapping[RootPath, Entry]) -> list[str]:
     stated = {item.entry.path for item in placed if item.claim.mode >= Precedence.TREE}
     notes = {}
     for item in placed:
@@ -96,8 +96,8 @@ def _lost_notes(request: ImageSpec, placed: Sequence[Placed], entries: Mapping[R
             continue
         # A program is for all to run: of its mode this alone can be meant.
         is_program = item.kind is PlaceKind.PROGRAM
-        if mode & SET_ID_BITS if is_program else is_meant(mode, request.umask, enters=is_directory):
-            option = _option(item, mode, None if mode & SET_ID_BITS and not is_directory else request.run.user)
+        if mode & SET_ID_BITS if is_program else is_meant(mode, spec.umask, enters=is_directory):
+            option = _option(item, mode, None if mode & SET_ID_BITS and not is_directory else spec.run.user)
             has = f"has mode {mode:04o} on this host and {entries[path].mode:04o} in the image"
             notes[path] = f"{item.source!r} {has}; to keep its mode: {option}"
     return _some(list(notes.values()), "some added files have other modes in the image than on this host")

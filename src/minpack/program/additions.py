@@ -55,7 +55,7 @@ class Placed(NamedTuple):
 
 
 def additions(
-    request: ImageSpec, read: Mapping[tuple[str, RootPath], Content], left_out: frozenset[str]
+    spec: ImageSpec, read: Mapping[tuple[str, RootPath], Content], left_out: frozenset[str]
 ) -> Iterator[Placed]:
     """What --add, --dir, --symlink, --volume and --workdir bring, at the paths they name.
 
@@ -64,11 +64,11 @@ def additions(
     :raises InputError: a file to add cannot be read.
     :raises UsageError: a tree was given a mode that only one file can have.
     """
-    for addition in request.additions:
+    for addition in spec.additions:
         yield from _added_tree(addition, left_out) if os.path.isdir(addition.source) else (_added_file(addition, read),)
-    for link in request.links:
+    for link in spec.links:
         yield Placed(symlink(link.path, link.target), PlaceKind.ADDED, str(link), Claim(option=str(link)))
-    yield from _directories(request)
+    yield from _directories(spec)
 
 
 def host_file(path: str, advice: str = "check the path") -> FileContent:
@@ -168,19 +168,19 @@ def _of_tree(entry: Entry, addition: Addition) -> Entry:
     return entry._replace(mode=mode, uid=uid, gid=gid)
 
 
-def _directories(request: ImageSpec) -> Iterator[Placed]:
+def _directories(spec: ImageSpec) -> Iterator[Placed]:
     """What --dir, --volume and --workdir make: the first two for the image's user."""
-    user = request.run.user
-    for wanted in request.directories:
+    user = spec.run.user
+    for wanted in spec.directories:
         owner = wanted.owner or user
         entry = directory(wanted.path, 0o755 if wanted.mode is None else wanted.mode, *owner)
         claim = _claim(wanted, Precedence.STATED, Precedence.PURPOSE)
         yield Placed(entry, PlaceKind.ADDED, f"--dir {wanted.path}", claim)
     # An engine makes what is missing root's, and the program could not write there.
-    for path in request.run.volumes:
+    for path in spec.run.volumes:
         claim = Claim(Precedence.PURPOSE, Precedence.PURPOSE, f"--volume {path}")
         yield Placed(directory(normal(path), 0o755, *user), PlaceKind.ADDED, "--volume", claim)
-    workdir = normal(request.run.workdir)
+    workdir = normal(spec.run.workdir)
     if workdir != ROOT:
         yield Placed(directory(workdir), PlaceKind.ADDED, "--workdir", Claim(option=f"--workdir {workdir}"))
 

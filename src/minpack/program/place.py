@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def place(
-    request: ImageSpec, programs: tuple[Program, ...], walker: Walker, left_out: frozenset[str] = frozenset()
+    spec: ImageSpec, programs: tuple[Program, ...], walker: Walker, left_out: frozenset[str] = frozenset()
 ) -> tuple[Placed, ...]:
     """The entries of programs, --add, --dir, --symlink, --volume and --workdir, at their physical paths.
 
@@ -40,14 +40,14 @@ def place(
     :raises PathConflictError: a path leads through something that is not a directory.
     """
     read = {(program.path, program.destination): program.content for program in programs}
-    wanted = (*_programs(programs), *additions(request, read, left_out))
+    wanted = (*_programs(programs), *additions(spec, read, left_out))
     known: dict[RootPath, Entry] = {}
     links = {number: item for number, item in enumerate(wanted) if item.entry.kind is Kind.SYMLINK}
     placed, walker = _place_links(links, walker, known)
     found: list[Placed] = []
     for number, item in enumerate(wanted):
         found += placed[number] if number in placed else _at(walker, item, known)
-    return _with_inodes([_with_capability(item) for item in found], request.run.user)
+    return _with_inodes([_with_capability(item) for item in found], spec.run.user)
 
 
 def _with_capability(item: Placed) -> Placed:

@@ -83,14 +83,14 @@ def program_destination(path: str, wanted: RootPath | None, below: RootPath) -> 
     return wanted or normal(f"{below}/{path.rstrip('/').rpartition('/')[2]}")
 
 
-def read_programs(request: ImageSpec) -> tuple[Program, ...]:
-    """The programs of the request, each with its place.
+def read_programs(spec: ImageSpec) -> tuple[Program, ...]:
+    """The programs of the spec, each with its place.
 
     :raises InputError: one cannot be read.
     :raises ElfError: one is not a program that can be packed.
     """
-    single = request.destination if len(request.programs) == 1 else None
+    single = spec.destination if len(spec.programs) == 1 else None
     return tuple(
-        read_program(path, program_destination(path, single, request.directory), strip=request.strip)
-        for path in request.programs
+        read_program(path, program_destination(path, single, spec.directory), strip=spec.strip)
+        for path in spec.programs
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def provide(
-    request: ImageSpec,
+    spec: ImageSpec,
     decisions: tuple[Decision, ...],
     findings: Findings,
     base: Walker,
@@ -46,22 +46,22 @@ def provide(
     :raises UsageError: the user's own bundle is in the place that --ca-file would go to.
     """
     packed = {decision.need: decision for decision in decisions if decision.packed}
-    asked = _as_set(request)
+    asked = _as_set(spec)
     files: list[Provided] = []
     env: list[tuple[str, str]] = []
     if Need.CERTS in packed:
         from minpack.provision.certs import certs  # noqa: PLC0415 - for programs that need them
 
-        bundle = tuple(certs(request.ca_file, findings, base, default, reason(packed[Need.CERTS])))
-        _check_ca_file(request, bundle[0], added)
+        bundle = tuple(certs(spec.ca_file, findings, base, default, reason(packed[Need.CERTS])))
+        _check_ca_file(spec, bundle[0], added)
         files += bundle
         env.append(("SSL_CERT_FILE", bundle[0].entry.path))
     if Need.TZ in packed:
         files += _zones(asked, packed[Need.TZ], findings, base, default)
-    if request.zone is not None and Need.TZ in packed:
-        env.append(("TZ", request.zone))
-    if request.locale is not None:
-        env.append(("LANG", request.locale))
+    if spec.zone is not None and Need.TZ in packed:
+        env.append(("TZ", spec.zone))
+    if spec.locale is not None:
+        env.append(("LANG", spec.locale))
     if Need.OS_RELEASE in packed:
         files += _os_release(packed[Need.OS_RELEASE], base)
     absent = set()
@@ -71,22 +71,22 @@ def provide(
             files += found
             absent |= set() if found else {need}
     users = _system_users(findings, base)
-    files += _own(request, {need: reason(decision) for need, decision in packed.items()}, users)
+    files += _own(spec, {need: reason(decision) for need, decision in packed.items()}, users)
     kept = tuple(provided for provided in files if not _is_replaced(provided.entry, base, added))
     made = tuple(one._replace(packed=False) if one.need in absent else one for one in decisions)
-    users_notes = _user_notes(request, users.missing, base) if "/etc/passwd" not in added else ()
+    users_notes = _user_notes(spec, users.missing, base) if "/etc/passwd" not in added else ()
     return Provision(kept, tuple(env), made, (*_absent_notes(packed, absent, base), *users_notes))
 
 
-def _as_set(request: ImageSpec) -> ImageSpec:
-    """The request with the zone and the locale that variables of the image name, where no option does."""
-    if not request.run.env:
-        return request
+def _as_set(spec: ImageSpec) -> ImageSpec:
+    """The spec with the zone and the locale that variables of the image name, where no option does."""
+    if not spec.run.env:
+        return spec
     from minpack.needs.environment import locale_of, zone_of  # noqa: PLC0415 - where variables are set
 
-    env = dict(request.run.env)
+    env = dict(spec.run.env)
     _, locale = locale_of(env) or ("", None)
-    return request._replace(zone=request.zone or zone_of(env), locale=request.locale or locale)
+    return spec._replace(zone=spec.zone or zone_of(env), locale=spec.locale or locale)
 
 
 def _is_replaced(entry: Entry, base: Walker, added: frozenset[RootPath]) -> bool:
@@ -118,29 +118,29 @@ def reason(decision: Decision) -> str:
     return decision.said or decision.why
 
 
-def _check_ca_file(request: ImageSpec, bundle: Provided, added: frozenset[RootPath]) -> None:
-    if request.ca_file is not None and bundle.entry.path in added:
+def _check_ca_file(spec: ImageSpec, bundle: Provided, added: frozenset[RootPath]) -> None:
+    if spec.ca_file is not None and bundle.entry.path in added:
         text = f"--add puts another file at {bundle.entry.path!r}"
-        raise UsageError("--ca-file", request.ca_file, text, "put the certificates into that file")
+        raise UsageError("--ca-file", spec.ca_file, text, "put the certificates into that file")
 
 
 def _zones(
-    request: ImageSpec, decision: Decision, findings: Findings, base: Walker, default: Walker
+    spec: ImageSpec, decision: Decision, findings: Findings, base: Walker, default: Walker
 ) -> Iterator[Provided]:
     """All zones, but those alone that the user or the program names."""
     from minpack.provision.zones import all_zones, named_zones  # noqa: PLC0415 - for programs that need them
 
     why = reason(decision)
     named = findings.zones
-    if Need.TZ in request.wanted or (request.zone is None and not named):
+    if Need.TZ in spec.wanted or (spec.zone is None and not named):
         yield from all_zones(base, default, why)
         return
-    zones = dict.fromkeys((*((request.zone,) if request.zone is not None else ()), *(named or ())))
-    yield from named_zones(tuple(zones), request.zone, base, default, why)
+    zones = dict.fromkeys((*((spec.zone,) if spec.zone is not None else ()), *(named or ())))
+    yield from named_zones(tuple(zones), spec.zone, base, default, why)
 
 
 def _from_base(
-    request: ImageSpec,
+    spec: ImageSpec,
     decision: Decision,
     findings: Findings,
     base: Walker,
@@ -157,7 +157,7 @@ def _from_base(
     # musl has its own locales, and needs no files for UTF-8.
     if need is Need.LOCALE and findings.static_libc != "glibc" and not any(one.libc == "glibc" for one in closures):
         return
-    found = data(need, base, closures, request.locale, reason(decision))
+    found = data(need, base, closures, spec.locale, reason(decision))
     path, what, _ = DATABASES[need]
     # A variable may be set for what the image is to hold, or for what it runs on: it is told then.
     asked = decision.said and not decision.said.startswith("-e ")
@@ -206,9 +206,9 @@ def _system_users(findings: Findings, base: Walker) -> SystemUsers:
     return system_users(findings.users, base)
 
 
-def _user_notes(request: ImageSpec, missing: Sequence[str], base: Walker) -> Iterator[str]:
+def _user_notes(spec: ImageSpec, missing: Sequence[str], base: Walker) -> Iterator[str]:
     """A program's own name is in it for other reasons too, and nothing is told of that."""
-    programs = [path.rpartition("/")[2] for path in request.programs]
+    programs = [path.rpartition("/")[2] for path in spec.programs]
     names = [user for user in missing if user not in programs]
     if names:
         who = f"the user{'s' if names[1:] else ''} {listed(names)}"
@@ -216,9 +216,9 @@ def _user_notes(request: ImageSpec, missing: Sequence[str], base: Walker) -> Ite
         yield f"{why}: --add FILE:/etc/passwd gives a list of yours"
 
 
-def _own(request: ImageSpec, packed: dict[Need, str], users: SystemUsers) -> Iterator[Provided]:
+def _own(spec: ImageSpec, packed: dict[Need, str], users: SystemUsers) -> Iterator[Provided]:
     """Files of minpack's own, never the base's; of that the system users that programs look up."""
-    user = request.run.user
+    user = spec.run.user
     standard = standard_directories(user)
     entries = {
         Need.TMP: standard[TMP],

@@ -70,15 +70,15 @@ class ProgramClosure(NamedTuple):
     names: tuple[LateName, ...] = ()
 
 
-def closure_with_late(request: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf) -> ProgramClosure:
+def closure_with_late(spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf) -> ProgramClosure:
     """The closure with what --add-lib names, and with what its files say, or glibc is known, to open later.
 
     What is opened later may open more, so it is looked at again until nothing new comes.
     """
-    environment = environment_of(request.run)
-    names = tuple(LateName((soname,), program, required=True) for soname in request.libraries)
+    environment = environment_of(spec.run)
+    names = tuple(LateName((soname,), program, required=True) for soname in spec.libraries)
     while True:
-        closure = without_allowed(resolve_closure(tree, program, environment, names), request.allowed_missing)
+        closure = without_allowed(resolve_closure(tree, program, environment, names), spec.allowed_missing)
         if closure.libc is None:
             return ProgramClosure(_with_opened(closure, tree, environment, names), ())
         if closure.missing:

@@ -95,7 +95,7 @@ class CompanionClosure(NamedTuple):
 
 
 def find_companions(
-    request: ImageSpec,
+    spec: ImageSpec,
     placed: Iterable[Placed],
     whole: Iterable[WholePackage],
     taken: Iterable[tuple[Entry, bool]],
@@ -120,7 +120,7 @@ def find_companions(
         if entry.content is not None and info is not None:
             source = f"{entry.path} of {files.base.name}"
             found[entry.path] = Companion(entry.path, entry.content, info, source, required=is_named)
-    named = {addition.source for addition in request.additions}
+    named = {addition.source for addition in spec.additions}
     for item in placed:
         info = elf_info(item.entry) if item.kind is PlaceKind.ADDED else None
         if item.entry.content is not None and info is not None:
@@ -166,7 +166,7 @@ def companion_program(companion: Companion) -> Program:
 
 
 def resolve_companions(
-    request: ImageSpec,
+    spec: ImageSpec,
     programs: Sequence[Program],
     found: Sequence[ProgramClosure],
     companions: Sequence[Companion],
@@ -188,26 +188,26 @@ def resolve_companions(
         elif companion.is_plugin:
             plugins.append(companion)
         else:
-            resolved.append(_resolve_program(request, companion, tree, symbols))
+            resolved.append(_resolve_program(spec, companion, tree, symbols))
     started = [one.closure for one in found]
     hosts = [*found, *(ProgramClosure(one.closure, ()) for one in resolved if one.closure and not one.missing)]
     loaded = {each.entry.path for closure in started for each in closure.opened}
     wanted = [plugin for plugin in plugins if plugin.path not in loaded]
-    resolved += _resolve_plugins(request, hosts, wanted, tree, symbols)
+    resolved += _resolve_plugins(spec, hosts, wanted, tree, symbols)
     return tuple(resolved)
 
 
-def _resolve_program(request: ImageSpec, companion: Companion, tree: Walker, symbols: SymbolsOf) -> CompanionClosure:
+def _resolve_program(spec: ImageSpec, companion: Companion, tree: Walker, symbols: SymbolsOf) -> CompanionClosure:
     try:
-        closure = closure_with_late(request._replace(libraries=()), companion.path, tree, symbols).closure
+        closure = closure_with_late(spec._replace(libraries=()), companion.path, tree, symbols).closure
     except (BaseError, ElfError, ResolveError) as error:
         return CompanionClosure(companion, problem=_reason(error, companion), error=error)
-    problem = _lacks(closure, tree) if closure.missing else _unproved(request, closure, symbols)
+    problem = _lacks(closure, tree) if closure.missing else _unproved(spec, closure, symbols)
     return CompanionClosure(companion, closure, problem=problem)
 
 
 def _resolve_plugins(
-    request: ImageSpec, hosts: Sequence[ProgramClosure], plugins: Sequence[Companion], tree: Walker, symbols: SymbolsOf
+    spec: ImageSpec, hosts: Sequence[ProgramClosure], plugins: Sequence[Companion], tree: Walker, symbols: SymbolsOf
 ) -> Iterator[CompanionClosure]:
     """Each plugin with the first of the programs that can open it, or else the first of all."""
     able = [host for host in hosts if host.closure.libc is not None][:MOST_HOSTS]
@@ -216,7 +216,7 @@ def _resolve_plugins(
     for host in able:
         if not left:
             break
-        tried = list(_with_host(request, host, left, tree, symbols))
+        tried = list(_with_host(spec, host, left, tree, symbols))
         yield from (one for one in tried if not one.problem)
         for one in tried:
             if one.problem:
@@ -228,7 +228,7 @@ def _resolve_plugins(
 
 
 def _with_host(
-    request: ImageSpec, host: ProgramClosure, plugins: Sequence[Companion], tree: Walker, symbols: SymbolsOf
+    spec: ImageSpec, host: ProgramClosure, plugins: Sequence[Companion], tree: Walker, symbols: SymbolsOf
 ) -> Iterator[CompanionClosure]:
     """Each plugin as the program `host` opens it."""
     program, libc = host.closure.program.path, host.closure.libc
@@ -240,7 +240,7 @@ def _with_host(
     started = frozenset(loaded.path for loaded in host.closure.objects)
     names: list[tuple[LateName, ...]] = [(LateName((plugin.path,), program, required=True),) for plugin in fitting]
     while True:
-        opened = list(resolve_plugins(tree, program, environment_of(request.run), host.names, names))
+        opened = list(resolve_plugins(tree, program, environment_of(spec.run), host.names, names))
         more = [_opened_later(one, started, symbols) for one in opened]
         # What a plugin opens later may open more.
         known, names = (
@@ -253,9 +253,9 @@ def _with_host(
         if isinstance(one, MinpackError):
             yield CompanionClosure(plugin, problem=_reason(one, plugin), error=one)
             continue
-        closure = without_allowed(one, request.allowed_missing)
+        closure = without_allowed(one, spec.allowed_missing)
         own = frozenset(loaded.path for loaded in closure.objects) - started
-        problem = _lacks(closure, tree) if closure.missing else _unbound(request, closure, own, symbols)
+        problem = _lacks(closure, tree) if closure.missing else _unbound(spec, closure, own, symbols)
         yield CompanionClosure(plugin, closure, own, problem, names=own_names)
 
 
@@ -292,29 +292,29 @@ def libc_of_library(info: ElfInfo) -> Libc | None:
     return None
 
 
-def _unproved(request: ImageSpec, closure: Closure, symbols: SymbolsOf) -> str:
+def _unproved(spec: ImageSpec, closure: Closure, symbols: SymbolsOf) -> str:
     """Why a program would not start, as far as its symbols tell."""
-    if request.check is Check.NONE or closure.libc is None:
+    if spec.check is Check.NONE or closure.libc is None:
         return ""
     from minpack.ld.bind import prove  # noqa: PLC0415 - as below
     from minpack.ld.verdict import reasons  # noqa: PLC0415
 
     try:
-        proof = excused(prove(closure, symbols), closure, request.allowed_missing, symbols)
+        proof = excused(prove(closure, symbols), closure, spec.allowed_missing, symbols)
     except ElfError as error:
         return error.message
     return next(iter(reasons(proof)), "")
 
 
-def _unbound(request: ImageSpec, closure: Closure, own: frozenset[str], symbols: SymbolsOf) -> str:
+def _unbound(spec: ImageSpec, closure: Closure, own: frozenset[str], symbols: SymbolsOf) -> str:
     """Why a plugin would not load, as far as its symbols tell."""
-    if request.check is Check.NONE:
+    if spec.check is Check.NONE:
         return ""
     from minpack.ld.bind import prove_plugin  # noqa: PLC0415 - few images have plugins
     from minpack.ld.verdict import reasons  # noqa: PLC0415
 
     try:
-        proof = excused(prove_plugin(closure, own, symbols), closure, request.allowed_missing, symbols)
+        proof = excused(prove_plugin(closure, own, symbols), closure, spec.allowed_missing, symbols)
     except ElfError as error:
         return error.message
     return next(iter(reasons(proof)), "")
@@ -358,13 +358,13 @@ def _with_plugin(closure: Closure, plugin: Closure) -> Closure:
 
 
 def refuse_unloadable(
-    request: ImageSpec, beside: Sequence[CompanionClosure], base: str, why_missing: Callable[[str], str]
+    spec: ImageSpec, beside: Sequence[CompanionClosure], base: str, why_missing: Callable[[str], str]
 ) -> None:
     """Raise `UnloadableFileError` if a library would not load that was named itself, or with --strict any companion.
 
     :param why_missing: says of a library why no package helped.
     """
-    failing = [one for one in beside if one.problem and (request.strict or (one.companion.required and one.tried))]
+    failing = [one for one in beside if one.problem and (spec.strict or (one.companion.required and one.tried))]
     if failing:
         reasons = dict.fromkeys(why_missing(name) for one in failing for name in one.missing)
         why = listed(filter(None, reasons), separator="; ")

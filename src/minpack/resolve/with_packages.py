@@ -73,7 +73,7 @@ class ResolvedPrograms(NamedTuple):
 
 
 def resolve_with_packages(
-    request: ImageSpec,
+    spec: ImageSpec,
     programs: Sequence[Program],
     placed: Sequence[Placed],
     session: Session,
@@ -94,7 +94,7 @@ def resolve_with_packages(
     sought: set[str] = set()
     while True:
         tree = session.tree(placed)
-        found = tuple(_closure(request, program.destination, tree, symbols) for program in programs)
+        found = tuple(_closure(spec, program.destination, tree, symbols) for program in programs)
         missing = [missing.name for one in found for missing in one.closure.missing]
         if _add_missing(session.packages, missing, session.name):
             continue
@@ -102,7 +102,7 @@ def resolve_with_packages(
             return ResolvedPrograms(tree, found)
         from minpack.resolve.companions import resolve_companions  # noqa: PLC0415 - most images have none
 
-        beside = resolve_companions(request, programs, found, companions, tree, symbols)
+        beside = resolve_companions(spec, programs, found, companions, tree, symbols)
         if not _add_for_companions(session, beside, sought):
             return ResolvedPrograms(tree, found, beside)
 
@@ -123,10 +123,10 @@ def _add_for_companions(session: Session, beside: Sequence[CompanionClosure], so
     return came
 
 
-def _closure(request: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None) -> ProgramClosure:
+def _closure(spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None) -> ProgramClosure:
     if symbols is None:
-        return ProgramClosure(resolve_closure(tree, program, environment_of(request.run)), ())
-    return closure_with_late(request, program, tree, symbols)
+        return ProgramClosure(resolve_closure(tree, program, environment_of(spec.run)), ())
+    return closure_with_late(spec, program, tree, symbols)
 
 
 def _add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
@@ -141,13 +141,11 @@ def _add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
         raise DownloadError(error.url, error.reason, hint, status=error.status) from error
 
 
-def refuse_missing(
-    request: ImageSpec, programs: Sequence[Program], resolved: ResolvedPrograms, session: Session
-) -> None:
+def refuse_missing(spec: ImageSpec, programs: Sequence[Program], resolved: ResolvedPrograms, session: Session) -> None:
     """Raise `MissingLibraryError` if a program, or what it opens later, lacks a library."""
     for program, (closure, _, _) in zip(programs, resolved.found, strict=True):
         if closure.missing:
-            advice = _missing_hint(closure, variants_of(request.run, closure, resolved.tree), session.hint)
+            advice = _missing_hint(closure, variants_of(spec.run, closure, resolved.tree), session.hint)
             reasons = dict.fromkeys(session.packages.why_missing(missing.name) for missing in closure.missing)
             why = listed(filter(None, reasons), separator="; ")
             advice = f"{why}; {advice}" if why else advice
