@@ -163,7 +163,7 @@ def test_a_lock_on_stdout(place: Path) -> None:
     ran = minpack("lock", "./app", "--lock", "/dev/stdout", cwd=place)
     assert ran.code == 0, ran.err
     assert ran.out == (place / "minpack.lock").read_bytes()
-    assert ran.err.startswith("/dev/stdout  linux/amd64\n")
+    assert ran.err.startswith("/dev/stdout  app  linux/amd64\n")
     assert minpack("lock", "./app", "--lock", "/dev/stdout", "--json", cwd=place).code == 2
     assert minpack("lock", "./app", "--lock", "/dev/null", cwd=place).code == 0
 
