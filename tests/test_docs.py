@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,11 @@ TOP = Path(__file__).parents[1]
 sys.path.insert(0, str(TOP / "docs"))
 
 import generate  # noqa: E402 - found on the path added above
+
+from minpack import errors  # noqa: E402
+from minpack.needs.need import Need, Verdict  # noqa: E402
+from support.elfmaker import GLIBC, program  # noqa: E402
+from support.packing import minpack, write_program  # noqa: E402
 
 PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob("samples/*/README.md")])
 
@@ -67,3 +75,131 @@ def test_the_readme_names_real_options() -> None:
         shown |= set(re.findall(r"(?<= )--[a-z][a-z0-9-]*", line.split("&&")[0].split("#")[0]))
     assert shown <= known
     assert shown, "README.md shows no options: the pattern no longer fits"
+
+
+def section(page: str, title: str) -> str:
+    """The text of a page's section; of the lines before the first one for an empty title."""
+    text = (TOP / "docs" / page).read_text()
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0] if title else text.partition("\n## ")[0]
+
+
+def names_in(text: str) -> set[str]:
+    """The names in a text's code: words of letters, digits and underscores."""
+    return {name for code in re.findall(r"`([^`]+)`", text) for name in re.findall(r"[A-Za-z0-9_]+", code)}
+
+
+def first_cells(text: str) -> list[str]:
+    """The first cell of each row of a text's tables, without their heads."""
+    rows = re.findall(r"^\|([^|]*)\|.*\n(?!\|---)", f"{text}\n", re.MULTILINE)
+    return [row.strip() for row in rows if row.strip("-")]
+
+
+#: Kinds of errors that a page of cases cannot show: bases of others, and what no input leads to.
+UNSHOWN = {
+    "minpack", "elf", "resolve", "rootfs", "image", "internal", "unbound-symbol", "unloadable-library",
+    "invalid-image", "unreadable-image", "bad-value",
+}  # fmt: skip
+#: How many cases each section of errors.md has at least, so that no row is lost: raise a number when you add rows.
+CASES = {
+    "The program": 24,
+    "Program and base": 12,
+    "The base": 37,
+    "Network and store": 15,
+    "Packages": 23,
+    "Locks": 27,
+    "Paths in the image": 23,
+    "The entrypoint": 13,
+    "Output and engine": 39,
+    "Options": 63,
+    "The machine": 3,
+}
+
+
+def test_the_errors_page_has_every_kind() -> None:
+    """Each class of errors that users meet has a case on the page, and no case has a kind that there is not."""
+    text = (TOP / "docs" / "errors.md").read_text()
+    shown = set(re.findall(r"\| ([a-z-]+) \|$", text, re.MULTILINE)) - {"kind", "meaning"}
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    kinds = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", one.__name__.removesuffix("Error")).lower() for one in classes
+             if issubclass(one, errors.MinpackError)}  # fmt: skip
+    assert shown == kinds - UNSHOWN
+
+
+@pytest.mark.parametrize("title", CASES)
+def test_the_errors_page_loses_no_case(title: str) -> None:
+    """No section has fewer rows than it had, and none is unknown."""
+    assert len(re.findall(r"^\| ", section("errors.md", title), re.MULTILINE)) - 1 >= CASES[title]
+    assert set(re.findall(r"^## (.*)$", (TOP / "docs" / "errors.md").read_text(), re.MULTILINE)) == set(CASES)
+
+
+def test_every_exit_code_is_explained() -> None:
+    """The table has the codes of all errors, of success and of signals."""
+    cells = {code for cell in first_cells(section("errors.md", "")) for code in re.findall(r"\d+", cell)}
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    assert cells == {"0", "130", "143", "129"} | {
+        str(one.exit_code) for one in classes if issubclass(one, errors.MinpackError)
+    }
+
+
+def test_every_need_and_verdict_has_a_row() -> None:
+    """The tables of needs.md have each of them once."""
+    needs = [name for cell in first_cells(section("needs.md", "The needs")) for name in re.findall(r"`([^`]+)`", cell)]
+    assert sorted(needs) == sorted(map(str, Need))
+    verdicts = [cell.strip("`") for cell in first_cells(section("needs.md", "The verdicts"))]
+    assert sorted(verdicts) == sorted(map(str, Verdict))
+
+
+def test_every_variable_has_a_row() -> None:
+    """The table of variables has each that minpack reads by its own name, and no others of minpack's."""
+    read = {
+        node.value
+        for path in (TOP / "src" / "minpack").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.fullmatch(r"MINPACK_[A-Z_]+|SOURCE_DATE_EPOCH|XDG_CACHE_HOME|SSL_CERT_FILE|TMPDIR", node.value)
+    }
+    table = names_in("\n".join(first_cells(section("cli.md", ""))))
+    assert read <= table
+    assert {name for name in table if name.startswith("MINPACK_")} <= read
+
+
+def keys_of(value: Any) -> set[str]:
+    """The names of all fields in a document, at any depth."""
+    if isinstance(value, dict):
+        return set(value) | {key for member in value.values() for key in keys_of(member)}
+    return {key for member in value for key in keys_of(member)} if isinstance(value, list) else set()
+
+
+def test_every_field_of_a_document_has_a_row(tmp_path: Path) -> None:
+    """json.md names, in the section of each schema, all fields that a command's document has."""
+    app = write_program(tmp_path / "app")
+    (tmp_path / "dynamic").write_bytes(program(["libc.so.6"], interpreter=GLIBC))
+    commands = {
+        "pack/1": ("pack", app, "--dry-run"),
+        "tree/1": ("tree", app, "--check", "load"),
+        "inspect/1": ("inspect", app, "--full"),
+        "bases/1": ("base", "list"),
+        "base/1": ("base", "info", "scratch"),
+        "lock/1": ("lock", app, "--base", "scratch"),
+        "update/1": ("update", app),
+        "cache/1": ("cache", "info"),
+        "pruned/1": ("cache", "prune"),
+        "error/1": ("pack", tmp_path / "missing"),
+    }
+    text = (TOP / "docs" / "json.md").read_text()
+    shared = names_in(section("json.md", "`minpack.pack/1`"))
+    for schema, command in commands.items():
+        done = minpack(*command, "--json", cwd=tmp_path, status=1 if schema == "error/1" else 0)
+        (title,) = (line for line in re.findall(r"^## (.*)$", text, re.MULTILINE) if f"`minpack.{schema}`" in line)
+        document = json.loads(done.stdout)
+        fields = keys_of(document) if schema == "pack/1" else set(document)
+        known = names_in(section("json.md", title)) | (shared if schema == "base-image/1" else set())
+        assert fields - {"schema", "data"} <= known | {"data"}, schema
+
+
+def test_the_table_of_files_names_real_options() -> None:
+    """Each option in files.md exists."""
+    known = set(re.findall(r"--[a-z][a-z0-9-]*", generate.reference()))
+    cells = first_cells(section("files.md", ""))
+    options = {option for cell in cells for option in re.findall(r"--[a-z]+", cell)}
+    assert {"--add", "--dir", "--symlink", "--volume", "--workdir"} <= options <= known
