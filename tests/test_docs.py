@@ -173,7 +173,7 @@ def keys_of(value: Any) -> set[str]:
 def test_every_field_of_a_document_has_a_row(tmp_path: Path) -> None:
     """json.md names, in the section of each schema, all fields that a command's document has."""
     app = write_program(tmp_path / "app")
-    (tmp_path / "dynamic").write_bytes(program(["libc.so.6"], interpreter=GLIBC))
+    (tmp_path / "dynamic").write_bytes(program(("libc.so.6",), interpreter=GLIBC))
     commands = {
         "pack/1": ("pack", app, "--dry-run"),
         "tree/1": ("tree", app, "--check", "load"),
