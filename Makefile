@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint check fmt golden docs bench counts pythons fuzz faults mutants oracle field clean
+.PHONY: help demo setup test coverage lint check fmt golden docs bench counts pythons fuzz faults mutants oracle field clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -28,6 +28,13 @@ demo: $(BIN)/minpack ## build a sample, pack it, run it from its image
 
 test: $(VENV)/dev ## run every test that this machine allows, and say what was left out
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+# Not part of test: it takes the unit tests twice as long.
+coverage: $(VENV)/dev ## the lines and branches that unit tests and loaders' rules leave out; fails below pyproject's share
+	rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/rules
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: $(VENV)/dev ## formatting, lint, types
 	$(BIN)/ruff format --check .
