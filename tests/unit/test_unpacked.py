@@ -120,7 +120,7 @@ def test_evidence_is_weak_where_packages_are_strangers(base: PackagedBase) -> No
 
 
 def test_a_program_of_the_users_own_knows_its_paths(base: PackagedBase) -> None:
-    """It is no package's, and what it names is."""
+    """It is not a package's, and what it names is."""
     (base.root.parent / "own").write_bytes(app("/usr/share/other", "/usr/share/nobody"))
     base.put("/usr/share/nobody/file", b"")
     packed = base.pack(base.root.parent / "own")
