@@ -51,3 +51,11 @@ def test_directories(tmp_path: Path) -> None:
     for text in ("/..", "//", str(tmp_path / "root")):
         assert parse_base(text) == BaseRef(BaseKind.DIRECTORY, "/", text)
         assert parse_base(text).is_host
+
+
+def test_a_directory_is_one_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name says nothing of what is in it: one called like a distribution is no release of it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("debian", "alpine", "scratch.d"):
+        (tmp_path / name).mkdir()
+        assert parse_base(name) == BaseRef(BaseKind.DIRECTORY, name, name)
