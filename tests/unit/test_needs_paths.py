@@ -99,3 +99,19 @@ def test_the_zones_of_a_c_library_are_no_evidence() -> None:
     for soname in ("libc.so.6", "libicuuc.so.72", "libglib-2.0.so.0"):
         assert not list(zone_signals(paths, f"/lib/{soname}", soname=soname, is_static=False))
     assert list(zone_signals(paths, "/lib/libgphobos.so.3", soname="libgphobos.so.3", is_static=False))
+
+
+@pytest.mark.parametrize(
+    ("strings", "names"),
+    [
+        (b"\0libz.so.1\0libnss_files.so.2\0libc.so.6\0", "libz.so.1"),
+        (b"\0libnss_files.so.2\0libc.so.6\0libidn2.so.0\0", ""),
+        (b"\0lib%s.so\0", ""),
+    ],
+)
+def test_a_static_program_that_names_a_library_is_told_what_that_takes(strings: bytes, names: str) -> None:
+    """Static glibc opens it, with the libc that it was built with; musl's static library opens nothing."""
+    advice = found(b"GLIBC_TUNABLES" + strings).advice
+    assert [one.option for one in advice] == ["--add-lib"] * bool(names)
+    assert all(f"--add-lib {names} packs" in one.text for one in advice)
+    assert not found(b"No error information" + strings).advice

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.elf.format import PT_GNU_PROPERTY
 from minpack.elf.info import ElfKind
 from minpack.elf.strings import find_strings
+from minpack.excerpt import listed
 from minpack.needs.binary import open_binary
 from minpack.needs.findings import Advice, Findings, Module
 from minpack.needs.golang.buildinfo import BuildInfo, read_go_build
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from minpack.needs.binary import Binary
     from minpack.needs.paths import PathCache
 
+#: More names are no list for a command line.
+MOST_NAMES = 5
 #: Other TLS libraries than OpenSSL have the path of the CA bundle built in.
 _BUNDLE_SONAMES = ("libcurl", "libgnutls.so.")
 _BUNDLE = rb"/(?:etc|usr)/[\w./+-]+(?:\.crt|\.pem)"
@@ -123,6 +126,10 @@ def _compiled(binary: Binary, paths: Collection[bytes]) -> Findings:
     if is_static:
         own = tuple(static.static_signals(binary, paths, libc, is_rust=is_rust))
         findings = findings._replace(signals=(*findings.signals, *own))
+        if libc == "glibc" and not is_rust:
+            findings = findings._replace(
+                advice=(*findings.advice, *_opening(binary.path, static.opened_by_name(binary)))
+            )
     if not is_rust:
         listed = ca_signal(paths, binary.path, soname="", without=directory)
         zones = tuple(zone_signals(paths, binary.path, soname="", is_static=is_static))
@@ -133,6 +140,17 @@ def _compiled(binary: Binary, paths: Collection[bytes]) -> Findings:
         inside = _openssl_inside(binary.path, directory, has_libssl=has_libssl)
         findings = findings._replace(signals=(*findings.signals, inside))
     return findings
+
+
+def _opening(path: str, names: Sequence[str]) -> Iterator[Advice]:
+    """What to do about the libraries that a static program names."""
+    if names:
+        packs = " ".join(f"--add-lib {name}" for name in names[:MOST_NAMES])
+        text = (
+            f"{path!r} is static, and names {listed(names)}: with dlopen it needs that, and the libc of its own build;"
+            f" {packs} packs them from the base"
+        )
+        yield Advice(text, "--add-lib")
 
 
 def _is_static(info: ElfInfo) -> bool:

@@ -23,6 +23,10 @@ _OPENSSLDIR = rb"OPENSSLDIR: \"(/[^\"\0]{1,200})\""
 #: text before is in a file of its own, which a static program may lack. The directories of certificates and private
 #: keys beside it tell it from other lists of places, as OCaml's and Haskell's.
 _CERT_FILE = rb"\0(/[\x21-\x7e]{1,200})/cert\.pem\0"
+#: What static glibc names: itself, the unwinder, name services, and what knows names of hosts that are not ASCII.
+_OF_GLIBC = ("libc.so", "libgcc_s.so.", "libnss_", "libidn2.so.", "libpthread.so.", "libm.so.", "libdl.so.")
+#: More names are no list of what one program opens.
+MAX_NAMES = 50
 #: A file of libssl, as its errors name it.
 LIBSSL = b"ssl/ssl_lib.c"
 #: What ncurses and others search for descriptions of terminals.
@@ -73,6 +77,13 @@ def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_ru
         yield Signal(Need.SHELL, Verdict.MAYBE, _string(binary, b"/bin/sh"))
     if b"/etc/localtime" in text:
         yield Signal(Need.TZ, Verdict.OPTIONAL, _string(binary, b"/etc/localtime"))
+
+
+def opened_by_name(binary: Binary) -> tuple[str, ...]:
+    """The libraries that a static program with glibc names besides those that glibc itself names: dlopen opens such."""
+    found = binary.matches(re.compile(rb"lib[\w+.-]{1,60}\.so(?:\.\d{1,5}){0,3}\0"), MAX_NAMES)
+    names = sorted(text[:-1].decode() for text in found)
+    return tuple(name for name in names if not name.startswith(_OF_GLIBC))
 
 
 def openssl_directory(binary: Binary) -> str:
