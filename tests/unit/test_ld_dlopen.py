@@ -228,6 +228,18 @@ def test_stubs_of_glibc_that_are_opened_by_name_are_packed() -> None:
     assert found.level is Level.HINT
 
 
+def test_the_first_of_nims_endings_that_is_there_is_packed() -> None:
+    """As its manual has it; a sentence with such a name in it is none."""
+    text = b"@libssl.so(.3|.1.1|.1.0.2|)\0@Could not load SSL using libssl.so(.3|.1.1)\0"
+    data = make_elf(interpreter="/lib/ld-linux-x86-64.so.2", code=b"\0" + text)
+    (found,) = late_of(symbols(("dlopen",)), program_bytes=data)
+    assert found.sonames == ("libssl.so.3", "libssl.so.1.1", "libssl.so.1.0.2", "libssl.so")
+    assert (found.level, found.evidence) == (
+        Level.RECOMMENDED,
+        "has the string 'libssl.so(.3|.1.1|.1.0.2|)', of which Nim opens the first that is there",
+    )
+
+
 def test_strings_are_hints_where_libraries_can_be_opened() -> None:
     """Names and absolute paths of libraries count, but not templates, endings, sentences, or what is loaded."""
     data = make_elf(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from minpack.elf.notes import read_notes
 from minpack.elf.strings import find_strings
+from minpack.excerpt import shorten
 from minpack.ld.closure import Libc
 from minpack.ld.glibc_late import glibc_data, glibc_late
 from minpack.ld.late import Importer, LateLibrary, Level
@@ -30,7 +31,10 @@ _OPENING = frozenset(
 )
 #: A plain name, or an absolute path, of a library.
 _LIBRARY = rb"(?:/[\w.+@/-]*/)?\w[\w.+-]*\.so(?:\.[0-9]+)*"
-_LIBRARY_END = rb"\.so(?:\.[0-9]{1,9}){0,9}\0"
+_LIBRARY_END = rb"\.so(?:\.[0-9]{1,9}){0,9}\0|\.so\("
+#: Nim's pragma `dynlib` (its manual, "Dynlib pragma for import"): of these endings the first that is there is opened;
+#: without any the program ends. What stands before is the end of the string's header.
+_ENDINGS = rb".?(lib[\w+-]{1,60}\.so)\(((?:\.[\d.]{1,20}|\|){1,40})\)"
 #: More names in one file are no list of what it opens.
 MAX_HINTS = 50
 #: What of glibc is nearly empty since 2.34, as its functions are within libc (glibc NEWS): who opens one by name has no
@@ -121,12 +125,17 @@ def _named(closure: Closure, importers: Sequence[Importer], known: frozenset[str
         if means is None or content is None:
             continue
         asked = {*user.loaded.info.needed, *(need.file for need in user.symbols.versions.needs)}
-        matches = find_strings(content, user.loaded.info, _LIBRARY_END, _LIBRARY)
-        texts = (match[0].decode("ascii") for match in matches)
-        for text in [text for text in texts if text not in asked and text not in known][:MAX_HINTS]:
+        matches = find_strings(content, user.loaded.info, _LIBRARY_END, _LIBRARY + b"|" + _ENDINGS)
+        plain = [match[0].decode("ascii") for match in matches if match[1] is None]
+        for text in [text for text in plain if text not in asked and text not in known][:MAX_HINTS]:
             why = f"has the string {text!r} and imports {means.decode()}"
             stub = text in _GLIBC_STUBS and closure.libc is Libc.GLIBC
             yield LateLibrary((text,), Level.RECOMMENDED if stub else Level.HINT, user.path, why)
+        for match in [match for match in matches if match[1] is not None][:MAX_HINTS]:
+            name, endings = match[1].decode("ascii"), match[2].decode("ascii")
+            why = f"has the string {shorten(f'{name}({endings})')!r}, of which Nim opens the first that is there"
+            names = tuple(dict.fromkeys(name + ending for ending in endings.split("|")))
+            yield LateLibrary(names, Level.RECOMMENDED, user.path, why)
 
 
 def _names(objects: Sequence[LoadedObject]) -> set[str]:

@@ -116,6 +116,8 @@ _SILENT = (
     "libutil.so.",
     "libstdc++.so.",
     "libgcc_s.so.",
+    # Thirty megabytes of tables.
+    "libicudata.so.",
     "ld-",
 )
 #: C++20's look-ups of time zones, whatever their parameters (libstdc++, ``src/c++20/tzdb.cc``).

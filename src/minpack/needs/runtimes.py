@@ -98,10 +98,12 @@ RUNTIMES = (
         marks=(b"CRYSTAL_", b"Invalid memory access (signal %d) at address"),
         needs=((Need.TZ, Verdict.OPTIONAL, "reads time zones by name or by TZ from /usr/share/zoneinfo"),),
     ),
+    Runtime("Nim", marks=(b"SIGSEGV: Illegal storage access. (Attempt to read from nil?)",)),
+    # Of OpenSSL's names it knows those up to 1.1, and that without a version (packages/openssl/src/openssl.pas).
     Runtime(
-        "Nim",
-        marks=(b"SIGSEGV: Illegal storage access. (Attempt to read from nil?)",),
-        warning="with -d:ssl it opens libssl and libcrypto by name: add them with --add-lib",
+        "Free Pascal",
+        marks=(b"Could not initialize OpenSSL library", b"opensslsockets"),
+        warning="it opens OpenSSL by name: --add-lib libssl.so --add-lib libcrypto.so packs it",
         option="--add-lib",
     ),
     Runtime("D", marks=(b"_d_run_main",)),

@@ -114,12 +114,15 @@ def check_plugins(
 
 
 def _late_names(closure: Closure) -> tuple[LateName, ...]:
-    """What was opened later, so that it is again: the objects that no other needs."""
-    needed = {edge.path for edge in closure.edges if edge.needed_by in closure.late}
+    """What was opened later, so that it is again, in the same order: the objects that their first user does not need.
+
+    Another object that was opened later may need one of them too.
+    """
+    needed = {loaded.path: loaded.info.needed for loaded in closure.objects}
     return tuple(
         LateName((loaded.name,), loaded.needed_by, required=False)
         for loaded in closure.objects
-        if loaded.path in closure.late and loaded.path not in needed
+        if loaded.path in closure.late and loaded.name not in needed.get(loaded.needed_by, ())
     )
 
 
