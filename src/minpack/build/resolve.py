@@ -10,12 +10,13 @@ from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.plan.model import NOTHING_TAKEN
 from minpack.resolve.closures import ProgramClosure, symbols_for
-from minpack.resolve.with_packages import refuse_missing, resolve_with_packages
+from minpack.resolve.with_packages import ResolvedPrograms, refuse_missing, resolve_with_packages
 from minpack.spec.values import STRONG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.base.walk import Walker
     from minpack.build.data import DataFinder
     from minpack.ld.closure import Closure
     from minpack.ld.late import LateLibrary
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.resolve.companions import Companion, CompanionClosure
-    from minpack.resolve.with_packages import ResolvedPrograms
     from minpack.sources.session import Session
     from minpack.spec.image import ImageSpec
 
@@ -47,6 +47,7 @@ class ResolvedImage(NamedTuple):
     late: tuple[LateLibrary, ...]
     whole: tuple[WholePackage, ...]
     symbols: SymbolsOf
+    tree: Walker
     finder: DataFinder | None = None
 
 
@@ -62,6 +63,7 @@ def resolve_with_data(
     if session.opened.kind is BaseKind.SCRATCH:
         return taken, resolved
     from minpack.build.data import DataFinder  # noqa: PLC0415 - without a base there is nothing to find
+    from minpack.resolve.companions import elf_info  # noqa: PLC0415 - as above
 
     finder = DataFinder(session, resolved.symbols)
     for _ in range(MAX_ROUNDS):
@@ -74,7 +76,10 @@ def resolve_with_data(
         if not new:
             break
         taken = taken._replace(files=taken.files + new)
-        resolved = resolve_image(spec, programs, placed, session, taken.files)
+        if not any(elf_info(one.entry) for one in new):
+            break  # what is no program and no library needs nothing
+        known = ResolvedPrograms(resolved.tree, resolved.started[: len(programs)])
+        resolved = resolve_image(spec, programs, placed, session, taken.files, known)
     return taken, resolved._replace(finder=finder)
 
 
@@ -96,9 +101,11 @@ def resolve_image(
     placed: Sequence[Placed],
     session: Session,
     taken: Sequence[Taken] = (),
+    known: ResolvedPrograms | None = None,
 ) -> ResolvedImage:
     """The closures of the programs, of those in whole packages and of those taken, fetched with what they lack.
 
+    :param known: what was found for the programs, where they were resolved before.
     :raises MissingLibraryError: a library is nowhere to be had.
     :raises MinpackError: a package cannot be had.
     """
@@ -118,13 +125,13 @@ def resolve_image(
                 session._replace(hint=hint).check_fit((one,))
         programs += own
     symbols = symbols_for(programs, spec.check, shell=Need.SHELL in spec.wanted or bool(companions))
-    resolved = resolve_with_packages(spec, programs, placed, session, symbols, companions)
+    resolved = resolve_with_packages(spec, programs, placed, session, symbols, companions, known)
     refuse_missing(spec, programs, resolved, session)
     if companions:
         return _with_companions(spec, programs, resolved, session, whole, symbols)
     late = tuple(dict.fromkeys(library for one in resolved.found for library in one.late))
     closures = tuple(one.closure for one in resolved.found)
-    return ResolvedImage(programs, closures, resolved.found, (), late, whole, symbols)
+    return ResolvedImage(programs, closures, resolved.found, (), late, whole, symbols, resolved.tree)
 
 
 def _with_companions(
@@ -153,4 +160,4 @@ def _with_companions(
             for library in (one.late if closure is one.closure and one.late else find_late(closure, symbols))
         )
     )
-    return ResolvedImage(programs, closures, started, resolved.beside, late, whole, symbols)
+    return ResolvedImage(programs, closures, started, resolved.beside, late, whole, symbols, resolved.tree)

@@ -11,7 +11,7 @@ from minpack.elf.strings import find_strings
 from minpack.errors import NotInBaseError
 from minpack.ld.opening import origin_of
 from minpack.namedtuple import NamedTuple
-from minpack.paths import directories_above
+from minpack.paths import RootPath, directories_above, normal, parent
 from minpack.plan.take import MAGIC, take
 from minpack.rootfs.entry import Kind
 
@@ -44,7 +44,7 @@ ROWS = (
     Row("libMagickCore-", "its coders", ("{lib}/ImageMagick-*", "/usr/share/ImageMagick-*", "/etc/ImageMagick-*")),
     Row("libfontconfig.so.", "a font", ("/etc/fonts", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")),
     Row("libsasl2.so.", "its mechanisms", ("{lib}/sasl2",)),
-    Row("libgio-2.0.so.", "its modules", ("{lib}/gio/modules",)),
+    Row("libgio-2.0.so.", "its modules for TLS and proxies", ("{lib}/gio/modules/libgio*.so",)),
     Row("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
 )
 #: What loads OpenSSL's provider of old algorithms by its name, and that.
@@ -72,15 +72,22 @@ def find_known_data(
 
 def owned(taken: Sequence[Taken], packages: Packages, ownership: Ownership | None) -> tuple[Taken, ...]:
     """Those that are files of packages, as these have them, or links of packages, and the directories that hold any."""
-    asked = [one.entry.path for one in taken if one.entry.kind is not Kind.DIRECTORY]
+    asked = [one.entry.path for one in taken if one.entry.kind is Kind.FILE and not one.entry.path.endswith(".cache")]
     owners = ownership.owners(asked) if ownership is not None else {}
     files = [one for one in taken if _is_owned(one.entry, packages, ownership, owners.get(one.entry.path, ""))]
-    above = directories_above(one.entry.path for one in files)
-    return (*(one for one in taken if one.entry.path in above), *files)
+    paths = {one.entry.path for one in files}
+    # A link is as good as what it leads to, which was taken with it.
+    links = [one for one in taken if one.entry.kind is Kind.SYMLINK and _target(one.entry) in paths]
+    above = directories_above(one.entry.path for one in (*files, *links))
+    return (*(one for one in taken if one.entry.path in above), *files, *links)
+
+
+def _target(link: Entry) -> RootPath:
+    return normal(link.link if link.link.startswith("/") else f"{parent(link.path)}/{link.link}")
 
 
 def _is_owned(entry: Entry, packages: Packages, ownership: Ownership | None, owner: str) -> bool:
-    if entry.kind is Kind.DIRECTORY:
+    if entry.kind is not Kind.FILE:
         return False
     if owner and ownership is not None:
         return ownership.is_unmodified(entry, owner)

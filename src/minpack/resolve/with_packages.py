@@ -79,6 +79,7 @@ def resolve_with_packages(
     session: Session,
     symbols: SymbolsOf | None,
     companions: Sequence[Companion] = (),
+    known: ResolvedPrograms | None = None,
 ) -> ResolvedPrograms:
     """The closure of each program with what it opens later, and what the loader opens for the companions.
 
@@ -88,13 +89,16 @@ def resolve_with_packages(
     in the closures.
 
     :param symbols: tell what is opened later; None to look at the start alone.
+    :param known: what was found before for the first programs, in the same tree.
     :raises PackageError: a package that has something cannot be used.
     :raises DownloadError: such a package, or an index, cannot be had.
     """
     sought: set[str] = set()
     while True:
-        tree = session.tree(placed)
-        found = tuple(_closure(spec, program.destination, tree, symbols) for program in programs)
+        tree = known.tree if known is not None else session.tree(placed)
+        before = known.found if known is not None else ()
+        found = (*before, *(_closure(spec, one.destination, tree, symbols) for one in programs[len(before) :]))
+        known = None
         missing = [missing.name for one in found for missing in one.closure.missing]
         if _add_missing(session.packages, missing, session.name):
             continue
