@@ -324,3 +324,13 @@ def test_the_walk_of_one_request_names_what_there_is() -> None:
     assert len(names) > 20
     for name in names:
         assert callable(pkgutil.resolve_name(f"minpack.{name}")), name
+
+
+def test_no_class_has_the_name_of_another() -> None:
+    """A name means one thing: no two modules define a public class of the same name."""
+    found: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(module_name(path))
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}

@@ -26,7 +26,7 @@ from minpack.deb.contents import libraries_table
 from minpack.deb.package import read_control, read_deb
 from minpack.deb.packages import packages_table
 from minpack.deb.release import parse_release
-from minpack.deb.table import Table
+from minpack.deb.table import DebTable
 from minpack.deb.trust import debian_keys, signed_text
 from minpack.deb.version import version_key
 from minpack.elf.notes import parse_dlopen, read_notes
@@ -252,10 +252,10 @@ def debindex(data: bytes) -> None:
     """Indexes of a Debian archive: a release, packages, contents, a signed message, and the tables made of them."""
     for read_index in (packages_table, libraries_table):
         with suppress(MinpackError):
-            made = Table(BytesReader(table := read_index((data[:50], data[50:]), "fuzz")), len(table))
+            made = DebTable(BytesReader(table := read_index((data[:50], data[50:]), "fuzz")), len(table))
             assert made.valid
             assert len(list(made.keys())) == made.count
-    Table(BytesReader(data), len(data)).find(b"libc6")
+    DebTable(BytesReader(data), len(data)).find(b"libc6")
     with suppress(MinpackError):
         version_key(data.decode("utf-8", "surrogateescape").strip())
     with suppress(MinpackError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from minpack.content import BytesContent
 from minpack.elf.read import read_elf
-from minpack.elf.symbols import Reference, Symbols, read_symbols
+from minpack.elf.symbols import SymbolReference, Symbols, read_symbols
 from minpack.elf.versions import Versions
 from minpack.ld.closure import Closure, FoundBy, Libc, LoadedObject
 from minpack.paths import normal
@@ -46,7 +46,7 @@ def symbols(
 ) -> Symbols:
     """Symbols that import these names, some weakly, all of one version, and define versions."""
     references = tuple(
-        Reference(name.encode(), (2 if name in weak else 1) << 4 | 2, 0, 0, version, False, "jump", False)
+        SymbolReference(name.encode(), (2 if name in weak else 1) << 4 | 2, 0, 0, version, False, "jump", False)
         for name in (*imports, *weak)
     )
     versions = Versions((), frozenset(defines), {}, bool(defines))

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minpack.apk.choose import Candidate, choose
+from minpack.apk.choose import PackageCandidate, choose
 from minpack.apk.index import IndexRecord, parse_records, verify_index
 from minpack.apk.signature import Key
-from minpack.apk.table import Provider, Table, make_table, read_table
+from minpack.apk.table import ApkTable, Provider, make_table, read_table
 from minpack.apk.version import compare_versions
 from minpack.errors import AmbiguousLibraryError
 
@@ -32,9 +32,9 @@ def alpine(data: Path) -> dict[str, tuple[IndexRecord, ...]]:
     return {name: tuple(verify_index(path.read_bytes(), keys, name).records()) for name, path in paths.items()}
 
 
-def look_up(name: str, tables: Sequence[Table]) -> Provider | None:
+def look_up(name: str, tables: Sequence[ApkTable]) -> Provider | None:
     """What is chosen for `name`."""
-    candidates = [Candidate(found, at) for at, table in enumerate(tables) for found in table.providers(name)]
+    candidates = [PackageCandidate(found, at) for at, table in enumerate(tables) for found in table.providers(name)]
     chosen = choose(name, candidates, NAMES)
     return chosen.provider if chosen is not None else None
 
@@ -148,9 +148,11 @@ def test_a_table_of_another_form_is_none(data: bytes) -> None:
     assert read_table(data) is None
 
 
-def candidate(package: str, provided: str, priority: int = 0, repository: int = 0, version: str = "1-r0") -> Candidate:
+def candidate(
+    package: str, provided: str, priority: int = 0, repository: int = 0, version: str = "1-r0"
+) -> PackageCandidate:
     """A candidate."""
-    return Candidate(Provider(package, version, provided, priority, "x86_64", 1, CHECKSUM), repository)
+    return PackageCandidate(Provider(package, version, provided, priority, "x86_64", 1, CHECKSUM), repository)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def candidate(package: str, provided: str, priority: int = 0, repository: int = 
         ([candidate("a", "1"), candidate("b", "")], "a"),
     ],
 )
-def test_the_rules_of_choosing(candidates: list[Candidate], chosen: str | None) -> None:
+def test_the_rules_of_choosing(candidates: list[PackageCandidate], chosen: str | None) -> None:
     """Priority, then repository, then version."""
     for order in (candidates, candidates[::-1]):
         found = choose("so:x", order, NAMES)
@@ -197,10 +199,10 @@ PROVIDERS = st.lists(
 
 
 @given(PROVIDERS, st.randoms(use_true_random=False))
-def test_the_choice_is_one(candidates: list[Candidate], rng: random.Random) -> None:
+def test_the_choice_is_one(candidates: list[PackageCandidate], rng: random.Random) -> None:
     """It does not depend on the order, and nothing that is left is better by a rule."""
 
-    def outcome(given: list[Candidate]) -> object:
+    def outcome(given: list[PackageCandidate]) -> object:
         try:
             return choose("so:x", given, NAMES)
         except AmbiguousLibraryError as error:
@@ -211,7 +213,7 @@ def test_the_choice_is_one(candidates: list[Candidate], rng: random.Random) -> N
     first = outcome(unique)
     rng.shuffle(unique)
     assert outcome(unique) == first
-    if isinstance(first, Candidate):
+    if isinstance(first, PackageCandidate):
         for other in unique:
             same = (other.provider.package, other.repository) == (first.provider.package, first.repository)
             assert not same or compare_versions(other.provider.version, first.provider.version) <= 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack.content import RangeContent, read_all
-from minpack.deb.package import MAX_CONTROL, Control, read_control, read_deb
+from minpack.deb.package import MAX_CONTROL, DebControl, read_control, read_deb
 from minpack.errors import MinpackError, PackageError
 from support.debmaker import Deb, ar, packed, tar
 from support.tools import need_tool
@@ -73,7 +73,7 @@ def test_packages_that_dpkg_builds_are_read(
     control = read_control(read_deb(opened((tmp_path / "foo.deb").read_bytes())))
     shown = subprocess.run([dpkg_deb, "-f", "foo.deb"], cwd=tmp_path, check=True, capture_output=True).stdout
     assert control.paragraph == shown
-    assert isinstance(control, Control)
+    assert isinstance(control, DebControl)
 
 
 def test_a_package_that_minpack_makes_in_tests_is_one_for_dpkg(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from minpack.content import BytesReader
 from minpack.deb import contents, table
 from minpack.deb.contents import libraries_table, merged
 from minpack.deb.control import MAX_PARAGRAPH, field_of, parse_paragraph, split_paragraphs
-from minpack.deb.packages import Package, package_of, packages_table
+from minpack.deb.packages import DebianPackage, package_of, packages_table
 from minpack.deb.release import parse_release, read_release
-from minpack.deb.table import Table, build_table
+from minpack.deb.table import DebTable, build_table
 from minpack.deb.trust import FINGERPRINTS, KEYRING, MAX_SIGNED, debian_keys, signed_text
 from minpack.errors import PackageError, UntrustedPackageError
 from support.debmaker import Archive, Deb, Key
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 KEY, OTHER = Key(), Key()
 
 
-def opened(data: bytes) -> Table:
+def opened(data: bytes) -> DebTable:
     """The table in `data`."""
-    return Table(BytesReader(data), len(data))
+    return DebTable(BytesReader(data), len(data))
 
 
 def pieces(data: bytes, size: int) -> Iterator[bytes]:
@@ -109,7 +109,7 @@ def test_a_packages_index_becomes_a_table() -> None:
     deb = archive.packages[2]
     package = package_of("libc6", record)
     assert (package.version, package.path, package.size) == ("2.36-10", deb.path, len(deb.data))
-    assert isinstance(package, Package)
+    assert isinstance(package, DebianPackage)
     assert made.count == 2
 
 

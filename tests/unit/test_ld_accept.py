@@ -8,14 +8,14 @@ import pytest
 
 from minpack.content import BytesContent
 from minpack.elf.read import read_elf
-from minpack.ld.accept import HEADER_SIZE, Verdict, judge_header, judge_library
+from minpack.ld.accept import HEADER_SIZE, LoadVerdict, judge_header, judge_library
 from support.elfedit import put, set_header, set_segment
 from support.elfmaker import DF_1_PIE, ET_EXEC, MACHINES, library, make_elf
 
 if TYPE_CHECKING:
     from minpack.target import Target
 
-PASSED_OVER = Verdict(False)
+PASSED_OVER = LoadVerdict(False)
 
 
 def target_of(data: bytes) -> Target:
@@ -23,7 +23,7 @@ def target_of(data: bytes) -> Target:
     return read_elf(BytesContent(data)).target
 
 
-def judged(data: bytes, wanted: str = "x86_64", *, debian: bool = False) -> Verdict:
+def judged(data: bytes, wanted: str = "x86_64", *, debian: bool = False) -> LoadVerdict:
     """What the loader for a machine makes of a file's header."""
     return judge_header(data[:HEADER_SIZE], target_of(library(machine=wanted)), debian=debian)
 
@@ -33,8 +33,8 @@ def judged(data: bytes, wanted: str = "x86_64", *, debian: bool = False) -> Verd
 def test_its_own(machine: str, debian: bool) -> None:
     """Every loader takes libraries of its own machine."""
     data = library(machine=machine)
-    assert judged(data, machine, debian=debian) == Verdict(True)
-    assert judge_library(read_elf(BytesContent(data))) == Verdict(True)
+    assert judged(data, machine, debian=debian) == LoadVerdict(True)
+    assert judge_library(read_elf(BytesContent(data))) == LoadVerdict(True)
 
 
 @pytest.mark.parametrize("wanted", MACHINES)
@@ -42,7 +42,7 @@ def test_its_own(machine: str, debian: bool) -> None:
 def test_others_with_debians_patch(wanted: str, machine: str) -> None:
     """Debian's takes no other machine's, and none of them stops it."""
     verdict = judged(library(machine=machine), wanted, debian=True)
-    assert verdict == (Verdict(True) if wanted == machine else PASSED_OVER)
+    assert verdict == (LoadVerdict(True) if wanted == machine else PASSED_OVER)
 
 
 @pytest.mark.parametrize("wanted", MACHINES)
@@ -54,7 +54,7 @@ def test_others(wanted: str, machine: str) -> None:
     if wanted != machine and ours.bits == theirs.bits and ours.big_endian != theirs.big_endian:
         assert verdict.reason == f"its data are not {'big' if ours.big_endian else 'little'}-endian"
     else:
-        assert verdict == (Verdict(True) if wanted == machine else PASSED_OVER)
+        assert verdict == (LoadVerdict(True) if wanted == machine else PASSED_OVER)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_others(wanted: str, machine: str) -> None:
 )
 def test_flags(wanted: str, flags: int, fits: bool) -> None:
     """Where the machine alone does not tell, its flags do; those that name no ABI fit any."""
-    assert judged(library(machine=wanted, e_flags=flags), wanted, debian=True) == Verdict(fits)
+    assert judged(library(machine=wanted, e_flags=flags), wanted, debian=True) == LoadVerdict(fits)
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,13 @@ def test_flags(wanted: str, flags: int, fits: bool) -> None:
 )
 def test_refusals(data: bytes, reason: str) -> None:
     """What is wrong with a file of its own class and order is said."""
-    assert judged(data) == Verdict(False, reason)
+    assert judged(data) == LoadVerdict(False, reason)
 
 
 @pytest.mark.parametrize("data", [set_header(library(), osabi=3), put(set_header(library(), osabi=3), 8, "B", 1)])
 def test_gnu(data: bytes) -> None:
     """GNU's own ABI is taken in all its versions."""
-    assert judged(data) == Verdict(True)
+    assert judged(data) == LoadVerdict(True)
 
 
 def test_what_comes_first() -> None:
@@ -122,4 +122,4 @@ def test_what_comes_first() -> None:
 )
 def test_no_library(data: bytes, reason: str) -> None:
     """Programs, files without a dynamic section and misplaced segments are refused."""
-    assert judge_library(read_elf(BytesContent(data))) == Verdict(False, reason)
+    assert judge_library(read_elf(BytesContent(data))) == LoadVerdict(False, reason)

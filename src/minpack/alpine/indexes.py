@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from minpack.apk.index import MAX_INDEX, verify_index
-from minpack.apk.table import Table, make_table, read_table
+from minpack.apk.table import ApkTable, make_table, read_table
 from minpack.content import RangeContent, read_all
 from minpack.errors import DownloadError, OfflineError, PackageError, UntrustedPackageError
 from minpack.namedtuple import NamedTuple
@@ -48,7 +48,7 @@ class OpenIndex(NamedTuple):
     """A verified index, searchable. `fresh` says that it was fetched just now."""
 
     repository: Repository
-    table: Table
+    table: ApkTable
     fresh: bool
     notes: tuple[str, ...] = ()
 
@@ -82,7 +82,7 @@ def open_index(repository: Repository, access: FetchContext, *, refresh: bool = 
         return OpenIndex(repository, kept, fresh=False, notes=(note,))
 
 
-def _kept(record: Mapping[str, object], repository: Repository, access: FetchContext) -> Table | None:
+def _kept(record: Mapping[str, object], repository: Repository, access: FetchContext) -> ApkTable | None:
     """The table of the index that the record leads to, if a key that is trusted now signed it."""
     raw, table, signer = (str(record.get(key, "")) for key in ("sha256", "table", "signer"))
     if record.get("url") != repository.index_url:
@@ -128,7 +128,9 @@ def _fetched(repository: Repository, access: FetchContext, seen: int) -> OpenInd
     return OpenIndex(repository, table, fresh=True, notes=(note,))
 
 
-def _verified(data: bytes, repository: Repository, access: FetchContext, fetched: int, seen: int) -> tuple[Table, int]:
+def _verified(
+    data: bytes, repository: Repository, access: FetchContext, fetched: int, seen: int
+) -> tuple[ApkTable, int]:
     """The table of the index in `data` and the build time of its newest package, both kept.
 
     :raises UntrustedPackageError: no trusted key signed it; or that time is before `seen`, where that is refused.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.alpine.fetch import FetchedPackage
-from minpack.apk.choose import Candidate
+from minpack.apk.choose import PackageCandidate
 from minpack.apk.names import SONAME
 from minpack.apk.package import open_package
 from minpack.apk.table import Provider
@@ -35,16 +35,16 @@ class LockedRepositorySet:
         self._packages = {package.name: package for package in locked.packages}
         self._libraries = {name(file.path): file.package for file in reversed(locked.files) if file.package}
 
-    def find(self, name: str) -> Candidate | None:
+    def find(self, name: str) -> PackageCandidate | None:
         """The package that the lock has for a name of an index; None if it has none."""
         wanted = self._libraries.get(name.removeprefix(SONAME), "") if name.startswith(SONAME) else name
         package = self._packages.get(wanted)
         if package is None:
             return None
         provider = Provider(package.name, package.version, "", 0, package.arch, package.size, "")
-        return Candidate(provider, 0)
+        return PackageCandidate(provider, 0)
 
-    def fetch(self, name: str, chosen: Candidate, stack: ExitStack) -> FetchedPackage:  # noqa: ARG002
+    def fetch(self, name: str, chosen: PackageCandidate, stack: ExitStack) -> FetchedPackage:  # noqa: ARG002
         """The package that `find` chose, open until `stack` is closed. The lock's sum is what it is trusted by.
 
         :raises LockedError: a server gave other bytes, or it is another package than the lock says.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from minpack.alpine.locked import LockedRepositorySet
     from minpack.alpine.repository_set import RepositorySet
-    from minpack.apk.choose import Candidate
+    from minpack.apk.choose import PackageCandidate
     from minpack.apk.package import PackageFile
     from minpack.base.interface import Base
     from minpack.base.options import BaseOptions
@@ -208,7 +208,7 @@ class AlpinePackages:
             self._offers = self._open_offers()
         return self._offers
 
-    def _fetch(self, offers: RepositorySet | LockedRepositorySet, name: str, chosen: Candidate) -> _Known:
+    def _fetch(self, offers: RepositorySet | LockedRepositorySet, name: str, chosen: PackageCandidate) -> _Known:
         """The chosen package, fetched unless it is there."""
         known = self._fetched.get(chosen.provider.package)
         if known is not None:

@@ -26,7 +26,7 @@ from minpack.target import target_named
 if TYPE_CHECKING:
     from minpack.net.network import Network
     from minpack.progress import Progress
-    from minpack.store.blob import Blob
+    from minpack.store.blob import StoredBlob
     from minpack.store.store import Store
 
 
@@ -42,7 +42,7 @@ _SCHEMA = "minpack.base/1"
 class FetchedBase(NamedTuple):
     """A base's verified tarball, open, and its facts. Leaving its ``with`` block closes it."""
 
-    content: Blob
+    content: StoredBlob
     release: AlpineRelease
     url: str
     notes: tuple[str, ...]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from minpack.alpine.fetch import fetch_package
 from minpack.alpine.indexes import FetchContext, open_index
 from minpack.alpine.repositories import arch_of, keys_in, keys_of, repositories_of
-from minpack.apk.choose import Candidate, choose
+from minpack.apk.choose import PackageCandidate, choose
 from minpack.apk.names import SONAME
 from minpack.errors import DownloadError
 
@@ -49,7 +49,7 @@ class RepositorySet:
         """What to call the repositories."""
         return ", ".join(repository.label for repository in self._repositories)
 
-    def find(self, name: str) -> Candidate | None:
+    def find(self, name: str) -> PackageCandidate | None:
         """The package to take for a name of an index, a package's own or ``so:`` and a soname; None if none has it.
 
         :raises AmbiguousLibraryError: more than one package has it, and none is preferred.
@@ -58,13 +58,13 @@ class RepositorySet:
         if self._indexes is None:
             self._indexes = self._opened(refresh=self._refresh)
         found = [
-            Candidate(provider, place)
+            PackageCandidate(provider, place)
             for place, index in enumerate(self._indexes)
             for provider in index.table.providers(name)
         ]
         return choose(name.removeprefix(SONAME), found, [repository.label for repository in self._repositories])
 
-    def fetch(self, name: str, chosen: Candidate, stack: ExitStack) -> FetchedPackage:
+    def fetch(self, name: str, chosen: PackageCandidate, stack: ExitStack) -> FetchedPackage:
         """The package that `find` chose for `name`, open until `stack` is closed.
 
         One that the repository has replaced since its index was fetched is looked up again.
@@ -82,7 +82,7 @@ class RepositorySet:
                 raise
             return self._fetched(again, stack)
 
-    def _fetched(self, chosen: Candidate, stack: ExitStack) -> FetchedPackage:
+    def _fetched(self, chosen: PackageCandidate, stack: ExitStack) -> FetchedPackage:
         return fetch_package(chosen.provider, self._repositories[chosen.repository], self._access, stack)
 
     def _opened(self, *, refresh: bool) -> tuple[OpenIndex, ...]:

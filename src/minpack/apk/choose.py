@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from minpack.apk.table import Provider
 
 
-class Candidate(NamedTuple):
+class PackageCandidate(NamedTuple):
     """A provider, and the repository it is in by its place in the list of repositories."""
 
     provider: Provider
     repository: int
 
 
-def choose(name: str, candidates: Sequence[Candidate], repositories: Sequence[str]) -> Candidate | None:
+def choose(name: str, candidates: Sequence[PackageCandidate], repositories: Sequence[str]) -> PackageCandidate | None:
     """The candidate to take for `name`; None if there is none.
 
     :param repositories: what to call each repository in errors.
@@ -45,9 +45,9 @@ def choose(name: str, candidates: Sequence[Candidate], repositories: Sequence[st
     return usable[0]
 
 
-def _newest(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _newest(candidates: Sequence[PackageCandidate]) -> list[PackageCandidate]:
     """Each package of each repository once, in its highest version."""
-    found: dict[tuple[str, int], Candidate] = {}
+    found: dict[tuple[str, int], PackageCandidate] = {}
     for one in candidates:
         key = one.provider.package, one.repository
         known = found.get(key)
@@ -56,7 +56,7 @@ def _newest(candidates: Sequence[Candidate]) -> list[Candidate]:
     return list(found.values())
 
 
-def _highest(candidates: list[Candidate]) -> list[Candidate]:
+def _highest(candidates: list[PackageCandidate]) -> list[PackageCandidate]:
     """Those that provide the highest version."""
     best = candidates[0].provider.provided
     for one in candidates:

@@ -1,4 +1,4 @@
-"""`Table`: what of an index is looked up, in a form that is searched without being parsed.
+"""`ApkTable`: what of an index is looked up, in a form that is searched without being parsed.
 
 A text of lines, each a name, a tab, and a provider of it: package, version, provided version (empty for a virtual
 one), provider priority, architecture, size, checksum. It holds the packages' own names and the sonames they provide,
@@ -49,7 +49,7 @@ class Provider(NamedTuple):
         return f"{self.package}-{self.version}.apk"
 
 
-class Table(NamedTuple):
+class ApkTable(NamedTuple):
     """The providers of each name. Made by `make_table` and `read_table`."""
 
     data: bytes
@@ -69,7 +69,7 @@ class Table(NamedTuple):
         return tuple(found)
 
 
-def make_table(records: Iterable[IndexRecord], what: str = "an index") -> Table:
+def make_table(records: Iterable[IndexRecord], what: str = "an index") -> ApkTable:
     """The table of an index's records; what cannot be installed or has no checksum that is known is not in it.
 
     :param what: what to call the index in errors.
@@ -83,7 +83,7 @@ def make_table(records: Iterable[IndexRecord], what: str = "an index") -> Table:
         size += len(line)
         if size > MAX_TABLE:
             raise PackageError(what, "it names more libraries than any repository has", "name another repository")
-    return Table(MAGIC + "".join(sorted(lines)).encode("utf-8", "surrogateescape"))
+    return ApkTable(MAGIC + "".join(sorted(lines)).encode("utf-8", "surrogateescape"))
 
 
 def _lines(records: Iterable[IndexRecord]) -> Iterator[str]:
@@ -98,6 +98,6 @@ def _lines(records: Iterable[IndexRecord]) -> Iterator[str]:
                     yield f"{name}\t{record.name}\t{record.version}\t{version}\t{rest}"
 
 
-def read_table(data: bytes) -> Table | None:
+def read_table(data: bytes) -> ApkTable | None:
     """The table that `data` is, if it is one of this form."""
-    return Table(data) if data.startswith(MAGIC) and data.endswith(b"\n") else None
+    return ApkTable(data) if data.startswith(MAGIC) and data.endswith(b"\n") else None

@@ -45,14 +45,14 @@ MAX_STEPS = 10_000_000
 _IMPLIED = pack_fields(DIRECTORY, 0, 0o755, 0, 0, 0, 0)
 
 
-class Index(NamedTuple):
+class TarIndex(NamedTuple):
     """The entries of a tar as a table (`tartable`), and whether blocks of zeros mark its end."""
 
     table: bytearray
     has_end: bool
 
 
-def index_of(tar: RangeContent, name: str, notes: tuple[str, ...] = ()) -> Index:
+def index_of(tar: RangeContent, name: str, notes: tuple[str, ...] = ()) -> TarIndex:
     """The entries of an uncompressed tar.
 
     Hard links are files that share their data with the member they name.
@@ -70,7 +70,7 @@ def index_of(tar: RangeContent, name: str, notes: tuple[str, ...] = ()) -> Index
             raise damaged(name, 0, "", "it is empty: a tar without members")
         if tape.is_followed():
             notes += ("another archive follows the end of the base's tarball and was ignored, as tar does",)
-        return Index(build_table(made.finished(), made.implied, notes), tape.end is not None)
+        return TarIndex(build_table(made.finished(), made.implied, notes), tape.end is not None)
 
 
 class _Rows:

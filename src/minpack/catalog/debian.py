@@ -36,15 +36,15 @@ class DebianRelease(NamedTuple):
         return f"debian-{self.number}"
 
 
-class Layout(NamedTuple):
+class ReleaseLayout(NamedTuple):
     """Where an architecture has its libraries and its loader, both absolute and in a merged /usr."""
 
     libraries: RootPath
     loader: RootPath
 
 
-def _layout(libraries: str, loader: str) -> Layout:
-    return Layout(normal(libraries), normal(loader))
+def _layout(libraries: str, loader: str) -> ReleaseLayout:
+    return ReleaseLayout(normal(libraries), normal(loader))
 
 
 #: The oldest first.
@@ -97,7 +97,7 @@ def support_note(release: DebianRelease, today: str) -> str:
     return f"Debian {release.number} has had no security updates since {release.support_end}"
 
 
-def layout_of(arch: str) -> Layout:
+def layout_of(arch: str) -> ReleaseLayout:
     """The layout of `arch`, Debian's name of an architecture that some release has."""
     return _LAYOUTS[arch]
 

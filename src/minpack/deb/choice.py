@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from minpack.deb.packages import Package
+    from minpack.deb.packages import DebianPackage
 
 _SONAME = re.compile(r"(.+?)(?:\.so\.(.+)|-([0-9][^-]*)\.so)")
 
 
-def choose(soname: str, candidates: Sequence[Package]) -> Package | None:
+def choose(soname: str, candidates: Sequence[DebianPackage]) -> DebianPackage | None:
     """The one of `candidates` that is meant by who asks for `soname`; None if nothing tells.
 
     That is the only one there is; else the one that has the name that a library's package should have (`usual_names`);

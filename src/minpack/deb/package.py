@@ -33,7 +33,7 @@ class Deb(NamedTuple):
     data: RangeContent
 
 
-class Control(NamedTuple):
+class DebControl(NamedTuple):
     """What a package says of itself: its control paragraph, and its list of files with their MD5 sums, as written."""
 
     paragraph: bytes
@@ -79,7 +79,7 @@ def _members(reader: Reader, file: RangeContent) -> Iterator[tuple[bytes, RangeC
         raise PackageError(file.where, f"it has more than {_MAX_MEMBERS} members", DAMAGED)
 
 
-def read_control(deb: Deb) -> Control:
+def read_control(deb: Deb) -> DebControl:
     """What the package says of itself.
 
     :raises PackageError: its control tar is damaged, has no control file, or one that is not a paragraph.
@@ -98,7 +98,7 @@ def read_control(deb: Deb) -> Control:
         raise PackageError(where, f"its control.tar: {error.reason}", error.hint) from error
     if "control" not in files:
         raise PackageError(where, "it has no control file", DAMAGED)
-    return Control(files["control"], parse_paragraph(files["control"], where), files.get("md5sums", b""))
+    return DebControl(files["control"], parse_paragraph(files["control"], where), files.get("md5sums", b""))
 
 
 class _Bytes(NamedTuple):

@@ -1,4 +1,4 @@
-"""`Package`: what a suite's Packages index says of one package, and the table made of the whole index."""
+"""`DebianPackage`: what a suite's Packages index says of one package, and the table made of the whole index."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FIELDS = (b"Version", b"Architecture", b"Filename", b"Size", b"SHA256", b"Prior
 PRIORITIES = ("required", "important", "standard", "optional", "extra")
 
 
-class Package(NamedTuple):
+class DebianPackage(NamedTuple):
     """A package of a suite. `path` is where it lies below the mirror's address, `size` is in bytes."""
 
     name: str
@@ -65,10 +65,10 @@ def packages_table(pieces: Iterable[bytes], where: str) -> bytes:
     return build_table(found)
 
 
-def package_of(name: str, record: bytes) -> Package:
+def package_of(name: str, record: bytes) -> DebianPackage:
     """The package whose record in a table of `packages_table` is `record`."""
     version, architecture, path, size, sha256, priority = (part.decode("ascii") for part in record.split(b"\0"))
-    return Package(name, version, architecture, path, int(size), sha256, priority)
+    return DebianPackage(name, version, architecture, path, int(size), sha256, priority)
 
 
 def _plausible(values: tuple[bytes, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""`Table`: records by key in one sorted file, looked up where it lies with a few small reads.
+"""`DebTable`: records by key in one sorted file, looked up where it lies with a few small reads.
 
     magic     8 bytes, the format with its version
     count     u32, the number of records
@@ -43,7 +43,7 @@ def build_table(records: Mapping[bytes, bytes]) -> bytes:
     return b"".join((_HEAD.pack(MAGIC, len(rows)), offsets, _OFFSET.pack(at), *rows))
 
 
-class Table:
+class DebTable:
     """A table that `build_table` made.
 
     :param reader: of its bytes, open for as long as it is used.

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from minpack.catalog.debian import DebianRelease
-    from minpack.deb.packages import Package
+    from minpack.deb.packages import DebianPackage
     from minpack.debian.suite import FetchedRelease, OpenTable, Suite
-    from minpack.store.blob import Blob
+    from minpack.store.blob import StoredBlob
     from minpack.store.store import Store
 
 #: The libraries of every program, which need no index to be found: those of glibc (its `Makefile`s' `extra-libs`),
@@ -61,7 +61,7 @@ _CHANGED_HINT = "the mirror or a proxy changed the file; try another --mirror"
 class Source(NamedTuple):
     """A package and the suite it is in; `lock` is the lock file that says so, empty where an index does."""
 
-    package: Package
+    package: DebianPackage
     suite: Suite
     lock: str = ""
 
@@ -143,7 +143,7 @@ class DebianArchive:
         """Where what is fetched is kept."""
         return self.place.store
 
-    def fetch(self, source: Source) -> Blob:
+    def fetch(self, source: Source) -> StoredBlob:
         """The package's file, from the store or its suite's mirror, verified by the sum that the index has.
 
         :raises OfflineError: it is not kept, and the network may not be used.

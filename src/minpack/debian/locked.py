@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from minpack.base.locked_fetch import LockedDownload, fetch_locked
 from minpack.catalog.debian import layout_of
-from minpack.deb.packages import Package
+from minpack.deb.packages import DebianPackage
 from minpack.debian.alternatives import alternatives_of
 from minpack.debian.archive import Source
 from minpack.debian.suite import Suite
@@ -15,7 +15,7 @@ from minpack.paths import RootPath, ancestors, parent
 if TYPE_CHECKING:
     from minpack.base import locked_fetch
     from minpack.lock.values import LockedImage, LockedPackage
-    from minpack.store.blob import Blob
+    from minpack.store.blob import StoredBlob
     from minpack.store.store import Store
 
 _LABEL = "debian "
@@ -56,7 +56,7 @@ class LockedArchive:
         """Whether `path` is a directory in which, or below which, the lock has a file."""
         return path in (self.layout.libraries, parent(self.layout.loader)) or path in self._directories
 
-    def fetch(self, source: Source) -> Blob:
+    def fetch(self, source: Source) -> StoredBlob:
         """The package's file, verified by the sum that the lock has.
 
         :raises LockedError: a server gave other bytes.
@@ -71,5 +71,5 @@ class LockedArchive:
 def _source_of(package: LockedPackage, lock: str) -> Source:
     """The package as an index would have it; its suite is the one whose name its repository's label has."""
     directory, _, name = package.url.rpartition("/")
-    found = Package(package.name, package.version, package.arch, name, package.size, package.sha256, "")
+    found = DebianPackage(package.name, package.version, package.arch, name, package.size, package.sha256, "")
     return Source(found, Suite(directory, package.repository.removeprefix(_LABEL)), lock)

@@ -17,10 +17,10 @@ from minpack.store.blob import TAR, sum_of
 from minpack.tar.decompress import Packing, decompress_to, packing_of
 
 if TYPE_CHECKING:
-    from minpack.deb.package import Control, Deb
-    from minpack.deb.packages import Package
+    from minpack.deb.package import Deb, DebControl
+    from minpack.deb.packages import DebianPackage
     from minpack.debian.archive import Source
-    from minpack.store.blob import Blob
+    from minpack.store.blob import StoredBlob
     from minpack.store.part import Part
     from minpack.store.store import Store
 
@@ -36,16 +36,16 @@ class OpenPackage:
     :param number: tells its hard links from those of other packages.
     """
 
-    def __init__(self, source: Source, deb: Blob, data: RangeContent, number: int) -> None:
-        self.package: Package = source.package
+    def __init__(self, source: Source, deb: StoredBlob, data: RangeContent, number: int) -> None:
+        self.package: DebianPackage = source.package
         self.suite = source.suite
         self.url = source.url
         self._lock = source.lock
         self.entries = _merged_entries(data, str(self.package), number)
         self._deb = deb
-        self.unpacked: Blob | None = None
+        self.unpacked: StoredBlob | None = None
 
-    def control(self) -> Control:
+    def control(self) -> DebControl:
         """What the package says of itself.
 
         :raises PackageError: it is damaged, or another package than the index says.
@@ -80,7 +80,7 @@ class OpenPackage:
             self.unpacked.close()
 
 
-def open_package(source: Source, deb: Blob, store: Store, number: int) -> OpenPackage:
+def open_package(source: Source, deb: StoredBlob, store: Store, number: int) -> OpenPackage:
     """The package whose verified file is `deb`, which it closes, and which is closed if it cannot be opened.
 
     Its data is kept uncompressed too: unpacking it is what takes long.
@@ -89,7 +89,7 @@ def open_package(source: Source, deb: Blob, store: Store, number: int) -> OpenPa
     :raises PackageError: it is damaged, or holds what could leave the root.
     """
     package = source.package
-    unpacked: Blob | None = None
+    unpacked: StoredBlob | None = None
     try:
         data = _parts(deb, str(package)).data
         try:
@@ -109,11 +109,11 @@ def open_package(source: Source, deb: Blob, store: Store, number: int) -> OpenPa
     return opened
 
 
-def _parts(deb: Blob, name: str) -> Deb:
+def _parts(deb: StoredBlob, name: str) -> Deb:
     return read_deb(RangeContent(deb.fileno(), 0, deb.size, f"package {name}"))
 
 
-def _unpacked(package: Package, data: RangeContent, packing: Packing, store: Store) -> Blob:
+def _unpacked(package: DebianPackage, data: RangeContent, packing: Packing, store: Store) -> StoredBlob:
     """The package's data tar: the one kept, else unpacked now and kept."""
     name = f"deb-data-{package.sha256}"
     record = store.record(name, _DATA_SCHEMA) or {}

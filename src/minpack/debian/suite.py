@@ -8,7 +8,7 @@ from minpack.catalog.debian import MIRROR, SECURITY_MIRROR
 from minpack.content import FileReader
 from minpack.deb.control import DAMAGED
 from minpack.deb.release import read_release
-from minpack.deb.table import Table
+from minpack.deb.table import DebTable
 from minpack.deb.trust import MAX_SIGNED
 from minpack.digest import Digest
 from minpack.errors import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from minpack.deb.release import IndexFile, Release
     from minpack.net.network import Network
     from minpack.progress import Progress
-    from minpack.store.blob import Blob
+    from minpack.store.blob import StoredBlob
     from minpack.store.store import Store
 
 COMPONENT = "main"
@@ -198,10 +198,10 @@ def _read(suite: Suite, message: bytes, place: SuiteContext, url: str) -> Releas
     return release
 
 
-class OpenTable(Table):
+class OpenTable(DebTable):
     """A table whose file is closed by `close`."""
 
-    def __init__(self, blob: Blob) -> None:
+    def __init__(self, blob: StoredBlob) -> None:
         super().__init__(FileReader(blob.fileno(), 0, blob.size, owned=False, where=blob.where), blob.size)
         self._blob = blob
 
@@ -243,7 +243,7 @@ def open_table(
     return OpenTable(table_blob)
 
 
-def _fetch_index(suite: Suite, index: IndexFile, by_hash: bool, place: SuiteContext, store: Store) -> Blob:  # noqa: FBT001
+def _fetch_index(suite: Suite, index: IndexFile, by_hash: bool, place: SuiteContext, store: Store) -> StoredBlob:  # noqa: FBT001
     """The index, by its sum where the mirror has it so: its name may get other bytes at any time."""
     folder, _, _ = index.path.rpartition("/")
     plain = f"{suite.url}/{index.path}"
@@ -260,7 +260,7 @@ def _fetch_index(suite: Suite, index: IndexFile, by_hash: bool, place: SuiteCont
     raise AssertionError("internal error: no address of an index")
 
 
-def _pieces(blob: Blob, where: str, size: int | None) -> Iterator[bytes]:
+def _pieces(blob: StoredBlob, where: str, size: int | None) -> Iterator[bytes]:
     """The index without its compression, which is known by its first bytes."""
     from minpack.tar import members  # noqa: PLC0415
     from minpack.tar.decompress import limit_for  # noqa: PLC0415

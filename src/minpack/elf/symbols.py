@@ -49,7 +49,7 @@ class Definition(NamedTuple):
     version: int
 
 
-class Reference(NamedTuple):
+class SymbolReference(NamedTuple):
     """A symbol that relocations name.
 
     `version` is the version's name or empty, `hidden` the hidden bit of its
@@ -114,13 +114,13 @@ class Symbols(NamedTuple):
     names: dict[bytes, int | tuple[int, ...]]
     table: Sequence[tuple[int, int, int, int, int]]
     version_indexes: array[int]
-    references: tuple[Reference, ...]
+    references: tuple[SymbolReference, ...]
     versions: Versions
     symbolic: bool
     bind_now: bool
     has_relr: bool
     calls_resolvers: bool
-    imports: Mapping[bytes, Reference]
+    imports: Mapping[bytes, SymbolReference]
 
     @property
     def has_versions(self) -> bool:
@@ -260,7 +260,7 @@ def _references(
     uses: dict[tuple[int, str], bool],
     versions: Versions,
     indexes: array[int],
-) -> tuple[Reference, ...]:
+) -> tuple[SymbolReference, ...]:
     """What relocations name, made column by column: there are hundreds in a file, tens of thousands in a closure."""
     if not uses:
         return ()
@@ -271,4 +271,4 @@ def _references(
     version, hidden = zip(*found, strict=True)
     texts = map(names.__getitem__, at)
     rows = zip(texts, info, other, section, version, hidden, kinds, uses.values(), strict=True)
-    return tuple(map(tuple.__new__, repeat(Reference), rows))
+    return tuple(map(tuple.__new__, repeat(SymbolReference), rows))

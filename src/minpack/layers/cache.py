@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from minpack.layers.files import CompressedFiles
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
-    from minpack.store.blob import Blob
+    from minpack.store.blob import StoredBlob
     from minpack.store.part import Part
     from minpack.store.store import Store
 
@@ -62,7 +62,7 @@ class StoredLayer(NamedTuple):
     """A layer and its verified bytes, which whoever gets it closes."""
 
     layer: Layer
-    blob: Blob
+    blob: StoredBlob
 
     def copy_to(self, out: Writable) -> None:
         """Write the layer to `out`."""
@@ -241,14 +241,14 @@ def _named(
     return found._replace(layer=found.layer._replace(sums=sums_of(entries)))
 
 
-def _blob(store: Store, known: _Known) -> Blob | None:
+def _blob(store: Store, known: _Known) -> StoredBlob | None:
     """The verified bytes of a kept layer; None if there are none, or damaged ones."""
     with suppress(StoreError):
         return store.find(known.digest.hex, LAYER).blob
     return None
 
 
-def _stored(known: _Known, blob: Blob | None, options: LayerOptions, comment: str) -> StoredLayer | None:
+def _stored(known: _Known, blob: StoredBlob | None, options: LayerOptions, comment: str) -> StoredLayer | None:
     """The layer, if the verified `blob` is the one that is known."""
     if blob is None:
         return None
@@ -283,7 +283,7 @@ class _Finding:
     def __init__(self, store: Store, known: _Known) -> None:
         self._store = store
         self._known = known
-        self._blob: Blob | None = None
+        self._blob: StoredBlob | None = None
         self._thread: Thread | None = Thread(target=self._find, daemon=True)
         try:
             self._thread.start()
@@ -294,7 +294,7 @@ class _Finding:
     def _find(self) -> None:
         self._blob = _blob(self._store, self._known)
 
-    def result(self) -> Blob | None:
+    def result(self) -> StoredBlob | None:
         """The kept layer, which the caller closes; None if there is none."""
         if self._thread is None:
             self._find()
@@ -326,7 +326,7 @@ def _values(layer: Layer, name: str) -> dict[str, object]:
     }
 
 
-def _keep(layer: Layer, part: Part, store: Store, name: str, files: CompressedFiles | None) -> Blob:
+def _keep(layer: Layer, part: Part, store: Store, name: str, files: CompressedFiles | None) -> StoredBlob:
     """Give the written layer its name and its record, its files theirs, and make room for it."""
     blob = part.keep(layer.descriptor.digest.hex, LAYER)
     with suppress(StoreError):

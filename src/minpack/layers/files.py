@@ -41,7 +41,7 @@ def marks_of(content: Content) -> Iterable[bytes]:
             yield reader.read_at(max(at, 0), MARKED_BYTES)
 
 
-class KeptFile:
+class KeptMembers:
     """The gzip members of a file, in a kept layer that is open as `descriptor`; see `minpack.oci.compress.KeptFile`."""
 
     def __init__(self, descriptor: int, where: CompressedFile, block_size: int) -> None:
@@ -90,7 +90,7 @@ class CompressedFiles:
         self._layers: dict[tuple[str, int], int | None] = {}
         self._new: dict[str, CompressedFile] = {}
 
-    def find(self, content: Content) -> KeptFile | None:
+    def find(self, content: Content) -> KeptMembers | None:
         """The kept members that are most likely those of `content`; None if there are none."""
         record = self._store.record(self._name(content), SCHEMA)
         try:
@@ -103,7 +103,7 @@ class CompressedFiles:
             return None
         if descriptor is None or not members or where.at < 0 or not all(0 < m <= 2 * self._block_size for m in members):
             return None
-        return KeptFile(descriptor, where, self._block_size)
+        return KeptMembers(descriptor, where, self._block_size)
 
     def note(self, content: Content, compressed: CompressedFile) -> None:
         """Remember where a file's members are in the layer."""

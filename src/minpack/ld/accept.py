@@ -32,17 +32,17 @@ ELFOSABI_NONE, ELFOSABI_GNU, ELFOSABI_ARM_AEABI = 0, 3, 64
 EF_ARM_SOFT, EF_ARM_HARD, EF_PPC64_ABI = 0x200, 0x400, 3
 
 
-class Verdict(NamedTuple):
+class LoadVerdict(NamedTuple):
     """Whether a file fits; if not, `reason` says why the loader stops at it, and is empty where it is passed over."""
 
     fits: bool
     reason: str = ""
 
 
-FITS, PASSED_OVER = Verdict(True), Verdict(False)
+FITS, PASSED_OVER = LoadVerdict(True), LoadVerdict(False)
 
 
-def judge_header(head: bytes, wanted: Target, *, debian: bool) -> Verdict:
+def judge_header(head: bytes, wanted: Target, *, debian: bool) -> LoadVerdict:
     """What the loader for `wanted` makes of a file that begins with `head` (open_verify).
 
     :param head: the first `HEADER_SIZE` bytes, or all there are.
@@ -51,9 +51,9 @@ def judge_header(head: bytes, wanted: Target, *, debian: bool) -> Verdict:
     """
     layout = layout_of(wanted.bits, big_endian=wanted.big_endian)
     if len(head) < layout.header.size:
-        return Verdict(False, "file too short")
+        return LoadVerdict(False, "file too short")
     if not head.startswith(MAGIC):
-        return Verdict(False, "invalid ELF header")
+        return LoadVerdict(False, "invalid ELF header")
     if head[EI_CLASS] * 32 != wanted.bits:
         return PASSED_OVER
     type_, machine, version, _, _, _, flags, _, entry_size, _ = layout.header.unpack_from(head)
@@ -62,24 +62,24 @@ def judge_header(head: bytes, wanted: Target, *, debian: bool) -> Verdict:
         return PASSED_OVER
     reason = _refusal(head, wanted, version)
     if reason:
-        return Verdict(False, reason)
+        return LoadVerdict(False, reason)
     if not same_machine:
         return PASSED_OVER
     if type_ not in (ET_DYN, ET_EXEC):
-        return Verdict(False, "only shared libraries can be loaded")
+        return LoadVerdict(False, "only shared libraries can be loaded")
     if entry_size != layout.segment.size:
-        return Verdict(False, f"its program headers cannot have {entry_size} bytes")
+        return LoadVerdict(False, f"its program headers cannot have {entry_size} bytes")
     return FITS
 
 
-def judge_library(info: ElfInfo) -> Verdict:
+def judge_library(info: ElfInfo) -> LoadVerdict:
     """What the loader makes of a file whose header fits (_dl_map_object_from_fd)."""
     if any(s.type == PT_LOAD and (s.vaddr - s.offset) % LEAST_PAGE for s in info.segments):
-        return Verdict(False, "a loaded segment is not page-aligned")
+        return LoadVerdict(False, "a loaded segment is not page-aligned")
     if info.type == ET_EXEC or info.flags_1 & DF_1_PIE:
-        return Verdict(False, "it is a program and no library")
+        return LoadVerdict(False, "it is a program and no library")
     if not any(s.type == PT_DYNAMIC and s.file_size for s in info.segments):
-        return Verdict(False, "it has no dynamic section")
+        return LoadVerdict(False, "it has no dynamic section")
     return FITS
 
 

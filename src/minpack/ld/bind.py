@@ -17,7 +17,7 @@ from minpack.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from minpack.elf.symbols import Definition, Reference, Symbols
+    from minpack.elf.symbols import Definition, SymbolReference, Symbols
     from minpack.ld.closure import Closure, LoadedObject
 
 STB_LOCAL, STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE = 0, 1, 2, 10
@@ -157,9 +157,9 @@ class _Scope:
 def _look_up(
     closure: Closure,
     members: Sequence[_Member],
-    accepts: Callable[[Symbols, Reference], bool],
+    accepts: Callable[[Symbols, SymbolReference], bool],
     *,
-    skips: Callable[[Reference], bool],
+    skips: Callable[[SymbolReference], bool],
     may_be_lazy: bool,
     plugin: frozenset[str] = frozenset(),
 ) -> tuple[list[Unbound], int]:
@@ -197,7 +197,11 @@ def _look_up(
 
 
 def _is_bound(
-    scope: _Scope, reference: Reference, accepts: Callable[[Symbols, Reference], bool], symbolic: int, end: int
+    scope: _Scope,
+    reference: SymbolReference,
+    accepts: Callable[[Symbols, SymbolReference], bool],
+    symbolic: int,
+    end: int,
 ) -> bool:
     """Whether one of the first `end` objects defines it; a COPY relocation does not look into the program itself."""
     members = scope.members
@@ -263,7 +267,7 @@ def _newest(defined: frozenset[str]) -> dict[str, str]:
     return {before: version for before, (_, version) in highest.items()}
 
 
-def _glibc_skips(reference: Reference) -> bool:
+def _glibc_skips(reference: SymbolReference) -> bool:
     return reference.info >> 4 == STB_LOCAL or reference.other & 3 in (STV_INTERNAL, STV_HIDDEN)
 
 
@@ -273,7 +277,7 @@ class _GlibcRules:
     def __init__(self) -> None:
         self._shortlists: dict[tuple[int, bytes, bool], _Shortlist] = {}
 
-    def accept(self, symbols: Symbols, reference: Reference) -> bool:
+    def accept(self, symbols: Symbols, reference: SymbolReference) -> bool:
         """Whether it does, by the first definition of its version, or the only one that any version may have."""
         strict = reference.kind in ("jump", "tls")
         fallback: list[Definition] = []
@@ -297,7 +301,7 @@ class _GlibcRules:
                 fallback.append(definition)
         return len(fallback) == 1 and _is_visible(fallback[0])
 
-    def _decisive(self, symbols: Symbols, reference: Reference, strict: bool) -> Sequence[Definition]:  # noqa: FBT001
+    def _decisive(self, symbols: Symbols, reference: SymbolReference, strict: bool) -> Sequence[Definition]:  # noqa: FBT001
         """Of many definitions of the name those that decide."""
         name = reference.name
         key = (id(symbols), name, strict)
@@ -353,7 +357,7 @@ def _is_visible(definition: Definition) -> bool:
 def _prove_musl(scope: Sequence[_Member], closure: Closure, plugin: frozenset[str] = frozenset()) -> Proof:
     known: dict[tuple[int, bytes, bool], bool] = {}
 
-    def accepts(symbols: Symbols, reference: Reference) -> bool:
+    def accepts(symbols: Symbols, reference: SymbolReference) -> bool:
         key = (id(symbols), reference.name, reference.kind == "jump")
         if key not in known:
             known[key] = _musl_accepts(symbols, reference.name, strict=key[2])

@@ -10,7 +10,7 @@ from minpack.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from minpack.elf.symbols import Reference, Symbols
+    from minpack.elf.symbols import SymbolReference, Symbols
     from minpack.ld.closure import LoadedObject
 
 
@@ -56,6 +56,6 @@ class Importer(NamedTuple):
         return self.loaded.path
 
     @property
-    def imports(self) -> Mapping[bytes, Reference]:
+    def imports(self) -> Mapping[bytes, SymbolReference]:
         """What it refers to and does not define, by name."""
         return self.symbols.imports

@@ -38,7 +38,7 @@ _SETTINGS = {
 _X86_LEVELS = ("v1", "v2", "v3", "v4")
 
 
-class Level(NamedTuple):
+class CpuLevel(NamedTuple):
     """The variant of an OCI platform that a file needs, and what says so, as a clause about the file.
 
     It is `certain` unless the file may have parts for better CPUs that it chooses at run time: the linker writes down
@@ -50,7 +50,7 @@ class Level(NamedTuple):
     certain: bool = True
 
 
-def level_of(content: Content, info: ElfInfo) -> Level | None:
+def level_of(content: Content, info: ElfInfo) -> CpuLevel | None:
     """What the file needs, the most where several things say it; None where it says nothing.
 
     :raises InputError: the system could not read it.
@@ -64,7 +64,7 @@ def level_of(content: Content, info: ElfInfo) -> Level | None:
         from minpack.elf.armattributes import arm_version  # noqa: PLC0415 - for ARM alone
 
         version = arm_version(content, info)
-        built = Level(f"v{version}", f"is built for ARMv{version} (Tag_CPU_arch)", certain=False)
+        built = CpuLevel(f"v{version}", f"is built for ARMv{version} (Tag_CPU_arch)", certain=False)
         found.append(built if version else None)
     if architecture == "amd64":
         found.append(_x86_level(content, info))
@@ -72,14 +72,16 @@ def level_of(content: Content, info: ElfInfo) -> Level | None:
     return max(known, key=lambda level: (variant_rank(architecture, level.variant), level.certain), default=None)
 
 
-def go_level(architecture: str, settings: Mapping[str, str]) -> Level | None:
+def go_level(architecture: str, settings: Mapping[str, str]) -> CpuLevel | None:
     """What the settings in a Go program's build information say; a dot and what a comma adds make no variant."""
     setting = _SETTINGS.get(architecture)
     value = settings.get(setting.variable, "") if setting is not None else ""
     if setting is None or not value:
         return None
     variant = setting.prefix + value.partition(",")[0].partition(".")[0]
-    return Level(variant, f"is built with {setting.variable}={value}") if variant_rank(architecture, variant) else None
+    return (
+        CpuLevel(variant, f"is built with {setting.variable}={value}") if variant_rank(architecture, variant) else None
+    )
 
 
 def go_warning(setting: str, path: str) -> str:
@@ -109,11 +111,11 @@ def _go_settings(content: Content, info: ElfInfo) -> Mapping[str, str]:
     return build.settings if build is not None else {}
 
 
-def _x86_level(content: Content, info: ElfInfo) -> Level | None:
+def _x86_level(content: Content, info: ElfInfo) -> CpuLevel | None:
     if not any(segment.type == PT_GNU_PROPERTY for segment in info.segments):
         return None
     from minpack.elf.notes import read_notes  # noqa: PLC0415 - as above
 
     mask = read_notes(content, info).isa_needed & (1 << len(_X86_LEVELS)) - 1
     level = _X86_LEVELS[mask.bit_length() - 1] if mask else ""
-    return Level(level, f"has a note that it needs x86-64-{level}") if mask else None
+    return CpuLevel(level, f"has a note that it needs x86-64-{level}") if mask else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.ld.closure import Closure
-    from minpack.needs.level import Level
+    from minpack.needs.level import CpuLevel
     from minpack.program.read import Program
     from minpack.target import Platform
 
@@ -23,7 +23,7 @@ class Needed(NamedTuple):
     """A file, by its path, and what it needs of a CPU; None if it does not say."""
 
     path: str
-    level: Level | None
+    level: CpuLevel | None
 
 
 def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platform:
@@ -109,7 +109,7 @@ def _check_variant(wanted: Platform, needed: Sequence[Needed]) -> None:
             raise WrongTargetError(path, str(wanted), got, hint)
 
 
-def _is_more(level: Level, platform: Platform) -> bool:
+def _is_more(level: CpuLevel, platform: Platform) -> bool:
     architecture = platform.architecture
     return variant_rank(architecture, level.variant) > variant_rank(architecture, platform.variant)
 

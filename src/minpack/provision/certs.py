@@ -10,7 +10,7 @@ from minpack.needs.need import Need
 from minpack.paths import normal
 from minpack.program.additions import host_file, normalize_mode
 from minpack.provision.places import BUNDLES
-from minpack.provision.values import Provided, link_to, taken
+from minpack.provision.values import ProvidedFiles, link_to, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ OPENSSL_LINK = "/etc/ssl/cert.pem"
 MAX_BUNDLE = 16 << 20
 
 
-def certs(ca_file: str | None, findings: Findings, base: Walker, default: Walker, why: str) -> Iterator[Provided]:
+def certs(ca_file: str | None, findings: Findings, base: Walker, default: Walker, why: str) -> Iterator[ProvidedFiles]:
     """The bundle first, at its own path, then what leads to it from where the libraries look.
 
     :raises NotInBaseError: neither `base` nor `default` has one.
@@ -35,9 +35,9 @@ def certs(ca_file: str | None, findings: Findings, base: Walker, default: Walker
         raise NotInBaseError(base.base.name, BUNDLES[0], "the CA bundle", "leave it out with --no-need certs")
     bundle, source = found
     if ca_file is not None:
-        yield Provided(_with_ca(bundle, ca_file), Need.CERTS, source, f"{why}; --ca-file {ca_file}")
+        yield ProvidedFiles(_with_ca(bundle, ca_file), Need.CERTS, source, f"{why}; --ca-file {ca_file}")
     else:
-        yield Provided(normalize_mode(bundle), Need.CERTS, source, why)
+        yield ProvidedFiles(normalize_mode(bundle), Need.CERTS, source, why)
     leading = taken(base, OPENSSL_LINK, Need.CERTS, "where OpenSSL looks for the CA bundle")
     if leading and leading[-1].entry.path == bundle.path:
         yield from leading[:-1]

@@ -9,7 +9,7 @@ from minpack.elf.strings import find_strings
 from minpack.needs.need import Need
 from minpack.paths import RootPath, normal
 from minpack.provision.places import DATABASES
-from minpack.provision.values import Provided, taken, taken_tree
+from minpack.provision.values import ProvidedFiles, taken, taken_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,12 +41,12 @@ _GCONV = rb"(/.+/gconv)/gconv-modules\.cache"
 
 def data(
     need: Need, base: Walker, closures: Sequence[Closure], locale: str | None, why: str
-) -> tuple[Provided, ...] | None:
+) -> tuple[ProvidedFiles, ...] | None:
     """The files of `need` that the base has, none where it has none; None for needs that have no such files."""
     if need in _FILES:
         found = (taken(base, path, need, why) for path in DATABASES[need].places)
         return next((files for files in found if files), ())
-    makers: dict[Need, Callable[[], Iterator[Provided]]] = {
+    makers: dict[Need, Callable[[], Iterator[ProvidedFiles]]] = {
         Need.TERMINFO: lambda: _terminals(base, why),
         Need.GCONV: lambda: _converters(base, closures, why),
         Need.LOCALE: lambda: _locale(base, locale or "C.UTF-8", why),
@@ -54,7 +54,7 @@ def data(
     return tuple(makers[need]()) if need in makers else None
 
 
-def _terminals(base: Walker, why: str) -> Iterator[Provided]:
+def _terminals(base: Walker, why: str) -> Iterator[ProvidedFiles]:
     """The descriptions of `TERMINALS`, each below the first letter of its name (term(5))."""
     for terminal in TERMINALS:
         for directory in DATABASES[Need.TERMINFO].places:
@@ -64,7 +64,7 @@ def _terminals(base: Walker, why: str) -> Iterator[Provided]:
                 break
 
 
-def _converters(base: Walker, closures: Sequence[Closure], why: str) -> Iterator[Provided]:
+def _converters(base: Walker, closures: Sequence[Closure], why: str) -> Iterator[ProvidedFiles]:
     """The converters of glibc, and the list of them (iconvconfig(8))."""
     for directory in gconv_directories(closures):
         yield from taken_tree(base, directory, Need.GCONV, why, "base")
@@ -81,7 +81,7 @@ def gconv_directories(closures: Sequence[Closure]) -> tuple[RootPath, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _locale(base: Walker, locale: str, why: str) -> Iterator[Provided]:
+def _locale(base: Walker, locale: str, why: str) -> Iterator[ProvidedFiles]:
     """The directory of the locale's data, by its name as given or as glibc writes it (locale(7), ``C.utf8``)."""
     for name in (locale, glibc_name(locale)):
         files = tuple(taken_tree(base, normal(f"{LOCALES}/{name}"), Need.LOCALE, why, "base"))

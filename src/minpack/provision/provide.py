@@ -11,7 +11,7 @@ from minpack.needs.decide import WITHOUT
 from minpack.needs.need import Need, Verdict
 from minpack.paths import normal
 from minpack.provision.places import BUNDLES, DATABASES, ZONEINFO
-from minpack.provision.values import Provided, Provision, SystemUsers, taken
+from minpack.provision.values import ProvidedFiles, Provision, SystemUsers, taken
 from minpack.rootfs.entry import Kind, file
 from minpack.rootfs.etc_files import NSSWITCH, group, passwd
 from minpack.rootfs.modes import TMP, standard_directories
@@ -47,7 +47,7 @@ def provide(
     """
     packed = {decision.need: decision for decision in decisions if decision.packed}
     asked = _as_set(spec)
-    files: list[Provided] = []
+    files: list[ProvidedFiles] = []
     env: list[tuple[str, str]] = []
     if Need.CERTS in packed:
         from minpack.provision.certs import certs  # noqa: PLC0415 - for programs that need them
@@ -118,7 +118,7 @@ def reason(decision: Decision) -> str:
     return decision.said or decision.why
 
 
-def _check_ca_file(spec: ImageSpec, bundle: Provided, added: frozenset[RootPath]) -> None:
+def _check_ca_file(spec: ImageSpec, bundle: ProvidedFiles, added: frozenset[RootPath]) -> None:
     if spec.ca_file is not None and bundle.entry.path in added:
         text = f"--add puts another file at {bundle.entry.path!r}"
         raise UsageError("--ca-file", spec.ca_file, text, "put the certificates into that file")
@@ -126,7 +126,7 @@ def _check_ca_file(spec: ImageSpec, bundle: Provided, added: frozenset[RootPath]
 
 def _zones(
     spec: ImageSpec, decision: Decision, findings: Findings, base: Walker, default: Walker
-) -> Iterator[Provided]:
+) -> Iterator[ProvidedFiles]:
     """All zones, but those alone that the user or the program names."""
     from minpack.provision.zones import all_zones, named_zones  # noqa: PLC0415 - for programs that need them
 
@@ -146,7 +146,7 @@ def _from_base(
     base: Walker,
     closures: Sequence[Closure],
     added: frozenset[RootPath],
-) -> Iterator[Provided]:
+) -> Iterator[ProvidedFiles]:
     """The files of a need that minpack has no data for.
 
     :raises NotInBaseError: the base has none, and the user wants them or the program fails without.
@@ -167,7 +167,7 @@ def _from_base(
     yield from found or ()
 
 
-def _os_release(decision: Decision, base: Walker) -> tuple[Provided, ...]:
+def _os_release(decision: Decision, base: Walker) -> tuple[ProvidedFiles, ...]:
     path = "/etc/os-release"
     found = tuple(taken(base, path, Need.OS_RELEASE, reason(decision)))
     if decision.said and not found:
@@ -187,7 +187,7 @@ def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker)
             yield f"{where}, and the program {why}: without it, {WITHOUT.get(need, 'it may fail')}"
 
 
-def host_notes(files: tuple[Provided, ...]) -> Iterator[str]:
+def host_notes(files: tuple[ProvidedFiles, ...]) -> Iterator[str]:
     """Notes of what comes from this host itself, where that is the base, and is not the same on every host."""
     found = [provided for provided in files if provided.source == "base" and provided.entry.kind is Kind.FILE]
     for provided in found:
@@ -216,7 +216,7 @@ def _user_notes(spec: ImageSpec, missing: Sequence[str], base: Walker) -> Iterat
         yield f"{why}: --add FILE:/etc/passwd gives a list of yours"
 
 
-def _own(spec: ImageSpec, packed: dict[Need, str], users: SystemUsers) -> Iterator[Provided]:
+def _own(spec: ImageSpec, packed: dict[Need, str], users: SystemUsers) -> Iterator[ProvidedFiles]:
     """Files of minpack's own, never the base's; of that the system users that programs look up."""
     user = spec.run.user
     standard = standard_directories(user)
@@ -229,4 +229,4 @@ def _own(spec: ImageSpec, packed: dict[Need, str], users: SystemUsers) -> Iterat
     }
     for need, entry in entries.items():
         if need in packed and entry is not None:
-            yield Provided(entry, need, "default", packed[need])
+            yield ProvidedFiles(entry, need, "default", packed[need])

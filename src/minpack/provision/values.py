@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from minpack.paths import RootPath
 
 
-class Provided(NamedTuple):
+class ProvidedFiles(NamedTuple):
     """An entry that a need brings; `source` is ``base`` or ``default``."""
 
     entry: Entry
@@ -33,7 +33,7 @@ class Provision(NamedTuple):
     `decisions` are those that were asked for, but that what is nowhere to be had is not packed.
     """
 
-    files: tuple[Provided, ...]
+    files: tuple[ProvidedFiles, ...]
     env: tuple[tuple[str, str], ...]
     decisions: tuple[Decision, ...]
     notes: tuple[str, ...] = ()
@@ -47,18 +47,18 @@ class SystemUsers(NamedTuple):
     missing: tuple[str, ...] = ()
 
 
-def taken(walker: Walker, path: str, need: Need, why: str, source: str = "base") -> tuple[Provided, ...]:
+def taken(walker: Walker, path: str, need: Need, why: str, source: str = "base") -> tuple[ProvidedFiles, ...]:
     """The file at `path` and the links on the way to it; nothing if there is none."""
     walk = walker.walk(path)
     if walk.entry is None or walk.entry.kind is not Kind.FILE:
         return ()
     links = (entry for entry in walk.trail if entry.kind is Kind.SYMLINK)
-    return tuple(Provided(normalize_mode(entry), need, source, why) for entry in (*links, walk.entry))
+    return tuple(ProvidedFiles(normalize_mode(entry), need, source, why) for entry in (*links, walk.entry))
 
 
 def taken_tree(
     walker: Walker, top: RootPath, need: Need, why: str, source: str, *, without: tuple[str, ...] = ()
-) -> Iterator[Provided]:
+) -> Iterator[ProvidedFiles]:
     """All that lies below `top`, and the links on the way there; nothing if there is none.
 
     :param without: names in `top` that are left out.
@@ -67,15 +67,15 @@ def taken_tree(
     if walk.entry is None or walk.entry.kind is not Kind.DIRECTORY:
         return
     for passed in walk.trail:
-        yield Provided(normalize_mode(passed), need, source, why)
+        yield ProvidedFiles(normalize_mode(passed), need, source, why)
     first = walk.entry.path
-    yield Provided(normalize_mode(walk.entry), need, source, why)
+    yield ProvidedFiles(normalize_mode(walk.entry), need, source, why)
     for _, entry in tree_below(walker.base, first, frozenset(join(first, part) for part in without)):
         if entry is not None and entry.kind is not Kind.SPECIAL:
-            yield Provided(normalize_mode(entry), need, source, why)
+            yield ProvidedFiles(normalize_mode(entry), need, source, why)
 
 
-def link_to(walker: Walker, path: RootPath, target: RootPath, need: Need, why: str) -> tuple[Provided, ...]:
+def link_to(walker: Walker, path: RootPath, target: RootPath, need: Need, why: str) -> tuple[ProvidedFiles, ...]:
     """What makes `path` lead to `target`: the base's own links if they do, else one of minpack's.
 
     Nothing, where the base has another file there.
@@ -83,9 +83,9 @@ def link_to(walker: Walker, path: RootPath, target: RootPath, need: Need, why: s
     walk = walker.walk(path)
     if walk.entry is not None:
         links = [entry for entry in walk.trail if entry.kind is Kind.SYMLINK] if walk.entry.path == target else []
-        return tuple(Provided(normalize_mode(entry), need, "base", why) for entry in links)
+        return tuple(ProvidedFiles(normalize_mode(entry), need, "base", why) for entry in links)
     where = walker.locate(path)
     if where.blocked is not None or walker.lstat(where.path) is not None:
         return ()
-    passed = (Provided(normalize_mode(entry), need, "base", why) for entry in where.links)
-    return (*passed, Provided(symlink(where.path, target), need, "default", why))
+    passed = (ProvidedFiles(normalize_mode(entry), need, "base", why) for entry in where.links)
+    return (*passed, ProvidedFiles(symlink(where.path, target), need, "default", why))

@@ -8,7 +8,7 @@ from minpack.errors import NotInBaseError
 from minpack.needs.need import Need
 from minpack.paths import normal
 from minpack.provision.places import ZONEINFO
-from minpack.provision.values import Provided, taken, taken_tree
+from minpack.provision.values import ProvidedFiles, taken, taken_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 ZONE_COPIES = ("posix", "right")
 
 
-def all_zones(base: Walker, default: Walker, why: str) -> Iterator[Provided]:
+def all_zones(base: Walker, default: Walker, why: str) -> Iterator[ProvidedFiles]:
     """All zones, of the base if it has any."""
     walker, source = _source(base, default)
     yield from taken_tree(walker, normal(ZONEINFO), Need.TZ, why, source, without=ZONE_COPIES)
 
 
-def named_zones(zones: Sequence[str], asked: str | None, base: Walker, default: Walker, why: str) -> Iterator[Provided]:
+def named_zones(
+    zones: Sequence[str], asked: str | None, base: Walker, default: Walker, why: str
+) -> Iterator[ProvidedFiles]:
     """The zones of these names, with the links that lead to them; those that there are not are passed over.
 
     :param asked: the one that the user named.

@@ -1,4 +1,4 @@
-"""`Blob`: bytes whose sum is known, in a file that is already open."""
+"""`StoredBlob`: bytes whose sum is known, in a file that is already open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOB, LAYER, TAR, INDEX = "blob", "layer", "tar", "index"
 _PIECE = 1 << 20
 
 
-class Blob:
+class StoredBlob:
     """The bytes of a download, a `Content`.
 
     It owns the open file: what it reads stays the same whatever becomes of the
@@ -43,7 +43,7 @@ class Blob:
             release(self._descriptor)
             self._descriptor = -1
 
-    def __enter__(self) -> Blob:
+    def __enter__(self) -> StoredBlob:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -15,7 +15,7 @@ from minpack.store.turn import Turn
 if TYPE_CHECKING:
     from minpack.net.network import Network
     from minpack.progress import Progress
-    from minpack.store.blob import Blob
+    from minpack.store.blob import StoredBlob
     from minpack.store.part import Part
     from minpack.store.store import Store
 
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
 class Fetched(NamedTuple):
     """The verified bytes, which the receiver closes, and what there is to tell."""
 
-    blob: Blob
+    blob: StoredBlob
     notes: tuple[str, ...] = ()
 
 
@@ -84,7 +84,7 @@ def find(algorithm: str, hexadecimal: str, store: Store) -> Found:
     return store.find(hexadecimal) if re.fullmatch("[0-9a-f]{64}", hexadecimal) else Found(None)
 
 
-def _bring(wanted: Wanted, part: Part, store: Store, network: Network, progress: Progress) -> Blob:
+def _bring(wanted: Wanted, part: Part, store: Store, network: Network, progress: Progress) -> StoredBlob:
     """Download into `part`, going on with what an earlier run left in it."""
     from minpack.net.download import download  # noqa: PLC0415
 

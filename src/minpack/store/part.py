@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from minpack.content import release
-from minpack.store.blob import BLOB, Blob, sum_of
+from minpack.store.blob import BLOB, StoredBlob, sum_of
 
 if TYPE_CHECKING:
     from minpack.store.directory import Directory
@@ -79,7 +79,7 @@ class Part:
         self._name = ""
         return named
 
-    def keep(self, sha256: str, kind: str = BLOB) -> Blob:
+    def keep(self, sha256: str, kind: str = BLOB) -> StoredBlob:
         """Make the file a blob with the sum `sha256`, which the caller has computed from it and closes.
 
         :param kind: TAR for what a tarball holds; the sum is that of the tarball then, or its own where it is verified.
@@ -93,7 +93,7 @@ class Part:
             # The blob keeps the file open, and others may be waiting for it: until it is closed at the latest.
             with suppress(OSError):
                 fcntl.flock(self.descriptor, fcntl.LOCK_UN)
-        blob = Blob(self.descriptor, self.size, sha256, where)
+        blob = StoredBlob(self.descriptor, self.size, sha256, where)
         self.descriptor = -1
         return blob
 

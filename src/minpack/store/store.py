@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from minpack.content import release
 from minpack.errors import StoreError, reason_of
 from minpack.namedtuple import NamedTuple
-from minpack.store.blob import BLOB, INDEX, LAYER, TAR, Blob, sum_of
+from minpack.store.blob import BLOB, INDEX, LAYER, TAR, StoredBlob, sum_of
 from minpack.store.directory import Directory, StoredFile, open_directory
 from minpack.store.part import Part
 
@@ -53,7 +53,7 @@ _RECORD_NAME = r"[a-z0-9][a-z0-9._-]{0,199}"
 class Found(NamedTuple):
     """What the store has; `note` says why a blob that was there does not count."""
 
-    blob: Blob | None
+    blob: StoredBlob | None
     note: str = ""
 
 
@@ -128,12 +128,12 @@ class Store:
         size = _size(descriptor)
         if size is not None and _has_sum(descriptor, sha256):
             _touch(descriptor)
-            return Found(Blob(descriptor, size, sha256, f"{self._directory.path}/{name}"))
+            return Found(StoredBlob(descriptor, size, sha256, f"{self._directory.path}/{name}"))
         release(descriptor)
         self._directory.remove(name)
         return Found(None, f"the stored copy {name} is damaged and was ignored")
 
-    def put(self, data: bytes) -> Blob:
+    def put(self, data: bytes) -> StoredBlob:
         """Keep `data` if the store can be written; either way a blob of it, which the caller closes.
 
         :raises StoreError: the disk is full or broken.

@@ -42,7 +42,7 @@ class Decoder(Protocol):
         """Take in `data`; up to `max_length` bytes that come out."""
 
 
-class Format(NamedTuple):
+class CompressionFormat(NamedTuple):
     """How one format is decompressed.
 
     `decoder` makes a decoder for one member, which starts with `magic`. Zeros
@@ -56,29 +56,29 @@ class Format(NamedTuple):
     errors: tuple[type[Exception], ...]
 
 
-def gzip_format() -> Format:
+def gzip_format() -> CompressionFormat:
     """RFC 1952; zeros behind the end come from tapes and block devices, and gzip(1) passes over them."""
     from zlib import error  # noqa: PLC0415
 
-    return Format(_Inflater, GZIP_MAGIC, 1, (error,))
+    return CompressionFormat(_Inflater, GZIP_MAGIC, 1, (error,))
 
 
-def xz_format() -> Format:
+def xz_format() -> CompressionFormat:
     """The .xz file format, where stream padding has multiples of four bytes (section 2.2)."""
     from lzma import FORMAT_XZ, LZMADecompressor, LZMAError  # noqa: PLC0415
 
-    return Format(lambda: LZMADecompressor(FORMAT_XZ, memlimit=XZ_MEMORY), XZ_MAGIC, 4, (LZMAError,))
+    return CompressionFormat(lambda: LZMADecompressor(FORMAT_XZ, memlimit=XZ_MEMORY), XZ_MAGIC, 4, (LZMAError,))
 
 
-def bzip2_format() -> Format:
+def bzip2_format() -> CompressionFormat:
     """The format of bzip2(1), which has no padding."""
     from bz2 import BZ2Decompressor  # noqa: PLC0415
 
-    return Format(BZ2Decompressor, BZIP2_MAGIC, 0, (OSError, ValueError))
+    return CompressionFormat(BZ2Decompressor, BZIP2_MAGIC, 0, (OSError, ValueError))
 
 
 def decompressed(
-    reader: Reader, form: Format, name: str, behind: Callable[[int], object] | None = None
+    reader: Reader, form: CompressionFormat, name: str, behind: Callable[[int], object] | None = None
 ) -> Iterator[bytes]:
     """What all members hold, in pieces of at most `PIECE_SIZE`.
 
@@ -109,7 +109,7 @@ def something_follows(zeros: int = 0) -> str:
     return f"{zeros} zero bytes follow its compressed data" if zeros else "something else follows its compressed data"
 
 
-def _member(source: _Source, form: Format, name: str) -> Iterator[bytes]:
+def _member(source: _Source, form: CompressionFormat, name: str) -> Iterator[bytes]:
     """The bytes of the member that `source` is at; `source` is behind it then."""
     decoder = form.decoder()
     while not decoder.eof:

@@ -17,7 +17,7 @@ from minpack.rootfs.entry import Kind
 from minpack.tar.extended import NOTHING, Extensions
 from minpack.tar.header import BLOCK, is_header, link_of, name_of, number, padded
 from minpack.tar.sparse import Sparse, SparseForm, is_continued, old_size
-from minpack.tar.window import WINDOW_SIZE, Window
+from minpack.tar.window import WINDOW_SIZE, TarWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ class Tape:
     """
 
     def __init__(self, reader: Reader, size: int, base: str, *, strict: bool = False) -> None:
-        self._read = Window(reader).read
+        self._read = TarWindow(reader).read
         self._size = size
         self._base = base
         self._strict = strict

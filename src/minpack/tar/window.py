@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 WINDOW_SIZE = 64 * 1024
 
 
-class Window:
+class TarWindow:
     """The part of a file that was read last."""
 
     def __init__(self, reader: Reader) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from minpack.errors import ArchiveError
 from minpack.tar.members import DAMAGED, PIECE_SIZE, READ_SIZE, something_follows
-from minpack.tar.window import Window
+from minpack.tar.window import TarWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def decompressed(
 
 def _frames_end(reader: Reader, size: int, name: str, *, whole: bool) -> int:
     """Follow the frames and their blocks by the sizes written in them; where they end, if `whole` at the file's end."""
-    window = Window(reader)
+    window = TarWindow(reader)
     at = 0
     while at < size:
         magic = window.read(at, 4)
@@ -70,7 +70,7 @@ def _frames_end(reader: Reader, size: int, name: str, *, whole: bool) -> int:
     return at
 
 
-def _frame_end(window: Window, at: int, size: int) -> int:
+def _frame_end(window: TarWindow, at: int, size: int) -> int:
     """Where the frame at `at` ends; beyond `size` if it was cut (RFC 8878, sections 3.1.1.1 and 3.1.1.2)."""
     descriptor = int.from_bytes(window.read(at + 4, 1), "little")
     single_segment, checksum = descriptor >> 5 & 1, descriptor >> 2 & 1

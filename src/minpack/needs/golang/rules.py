@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
-class Rule(NamedTuple):
+class GoRule(NamedTuple):
     """Any of `functions` says `verdict` of `need`."""
 
     need: Need
@@ -46,29 +46,29 @@ LOCAL_ZONE = "time.initLocal"
 ROOTS_MODULES = ("github.com/breml/rootcerts", "github.com/gwatts/rootcerts", "golang.org/x/crypto/x509roots/fallback")
 
 RULES = (
-    Rule(
+    GoRule(
         Need.PASSWD,
         Verdict.LIKELY,
         ("os/user.Current", "os/user.lookupUser", "os/user.lookupUserId", "os/user.lookupUnixUid"),
     ),
-    Rule(
+    GoRule(
         Need.GROUP,
         Verdict.LIKELY,
         ("os/user.lookupGroup", "os/user.lookupGroupId", "os/user.listGroups", "os/user.listGroupsFromReader"),
     ),
-    Rule(
+    GoRule(
         Need.TMP,
         Verdict.LIKELY,
         ("os.CreateTemp", "os.MkdirTemp", "io/ioutil.TempFile", "io/ioutil.TempDir"),
     ),
-    Rule(
+    GoRule(
         Need.MIME,
         Verdict.OPTIONAL,
         ("mime.TypeByExtension", "mime.ExtensionsByType"),
     ),
-    Rule(Need.SERVICES, Verdict.OPTIONAL, ("net.LookupPort",)),
-    Rule(Need.DNS, Verdict.RUNTIME, ("net.(*Resolver).goLookupIPCNAMEOrder", "net.dnsReadConfig")),
-    Rule(
+    GoRule(Need.SERVICES, Verdict.OPTIONAL, ("net.LookupPort",)),
+    GoRule(Need.DNS, Verdict.RUNTIME, ("net.(*Resolver).goLookupIPCNAMEOrder", "net.dnsReadConfig")),
+    GoRule(
         Need.SHELL,
         Verdict.OPTIONAL,
         ("os/exec.(*Cmd).Start", "os.StartProcess"),
