@@ -21,7 +21,7 @@ from minpack.rootfs.entry import directory, file
 
 if TYPE_CHECKING:
     from minpack.content import Content
-    from minpack.embedded.installed import InstalledPackage
+    from minpack.embedded.installed import PythonPackage
     from minpack.embedded.zoneinfo import Zones
     from minpack.rootfs.entry import Entry
 
@@ -74,7 +74,7 @@ class EmbeddedBase:
     name = "scratch"
 
     def __init__(self) -> None:
-        self._packages: dict[str, InstalledPackage] = {}
+        self._packages: dict[str, PythonPackage] = {}
         self._bundle: BytesContent | None = None
         self.notes: tuple[str, ...] = ()
         self._zones: Zones | None = None
@@ -141,7 +141,7 @@ class EmbeddedBase:
             self._zones = zones_of(self._package("tzdata"))
         return self._zones
 
-    def _package(self, package: str) -> InstalledPackage:
+    def _package(self, package: str) -> PythonPackage:
         from minpack.embedded.installed import find_package  # noqa: PLC0415 - for programs that need a file of one
 
         if package not in self._packages:

@@ -50,7 +50,7 @@ class InstalledContent(NamedTuple):
         return BytesReader(data)
 
 
-class InstalledPackage(NamedTuple):
+class PythonPackage(NamedTuple):
     """An installed package: its directory, and what RECORD says of the files there: sum and size by path.
 
     `record` is None where there is no RECORD.
@@ -88,7 +88,7 @@ class InstalledPackage(NamedTuple):
         return line.partition("=")[2].strip().strip("\"'") or "unknown"
 
 
-def find_package(name: str) -> InstalledPackage:
+def find_package(name: str) -> PythonPackage:
     """The installed package `name`, which is not imported.
 
     :raises BaseError: it is not installed as files.
@@ -99,7 +99,7 @@ def find_package(name: str) -> InstalledPackage:
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not places or not os.path.isdir(places[0]):
         raise BaseError("scratch", f"the package {name} is not installed as files", f"pip install {name}")
-    return InstalledPackage(name, places[0], _record(places[0], name))
+    return PythonPackage(name, places[0], _record(places[0], name))
 
 
 def read_file(path: str, most: int = _MOST) -> bytes:

@@ -11,7 +11,7 @@ from minpack.rootfs.entry import Entry, Kind, directory, file
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from minpack.embedded.installed import InstalledPackage
+    from minpack.embedded.installed import PythonPackage
 
     class Zones(Protocol):
         """The tree at `ZONEINFO`. All is root's, directories are 0755 and files 0644."""
@@ -30,7 +30,7 @@ _WITHIN = "zoneinfo"
 _CODE = (".py", ".pyc", "__pycache__")
 
 
-def zones_of(package: InstalledPackage) -> Zones:
+def zones_of(package: PythonPackage) -> Zones:
     """The zones of `package`, which is tzdata.
 
     :raises BaseError: it has a RECORD, but no zones in it.
@@ -41,7 +41,7 @@ def zones_of(package: InstalledPackage) -> Zones:
 class _Recorded:
     """The zones that RECORD has, known without a look at any of them."""
 
-    def __init__(self, package: InstalledPackage) -> None:
+    def __init__(self, package: PythonPackage) -> None:
         self._package = package
         #: The path in the package by the one in the image.
         self._files: dict[RootPath, str] = {}
@@ -79,7 +79,7 @@ class _Recorded:
 class _Unrecorded:
     """The zones that lie in the directory of a package without a RECORD."""
 
-    def __init__(self, package: InstalledPackage) -> None:
+    def __init__(self, package: PythonPackage) -> None:
         from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - hardly any package has no RECORD
 
         self._base = DirectoryBase(f"{package.directory}/{_WITHIN}")

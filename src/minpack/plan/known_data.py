@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from minpack.rootfs.entry import Entry
 
 
-class Row(NamedTuple):
+class DataRow(NamedTuple):
     """Libraries, by how their sonames begin, what they do not work without, and where that is.
 
     ``{lib}`` is the directory the library lies in, ``{version}`` what follows the beginning up to ``.so``.
@@ -39,13 +39,13 @@ class Row(NamedTuple):
 
 
 ROWS = (
-    Row("libmagic.so.", "its database", ("/usr/share/misc/magic.mgc",)),
-    Row("libgs.so.", "its init files", ("/usr/share/ghostscript/[0-9]*", "/usr/share/fonts/type1/urw-base35")),
-    Row("libMagickCore-", "its coders", ("{lib}/ImageMagick-*", "/usr/share/ImageMagick-*", "/etc/ImageMagick-*")),
-    Row("libfontconfig.so.", "a font", ("/etc/fonts", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")),
-    Row("libsasl2.so.", "its mechanisms", ("{lib}/sasl2",)),
-    Row("libgio-2.0.so.", "its modules for TLS and proxies", ("{lib}/gio/modules/libgio*.so",)),
-    Row("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
+    DataRow("libmagic.so.", "its database", ("/usr/share/misc/magic.mgc",)),
+    DataRow("libgs.so.", "its init files", ("/usr/share/ghostscript/[0-9]*", "/usr/share/fonts/type1/urw-base35")),
+    DataRow("libMagickCore-", "its coders", ("{lib}/ImageMagick-*", "/usr/share/ImageMagick-*", "/etc/ImageMagick-*")),
+    DataRow("libfontconfig.so.", "a font", ("/etc/fonts", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")),
+    DataRow("libsasl2.so.", "its mechanisms", ("{lib}/sasl2",)),
+    DataRow("libgio-2.0.so.", "its modules for TLS and proxies", ("{lib}/gio/modules/libgio*.so",)),
+    DataRow("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
 )
 #: What loads OpenSSL's provider of old algorithms by its name, and that.
 _LOADS_PROVIDER, _LEGACY = b"OSSL_PROVIDER_load", rb"legacy"
