@@ -29,10 +29,12 @@ demo: $(BIN)/minpack ## build a sample, pack it, run it from its image
 test: $(VENV)/dev ## run every test that this machine allows, and say what was left out
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
-# Not part of test: it takes the unit tests twice as long.
+# Not part of test: it takes the unit tests twice as long. Two tests run as a user who may not write what is measured.
 coverage: $(VENV)/dev ## the lines and branches that unit tests and loaders' rules leave out; fails below pyproject's share
 	rm -rf build/coverage
-	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/rules
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadgroup tests/unit tests/rules \
+	  --deselect tests/unit/test_store.py::test_a_read_only_store_is_used \
+	  --deselect tests/unit/test_store.py::test_a_store_behind_a_closed_door_is_none
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
