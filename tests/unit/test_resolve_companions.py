@@ -175,6 +175,20 @@ def test_each_plugin_is_opened_by_itself(tmp_path: Path) -> None:
     assert {"/opt/a/libsame.so", "/opt/b/libsame.so", "/usr/lib64/libz.so.1"} <= paths(result)
 
 
+def test_a_plugin_may_need_one_that_is_opened_before_it(tmp_path: Path) -> None:
+    """As Java's libraries need libjvm.so, which none of their runpaths finds: glibc knows it by its soname."""
+    fill(
+        tmp_path,
+        {
+            "java/libnet.so": library("libnet.so", ("libjvm.so",)),
+            "java/server/libjvm.so": library("libjvm.so", ("libz.so.1",)),
+        },
+    )
+    result = packed(tmp_path, ("java", "/java"))
+    assert not result.notes
+    assert "/usr/lib64/libz.so.1" in paths(result)
+
+
 def test_added_programs_have_closures_of_their_own(tmp_path: Path) -> None:
     """What a helper needs is packed; one that lacks a library is refused if it was named, else told."""
     fill(tmp_path, {"helper": program(("libz.so.1",), interpreter=GLIBC), "d/bad": program(("libnope.so",))})
@@ -230,15 +244,17 @@ def test_symbols_that_nothing_defines_are_told(tmp_path: Path) -> None:
     """Data must be there when a plugin is opened; functions are bound when they are called."""
     cc = Compiler(tmp_path)
     cc.make_library("data.so", "extern int nowhere; int *f(void) { return &nowhere; }")
+    cc.make_library("uses.so", "extern int of_other; int *f(void) { return &of_other; }")
+    cc.make_library("other.so", "int of_other = 1;")
     cc.make_library("call.so", "int nowhere(void); int f(void) { return nowhere(); }", "-Wl,-z,lazy")
     cc.make_library("now.so", "int nowhere(void); int f(void) { return nowhere(); }", "-Wl,-z,now")
     cc.make_library("host.so", "extern int of_host; int *f(void) { return &of_host; }")
     cc.program("app", "int of_host = 1; int main(void) { return 0; }", "-rdynamic")
-    for name in ("data", "call", "now", "host"):
+    for name in ("data", "uses", "other", "call", "now", "host"):
         fill(tmp_path, {f"p/{name}.so": (tmp_path / f"{name}.so").read_bytes()})
     given = (Addition(str(tmp_path / "p"), RootPath("/p")),)
     (note,) = pack(ImageSpec((str(tmp_path / "app"),), additions=given, base=parse_base("/")), OPTIONS, None).notes
-    assert "2 of 4" in note
+    assert "2 of 6" in note
     assert "/p/data.so (no library defines nowhere, which /p/data.so needs)" in note
     assert "/p/now.so (" in note
 

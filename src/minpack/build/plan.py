@@ -108,6 +108,7 @@ def make_plan(
         *_unheeded_notes(spec, needs.findings),
         *unused_allowance(needs.closures, spec.allowed_missing),
         *_companion_notes(resolved.beside),
+        *_bundle_notes(programs, placed),
         *taken.notes,
         *_dangling_notes(spec, plan, placed, taken.files),
         *_opened_notes(needs.closures, spec.libraries, needs.findings.static_libc),
@@ -207,6 +208,14 @@ def _unstripped_notes(programs: Sequence[Program]) -> Iterator[str]:
     for program in programs:
         if program.unstripped:
             yield f"{program.path!r} is not stripped: {program.unstripped}"
+
+
+def _bundle_notes(programs: Sequence[Program], placed: Sequence[Placed]) -> tuple[str, ...]:
+    if not any(item.why.startswith("beside ") for item in placed):
+        return ()
+    from minpack.program.bundles import bundle_notes  # noqa: PLC0415 - few programs look beside themselves
+
+    return tuple(bundle_notes(programs, placed))
 
 
 def _companion_notes(beside: Sequence[CompanionClosure]) -> tuple[str, ...]:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 def place(
     spec: ImageSpec, programs: tuple[Program, ...], walker: Walker, left_out: frozenset[str] = frozenset()
 ) -> tuple[Placed, ...]:
-    """The entries of programs, --add, --dir, --symlink, --volume and --workdir, at their physical paths.
+    """The entries of programs with what lies beside them, and of --add, --dir, --symlink, --volume and --workdir.
+
+    They are at their physical paths.
 
     Links on the way to them, the base's and the user's own, are followed; those of the base are among the entries.
 
@@ -40,7 +42,8 @@ def place(
     :raises PathConflictError: a path leads through something that is not a directory.
     """
     read = {(program.path, program.destination): program.content for program in programs}
-    wanted = (*_programs(programs), *additions(spec, read, left_out))
+    added = (_as_read(item, programs) for item in additions(spec, read, left_out))
+    wanted = (*_programs(programs), *added, *_bundles(spec, programs))
     known: dict[RootPath, Entry] = {}
     links = {number: item for number, item in enumerate(wanted) if item.entry.kind is Kind.SYMLINK}
     placed, walker = _place_links(links, walker, known)
@@ -48,6 +51,24 @@ def place(
     for number, item in enumerate(wanted):
         found += placed[number] if number in placed else _at(walker, item, known)
     return _with_inodes([_with_capability(item) for item in found], spec.run.user)
+
+
+def _as_read(item: Placed, programs: tuple[Program, ...]) -> Placed:
+    """`item` as the program was read that it is: a link to it may have been named, and a directory added with it."""
+    for program in programs:
+        if item.entry.path == program.destination and item.entry.content is not None:
+            same = bool(item.source) and os.path.samefile(item.source, program.path)
+            return item._replace(entry=item.entry._replace(content=program.content)) if same else item
+    return item
+
+
+def _bundles(spec: ImageSpec, programs: tuple[Program, ...]) -> tuple[Placed, ...]:
+    """The libraries that programs look for beside themselves, and that lie there on this host."""
+    if not any("ORIGIN" in (one.info.rpath or "") or "ORIGIN" in (one.info.runpath or "") for one in programs):
+        return ()
+    from minpack.program.bundles import place_bundles  # noqa: PLC0415 - few programs look beside themselves
+
+    return tuple(place_bundles(spec, programs))
 
 
 def _with_capability(item: Placed) -> Placed:

@@ -23,13 +23,14 @@ from minpack.ld.allowed import excused, without_allowed
 from minpack.ld.closure import LateName, Libc
 from minpack.ld.resolve import resolve_plugins
 from minpack.namedtuple import NamedTuple
+from minpack.paths import name as name_of
 from minpack.program.additions import PlaceKind
 from minpack.program.read import Program
 from minpack.resolve.closures import SURE, ProgramClosure, closure_with_late, environment_of
 from minpack.spec.image import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from minpack.base.packages import WholePackage
     from minpack.base.walk import Walker
@@ -234,18 +235,23 @@ def _with_host(
     program, libc = host.closure.program.path, host.closure.libc
     fitting = [plugin for plugin in plugins if libc_of_library(plugin.info) in (None, libc)]
     for plugin in plugins:
-        if plugin not in fitting:
-            problem = f"it is for {libc_of_library(plugin.info)}, and {program} for {libc}"
-            yield CompanionClosure(plugin, problem=problem)
+        wanted = libc_of_library(plugin.info)
+        if wanted not in (None, libc):
+            yield CompanionClosure(plugin, problem=f"it is for {wanted}, and {program} for {libc}")
     started = frozenset(loaded.path for loaded in host.closure.objects)
-    names: list[tuple[LateName, ...]] = [(LateName((plugin.path,), program, required=True),) for plugin in fitting]
+    own = [LateName((plugin.path,), program, required=True) for plugin in fitting]
+    # What a plugin needs may be one that the program opens before it: Java's libraries need libjvm.so.
+    others = {plugin.info.soname or name_of(plugin.path): one for plugin, one in zip(fitting, own, strict=True)}
+    names: list[tuple[LateName, ...]] = [(one,) for one in own]
     while True:
         opened = list(resolve_plugins(tree, program, environment_of(spec.run), host.names, names))
-        more = [_opened_later(one, started, symbols) for one in opened]
         # What a plugin opens later may open more.
         known, names = (
             names,
-            [(*first, *(one for one in rest if one not in first)) for first, rest in zip(names, more, strict=True)],
+            [
+                _in_order(before, one, others, _opened_later(one, started, symbols))
+                for before, one in zip(names, opened, strict=True)
+            ],
         )
         if known == names:
             break
@@ -254,9 +260,18 @@ def _with_host(
             yield CompanionClosure(plugin, problem=_reason(one, plugin), error=one)
             continue
         closure = without_allowed(one, spec.allowed_missing)
-        own = frozenset(loaded.path for loaded in closure.objects) - started
-        problem = _lacks(closure, tree) if closure.missing else _unbound(spec, closure, own, symbols)
-        yield CompanionClosure(plugin, closure, own, problem, names=own_names)
+        paths = frozenset(loaded.path for loaded in closure.objects) - started
+        problem = _lacks(closure, tree) if closure.missing else _unbound(spec, closure, paths, symbols, opened)
+        yield CompanionClosure(plugin, closure, paths, problem, names=own_names)
+
+
+def _in_order(
+    names: tuple[LateName, ...], one: Closure | MinpackError, others: Mapping[str, LateName], later: Sequence[LateName]
+) -> tuple[LateName, ...]:
+    """What is opened for a plugin: those of the others that it lacks, what was opened, and what that opens."""
+    lacking = [] if isinstance(one, MinpackError) else [missing.name for missing in one.missing]
+    first = [others[name] for name in dict.fromkeys(lacking) if name in others and others[name] not in names]
+    return (*first, *names, *(late for late in later if late not in names))
 
 
 def _opened_later(one: Closure | MinpackError, started: frozenset[str], symbols: SymbolsOf) -> list[LateName]:
@@ -306,18 +321,42 @@ def _unproved(spec: ImageSpec, closure: Closure, symbols: SymbolsOf) -> str:
     return next(iter(reasons(proof)), "")
 
 
-def _unbound(spec: ImageSpec, closure: Closure, own: frozenset[str], symbols: SymbolsOf) -> str:
-    """Why a plugin would not load, as far as its symbols tell."""
+def _unbound(
+    spec: ImageSpec,
+    closure: Closure,
+    own: frozenset[str],
+    symbols: SymbolsOf,
+    opened: Sequence[Closure | MinpackError],
+) -> str:
+    """Why a plugin would not load, as far as its symbols tell.
+
+    :param opened: all plugins; one that is opened before for everybody (RTLD_GLOBAL) may define what another lacks.
+    """
     if spec.check is Check.NONE:
         return ""
     from minpack.ld.bind import prove_plugin  # noqa: PLC0415 - few images have plugins
-    from minpack.ld.verdict import reasons  # noqa: PLC0415
+    from minpack.ld.verdict import reasons  # noqa: PLC0415 - as above
 
     try:
         proof = excused(prove_plugin(closure, own, symbols), closure, spec.allowed_missing, symbols)
+        fatal = [unbound for unbound in proof.unbound if unbound.fatal]
+        if fatal:
+            left = _undefined({unbound.symbol for unbound in fatal}, opened, symbols)
+            proof = proof._replace(unbound=tuple(unbound for unbound in fatal if unbound.symbol in left))
     except ElfError as error:
         return error.message
     return next(iter(reasons(proof)), "")
+
+
+def _undefined(wanted: set[str], opened: Sequence[Closure | MinpackError], symbols: SymbolsOf) -> set[str]:
+    """Those of the symbols that no object of any plugin has."""
+    names = {symbol.encode("utf-8", "surrogateescape"): symbol for symbol in wanted}
+    for loaded in {
+        each.path: each for one in opened if not isinstance(one, MinpackError) for each in one.objects
+    }.values():
+        for found in names.keys() & symbols(loaded).names.keys():
+            del names[found]
+    return set(names.values())
 
 
 def _lacks(closure: Closure, tree: Walker) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from minpack.errors import (
@@ -135,6 +136,8 @@ def _closure(spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | N
 
 def _add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
     """Whether packages came for what is missing; the error of a download says what it was for."""
+    # Names that auditwheel made: the hash is of a file that lies in one wheel alone.
+    missing = [name for name in missing if not re.search(r"-[0-9a-f]{8}\.so(\.|$)", name)]
     try:
         return packages.add_libraries(missing)
     except OfflineError:
