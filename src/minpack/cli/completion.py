@@ -17,9 +17,9 @@ def command(context: click.Context, shell: str) -> None:
     """Print the completion script for SHELL.
 
     \b
-    bash:  minpack completion bash > ~/.local/share/bash-completion/completions/minpack
-    zsh:   minpack completion zsh > "${fpath[1]}/_minpack"
-    fish:  minpack completion fish > ~/.config/fish/completions/minpack.fish
+    minpack completion bash > ~/.local/share/bash-completion/completions/minpack
+    minpack completion zsh > "${fpath[1]}/_minpack"
+    minpack completion fish > ~/.config/fish/completions/minpack.fish
     """  # noqa: D301 - click's mark for a block
     kind = get_completion_class(shell)
     assert kind is not None, f"internal error: click has no completion for {shell}"

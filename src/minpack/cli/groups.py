@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from minpack.cli.options import Command
+from minpack.cli.options import Command, Helpful
 
 
 class NothingAskedError(click.UsageError):
     """No command was named; the message is the help."""
 
 
-class HelpfulGroup(click.Group):
+class HelpfulGroup(Helpful, click.Group):
     """Raises `NothingAskedError` where click's versions differ in stream and exit code; keeps its commands' order."""
 
     command_class = Command

@@ -41,8 +41,8 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     """Record what an image of APP is made of: the base, the packages, and every file taken from them.
 
     \b
-    minpack lock ./myapp --base alpine-3.22       writes minpack.lock
-    minpack ./myapp --locked                      builds from it, today and in a year
+    minpack lock ./myapp --base alpine-3.22    writes minpack.lock
+    minpack ./myapp --locked                   builds from it, today and in a year
 
     Give it the options that decide which files the image has, as for minpack pack. What the lock has of other
     images and platforms stays: lock each program, for each platform in turn. Without --base the base is the lock's, if

@@ -104,7 +104,23 @@ def _mirror(context: click.Context, parameter: click.Parameter, value: str | Non
     return str(value)
 
 
-class Command(click.Command):
+class Helpful(click.Command):
+    """A command whose help has its options in groups."""
+
+    def get_help(self, ctx: click.Context) -> str:
+        """What ``--help`` prints."""
+        from minpack.cli.help import help_of  # noqa: PLC0415 - for help alone
+
+        return help_of(self, ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in their groups."""
+        from minpack.cli.help import format_options  # noqa: PLC0415 - for help alone
+
+        format_options(self, ctx, formatter)
+
+
+class Command(Helpful):
     """A command that finds short options at once, and takes ``-o=VALUE`` as ``--output=VALUE``.
 
     Click looks for ``-o`` among the long ones first, and where it is not, computes what it may be a misspelling of.

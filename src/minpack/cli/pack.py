@@ -43,7 +43,12 @@ if TYPE_CHECKING:
     from minpack.spec.image import ImageSpec, RunConfig
 
 
-@click.command("pack", cls=Command, short_help="Pack programs into an image.")
+@click.command(
+    "pack",
+    cls=Command,
+    short_help="Pack programs into an image.",
+    epilog="Every command, with examples: README.md and docs/ of minpack's source.",
+)
 @programs_argument
 @base_option
 @platform_option
@@ -109,9 +114,9 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     """Pack programs into one image; the first is the entrypoint.
 
     \b
-    minpack ./myapp                                       static: writes ./myapp.tar
-    minpack ./myapp --base alpine-3.22 -t me/myapp:1.0    libraries from Alpine
-    minpack ./myapp --base / --load                       libraries of this host, into Docker
+    minpack ./myapp                                 static: writes ./myapp.tar
+    minpack ./myapp --base debian-12 -t me/app:1    libraries from Debian
+    minpack ./myapp --base / --load                 of this host, into Docker
     """  # noqa: D301 - click's mark for a block
     quiet, as_json = given["quiet"], given["as_json"]
     refuse_for_trees(Format(given["format_"]), given)
