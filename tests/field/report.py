@@ -38,7 +38,13 @@ def page(trials: Sequence[Trial]) -> str:
     lines = ["| outcome | programs | meaning |", "|---|---|---|"]
     lines += [f"| {outcome} | {counts[outcome]} | {_MEANING[outcome]} |" for outcome in Outcome if counts[outcome]]
     languages = len({trial.row.language for trial in trials})
-    lines += ["", f"{len(trials)} programs of {languages} languages and runtimes.", ""]
+    working = [trial for trial in trials if trial.outcome is Outcome.WORKS]
+    told = sum(trial.unpacked for trial in working) / max(1, len(working))
+    lines += [
+        "",
+        f"{len(trials)} programs of {languages} languages and runtimes. Of each that works with defaults, the",
+    ]
+    lines += [f"summary has {told:.1f} lines on average about files that are not packed.", ""]
     lines += ["| program | language | outcome | options that were printed |", "|---|---|---|---|"]
     lines += [_line(trial) for trial in trials]
     return _HEAD + "\n".join(lines) + "\n"

@@ -64,6 +64,11 @@ class Trial(NamedTuple):
     failed: str = ""
     text: str = ""
 
+    @property
+    def unpacked(self) -> int:
+        """The lines about files that are not packed, as far as no option was needed."""
+        return sum("  --take /" in line for line in self.text.splitlines())
+
 
 class _Pack(NamedTuple):
     status: int
