@@ -127,6 +127,14 @@ def test_a_program_of_the_users_own_knows_its_paths(base: PackagedBase) -> None:
     assert (set(strong(packed)), set(weak(packed))) == ({"/usr/share/other"}, {"/usr/share/nobody"})
 
 
+def test_the_directory_of_gos_toolchain_is_not_told(base: PackagedBase) -> None:
+    """Every program that a distribution's Go built has its path, and opens nothing there."""
+    (base.root.parent / "own").write_bytes(app("/usr/lib/go-1.19", "/usr/lib/golike"))
+    base.put("/usr/lib/go-1.19/VERSION", b"")
+    base.put("/usr/lib/golike/file", b"")
+    assert {one.path for one in base.pack(base.root.parent / "own").unpacked} == {"/usr/lib/golike"}
+
+
 def test_libraries_speak_for_who_needs_them(base: PackagedBase) -> None:
     """What the program itself needs counts as the program does; deeper ones have many users, and are told by -v."""
     base.add(

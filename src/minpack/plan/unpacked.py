@@ -42,7 +42,7 @@ _PREFIX = b"\0/usr\0"
 _NEVER = re.compile(
     r"/usr/(?:share/(?:doc|man|info|locale|zoneinfo|i18n|terminfo|mime|ca-certificates|pixmaps|applications|lintian|bug"
     r"|licenses|common-licenses|bash-completion|gdb|aclocal|pkgconfig|nls|dict)|include|src|local|lib/(?:locale|terminfo"
-    r"|debug|os-release|modules|ssl)|lib/[^/]+/(?:gconv|pkgconfig))(?:/|$)"
+    r"|debug|os-release|modules|ssl|go(?:-[0-9.]+)?)|lib/[^/]+/(?:gconv|pkgconfig))(?:/|$)"
     r"|/etc/(?:ssl|passwd|group|g?shadow|hosts.*|hostname|resolv\.conf|nsswitch\.conf|services|protocols|localtime|timezone"
     r"|ld\.so.*|os-release|mime\.types|m?fstab|mtab|shells|host\.conf|gai\.conf|networks|rpc|machine-id|terminfo|pki"
     r"|ca-certificates.*|profile|environment|default|init\.d|debian_version|issue|locale.*|alternatives)(?:/|$)"
