@@ -31,7 +31,7 @@ FLOORS = [
     {"provision", "sources"},
     {"output", "plan", "resolve"},
     {"build"},
-    {"report"},
+    {"library", "report"},
     {"cli"},
 ]
 #: `oci` and `rootfs` answer "which bytes?" and know nothing of "which files?".

@@ -1,15 +1,15 @@
 """minpack turns a program into the smallest container image that works.
 
-    from minpack import BaseOptions, Format, ImageSpec, Network, OutputSpec, pack, parse_base, parse_reference
+    from minpack import BaseOptions, Format, ImageSpec, Network, OutputSpec, pack, parse_reference
 
-    spec = ImageSpec(("./myapp",), base=parse_base("alpine-3.22"))
+    spec = ImageSpec(("./myapp",))
     options = BaseOptions(store=None, network=Network(), today="2026-01-31")
     output = OutputSpec(Format.ARCHIVE, "myapp.tar", (parse_reference("myapp"),))
-    print(pack(spec, options, output).delivered.image.digest)
+    packed = pack(spec, options, output)
+    print(packed.digest)
 
-The stages are functions from one immutable value to the next; ARCHITECTURE.md
-has their order. Errors are those of `minpack.errors`. Nothing here reads the
-environment, the clock or the working directory.
+docs/library.md has more. `__all__` is the public library; all other modules but `minpack.errors`, which has the errors,
+are private. Values are immutable, and nothing here reads the environment, the clock or the working directory.
 """
 
 from __future__ import annotations
@@ -19,86 +19,174 @@ from minpack._version import __version__
 # As typing's, which takes longer to import than `minpack --version` to answer.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from minpack.base.options import BaseOptions, PackageOptions
+    from minpack.base.interface import Base
+    from minpack.base.options import BaseKind, BaseOptions, OpenBase, PackageOptions
     from minpack.base.walk import Walker
-    from minpack.build.pack import Packed, pack
+    from minpack.build.inspect import Inspected
+    from minpack.build.lock import LockPolicy
+    from minpack.build.pack import Packed
+    from minpack.build.tree import ResolvedTree
+    from minpack.content import BytesContent, Content
+    from minpack.digest import Digest
     from minpack.elf.info import ElfInfo, ElfKind
-    from minpack.elf.read import read_elf
     from minpack.errors import MinpackError
-    from minpack.ld.closure import Closure, FoundBy
-    from minpack.ld.resolve import resolve_closure
-    from minpack.net.network import Network
-    from minpack.oci.reference import Reference, parse_reference
+    from minpack.host.overwrite import HostInput
+    from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc
+    from minpack.library.bases import open_base, open_session
+    from minpack.library.callbacks import Progress
+    from minpack.library.commands import inspect, pack, resolve_tree
+    from minpack.library.elf import read_elf, resolve_closure
+    from minpack.library.parsers import (
+        parse_addition,
+        parse_base,
+        parse_directory,
+        parse_link,
+        parse_platform,
+        parse_reference,
+        parse_root_path,
+        parse_user,
+    )
+    from minpack.lock.values import LockedImage
+    from minpack.needs.need import Need
+    from minpack.net.network import Limits, Network
+    from minpack.oci.compression import Compression
+    from minpack.oci.reference import Reference
     from minpack.output.target import Format, OutputSpec, WrittenOutput
+    from minpack.paths import RootPath
     from minpack.plan.model import Plan
-    from minpack.sources.open import open_base
-    from minpack.sources.session import Session, open_session
-    from minpack.spec.base_ref import BaseRef, parse_base
-    from minpack.spec.image import ImageSpec, RunConfig
+    from minpack.rootfs.etc_files import User
+    from minpack.sources.session import Session
+    from minpack.spec.base_ref import BaseRef
+    from minpack.spec.image import Check, ImageSpec, RunConfig
+    from minpack.spec.values import AddedDirectory, AddedLink, Addition
     from minpack.target import Platform, Target
 
 #: Where each public name lives. They are imported when they are used: `minpack --version` needs none of them.
 _HOMES = {
+    "AddedDirectory": "minpack.spec.values",
+    "AddedLink": "minpack.spec.values",
+    "Addition": "minpack.spec.values",
+    "Base": "minpack.base.interface",
+    "BaseKind": "minpack.base.options",
     "BaseOptions": "minpack.base.options",
     "BaseRef": "minpack.spec.base_ref",
+    "BytesContent": "minpack.content",
+    "Check": "minpack.spec.image",
     "Closure": "minpack.ld.closure",
+    "Compression": "minpack.oci.compression",
+    "Content": "minpack.content",
+    "Digest": "minpack.digest",
     "ElfInfo": "minpack.elf.info",
     "ElfKind": "minpack.elf.info",
+    "Environment": "minpack.ld.closure",
     "Format": "minpack.output.target",
     "FoundBy": "minpack.ld.closure",
+    "HostInput": "minpack.host.overwrite",
     "ImageSpec": "minpack.spec.image",
+    "Inspected": "minpack.build.inspect",
+    "LateName": "minpack.ld.closure",
+    "Libc": "minpack.ld.closure",
+    "Limits": "minpack.net.network",
+    "LockPolicy": "minpack.build.lock",
+    "LockedImage": "minpack.lock.values",
     "MinpackError": "minpack.errors",
+    "Need": "minpack.needs.need",
     "Network": "minpack.net.network",
+    "OpenBase": "minpack.base.options",
     "OutputSpec": "minpack.output.target",
     "PackageOptions": "minpack.base.options",
     "Packed": "minpack.build.pack",
     "Plan": "minpack.plan.model",
     "Platform": "minpack.target",
+    "Progress": "minpack.library.callbacks",
     "Reference": "minpack.oci.reference",
+    "ResolvedTree": "minpack.build.tree",
+    "RootPath": "minpack.paths",
     "RunConfig": "minpack.spec.image",
     "Session": "minpack.sources.session",
     "Target": "minpack.target",
+    "User": "minpack.rootfs.etc_files",
     "Walker": "minpack.base.walk",
     "WrittenOutput": "minpack.output.target",
-    "open_base": "minpack.sources.open",
-    "open_session": "minpack.sources.session",
-    "pack": "minpack.build.pack",
-    "parse_base": "minpack.spec.base_ref",
-    "parse_reference": "minpack.oci.reference",
-    "read_elf": "minpack.elf.read",
-    "resolve_closure": "minpack.ld.resolve",
+    "inspect": "minpack.library.commands",
+    "open_base": "minpack.library.bases",
+    "open_session": "minpack.library.bases",
+    "pack": "minpack.library.commands",
+    "parse_addition": "minpack.library.parsers",
+    "parse_base": "minpack.library.parsers",
+    "parse_directory": "minpack.library.parsers",
+    "parse_link": "minpack.library.parsers",
+    "parse_platform": "minpack.library.parsers",
+    "parse_reference": "minpack.library.parsers",
+    "parse_root_path": "minpack.library.parsers",
+    "parse_user": "minpack.library.parsers",
+    "read_elf": "minpack.library.elf",
+    "resolve_closure": "minpack.library.elf",
+    "resolve_tree": "minpack.library.commands",
 }
 
 __all__ = [
+    "AddedDirectory",
+    "AddedLink",
+    "Addition",
+    "Base",
+    "BaseKind",
     "BaseOptions",
     "BaseRef",
+    "BytesContent",
+    "Check",
     "Closure",
+    "Compression",
+    "Content",
+    "Digest",
     "ElfInfo",
     "ElfKind",
+    "Environment",
     "Format",
     "FoundBy",
+    "HostInput",
     "ImageSpec",
+    "Inspected",
+    "LateName",
+    "Libc",
+    "Limits",
+    "LockPolicy",
+    "LockedImage",
     "MinpackError",
+    "Need",
     "Network",
+    "OpenBase",
     "OutputSpec",
     "PackageOptions",
     "Packed",
     "Plan",
     "Platform",
+    "Progress",
     "Reference",
+    "ResolvedTree",
+    "RootPath",
     "RunConfig",
     "Session",
     "Target",
+    "User",
     "Walker",
     "WrittenOutput",
     "__version__",
+    "inspect",
     "open_base",
     "open_session",
     "pack",
+    "parse_addition",
     "parse_base",
+    "parse_directory",
+    "parse_link",
+    "parse_platform",
     "parse_reference",
+    "parse_root_path",
+    "parse_user",
     "read_elf",
     "resolve_closure",
+    "resolve_tree",
 ]
 
 
@@ -108,4 +196,12 @@ def __getattr__(name: str) -> object:
         from importlib import import_module  # noqa: PLC0415
 
         return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import sys  # noqa: PLC0415
+
+    # With both, Python's message says which name was likely meant.
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

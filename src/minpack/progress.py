@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     class Progress(Protocol):
         """Called often with what is going on; must return quickly."""
 
-        def __call__(self, task: str, done: int, total: int | None) -> None:
+        def __call__(self, task: str, done: int, total: int | None, /) -> None:
             """`done` of `total` bytes of `task` are through; `total` is None when unknown."""
 
 

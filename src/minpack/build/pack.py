@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from minpack.build.inputs import Input
     from minpack.build.lock import LockInputs, LockPolicy
     from minpack.build.plan import PlannedImage
+    from minpack.digest import Digest
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.variants import Variant
@@ -65,6 +66,11 @@ class Packed(NamedTuple):
     programs: tuple[Program, ...] = ()
     locked: bool = False
     unpacked: tuple[Unpacked, ...] = ()
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest by which registries know the image; None if no image was written, or to an engine alone."""
+        return self.delivered.digest if self.delivered is not None else None
 
 
 def pack(

@@ -1,0 +1,1 @@
+"""The functions of the public library: `minpack` exports them, and checks of their arguments say what to write."""

@@ -1,0 +1,81 @@
+"""What the commands do, as functions: `pack`, `tree` and `inspect`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.build import inspect as inspecting
+from minpack.build import pack as packing
+from minpack.build import tree
+from minpack.errors import UsageError
+from minpack.library.check import checked
+from minpack.progress import no_progress
+
+if TYPE_CHECKING:
+    from minpack.base.options import BaseOptions
+    from minpack.build.inspect import Inspected
+    from minpack.build.lock import LockPolicy
+    from minpack.build.pack import Packed
+    from minpack.build.tree import ResolvedTree
+    from minpack.library.callbacks import Progress
+    from minpack.output.target import OutputSpec
+    from minpack.spec.image import ImageSpec
+
+
+@checked
+def pack(
+    spec: ImageSpec,
+    options: BaseOptions,
+    output: OutputSpec | None = None,
+    progress: Progress = no_progress,
+    *,
+    write: bool = True,
+    sums: bool = False,
+    every: bool = False,
+    locking: LockPolicy | None = None,
+) -> Packed:
+    """Make an image of the spec's programs.
+
+    :param output: where the image goes; None for a plan alone.
+    :param write: whether to write the image; without, all is done but that.
+    :param sums: compute the sums of the files, as they are written, and of the inputs.
+    :param every: look in all files for paths of what is not packed, where else those are left out that tell little.
+    :param locking: what a lock has to say of it.
+    :raises MinpackError: one of its subclasses, saying what cannot be done.
+    """
+    _check_programs(spec)
+    return packing.pack(spec, options, output, progress, write=write, sums=sums, every=every, locking=locking)
+
+
+@checked
+def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress = no_progress) -> ResolvedTree:
+    """What the dynamic loader would open for the spec's one program on its base; what is missing is in it, not raised.
+
+    Without a base it is that of this host as ldd(1) shows it, the program at its own place.
+
+    :raises MinpackError: one of its subclasses, saying what cannot be done.
+    """
+    _check_programs(spec)
+    if len(spec.programs) > 1:
+        raise UsageError("ImageSpec.programs", "", f"a tree has one program, and here are {len(spec.programs)}")
+    return tree.resolve_tree(spec, options, progress)
+
+
+@checked
+def inspect(path: str | os.PathLike[str], today: str, *, why: bool = False, full: bool = False) -> Inspected:
+    """What the ELF file at the host's `path` is and needs.
+
+    :param today: ``YYYY-MM-DD``; bases whose support has ended are not named.
+    :param why: look for the callers of what speaks for a need.
+    :param full: read segments, the dynamic section, versions and notes too.
+    :raises InputError: it cannot be read.
+    :raises ElfError: it is not an ELF file, or damaged.
+    """
+    return inspecting.inspect(os.fspath(path), today, why=why, full=full)
+
+
+def _check_programs(spec: ImageSpec) -> None:
+    """Raise `UsageError` if `spec` names no program."""
+    if not spec.programs:
+        raise UsageError("ImageSpec.programs", "", "it is empty", 'name a program: ImageSpec(("./myapp",))')
