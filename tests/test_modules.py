@@ -35,6 +35,7 @@ ELSEWHERE = {
         "build/lock": "test_lock",
         "build/update": "test_lock",
         "report/": "test_cli_commands",
+        "library/": "test_library",
         "report/allowance": "test_ld_hostile",
         "report/documents": "test_schema",
         "report/locks": "test_lock",

@@ -133,7 +133,8 @@ def _is_a(value: Any, hint: Any, kind: Any) -> bool:  # noqa: ANN401 - as above
 
 def _message(value: object, hint: Any, where: str) -> str:  # noqa: ANN401 - as above
     """What is wrong with `value`, and what to write instead if that can be told."""
-    wanted = hint.__name__ if isinstance(hint, (type, NewType)) and not get_args(hint) else str(hint)
+    plain = isinstance(hint, (type, NewType)) and not get_args(hint)
+    wanted = hint.__name__ if plain else re.sub(r"\b(\w+\.)+(?=\w)", "", str(hint))
     instead = _instead(value, hint, get_origin(hint) or hint)
     shown = shorten(repr(value), _MOST)
     return f"{where} takes {wanted}, not {shown} ({type(value).__name__})" + (f": write {instead}" if instead else "")
@@ -145,8 +146,8 @@ def _instead(value: object, hint: Any, kind: Any) -> str:  # noqa: ANN401 - a ca
     if isinstance(value, os.PathLike):
         text = os.fspath(value)
         return repr(text) if kind is str else _instead(text, hint, kind)
-    if kind in (tuple, frozenset) and isinstance(value, (str, list, tuple, set, frozenset)):
-        whole = (value,) if isinstance(value, str) else tuple(value)
+    if kind in (tuple, frozenset) and isinstance(value, (str, list, tuple, set, frozenset, dict)):
+        whole = (value,) if isinstance(value, str) else tuple(value.items() if isinstance(value, dict) else value)
         return shorten(repr(whole) if kind is tuple else f"frozenset({whole!r})", _MOST)
     if not isinstance(value, str):
         return "BytesContent(…)" if isinstance(value, bytes) and "Content" in str(hint) else ""

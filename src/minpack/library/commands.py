@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from minpack.build import inspect as inspecting
@@ -45,6 +46,8 @@ def pack(
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
     _check_programs(spec)
+    _check_day(options.today)
+    _check_output(output)
     return packing.pack(spec, options, output, progress, write=write, sums=sums, every=every, locking=locking)
 
 
@@ -58,7 +61,8 @@ def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress = no_
     """
     _check_programs(spec)
     if len(spec.programs) > 1:
-        raise UsageError("ImageSpec.programs", "", f"a tree has one program, and here are {len(spec.programs)}")
+        raise UsageError("ImageSpec.programs", "", f"a tree has one program, not {len(spec.programs)}")
+    _check_day(options.today)
     return tree.resolve_tree(spec, options, progress)
 
 
@@ -72,6 +76,7 @@ def inspect(path: str | os.PathLike[str], today: str, *, why: bool = False, full
     :raises InputError: it cannot be read.
     :raises ElfError: it is not an ELF file, or damaged.
     """
+    _check_day(today)
     return inspecting.inspect(os.fspath(path), today, why=why, full=full)
 
 
@@ -79,3 +84,17 @@ def _check_programs(spec: ImageSpec) -> None:
     """Raise `UsageError` if `spec` names no program."""
     if not spec.programs:
         raise UsageError("ImageSpec.programs", "", "it is empty", 'name a program: ImageSpec(("./myapp",))')
+
+
+def _check_day(today: str) -> None:
+    """Raise `UsageError` if `today` is not a date."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", today, re.ASCII):
+        raise UsageError("today", today, "it is not a date", "write it as 2026-01-31")
+
+
+def _check_output(output: OutputSpec | None) -> None:
+    """Raise `UsageError` if `output` goes nowhere."""
+    if output is None or output.engine is not None or output.stdout is not None or output.path not in (None, "-"):
+        return
+    reason = "its path is '-', and it has no stdout" if output.path else "it has no path and no engine"
+    raise UsageError("OutputSpec", "", reason, 'name a file: OutputSpec(Format.ARCHIVE, "app.tar", …)')
