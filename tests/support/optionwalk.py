@@ -211,6 +211,7 @@ def _files() -> dict[str, bytes]:
         "file": b"what a user adds\n",
         "cert.pem": CERTIFICATE,
         "libfoo": library("libfoo.so.1"),
+        "stored": program((), interpreter="/nix/store/0123-musl-1.2.5-long-enough/lib/ld-musl-x86_64.so.1"),
         "plugins/arm.so": library("arm.so", machine="aarch64"),
         "no-keys/none": b"",
         "old/file": b"what was here before",

@@ -28,6 +28,7 @@ FILES = {
     "--dir": ("./packaged --base apk.tar", "--dir /usr/local/bin/packaged"),
     "--symlink": ("./packaged --base apk.tar", "--symlink nowhere:/usr/lib/libfoo.so.1"),
     "--add-lib": ("./packaged --base apk.tar", "--add-lib libbar.so.2"),
+    "--retarget": ("./stored --base base", "--retarget"),
     "--take": ("./musl --base base", "--take /etc/services"),
     "--allow-missing": ("./packaged --base musl.tar", "--allow-missing libfoo.so.1"),
     "--strict": ("./musl --base base --add plugins:/plugins", "--strict"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.build.inputs import base_input, data_inputs, file_sums, package_inputs
+from minpack.build.inputs import Input, base_input, data_inputs, file_sums, package_inputs
 from minpack.layers.background import BackgroundLayers
 from minpack.layers.cache import LayerOptions
 from minpack.namedtuple import NamedTuple
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from minpack.base.options import BaseOptions
-    from minpack.build.inputs import Input
     from minpack.build.lock import LockInputs, LockPolicy
     from minpack.build.plan import PlannedImage
     from minpack.digest import Digest
@@ -106,6 +105,7 @@ def pack(
         open_session(ref, base_platform(programs, platform, spec.platform), options, progress, hint) as session,
         BackgroundLayers(options.store if _has_several_layers(spec, to) else None) as background,
     ):
+        programs, retargeted = _retargeted(spec, programs, session)
         session.check_fit(programs)
         placed = place(spec, programs, session.walker, outside.paths)
         layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress, sums)
@@ -121,11 +121,17 @@ def pack(
         if locking is not None:
             locking.end(_lock_inputs(spec, options, session, planned, programs))
         # Before anything is written: what cannot be read again must not be an image.
-        inputs = _inputs(session, planned, sums=sums)
+        inputs = (*_inputs(session, planned, sums=sums), *(_tools() if spec.retarget else ()))
         written = _write(planned.plan, spec, to, progress, options.store, background, sums=sums)
         # What is written is summed meanwhile.
         all_sums = written.sums if written is not None else file_sums(planned.plan) if sums else {}
-    notes = (*outside.notes, *planned.notes, *proved.notes, *(written.notes if written is not None else ()))
+    notes = (
+        *outside.notes,
+        *retargeted,
+        *planned.notes,
+        *proved.notes,
+        *(written.notes if written is not None else ()),
+    )
     facts = (planned.late, planned.variants, proved.demands, planned.resolved.programs)
     return Packed(planned.plan, written, inputs, notes, all_sums, *facts, options.locked is not None, unpacked)
 
@@ -165,6 +171,24 @@ def _lock_inputs(
 
     opened, packages = session.opened, session.packages
     return LockInputs(spec, session.ref.name, opened, options, packages, planned.data, programs, planned.plan)
+
+
+def _retargeted(
+    spec: ImageSpec, programs: tuple[Program, ...], session: Session
+) -> tuple[tuple[Program, ...], tuple[str, ...]]:
+    """The programs as they are to be packed, with notes of what was changed."""
+    if not spec.retarget:
+        return programs, ()
+    from minpack.build.retarget import retarget_programs  # noqa: PLC0415 - for --retarget alone
+
+    return retarget_programs(programs, session)
+
+
+def _tools() -> tuple[Input, ...]:
+    """What the bytes of changed programs follow from."""
+    from minpack.elf.lief import lief_version  # noqa: PLC0415 - for --retarget alone
+
+    return (Input("tool", "lief", version=lief_version()),)
 
 
 def _inputs(session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:

@@ -43,6 +43,11 @@ programs_argument = click.argument(
 file_options = applied(
     click.option("--strip", is_flag=True, help="Strip symbol tables and debug sections from the programs."),
     click.option(
+        "--retarget",
+        is_flag=True,
+        help="Let packed copies of programs that a store built (Nix, Guix, Spack) use the base's loader and libraries.",
+    ),
+    click.option(
         "--dest",
         callback=filled,
         metavar="PATH",
@@ -158,6 +163,7 @@ class FileOptions(NamedTuple):
     base: BaseRef | None
     platform: Platform | None
     strip: bool
+    retarget: bool
     dest: str | None
     additions: tuple[Addition, ...]
     directories: tuple[AddedDirectory, ...]
@@ -207,6 +213,7 @@ def files_spec(options: FileOptions) -> ImageSpec:
         packages=options.packages,
         umask=umask(),
         allowed_missing=frozenset(options.allowed_missing),
+        retarget=options.retarget,
         taken=options.taken,
         strict=options.strict,
     )

@@ -25,6 +25,10 @@ MAX_PIECE = 1 << 16
 MAX_WORK = 8_000_000
 
 
+#: The sections that name strings, or that a linker orders by them.
+_NAMING = frozenset((".dynstr", ".dynsym", ".gnu.hash", ".hash", ".gnu.version", ".gnu.version_r", ".gnu.version_d"))
+
+
 class Details(NamedTuple):
     """Rows of text: each segment, dynamic tag, version and note."""
 
@@ -141,3 +145,61 @@ class _Stream(io.RawIOBase):
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(0, start + offset)
         return self._at
+
+
+def differences(before: bytes, after: bytes) -> Iterator[str]:
+    """What else than its interpreter and runpath differs in a program that was changed."""
+    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - 30 ms
+
+    old, new = ELFFile(io.BytesIO(before)), ELFFile(io.BytesIO(after))
+    if any(old.header[key] != new.header[key] for key in ("e_type", "e_machine", "e_entry", "e_flags")):
+        yield "its header"
+    loaded = {one["p_vaddr"]: one for one in new.iter_segments("PT_LOAD")}
+    tables = tuple(_naming(old))
+    for segment in old.iter_segments("PT_LOAD"):
+        there = loaded.get(segment["p_vaddr"])
+        if there is None or any(there[key] != segment[key] for key in ("p_flags", "p_memsz")):
+            yield f"the segment at {segment['p_vaddr']:#x}"
+        elif _masked(segment, tables) != _masked(there, tables):
+            yield f"what is loaded at {segment['p_vaddr']:#x}"
+    if list(_symbols(old)) != list(_symbols(new)):
+        yield "its symbols"
+    if list(_relocations(old)) != list(_relocations(new)):
+        yield "its relocations"
+
+
+def _naming(elf: Any) -> Iterator[tuple[int, int]]:  # noqa: ANN401 - pyelftools has no types
+    """Where the two strings are, and the tables that name strings: start and end of each, as addresses."""
+    for kind in ("PT_INTERP", "PT_DYNAMIC", "PT_PHDR"):
+        for segment in elf.iter_segments(kind):
+            yield segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"]
+    for section in elf.iter_sections():
+        if section.name in _NAMING:
+            yield section["sh_addr"], section["sh_addr"] + section["sh_size"]
+
+
+def _masked(segment: Any, tables: tuple[tuple[int, int], ...]) -> bytes:  # noqa: ANN401 - pyelftools has no types
+    """The bytes of a segment, with zeros for its header and those tables."""
+    data, start = bytearray(segment.data()), segment["p_vaddr"]
+    places = (*tables, (start, start + 64)) if segment["p_offset"] == 0 else tables
+    for first, last in places:
+        low, high = max(0, first - start), min(len(data), last - start)
+        if low < high:
+            data[low:high] = bytes(high - low)
+    return bytes(data)
+
+
+def _symbols(elf: Any) -> Iterator[tuple[object, ...]]:  # noqa: ANN401 - pyelftools has no types
+    section = elf.get_section_by_name(".dynsym")
+    for symbol in section.iter_symbols() if section is not None else ():
+        entry = symbol.entry
+        yield symbol.name, entry["st_value"], entry["st_size"], str(entry["st_info"]), str(entry["st_shndx"])
+
+
+def _relocations(elf: Any) -> Iterator[tuple[object, ...]]:  # noqa: ANN401 - pyelftools has no types
+    from elftools.elf.relocation import RelocationSection  # noqa: PLC0415 - as above
+
+    for section in elf.iter_sections():
+        if isinstance(section, RelocationSection):
+            for relocation in section.iter_relocations():
+                yield section.name, *relocation.entry.values()

@@ -31,8 +31,31 @@ def default_base(programs: Sequence[Program], platform: Platform, today: str) ->
     return SCRATCH_BASE
 
 
+#: Who builds programs whose interpreter lies in a store of its own, by a part of its path.
+_STORES = (
+    ("/nix/store/", "Nix"),
+    ("/gnu/store/", "Guix"),
+    ("/.linuxbrew/", "Homebrew"),
+    ("/spack/", "Spack"),
+    ("conda", "conda"),
+    ("/miniforge", "conda"),
+)
+
+
 def fitting_hint(info: ElfInfo, platform: Platform, today: str) -> str:
-    """Which bases fit a program."""
+    """Which bases fit a program; of one that a store built, how it fits them."""
+    hint, path = _libc_hint(info, platform, today), info.interpreter or ""
+    store = next((name for part, name in _STORES if part in path), "")
+    return f"{_retarget_hint(store)}; {hint}" if store else hint
+
+
+def _retarget_hint(store: str) -> str:
+    """How a program of a store is packed."""
+    return f"{store} built it for its own store: --retarget packs a copy that uses the base's loader and libraries"
+
+
+def _libc_hint(info: ElfInfo, platform: Platform, today: str) -> str:
+    """Which bases have the C library of a program."""
     if info.interpreter is None:
         return "leave out --base: the program is static and needs none"
     libc, names = libc_of(info.interpreter), fitting_bases(info, platform, today)

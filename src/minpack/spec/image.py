@@ -82,6 +82,8 @@ class ImageSpec(NamedTuple):
     umask: int = 0o022
     #: Libraries that may be missing: the host's container runtime brings them.
     allowed_missing: frozenset[str] = frozenset()
+    #: Change the interpreter and runpath of the packed copies to the base's.
+    retarget: bool = False
     #: Files, directories and patterns of the base.
     taken: tuple[str, ...] = ()
     #: Refuse what is else a note: added files that would not load, and links that lead nowhere.
