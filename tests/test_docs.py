@@ -16,7 +16,7 @@ sys.path.insert(0, str(TOP / "docs"))
 
 import generate  # noqa: E402 - found on the path added above
 
-from minpack import errors  # noqa: E402
+from minpack import __version__, errors  # noqa: E402
 from minpack.needs.need import Need, Verdict  # noqa: E402
 from support.elfmaker import GLIBC, program  # noqa: E402
 from support.packing import minpack, write_program  # noqa: E402
@@ -203,3 +203,40 @@ def test_the_table_of_files_names_real_options() -> None:
     cells = first_cells(section("files.md", ""))
     options = {option for cell in cells for option in re.findall(r"--[a-z]+", cell)}
     assert {"--add", "--dir", "--symlink", "--volume", "--workdir"} <= options <= known
+
+
+#: The pages for contributors.
+FOR_CONTRIBUTORS = ("CONTRIBUTING.md", "SECURITY.md", "docs/releasing.md")
+
+
+@pytest.mark.parametrize("page", FOR_CONTRIBUTORS)
+def test_contributors_are_told_of_what_there_is(page: str) -> None:
+    """Each target of make and each file that the page names exists."""
+    text = (TOP / page).read_text()
+    targets = set(re.findall(r"^([a-z0-9]+):.*## ", (TOP / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^ +)make ([a-z]+)", text, re.MULTILINE))
+    assert named
+    assert named <= targets
+    for path in re.findall(r"`((?:tests|docs|src|samples|\.ci)/[\w./-]+|cli/[\w./-]+|[a-z]+/[\w-]+\.py)", text):
+        assert (TOP / path).exists() or (TOP / "src" / "minpack" / path).exists(), path
+
+
+def test_every_kind_of_test_has_its_row() -> None:
+    """CONTRIBUTING.md has each directory of tests, and how long it takes."""
+    rows = re.findall(r"^\|(.*)\|$", (TOP / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    timed = {name for row in rows if row.count("|") == 3 for name in re.findall(r"`tests/(\w+)/`", row.split("|")[0])}
+    kinds = {path.parent.relative_to(TOP / "tests").parts[0] for path in (TOP / "tests").glob("*/*.py")}
+    assert timed == kinds - {"support"}
+
+
+def test_the_changelog_has_a_section_for_each_version() -> None:
+    """What is not released comes first, then versions with their dates, the newest first: the one that this is."""
+    first, *released = re.findall(r"^## (.*)$", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert first == "Unreleased"
+    matches = [re.fullmatch(r"(\d+)\.(\d+)\.(\d+) \(\d{4}-\d\d-\d\d\)", title) for title in released]
+    numbers = [tuple(map(int, match.groups())) for match in matches if match is not None]
+    assert len(numbers) == len(released)
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert not numbers or ".".join(map(str, numbers[0])) == __version__
+    kinds = re.findall(r"^### (.*)$", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
