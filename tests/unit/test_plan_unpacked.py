@@ -105,7 +105,9 @@ def test_a_prefix_and_a_name_are_put_together(base: PackagedBase) -> None:
 def test_evidence_is_weak_where_packages_are_strangers(base: PackagedBase) -> None:
     """Another package's data, what no package has, what all share, and the file in /etc that is optional."""
     base.put("/usr/share/nobody/file", b"")
+    base.add("systemd", {"/usr/lib/sysctl.d/a.conf": b""}, source="tool")
     texts = (
+        "/usr/lib/sysctl.d",
         "/usr/share/other",
         "/usr/share/nobody",
         "/etc/toolrc",
@@ -116,7 +118,7 @@ def test_evidence_is_weak_where_packages_are_strangers(base: PackagedBase) -> No
     )
     packed = base.pack(tool(base, *texts))
     assert strong(packed) == {}
-    assert set(weak(packed)) == {"/usr/share/other", "/usr/share/nobody", "/etc/toolrc"}
+    assert set(weak(packed)) == {"/usr/share/other", "/usr/share/nobody", "/etc/toolrc", "/usr/lib/sysctl.d"}
 
 
 def test_a_program_of_the_users_own_knows_its_paths(base: PackagedBase) -> None:

@@ -53,7 +53,8 @@ _SHARED = re.compile(
     r"/(?:usr/)?(?:s?bin|games|lib(?:32|64|x32|exec)?|share|etc)(?:/[^/]*-linux-[^/]*)?"
     r"|/(?:usr/)?s?bin/.*|/usr(?:/X11R6.*)?|/etc|/usr/share/(?:fonts|icons|themes|misc|perl5?|java|dbus-1|xml|sgml|X11)"
 )
-_OPENSSL = re.compile(r"/(?:engines-[0-9.]+|ossl-modules)$")
+#: What OpenSSL opens if it is told to, and where systemd's library looks for what configures a machine.
+_ON_DEMAND = re.compile(r"/(?:engines-[0-9.]+|ossl-modules)$|/lib/[a-z-]+\.d$")
 #: Functions that open libraries, and that start programs.
 _OPENING = frozenset(
     b"dlopen dlmopen g_module_open g_module_open_full PR_LoadLibrary PR_LoadLibraryWithFlags apr_dso_load uv_dlopen"
@@ -279,8 +280,8 @@ class _Judge:
 
 
 def _is_common(path: RootPath) -> bool:
-    """Whether programs work without it: a file that lies in /etc itself, and what OpenSSL opens if it is told to."""
-    return (path.startswith("/etc/") and path.count("/") == 2) or bool(_OPENSSL.search(path))  # noqa: PLR2004
+    """Whether programs work without it: a file that lies in /etc itself, and what is opened on demand alone."""
+    return (path.startswith("/etc/") and path.count("/") == 2) or bool(_ON_DEMAND.search(path))  # noqa: PLR2004
 
 
 def _place_in_base(program: LoadedObject, tree: Walker) -> RootPath | None:
