@@ -54,10 +54,12 @@ def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch, variables: dict[str
 
 
 def test_where_the_store_is_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Apple has caches."""
+    """Where Apple has caches; XDG_CACHE_HOME is heeded there too."""
     monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setenv("HOME", "/Users/me")
     assert store_directory(NONE) == "/Users/me/Library/Caches/minpack/v1"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/c")
+    assert store_directory(NONE) == "/c/minpack/v1"
 
 
 @pytest.mark.parametrize(

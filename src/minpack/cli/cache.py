@@ -28,7 +28,7 @@ place_options = applied(
         envvar="MINPACK_CACHE_DIR",
         callback=filled,
         metavar="DIR",
-        help="Directory of the cache (~/.cache).",
+        help="Directory of the cache (~/.cache, on macOS ~/Library/Caches).",
     ),
     answer_options,
 )

@@ -223,7 +223,7 @@ store_options = applied(
         envvar="MINPACK_CACHE_DIR",
         callback=filled,
         metavar="DIR",
-        help="Directory of the cache: downloads, unpacked bases, layers (~/.cache).",
+        help="Directory of the cache: downloads, unpacked bases, layers (~/.cache, on macOS ~/Library/Caches).",
     ),
     click.option("--no-cache", is_flag=True, help="Neither read the cache nor write to it."),
 )
