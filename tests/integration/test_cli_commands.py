@@ -142,7 +142,9 @@ def test_the_closing_summary(files: Path, tmp_path: Path) -> None:
     assert lines[2].startswith("  size         ")
     assert lines[2].endswith(" unpacked, 2 layers")
     assert lines[3] == "  base         fitting.tar"
-    groups = [line.split() for line in lines[5 : lines.index("", 5)]]
+    assert lines[4:6] == ["  entrypoint   /usr/local/bin/server", "  user         65532:65532"]
+    assert lines[6].startswith("  env          PATH=/usr/local/sbin:")
+    groups = [line.split() for line in lines[8 : lines.index("", 8)]]
     assert [group[0] for group in groups] == ["program", "libraries", "certs", "small", "left"]
     assert [group[3] for group in groups[:3]] == ["yours", "base", "minpack"]
     assert lines[-2].startswith(f"wrote {output} (")
@@ -157,8 +159,19 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     assert list(document) == ["schema", "images", "inputs", "outputs", "notes"]
     (image,) = document["images"]
     assert list(image) == [
-        *("platform", "references", "digest", "image_id", "size", "unpacked_size", "layers", "files", "needs", "late"),
-        *("variants", "demands", "symbols", "left_out"),
+        *(
+            "platform",
+            "references",
+            "digest",
+            "image_id",
+            "size",
+            "unpacked_size",
+            "layers",
+            "config",
+            "files",
+            "needs",
+        ),
+        *("late", "unpacked", "variants", "demands", "symbols", "left_out"),
     ]
     assert list(image["layers"][0]) == ["digest", "diff_id", "size", "media_type"]
     for file in image["files"]:

@@ -288,3 +288,25 @@ def test_layers_that_were_compressed_before_are_loaded_so(place: Path, name: str
     assert (loaded["digest"], loaded["image_id"]) == (written["digest"], written["image_id"])
     other = minpack(*pack, "--load", "--symlink=/usr/local/bin/app:/b", cwd=place).document["images"][0]
     assert {layer["media_type"].rpartition(".")[2] for layer in other["layers"]} == {"tar"}
+
+
+def test_a_quiet_load_prints_the_first_tag_alone(place: Path) -> None:
+    """So that `docker run $(minpack ./app --load -q)` works; of a run that loads nothing there is nothing to print."""
+    with FakeEngine(place / "socket", load=(200, {"stream": "Loaded image: app:latest\n"}), keeps=True) as engine:
+        env = {"DOCKER_HOST": engine.host}
+        ran = minpack("./app", "--load", "-q", cwd=place, env=env)
+        assert (ran.code, ran.out, ran.err) == (0, b"app:latest\n", "")
+        ran = minpack("./app", "--load", "-q", "-t", "me/app:1", "-t", "b", "-o", "out.tar", cwd=place, env=env)
+        assert (ran.code, ran.out, ran.err) == (0, b"me/app:1\n", "")
+        ran = minpack("base", "image", "kept.tar", "--platform", "amd64", "--load", "-q", cwd=place, env=env)
+        assert (ran.code, ran.out) == (0, b"kept:latest\n"), ran.err
+        assert minpack("./app", "--load", "-q", "--dry-run", cwd=place, env=env).out == b""
+    assert minpack("./app", "-q", cwd=place).out == b""
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+def test_stdout_takes_the_image_or_its_name(place: Path, output: str) -> None:
+    """Not both: a quiet load and the archive on stdout are refused together."""
+    ran = minpack("./app", "--load", "-q", "-o", output, cwd=place)
+    reason = "cannot use -q: --load prints the image's name, and -o - takes stdout"
+    assert_refused(ran, 2, reason, "leave -q out")

@@ -186,9 +186,12 @@ def test_programs_run_with_libraries_from_packages(
 
 @pytest.mark.data
 def test_the_summary_names_the_packages(built: Built, options: list[str | Path], tmp_path: Path) -> None:
-    """A line for each fetched file; the second run needs no network and gives the same bytes."""
+    """In one line, and with -v each fetched file in one; the second run needs no network and gives the same bytes."""
     out = tmp_path / "app.tar"
-    text = minpack(built.cxx, *options, "-o", out).stdout
+    short = minpack(built.cxx, *options, "-o", out).stdout
+    assert " from libgcc 14.2.0-r6, libstdc++ 14.2.0-r6, signatures verified\n" in short
+    assert "  + " not in short
+    text = minpack(built.cxx, *options, "-o", out, "-v").stdout
     first = out.read_bytes()
     assert [line.split() for line in text.splitlines() if line.startswith("  + ")] == [
         line.split()

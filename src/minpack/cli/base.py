@@ -9,7 +9,15 @@ import click
 from minpack.cli.effects import fetching_notes, refuse_for_trees
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import answer_options, arguments, base_platform_option, parsed, selected, store_options
-from minpack.cli.output import OutputSettings, compression_of, delivery_of, delivery_options, done
+from minpack.cli.output import (
+    OutputSettings,
+    compression_of,
+    delivery_of,
+    delivery_options,
+    done,
+    print_loaded,
+    refuse_two_results,
+)
 from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
@@ -121,6 +129,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
     name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
     refuse_for_trees(Format(given["format_"]), {**given, "variables": given["env"]})
+    refuse_two_results(quiet=quiet, load=given["load"], output=output)
     compresses = given["compress"] is not None or given["zstd"]
     settings = OutputSettings(
         given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json, compresses
@@ -146,7 +155,9 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
             print_json(base_image_document(made))
             return
         print_notes(made.notes, quiet=quiet)
-        if not quiet:
+        if quiet:
+            print_loaded(made.delivered)
+        else:
             from minpack.report.text import base_image_lines  # noqa: PLC0415
 
             print_lines(base_image_lines(made, host_platform()), to_stderr=delivery.path == "-")

@@ -24,4 +24,4 @@ def command(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None, f"internal error: click has no completion for {shell}"
     root = context.find_root().command
-    print_lines(kind(root, {}, "minpack", COMPLETE).source().splitlines())
+    print_lines(kind(root, {}, "minpack", COMPLETE).source().splitlines(), whole=True)

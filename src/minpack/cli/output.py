@@ -10,7 +10,7 @@ import click
 
 from minpack.cli.options import STDOUT, Choice, applied, filled, parsed
 from minpack.cli.settings import engine_environment, never_replaced, temporary_directory
-from minpack.cli.terminal import binary_stdout, stdout_is_closed
+from minpack.cli.terminal import binary_stdout, print_lines, stdout_is_closed
 from minpack.errors import OutputError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
@@ -50,7 +50,11 @@ delivery_options = applied(
         help="archive: loads into every engine; oci: a layout directory; rootfs: the tree as a directory; tar: the tree"
         " as a tar.",
     ),
-    click.option("--load", is_flag=True, help="Load the image into the container engine; without -o, write no file."),
+    click.option(
+        "--load",
+        is_flag=True,
+        help="Load the image into the container engine; without -o, write no file. With -q, print its name alone.",
+    ),
     click.option(
         "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is not a tar archive."
     ),
@@ -118,6 +122,21 @@ def done(delivered: WrittenOutput | None) -> str:
     outputs = delivered.outputs if delivered is not None else ()
     parts = [f"{out.path!r} was written" if out.path is not None else f"{out.reference} was loaded" for out in outputs]
     return " and ".join(parts)
+
+
+def print_loaded(delivered: WrittenOutput | None) -> None:
+    """Print the name by which the engine knows the image, where it was loaded: what a quiet run is asked for.
+
+    :raises OutputError: it cannot be written.
+    """
+    if delivered is not None and any(output.reference for output in delivered.outputs):
+        print_lines((delivered.references[0].familiar,))
+
+
+def refuse_two_results(*, quiet: bool, load: bool, output: str | None) -> None:
+    """Raise `UsageError` if stdout is to have both the image and the name that a quiet run prints."""
+    if quiet and load and (output == "-" or output in STDOUT):
+        raise UsageError("-q", "", "--load prints the image's name, and -o - takes stdout", "leave -q out")
 
 
 def _check_stdout(settings: OutputSettings) -> None:

@@ -22,7 +22,15 @@ from minpack.cli.options import (
     store_options,
     why_option,
 )
-from minpack.cli.output import OutputSettings, compression_of, delivery_of, delivery_options, done
+from minpack.cli.output import (
+    OutputSettings,
+    compression_of,
+    delivery_of,
+    delivery_options,
+    done,
+    print_loaded,
+    refuse_two_results,
+)
 from minpack.cli.settings import StoreSettings, base_options, check_packages, created, host_platform, threads
 from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
@@ -120,6 +128,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     """  # noqa: D301 - click's mark for a block
     quiet, as_json = given["quiet"], given["as_json"]
     refuse_for_trees(Format(given["format_"]), given)
+    refuse_two_results(quiet=quiet, load=given["load"], output=given["output"])
     settings = OutputSettings(
         given["tags"],
         given["output"],
@@ -143,7 +152,9 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
             print_json(pack_document(packed, delivery.references))
             return
         print_notes(noted(packed.notes, given), quiet=quiet)
-        if not quiet:
+        if quiet:
+            print_loaded(packed.delivered)
+        else:
             from minpack.report.text import pack_lines  # noqa: PLC0415
 
             lines = pack_lines(packed, delivery.references, verbose=given["verbose"], host=host_platform())

@@ -67,12 +67,31 @@ def binary_stdout() -> IO[bytes]:
     return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
-def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
-    """Print a result for people.
+def print_lines(lines: Iterable[str], *, to_stderr: bool = False, whole: bool = False) -> None:
+    """Print a result for people; on a terminal no word is broken.
 
+    :param whole: the lines are for a program, and none is wrapped.
     :raises OutputError: it cannot be written.
     """
-    _print((visible(line) for line in lines), to_stderr=to_stderr)
+    width = 0 if whole else _width(sys.stderr if to_stderr else sys.stdout)
+    shown = (visible(line) for line in lines)
+    if width:
+        from minpack.cli.wrap import wrapped  # noqa: PLC0415 - on terminals alone
+
+        shown = (part for line in shown for part in wrapped(line, width))
+    _print(shown, to_stderr=to_stderr)
+
+
+def _width(stream: IO[str]) -> int:
+    """The columns of the terminal that `stream` is; 0 where it is none, or they are not known."""
+    if not stream.isatty():
+        return 0
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit():
+        return int(columns)
+    with suppress(OSError):
+        return os.get_terminal_size(stream.fileno()).columns
+    return 0
 
 
 def _print(lines: Iterable[str], *, to_stderr: bool = False) -> None:

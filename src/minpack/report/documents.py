@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from minpack.ld.variants import Variant
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
+    from minpack.oci.documents import ImageConfig
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenOutput
     from minpack.paths import RootPath
@@ -299,6 +300,7 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
     document = {
         **_named(str(plan.config.platform), references),
         **_digests(packed.delivered),
+        "config": _config(plan.config),
         "files": [_file(planned, packed.sums) for planned in plan.written],
         "needs": [_need(decision, costs.get(decision.need), allowance) for decision in plan.decisions],
         "late": _late(packed.late, allowance),
@@ -316,6 +318,18 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
         ],
     }
     return {**document, "left_out": allowance.left_out}
+
+
+def _config(config: ImageConfig) -> dict[str, Any]:
+    """How the image is run."""
+    return {
+        "entrypoint": list(config.entrypoint),
+        "cmd": list(config.cmd),
+        "user": config.user,
+        "workdir": config.workdir,
+        "env": [f"{name}={value}" for name, value in config.env],
+        "ports": list(config.exposed),
+    }
 
 
 def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minpack.build.base_image import BaseImage
     from minpack.build.inputs import Input
     from minpack.build.pack import Packed
+    from minpack.oci.documents import ImageConfig
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenOutput
     from minpack.plan.model import Plan, PlannedEntry
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from minpack.target import Platform
 
 MOST_NAMES = 3
-#: More are shown by the directory that holds them all.
+#: More are shown by the directory that holds them all, even if it is at the top.
 MANY_FILES = 100
 #: What has the bytes of a file; those of a hard link count where the file is.
 _FILES = (Kind.FILE, Kind.HARDLINK)
@@ -55,8 +56,11 @@ def pack_lines(
     lines = _head(packed.delivered, references, platform, packed.inputs, verbose=verbose)
     if packed.delivered is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
-    lines += ["", *_groups(packed.plan, verbose=verbose), *_symbol_lines(packed.programs, packed.plan)]
-    lines += _from_packages(packed.plan, "as locked" if packed.locked else "signature verified")
+    if packed.delivered is None or packed.delivered.image is not None:
+        lines += _config_lines(packed.plan.config)
+    trusted = "as locked" if packed.locked else "signature verified"
+    lines += ["", *_groups(packed.plan, trusted, verbose=verbose), *_symbol_lines(packed.programs, packed.plan)]
+    lines += _from_packages(packed.plan, trusted) if verbose else []
     lines += [
         _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
     ]
@@ -114,6 +118,18 @@ def _head(
         lines.append(_row("size", f"{sizes}, {count} layer{'s' if count > 1 else ''}"))
     bases = [item.name for item in inputs if item.kind == "base" and item.name != "scratch"]
     return [*lines, *(_row("base", name) for name in bases)]
+
+
+def _config_lines(config: ImageConfig) -> list[str]:
+    """How the image is run."""
+    env = listed(f"{name}={value}" for name, value in config.env)
+    rows = {
+        "entrypoint": listed((*config.entrypoint, *config.cmd), separator=" "),
+        "user": config.user,
+        "env": env,
+        "ports": listed(config.exposed),
+    }
+    return [_row(label, value) for label, value in rows.items() if value]
 
 
 def _row(label: str, value: str) -> str:
@@ -184,7 +200,7 @@ def _quoted(path: str) -> str:
     return shlex.quote(path)
 
 
-def _groups(plan: Plan, *, verbose: bool) -> list[str]:
+def _groups(plan: Plan, trusted: str, *, verbose: bool) -> list[str]:
     """A line for each kind of file and where it is from; for a need with what decided."""
     needs = (need for need in Need if need not in SMALL)
     names = ("program", "libraries", "added", "taken", "data", *needs, "small files", "packages")
@@ -202,8 +218,20 @@ def _groups(plan: Plan, *, verbose: bool) -> list[str]:
         because = reasons.get(group, "")
         if group == "data":
             because = listed(dict.fromkeys(planned.reason.text for planned in members), MOST_NAMES, "; ")
-        lines.append(_group_line(group, source, members, size, because))
+        if group == "libraries" and source == "package":
+            lines.append(_row(group, f"{human(size):>8}  from {_packages(members, trusted)}"))
+        else:
+            lines.append(_group_line(group, source, members, size, because))
     return lines
+
+
+def _packages(members: Sequence[PlannedEntry], trusted: str) -> str:
+    """The packages of fetched files, a few by name, and why they are trusted."""
+    found = dict.fromkeys(planned.package for planned in members if planned.package is not None)
+    names = listed(f"{package.name} {package.version}" for package in found)
+    if len(found) > MOST_NAMES:
+        names = f"{len(found)} packages"
+    return f"{names}, {trusted.replace('signature', 'signatures') if len(found) > 1 else trusted}"
 
 
 def _file_of(entry: Entry) -> RootPath:
@@ -228,8 +256,8 @@ def _group(planned: PlannedEntry) -> str:
 
 def _group_line(name: str, source: str, members: Sequence[PlannedEntry], size: int, reason: str) -> str:
     files = [planned for planned in members if planned.entry.kind in _FILES] or members
-    if len(files) > MANY_FILES:
-        together = os.path.commonpath([planned.entry.path for planned in files])
+    together = os.path.commonpath([planned.entry.path for planned in files]) if len(files) > MOST_NAMES else ""
+    if together.count("/") > 1 or len(files) > MANY_FILES:
         return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files){_because(reason)}")
     shown = ", ".join(shorten(planned.entry.path) for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
@@ -260,7 +288,7 @@ def _because(reason: str) -> str:
 
 
 def _from_packages(plan: Plan, trusted: str) -> list[str]:
-    """A line for each fetched file, with its package and why that is trusted; one for all where they are many."""
+    """A line for each fetched file, with its package and why that is trusted; one for a package with many files."""
     names = {loaded.entry.path: loaded.name for closure in plan.closures for loaded in closure.objects}
     files: dict[PackageId, list[RootPath]] = {}
     for planned in plan.entries:

@@ -1,0 +1,44 @@
+"""Lines longer than the terminal is wide, broken between words, what follows below the column that they are of."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Lines that are commands to copy stay whole.
+_COMMANDS = "next: "
+#: How much deeper what follows a line without columns is.
+_DEEPER = 2
+#: Where a word goes that is too long for its column and not for a line: a digest.
+_LONG_WORD = "    "
+
+
+def wrapped(line: str, width: int) -> Iterator[str]:
+    """`line` in lines of at most `width` characters; a word that is longer has a line of its own, whole."""
+    if len(line) <= width or line.startswith(_COMMANDS):
+        yield line
+        return
+    start, hanging = _columns(line, width)
+    current, empty = line[:start], True
+    for word in line[start:].split(" "):
+        if not empty and len(current) + 1 + len(word) > width:
+            yield current.rstrip()
+            current, empty = " " * hanging, True
+        if empty and len(current) + len(word) > width >= len(_LONG_WORD) + len(word):
+            if current.strip():
+                yield current.rstrip()
+            current = _LONG_WORD
+        current += word if empty else f" {word}"
+        empty = False
+    yield current.rstrip()
+
+
+def _columns(line: str, width: int) -> tuple[int, int]:
+    """Where the text of the last column begins that leaves half the line to it, and where its next lines begin."""
+    indent = len(line) - len(line.lstrip(" "))
+    ends = [gap.end() for gap in re.finditer(" {2,}", line[: width // 2 + 1]) if gap.end() <= width // 2]
+    last = max(ends, default=0)
+    return (last, last) if last > indent else (indent, indent + _DEEPER)
