@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from minpack.cli.app import COMMANDS, app, with_command
+from minpack.cli.app import COMMANDS, HABITS, app, with_command
 from minpack.cli.usage import suggestion, usage_error
-from minpack.errors import BaseError, InputError, UsageError
+from minpack.errors import BaseError, InputError, MinpackError, UsageError
+from support.elfmaker import static_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,3 +145,76 @@ def test_suggestions() -> None:
     assert suggestion(InputError("help", "no", hint="h"), ["tree", "help"]) == "minpack tree --help shows the help"
     assert suggestion(BaseError("tre", "no", "h"), ["tre"]) == "h"
     assert suggestion(missing, []) == "check the path"
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("push", "docker push NAME"),
+        ("run", "docker run --rm $(minpack ./myapp --load -q)"),
+        ("build", "minpack ./myapp packs a program"),
+        ("init", "minpack ./myapp packs a program"),
+        ("version", "did you mean minpack --version?"),
+        ("list", "did you mean minpack base list?"),
+    ],
+)
+def test_commands_of_other_tools_have_an_answer(
+    word: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever follows them; a file of that name is a program."""
+    monkeypatch.chdir(tmp_path)
+    for rest in ([], ["./app"], ["--rm", "-it", "image"]):
+        with pytest.raises(UsageError, match=f"^cannot run minpack {word}: no such command$") as caught:
+            app.make_context("minpack", [word, *rest])
+        assert hint in str(caught.value.hint)
+    assert word in HABITS
+    (tmp_path / word).touch()
+    app.make_context("minpack", [word])
+
+
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ("--name", "-t NAME"),
+        ("--arch", "--platform OS/ARCH"),
+        ("--port", "--expose PORT"),
+        ("-p", "--expose PORT"),
+        ("--env-file", "-e KEY=VALUE"),
+        ("--copy", "--add SRC:DST"),
+        ("--timezone", "--tz ZONE"),
+        ("--annotation", "-l KEY=VALUE"),
+        ("--include", "--add SRC:DST"),
+    ],
+)
+def test_options_of_other_tools_have_an_answer(option: str, hint: str) -> None:
+    """It names the option here, of commands that have it."""
+    for command, known in (("pack", True), ("inspect", False)):
+        with (
+            pytest.raises(click.UsageError) as caught,
+            app.make_context("minpack", [command, "./app", option, "x"]) as c,
+        ):
+            app.invoke(c)
+        error = usage_error(caught.value, command)
+        assert error.message == f"cannot use {option}: no such option"
+        assert (hint in str(error.hint)) == known
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("debian:12", "debian-12"),
+        ("debian", "debian-13"),
+        ("bookworm", "debian-12"),
+        ("alpine:3.22", "alpine-3.22"),
+        ("alpine", "alpine-3."),
+    ],
+)
+def test_bases_by_the_names_of_images_have_an_answer(text: str, name: str, tmp_path: Path) -> None:
+    """The name that the catalogue has for them."""
+    (tmp_path / "app").write_bytes(static_program())
+    with (
+        pytest.raises(MinpackError) as caught,
+        app.make_context("minpack", [str(tmp_path / "app"), "--base", text]) as c,
+    ):
+        app.invoke(c)
+    assert f"did you mean {name}" in str(caught.value.hint)

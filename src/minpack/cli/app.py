@@ -31,6 +31,8 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 COMPLETE = "_MINPACK_COMPLETE"
 #: The commands that have commands.
 _GROUPS = ("base", "cache")
+#: Commands of other tools, for which `cli/usage.py` says what to type here.
+HABITS = frozenset(("push", "run", "build", "init", "version", "list"))
 #: What `minpack` answers itself, without a command.
 _OWN = ("--help", "-h", "--version")
 
@@ -71,7 +73,14 @@ class LazyGroup(HelpfulGroup):
     """Imports a command's module when the command is looked up, and not for the list of commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click's, with the default command put in."""
+        """As click's, with the default command put in.
+
+        :raises UsageError: the first word is another tool's command, and no file.
+        """
+        if args and args[0] in HABITS and not ctx.resilient_parsing and not os.path.exists(args[0]):
+            from minpack.cli.usage import habit_error  # noqa: PLC0415 - for refusals alone
+
+            raise habit_error(args[0])
         return super().parse_args(ctx, with_command(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
