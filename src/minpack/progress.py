@@ -27,3 +27,19 @@ def tell(progress: Progress, text: str) -> None:
     say: Callable[[str], None] | None = getattr(progress, "tell", None)
     if say is not None:
         say(text)
+
+
+class Named:
+    """Reports all work as that of one task, by the name that people know it by."""
+
+    def __init__(self, progress: Progress, task: str) -> None:
+        self._progress = progress
+        self._task = task
+
+    def __call__(self, task: str, done: int, total: int | None) -> None:  # noqa: ARG002 - the name is given
+        """Report how far the task is."""
+        self._progress(self._task, done, total)
+
+    def tell(self, text: str) -> None:
+        """As `tell`."""
+        tell(self._progress, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -172,3 +173,24 @@ def test_a_closed_stderr_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", full)
         tell(terminal.Lines(), "waiting")
         monkeypatch.undo()
+
+
+def test_long_work_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there are no bars, or a terminal cannot draw them: the first after a while, not one for each report."""
+    now = iter((0.0, 1.0, 10.5, 11.0, 21.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    with terminal.Lines() as progress:
+        for done in (1, 2_000_000, 3_000_000):
+            progress("fetching the files of debian bookworm", done, 40_000_000)
+        progress("packing", 5, None)
+    shown = "fetching the files of debian bookworm: 2.00 MB of 40.0 MB\npacking: 5 B\n"
+    assert capsys.readouterr() == ("", shown)
+
+
+def test_a_dumb_terminal_has_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not take a bar away again."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(terminal.drawing(quiet=False), terminal.Lines)
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(terminal.drawing(quiet=False), terminal.Drawing)

@@ -16,6 +16,7 @@ from minpack.apk.table import ApkTable, make_table, read_table
 from minpack.content import RangeContent, read_all
 from minpack.errors import DownloadError, OfflineError, PackageError, UntrustedPackageError
 from minpack.namedtuple import NamedTuple
+from minpack.progress import Named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +120,8 @@ def _fetched(repository: Repository, access: FetchContext, seen: int) -> OpenInd
 
     url = repository.index_url
     with access.store.draft() as part:
-        download(url, part, limit=MAX_INDEX, network=access.network, progress=access.progress)
+        progress = Named(access.progress, f"fetching the packages of {repository.label}")
+        download(url, part, limit=MAX_INDEX, network=access.network, progress=progress)
         data = read_all(RangeContent(part.descriptor, 0, part.size, url), MAX_INDEX)
     table, built = _verified(data, repository, access, access.now, seen)
     if built >= seen:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds that work must have taken before a bar is drawn: most is done by then, and drawing costs 50 ms to import.
 PATIENCE = 0.4
+#: Seconds between lines about long work, where there are no bars.
+PAUSE = 10
 #: No description of a task is longer: a server chooses the names of what is fetched, and a bar has one line.
 LONGEST_TASK = 60
 #: Bytes that are not UTF-8, as Python has them in text (PEP 383).
@@ -221,7 +223,20 @@ class Silence:
 
 
 class Lines(Silence):
-    """Reports nothing but what is waited for."""
+    """Reports what is waited for, and of what takes long, how far it is, in a line now and then."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + PAUSE
+
+    def __call__(self, task: str, done: int, total: int | None) -> None:
+        """Say how far `task` is, if nothing has been said for a while."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + PAUSE
+        from minpack.report.human import human  # noqa: PLC0415 - where work takes long
+
+        _tell(f"{task[:LONGEST_TASK]}: {human(done)}{f' of {human(total)}' if total else ''}", "")
 
     def tell(self, text: str) -> None:
         """Print `text` at once, and bars anew below it."""
@@ -229,16 +244,16 @@ class Lines(Silence):
 
 
 def drawing(*, quiet: bool) -> Drawing | Silence:
-    """Bars on a terminal, elsewhere what is waited for alone."""
+    """Bars on a terminal that can draw them, elsewhere lines."""
     if quiet:
         return Silence()
-    return Drawing() if sys.stderr.isatty() else Lines()
+    return Drawing() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()
 
 
-def _tell(text: str) -> None:
+def _tell(text: str, start: str = "note: ") -> None:
     # The work goes on where it cannot be told.
     with suppress(OSError, OutputError):
-        print_lines((f"note: {text}",), to_stderr=True)
+        print_lines((start + text,), to_stderr=True)
         sys.stderr.flush()
 
 

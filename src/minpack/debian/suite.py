@@ -237,10 +237,25 @@ def open_table(
     url = f"{suite.url}/{index.path}"
     # The index itself is not kept: the table has all that is ever asked for, and is half as large.
     with open_store(None) as nowhere, _fetch_index(suite, index, by_hash, place, nowhere) as blob:
-        data = build(_pieces(blob, url, unpacked.size if unpacked is not None else None), url)
+        size = unpacked.size if unpacked is not None else None
+        data = build(_reported(_pieces(blob, url, size), f"indexing {_name(suite, index)}", size, place.progress), url)
     table_blob = place.store.put(data)
     place.store.keep_record(name, _TABLE_SCHEMA, {"sha256": table_blob.sha256})
     return OpenTable(table_blob)
+
+
+def _name(suite: Suite, index: IndexFile) -> str:
+    """What people call an index, whose address may be its sum."""
+    return f"the {'files' if '/Contents-' in f'/{index.path}' else 'packages'} of {suite}"
+
+
+def _reported(pieces: Iterable[bytes], task: str, size: int | None, progress: Progress) -> Iterator[bytes]:
+    """The pieces; `progress` is told of each, of `size` bytes in all."""
+    done = 0
+    for piece in pieces:
+        done += len(piece)
+        progress(task, done, size)
+        yield piece
 
 
 def _fetch_index(suite: Suite, index: IndexFile, by_hash: bool, place: SuiteContext, store: Store) -> StoredBlob:  # noqa: FBT001
@@ -249,7 +264,7 @@ def _fetch_index(suite: Suite, index: IndexFile, by_hash: bool, place: SuiteCont
     plain = f"{suite.url}/{index.path}"
     for url in (*((f"{suite.url}/{folder}/by-hash/SHA256/{index.sha256}",) if by_hash else ()), plain):
         try:
-            wanted = Wanted(url, "sha256", index.sha256, _STALE_HINT, index.size)
+            wanted = Wanted(url, "sha256", index.sha256, _STALE_HINT, index.size, name=_name(suite, index))
             return fetch(wanted, store, place.network, place.progress).blob
         except DownloadError as error:
             if url == plain or not error.is_gone:

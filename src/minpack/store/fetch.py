@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import OfflineError, SumMismatchError
 from minpack.namedtuple import NamedTuple
-from minpack.progress import no_progress
+from minpack.progress import Named, no_progress
 from minpack.store.store import Found
 from minpack.store.turn import Turn
 
@@ -34,7 +34,8 @@ _PART_SCHEMA = "minpack.part/1"
 class Wanted(NamedTuple):
     """A file to fetch, and how to know it: by `algorithm` (``sha512`` or ``sha256``) and its sum `hex`.
 
-    `size` is in bytes, None if it is not known; `hint` is for who gets other bytes.
+    `size` is in bytes, None if it is not known; `hint` is for who gets other bytes. `name` is what people call it where
+    the last part of its address says nothing to them.
     """
 
     url: str
@@ -43,6 +44,7 @@ class Wanted(NamedTuple):
     hint: str
     size: int | None = None
     limit: int = SIZE_LIMIT
+    name: str = ""
 
 
 class Fetched(NamedTuple):
@@ -67,7 +69,9 @@ def fetch(wanted: Wanted, store: Store, network: Network, progress: Progress = n
         return Fetched(found.blob)
     if network.offline:
         raise OfflineError(wanted.url)
-    with store.part(_key(wanted), Turn(wanted.url.rpartition("/")[2][:_LONGEST_NAME], network, progress)) as part:
+    name = wanted.name or wanted.url.rpartition("/")[2][:_LONGEST_NAME]
+    progress = Named(progress, f"fetching {name}") if wanted.name else progress
+    with store.part(_key(wanted), Turn(name, network, progress)) as part:
         # Another process may have brought it while this one waited for its turn.
         again = find(wanted.algorithm, wanted.hex, store)
         blob = again.blob or _bring(wanted, part, store, network, progress)
