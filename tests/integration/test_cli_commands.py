@@ -477,6 +477,56 @@ def test_fish_completes_commands_and_options(tmp_path: Path) -> None:
     assert sorted(line.partition("\t")[0] for line in offered("minpack base ")) == ["image", "info", "list", "pull"]
 
 
+#: What is typed, and what each shell offers for its last word, among others.
+VALUES = [
+    ("./app --base debian-1", {"debian-12", "debian-13"}, set()),
+    ("./app --base scr", {"scratch"}, set()),
+    ("./app --need ter", {"terminfo"}, set()),
+    ("./app --no-need te", {"terminfo"}, set()),
+    ("./app --tz Europe/Vad", {"Europe/Vaduz"}, set()),
+    ("lock ./app --user non", {"nonroot"}, set()),
+    ("tree ./app --platform linux/arm", {"linux/arm64", "linux/arm/v7"}, {"linux/amd64"}),
+    ("base pull ", {"debian-12"}, {"scratch"}),
+]
+ZSH = """
+compdef() { :; }
+_describe() { eval "printf '%s\\n' \"\\${${2}[@]}\""; }
+compadd() { print -rl -- ${(P)argv[-1]}; }
+_path_files() { :; }
+autoload -U is-at-least
+eval "$($MINPACK completion zsh)"
+words=(minpack "$@"); CURRENT=$#words
+_minpack_completion
+"""
+
+
+@pytest.mark.tool
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_values(shell: str, tmp_path: Path) -> None:
+    """Bases, needs, time zones, users and platforms are offered by each shell."""
+    program = need_tool(shell)
+    (tmp_path / "app").write_bytes(static_program())
+    for line, wanted, unwanted in VALUES:
+        words = line.split(" ")
+        if shell == "fish":
+            script = f"minpack completion fish | source; complete -C 'minpack {line}'"
+            offers = {text.partition("\t")[0] for text in by_shell([program, "-c", script], tmp_path)}
+        elif shell == "zsh":
+            offers = set(by_shell([program, "-fc", ZSH, "zsh", *words], tmp_path))
+        else:
+            offers = set(completed(*words, cwd=tmp_path))
+        assert wanted <= offers, line
+        assert not unwanted & offers, line
+
+
+@pytest.mark.tool
+def test_fish_shows_whole_descriptions(tmp_path: Path) -> None:
+    """Also behind a comma."""
+    script = "minpack completion fish | source; complete -C 'minpack ./app --expos'"
+    (line,) = by_shell([need_tool("fish"), "-c", script], tmp_path)
+    assert line == "--expose\tPort, or range of ports, that the program listens on; repeatable."
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_the_program(shell: str, files: Path) -> None:
     """Each shell gets a script of many lines that asks `minpack` for completions."""

@@ -8,7 +8,15 @@ import click
 
 from minpack.cli.effects import fetching_notes, refuse_for_trees
 from minpack.cli.groups import HelpfulGroup
-from minpack.cli.options import answer_options, arguments, base_platform_option, parsed, selected, store_options
+from minpack.cli.options import (
+    answer_options,
+    arguments,
+    base_platform_option,
+    completed,
+    parsed,
+    selected,
+    store_options,
+)
 from minpack.cli.output import (
     OutputSettings,
     compression_of,
@@ -59,7 +67,7 @@ def list_(*, quiet: bool, as_json: bool) -> None:
 
 
 @command.command("pull")
-@click.argument("base", metavar="BASE")
+@click.argument("base", metavar="BASE", shell_complete=completed("named base"))
 @base_platform_option
 @store_options
 @answer_options
@@ -77,7 +85,7 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 
 
 @command.command("info")
-@click.argument("base", metavar="BASE")
+@click.argument("base", metavar="BASE", shell_complete=completed("base"))
 @base_platform_option
 @store_options
 @answer_options
@@ -92,7 +100,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 
 
 @command.command("image", short_help="Turn the whole of BASE into an image.")
-@click.argument("base", metavar="BASE")
+@click.argument("base", metavar="BASE", shell_complete=completed("base"))
 @base_platform_option
 @delivery_options
 @click.option(

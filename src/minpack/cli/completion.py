@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from minpack.cli.app import COMPLETE
+from minpack.cli.complete import script
 from minpack.cli.options import Choice, Command
 from minpack.cli.terminal import print_lines
 
@@ -24,4 +25,4 @@ def command(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None, f"internal error: click has no completion for {shell}"
     root = context.find_root().command
-    print_lines(kind(root, {}, "minpack", COMPLETE).source().splitlines(), whole=True)
+    print_lines(script(kind(root, {}, "minpack", COMPLETE)).splitlines(), whole=True)

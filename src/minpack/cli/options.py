@@ -67,6 +67,17 @@ def parse_dest(text: str | None, programs: tuple[str, ...]) -> tuple[RootPath | 
     return value_of("--dest", lambda text: parse_destination(text, programs))(text)
 
 
+def completed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """What shells offer for a value of that kind: ``base``, ``named base``, ``need``, ``zone``, ``user``, ``platform``."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[Any]:
+        from minpack.cli.complete import offered  # noqa: PLC0415 - while a shell completes
+
+        return offered(kind, incomplete)
+
+    return complete
+
+
 def selected(kind: type[Options], given: Mapping[str, Any]) -> Options:
     """What `given` has for each field of the named tuple `kind`, its default for what a command has no option for."""
     fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined] # every named tuple has them
@@ -182,6 +193,7 @@ base_option = click.option(
     envvar="MINPACK_BASE",
     metavar="BASE",
     callback=parsed(parse_base),
+    shell_complete=completed("base"),
     help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
     " all), a tarball, or a directory (/ is this host). Default: scratch, for static programs.",
 )
@@ -189,6 +201,7 @@ base_option = click.option(
 base_platform_option = click.option(
     "--platform",
     callback=parsed(parse_platform),
+    shell_complete=completed("platform"),
     metavar="OS/ARCH",
     help="Platform to fetch the base for [linux/amd64]; a local base has only one.",
 )
@@ -196,6 +209,7 @@ base_platform_option = click.option(
 platform_option = click.option(
     "--platform",
     callback=parsed(parse_platform),
+    shell_complete=completed("platform"),
     metavar="OS/ARCH",
     help="Platform of the image. Taken from the program: use this only to choose a variant (linux/arm/v6).",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import applied, check_option, filled, package_options, parse_dest, parsed, selected
+from minpack.cli.options import applied, check_option, completed, filled, package_options, parse_dest, parsed, selected
 from minpack.cli.settings import StoreSettings, store_directory, umask
 from minpack.errors import UsageError
 from minpack.namedtuple import NamedTuple
@@ -110,18 +110,30 @@ file_options = applied(
         help="Refuse added libraries and programs that would not load, and added links that lead nowhere.",
     ),
     click.option(
-        "--need", "wanted", multiple=True, callback=parsed(parse_need), metavar="NAME", help=f"Pack this need: {NEEDS}."
+        "--need",
+        "wanted",
+        multiple=True,
+        callback=parsed(parse_need),
+        shell_complete=completed("need"),
+        metavar="NAME",
+        help=f"Pack this need: {NEEDS}.",
     ),
     click.option(
         "--no-need",
         "unwanted",
         multiple=True,
         callback=parsed(parse_need),
+        shell_complete=completed("need"),
         metavar="NAME",
         help="Do not pack this need.",
     ),
     click.option(
-        "--tz", "zone", callback=parsed(parse_zone), metavar="ZONE", help="Pack this time zone and set TZ to it."
+        "--tz",
+        "zone",
+        callback=parsed(parse_zone),
+        shell_complete=completed("zone"),
+        metavar="ZONE",
+        help="Pack this time zone and set TZ to it.",
     ),
     click.option(
         "--locale",
@@ -140,7 +152,12 @@ file_options = applied(
         help="Set an environment variable; repeatable.",
     ),
     click.option(
-        "-u", "--user", callback=parsed(parse_user), metavar="UID[:GID]", help="User to run as [65532:65532]."
+        "-u",
+        "--user",
+        callback=parsed(parse_user),
+        shell_complete=completed("user"),
+        metavar="UID[:GID]",
+        help="User to run as [65532:65532].",
     ),
     click.option("-w", "--workdir", callback=parsed(parse_root_path), metavar="PATH", help="Working directory [/]."),
     check_option(Check.LOAD),
