@@ -20,6 +20,8 @@ ELSEWHERE = {
         "cli/base": "test_cli_commands",
         "cli/effects": "test_option_walk",
         "cli/failing": "test_last_resort",
+        "cli/complete": "test_cli_commands",
+        "cli/habits": "test_cli_app",
         "cli/lock": "test_lock",
         "cli/options": "test_spec_values",
         "cli/pack": "test_cli_output",

@@ -31,7 +31,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 COMPLETE = "_MINPACK_COMPLETE"
 #: The commands that have commands.
 _GROUPS = ("base", "cache")
-#: Commands of other tools, for which `cli/usage.py` says what to type here.
+#: Commands of other tools, for which `cli/habits.py` says what to type here.
 HABITS = frozenset(("push", "run", "build", "init", "version", "list"))
 #: What `minpack` answers itself, without a command.
 _OWN = ("--help", "-h", "--version")
@@ -78,7 +78,7 @@ class LazyGroup(HelpfulGroup):
         :raises UsageError: the first word is another tool's command, and no file.
         """
         if args and args[0] in HABITS and not ctx.resilient_parsing and not os.path.exists(args[0]):
-            from minpack.cli.usage import habit_error  # noqa: PLC0415 - for refusals alone
+            from minpack.cli.habits import habit_error  # noqa: PLC0415 - for refusals alone
 
             raise habit_error(args[0])
         return super().parse_args(ctx, with_command(args))

@@ -68,7 +68,7 @@ def parse_dest(text: str | None, programs: tuple[str, ...]) -> tuple[RootPath | 
 
 
 def completed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
-    """What shells offer for a value of that kind: ``base``, ``named base``, ``need``, ``zone``, ``user``, ``platform``."""
+    """What shells offer for a value: a ``base``, ``named base``, ``need``, ``zone``, ``user`` or ``platform``."""
 
     def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[Any]:
         from minpack.cli.complete import offered  # noqa: PLC0415 - while a shell completes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from minpack.cli.app import COMMANDS
+from minpack.cli.habits import habit_option
 from minpack.errors import InputError, MinpackError, UsageError
 
 #: What is missing where an argument is, in words, and an example of one.
@@ -13,32 +14,6 @@ _MISSING = {
     "BASE": ("base", "alpine-3.22"),
     "SHELL": ("shell", "bash"),
 }
-#: Commands of other tools, and what does here what they are for.
-_HABITS = {
-    "push": "load it and push it from there: minpack ./myapp --load -t NAME, then docker push NAME",
-    "run": "docker run --rm $(minpack ./myapp --load -q) runs a program in its image",
-    "build": "minpack needs no Dockerfile: minpack ./myapp packs a program",
-    "init": "minpack needs no project file: minpack ./myapp packs a program",
-    "version": "did you mean minpack --version?",
-    "list": "did you mean minpack base list?",
-}
-#: Options of other tools, the one that does the same here, and how it is written.
-_HABIT_OPTIONS = {
-    "--name": ("--tag", "-t NAME names the image"),
-    "--arch": ("--platform", "the platform comes from the program; --platform OS/ARCH names it"),
-    "--port": ("--expose", "--expose PORT declares a port"),
-    "-p": ("--expose", "--expose PORT declares a port; docker run -p publishes it"),
-    "--env-file": ("--env", "-e KEY=VALUE sets one variable; repeat it for each"),
-    "--copy": ("--add", "--add SRC:DST adds a file of this host"),
-    "--timezone": ("--tz", "--tz ZONE packs a time zone and sets TZ"),
-    "--annotation": ("--label", "-l KEY=VALUE sets a label, and an annotation too"),
-    "--include": ("--add", "--add SRC:DST adds a file of this host, --take PATH one of the base"),
-}
-
-
-def habit_error(word: str) -> UsageError:
-    """That minpack has no command of this name, which other tools have, and what to type instead."""
-    return UsageError(f"minpack {word}", "", "no such command", _HABITS[word], verb="run")
 
 
 def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
@@ -64,7 +39,7 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
     hint = f"{command} --help shows the usage"
     if isinstance(error, click.NoSuchOption):
         near = f"did you mean {' or '.join(sorted(error.possibilities))}? " if error.possibilities else ""
-        return UsageError(error.option_name, "", "no such option", _habit_option(error) or near + hint)
+        return UsageError(error.option_name, "", "no such option", habit_option(error) or near + hint)
     if isinstance(error, click.BadOptionUsage):
         reason = "it needs a value" if "requires" in error.message else "it takes no value"
         return UsageError(error.option_name, "", reason, hint)
@@ -79,10 +54,3 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
     if isinstance(error, click.BadParameter) and error.param is not None:
         return UsageError(error.param.opts[-1], "", reason, hint)
     return UsageError(command, "", reason, hint, verb="run")
-
-
-def _habit_option(error: click.NoSuchOption) -> str:
-    """What to write for another tool's option, if the command has one that does the same; else nothing."""
-    option, text = _HABIT_OPTIONS.get(error.option_name, ("", ""))
-    params = error.ctx.command.params if error.ctx is not None else []
-    return text if any(option in parameter.opts for parameter in params) else ""
