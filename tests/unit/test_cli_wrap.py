@@ -58,7 +58,7 @@ def test_no_word_is_lost_or_broken(width: int) -> None:
 def on_terminal(place: Path, *arguments: str, width: int, **variables: str) -> str:
     """What a command prints on a terminal of that width."""
     main, end = pty.openpty()
-    env = environment({"COLUMNS": str(width), "TERM": "xterm", **variables})
+    env = environment({"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1", **variables})
     with subprocess.Popen([*COMMAND, *arguments], cwd=place, env=env, stdout=end, stderr=end) as process:
         os.close(end)
         text = b""

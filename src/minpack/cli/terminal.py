@@ -70,24 +70,25 @@ def binary_stdout() -> IO[bytes]:
 
 
 def print_lines(lines: Iterable[str], *, to_stderr: bool = False, whole: bool = False) -> None:
-    """Print a result for people; on a terminal no word is broken.
+    """Print a result for people; on a terminal no word is broken, and the first may have a colour.
 
     :param whole: the lines are for a program, and none is wrapped.
     :raises OutputError: it cannot be written.
     """
-    width = 0 if whole else _width(sys.stderr if to_stderr else sys.stdout)
-    shown = (visible(line) for line in lines)
-    if width:
-        from minpack.cli.wrap import wrapped  # noqa: PLC0415 - on terminals alone
+    stream = sys.stderr if to_stderr else sys.stdout
+    shown: Iterable[str] = (visible(line) for line in lines)
+    if stream.isatty() and not whole:
+        from minpack.cli.colour import coloured, takes_colours  # noqa: PLC0415 - as the next: on terminals alone
+        from minpack.cli.wrap import wrapped  # noqa: PLC0415
 
-        shown = (part for line in shown for part in wrapped(line, width))
+        width = _width(stream)
+        shown = (part for line in shown for part in wrapped(line, width)) if width else shown
+        shown = map(coloured, shown) if takes_colours(os.environ) else shown
     _print(shown, to_stderr=to_stderr)
 
 
 def _width(stream: IO[str]) -> int:
-    """The columns of the terminal that `stream` is; 0 where it is none, or they are not known."""
-    if not stream.isatty():
-        return 0
+    """The columns of the terminal that `stream` is; 0 where they are not known."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit():
         return int(columns)
