@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from field.root import cache
 from field.trial import Outcome, Trial
 
 if TYPE_CHECKING:
@@ -51,5 +52,6 @@ def page(trials: Sequence[Trial]) -> str:
 
 
 def _line(trial: Trial) -> str:
-    options = f"`{' '.join(trial.options)}`" if trial.options and trial.outcome is Outcome.TOLD else ""
+    printed = " ".join(trial.options).replace(str(cache()), "~/.cache/minpack-field")
+    options = f"`{printed}`" if printed and trial.outcome is Outcome.TOLD else ""
     return f"| {trial.row.name} | {trial.row.language} | {trial.outcome} | {options} |"

@@ -121,12 +121,30 @@ def test_evidence_is_weak_where_packages_are_strangers(base: PackagedBase) -> No
     assert set(weak(packed)) == {"/usr/share/other", "/usr/share/nobody", "/etc/toolrc", "/usr/lib/sysctl.d"}
 
 
-def test_a_program_of_the_users_own_knows_its_paths(base: PackagedBase) -> None:
-    """It is not a package's, and what it names is."""
-    (base.root.parent / "own").write_bytes(app("/usr/share/other", "/usr/share/nobody"))
-    base.put("/usr/share/nobody/file", b"")
-    packed = base.pack(base.root.parent / "own")
-    assert (set(strong(packed)), set(weak(packed))) == ({"/usr/share/other"}, {"/usr/share/nobody"})
+def test_what_a_program_of_no_package_names_is_weak(base: PackagedBase) -> None:
+    """It may list places of many systems, as programs of Go and Rust do; what the package says is known of its own."""
+    own = base.root.parent / "own"
+    for data in (app("/usr/share/other"), static_program() + b"\0/usr/share/other\0"):
+        own.write_bytes(data)
+        assert strong(base.pack(own)) == {}
+    own.write_bytes(app("/usr/share/other"))
+    assert weak(base.pack(own)) == {"/usr/share/other": "data"}
+
+
+def test_a_programs_package_chooses_the_data_of_its_libraries(base: PackagedBase) -> None:
+    """As that of Tesseract does, which depends on languages where the library's package does not."""
+    base.add("libocr1", {"/usr/lib64/libocr.so.1": elf("/usr/share/libtool", soname="libocr.so.1")})
+    assert strong(base.pack(tool(base, needed=("libocr.so.1",)))) == {"/usr/share/libtool": "data"}
+    own = base.root.parent / "own"
+    own.write_bytes(app(needed=("libocr.so.1",)))
+    assert strong(base.pack(own)) == {}
+
+
+def test_the_owner_of_plugins_is_that_of_a_library(base: PackagedBase) -> None:
+    """What a package made when it was installed, as Graphviz lists its plugins, is nobody's and may come first."""
+    base.put("/usr/lib/tool/plugins/config", b"made")
+    packed = base.pack(tool(base, "/usr/lib/tool/plugins"))
+    assert [(one.files, one.package, one.strong) for one in packed.unpacked] == [(2, "tool", True)]
 
 
 def test_the_directory_of_gos_toolchain_is_not_told(base: PackagedBase) -> None:

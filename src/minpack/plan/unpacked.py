@@ -1,8 +1,8 @@
 """Paths that the files of an image have within them, that the base has and the image has not.
 
 A path is evidence, and no proof: it may be for a machine, or for a command that nobody calls. So nothing of it is
-packed unasked. It is *strong* where the package of the file with the path, or one with its data, owns what is there;
-the rest, and what all of a system share, is *weak*.
+packed unasked. It is *strong* where the package of the program, or of the file with the path, or one with their data,
+owns what is there; the rest, what programs of no package name, and what all of a system share, is *weak*.
 """
 
 from __future__ import annotations
@@ -99,16 +99,23 @@ class Unpacked(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """A path, the object that has it within it, and whether that is the program or what the program itself needs."""
+    """A path, the object that has it within it, and its program.
+
+    `near` says that the object is the program or what the program itself needs.
+    """
 
     path: RootPath
     loaded: LoadedObject
+    program: LoadedObject
     near: bool
-    is_program: bool
+
+    @property
+    def is_program(self) -> bool:
+        return self.loaded is self.program
 
 
 class _Content(NamedTuple):
-    """What is below a path and not packed."""
+    """What is below a path and not packed; `first` is a library if there is any."""
 
     files: int = 0
     size: int = 0
@@ -150,21 +157,21 @@ def find_unpacked(
 
 def _places(closures: Sequence[Closure], paths: PathCache, *, every: bool) -> Iterator[_Place]:
     """Each path of each file once, those of programs and of what they themselves need first."""
-    files: dict[RootPath, tuple[LoadedObject, bool, bool]] = {}
+    files: dict[RootPath, tuple[LoadedObject, LoadedObject, bool]] = {}
     for closure in closures:
         for number, loaded in enumerate(closure.objects):
             if not (number and is_silent(loaded.info.soname or loaded.name)):
                 near = not number or loaded.needed_by == closure.program.path
-                files.setdefault(loaded.entry.path, (loaded, near, not number))
+                files.setdefault(loaded.entry.path, (loaded, closure.program, near))
     seen: set[RootPath] = set()
-    for loaded, near, is_program in sorted(files.values(), key=lambda one: (not one[2], not one[1])):
+    for loaded, program, near in sorted(files.values(), key=lambda one: (one[0] is not one[1], not one[2])):
         if not near and not every:
             break
-        for text in sorted((*paths(loaded), *(_below_prefix(loaded) if is_program else ()))):
+        for text in sorted((*paths(loaded), *(_below_prefix(loaded) if loaded is program else ()))):
             for path in _paths_in(text):
                 if path not in seen:
                     seen.add(path)
-                    yield _Place(path, loaded, near, is_program)
+                    yield _Place(path, loaded, program, near)
 
 
 def _paths_in(text: bytes) -> Iterator[RootPath]:
@@ -221,7 +228,7 @@ def _counted(content: _Content, entry: Entry) -> _Content:
         content.size + entry.size,
         content.libraries + is_library,
         content.programs + is_program,
-        content.first or entry.path,
+        entry.path if is_library and not content.libraries else content.first or entry.path,
     )
 
 
@@ -247,7 +254,7 @@ class _Judge:
         for place, _ in found.values():
             self._many[place.loaded.path] = self._many.get(place.loaded.path, 0) + 1
         asked = [one for one in found.values() if one[0].near and not _is_common(one[0].path)]
-        owned = [path for place, content in asked for path in (content.first, self._place(place)) if path is not None]
+        owned = [path for place, content in asked for path in (content.first, *self._homes(place)) if path is not None]
         self._owners = ownership.owners(owned) if ownership is not None else {}
 
     def judge(self, place: _Place, content: _Content) -> Unpacked:
@@ -269,14 +276,17 @@ class _Judge:
             return False
         if _is_common(place.path) or (kind is UnpackedKind.CONFIGURATION and not place.is_program):
             return False
-        own = self._owners.get(self._place(place), "")
-        if not own:
-            return place.is_program
-        return self._ownership is not None and self._ownership.are_related(own, owner)
+        # The program's package chooses the data of its library: Debian's tesseract-ocr depends on languages.
+        own = {package for path in self._homes(place) if (package := self._owners.get(path))}
+        return self._ownership is not None and any(self._ownership.are_related(one, owner) for one in own)
 
-    def _place(self, place: _Place) -> RootPath:
-        """Where the base has the file with the path."""
-        return self._places.get(place.loaded.path) or place.loaded.entry.path
+    def _homes(self, place: _Place) -> Iterator[RootPath]:
+        """Where the base has the file with the path, and the program."""
+        if not place.is_program:
+            yield place.loaded.entry.path
+        program = self._places[place.program.path]
+        if program is not None:
+            yield program
 
 
 def _is_common(path: RootPath) -> bool:
