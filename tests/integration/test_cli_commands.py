@@ -159,19 +159,8 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     assert list(document) == ["schema", "images", "inputs", "outputs", "notes"]
     (image,) = document["images"]
     assert list(image) == [
-        *(
-            "platform",
-            "references",
-            "digest",
-            "image_id",
-            "size",
-            "unpacked_size",
-            "layers",
-            "config",
-            "files",
-            "needs",
-        ),
-        *("late", "unpacked", "variants", "demands", "symbols", "left_out"),
+        *("platform", "references", "digest", "image_id", "size", "unpacked_size", "layers", "config", "files"),
+        *("needs", "late", "unpacked", "variants", "demands", "symbols", "left_out"),
     ]
     assert list(image["layers"][0]) == ["digest", "diff_id", "size", "media_type"]
     for file in image["files"]:

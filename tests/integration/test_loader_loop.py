@@ -45,7 +45,14 @@ def planned(path: Path | str, base: Path | str, destination: str, environment: E
     """The plan of one program that is to lie at `destination`; its symbols are not looked at."""
     variables = (("LD_LIBRARY_PATH", environment.ld_library_path), ("LD_PRELOAD", environment.preload))
     run = RunConfig(env=tuple(pair for pair in variables if pair[1]), workdir=RootPath(environment.working_directory))
-    request = ImageSpec((str(path),), parse_base(str(base)), destination=normal(destination), run=run, check=Check.NONE)
+    request = ImageSpec(
+        (str(path),),
+        parse_base(str(base)),
+        destination=normal(destination),
+        run=run,
+        check=Check.NONE,
+        allowed_missing=frozenset(environment.preload.split(":")),
+    )
     return pack(request, OPTIONS, None).plan
 
 

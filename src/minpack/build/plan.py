@@ -106,7 +106,7 @@ def make_plan(
         *_unstripped_notes(resolved.programs),
         *session.packages.notes,
         *_unheeded_notes(spec, needs.findings),
-        *unused_allowance(needs.closures, spec.allowed_missing),
+        *unused_allowance(needs.closures, spec.allowed_missing, dict(spec.run.env).get("LD_PRELOAD", "")),
         *_companion_notes(resolved.beside),
         *_bundle_notes(programs, placed),
         *taken.notes,

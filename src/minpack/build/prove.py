@@ -159,7 +159,7 @@ def _variable_notes(spec: ImageSpec, plan: Plan, base: str) -> tuple[str, ...]:
     env = dict(spec.run.env)
     if NAMED.isdisjoint(env):
         return ()
-    check_preloaded(env, plan.closures, base)
+    check_preloaded(env, plan.closures, base, spec.allowed_missing)
     return tuple(certificate_notes(env, plan))
 
 

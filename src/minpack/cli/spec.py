@@ -253,4 +253,4 @@ def _check_needs(options: FileOptions) -> None:
     found += [(Need.LOCALE, f"--locale {options.locale}")] if options.locale is not None else []
     for need, option in found:
         if need in options.unwanted:
-            raise UsageError("--no-need", str(need), f"{option} asks for it", "leave one out")
+            raise UsageError("--no-need", str(need), f"{option} asks for it", "give only one of them")

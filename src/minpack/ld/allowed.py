@@ -37,10 +37,14 @@ def excused(proof: Proof, closure: Closure, allowed: Collection[str], symbols: S
     return proof._replace(unbound=left)
 
 
-def unused_allowance(closures: Iterable[Closure], allowed: Collection[str]) -> tuple[str, ...]:
-    """A note of what may be missing and nothing lacks."""
+def unused_allowance(closures: Iterable[Closure], allowed: Collection[str], preload: str) -> tuple[str, ...]:
+    """A note of what may be missing and nothing lacks.
+
+    :param preload: LD_PRELOAD; the loader passes over what it names and is not there.
+    """
     if not allowed:
         return ()
     lacking = {edge.name for closure in closures for edge in closure.edges if not edge.path}
+    lacking.update(preload.replace(":", " ").split())
     idle = " ".join(f"--allow-missing {name}" for name in sorted(set(allowed) - lacking))
     return (f"{idle} had no effect: nothing lacks it",) if idle else ()

@@ -9,7 +9,7 @@ from minpack.base.walk import Walker
 from minpack.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from minpack.ld.closure import Closure
     from minpack.plan.model import Plan
@@ -19,10 +19,13 @@ _CERTS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 NAMED = frozenset(("LD_PRELOAD", *_CERTS))
 
 
-def check_preloaded(env: Mapping[str, str], closures: Sequence[Closure], base: str) -> None:
+def check_preloaded(
+    env: Mapping[str, str], closures: Sequence[Closure], base: str, allowed: Collection[str] = ()
+) -> None:
     """Raise `UsageError` if LD_PRELOAD names what no program preloads.
 
     :param base: the base's name.
+    :param allowed: names of libraries that may be missing.
     """
     names = env.get("LD_PRELOAD", "").replace(":", " ").split()
     if names and all(closure.libc is None for closure in closures):
@@ -30,8 +33,9 @@ def check_preloaded(env: Mapping[str, str], closures: Sequence[Closure], base: s
         raise UsageError("--env", f"LD_PRELOAD={env['LD_PRELOAD']}", reason, "leave it out")
     loaded = {name for closure in closures for one in closure.objects for name in (one.name, one.path, one.entry.path)}
     for name in names:
-        if name not in loaded:
-            hint = "add the library with --add SRC:DST and give that path, or leave it out"
+        # A name with a token ($LIB) is loaded by another one, which the loader makes of it.
+        if name not in loaded and name not in allowed and "$" not in name:
+            hint = f"add the library with --add SRC:DST and give that path, or allow it: --allow-missing {name}"
             raise UsageError("--env", f"LD_PRELOAD={env['LD_PRELOAD']}", f"{base} has no {name} that loads", hint)
 
 
