@@ -69,16 +69,17 @@ def test_what_no_package_has_fails_in_both(place: Place) -> None:
 
 @pytest.mark.skipif(platform.machine() != "x86_64" or not os.path.exists(GLIBC), reason="needs a host with this loader")
 def test_a_program_that_looks_beside_itself_has_one_place(tmp_path: Path) -> None:
-    """On a named base `tree` and `pack` resolve at the place in the image; without one `tree` asks as ldd(1) does."""
+    """On a named base `tree` and `pack` resolve at the image's place and what lies beside it; without one, as ldd."""
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "libbeside.so.1").write_bytes(library("libbeside.so.1"))
     (tmp_path / "app").write_bytes(program(("libbeside.so.1",), interpreter=GLIBC, runpath="$ORIGIN/lib"))
     request, options = ImageSpec((str(tmp_path / "app"),)), BaseOptions(None, Network(offline=True), "2026-01-31")
     named = request._replace(base=parse_base("/"))
-    with pytest.raises(MissingLibraryError) as refused:
-        pack(named, options, None)
+    (packed,) = pack(named, options, None).plan.closures
     on_host = resolve_tree(named, options, no_progress)
-    assert on_host.closure.missing == refused.value.missing
+    there = [(loaded.name, loaded.path) for loaded in packed.objects]
+    assert ("libbeside.so.1", "/usr/local/bin/lib/libbeside.so.1") in there
+    assert [(loaded.name, loaded.path) for loaded in on_host.closure.objects] == there
     assert on_host.closure.program.path == "/usr/local/bin/app"
     as_ldd = resolve_tree(request, options, no_progress)
     assert as_ldd.closure.missing == ()
