@@ -26,12 +26,13 @@ def elf(
     *texts: str,
     needed: tuple[str, ...] = (),
     imports: tuple[str, ...] = (),
+    exports: tuple[str, ...] = (),
     soname: str | None = None,
     interpreter: str | None = None,
 ) -> bytes:
     """A library, or a program if it has an interpreter, with these texts within it; what it imports may be missing."""
     tail = b"\0" + b"".join(text.encode() + b"\0" for text in texts)
-    symbols = [Symbol(name, 0, WEAK_FUNCTION, value=0) for name in imports]
+    symbols = [*(Symbol(name, 0, WEAK_FUNCTION, value=0) for name in imports), *map(Symbol, exports)]
     relocations = [(name, 6) for name in imports]
     made = linked_elf(
         symbols, relocations=relocations, soname=soname, needed=needed, interpreter=interpreter, tail=tail
@@ -39,9 +40,11 @@ def elf(
     return made.data
 
 
-def app(*texts: str, needed: tuple[str, ...] = (), imports: tuple[str, ...] = ()) -> bytes:
+def app(
+    *texts: str, needed: tuple[str, ...] = (), imports: tuple[str, ...] = (), exports: tuple[str, ...] = ()
+) -> bytes:
     """A program of glibc's."""
-    return elf(*texts, needed=needed, imports=imports, interpreter=GLIBC)
+    return elf(*texts, needed=needed, imports=imports, exports=exports, interpreter=GLIBC)
 
 
 class PackagedBase:

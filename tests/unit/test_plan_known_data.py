@@ -25,6 +25,7 @@ CASES = {
     "libsasl2.so.": ("libsasl2.so.2", f"{LIB}/sasl2/libplain.so"),
     "libgio-2.0.so.": ("libgio-2.0.so.0", f"{LIB}/gio/modules/libgiognutls.so"),
     "libpython3.": ("libpython3.11.so.1.0", "/usr/lib/python3.11/os.py"),
+    "libnode.so.": ("libnode.so.108", "/usr/share/nodejs/cjs-module-lexer/lexer.js"),
 }
 
 
@@ -61,6 +62,29 @@ def test_what_was_changed_is_not_a_packages(tmp_path: Path) -> None:
     (tmp_path / "app").write_bytes(app(needed=("libmagic.so.1",)))
     base.put("/usr/share/misc/magic.mgc", b"DATA")
     assert "/usr/share/misc/magic.mgc" not in {one.entry.path for one in base.pack(tmp_path / "app").plan.entries}
+
+
+MAIN = "Py_BytesMain"
+
+
+@pytest.mark.parametrize(
+    ("texts", "exports", "expected"),
+    [
+        (("/usr", "3.11.2"), (MAIN,), True),
+        (("/usr", "3.11.2"), (), False),
+        (("/usr", "3.10.2"), (MAIN,), False),
+        (("/install", "3.11.2"), (MAIN,), False),
+    ],
+)  # fmt: skip
+def test_the_library_of_a_python_comes_with_it(
+    tmp_path: Path, texts: tuple[str, ...], exports: tuple[str, ...], *, expected: bool
+) -> None:
+    """That of its version, where it was built to lie in /usr, whatever its file is called."""
+    base = PackagedBase(tmp_path / "base")
+    base.add("library", {"/usr/lib/python3.11/os.py": b"data"})
+    (tmp_path / "app").write_bytes(app(*texts, exports=exports))
+    paths = {one.entry.path for one in base.pack(tmp_path / "app").plan.entries}
+    assert ("/usr/lib/python3.11/os.py" in paths) == expected
 
 
 PROVIDER = "OSSL_PROVIDER_load"

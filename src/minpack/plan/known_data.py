@@ -1,4 +1,4 @@
-"""Libraries that never work without files that nothing names as needed: these are packed unasked.
+"""Libraries and programs that never work without files that nothing names as needed: these are packed unasked.
 
 As far as they are files of packages: what else lies there is a machine's own.
 """
@@ -11,7 +11,7 @@ from minpack.elf.strings import find_strings
 from minpack.errors import NotInBaseError
 from minpack.ld.opening import origin_of
 from minpack.namedtuple import NamedTuple
-from minpack.paths import RootPath, directories_above, normal, parent
+from minpack.paths import RootPath, directories_above, name, normal, parent
 from minpack.plan.take import MAGIC, take
 from minpack.rootfs.entry import Kind
 
@@ -46,7 +46,21 @@ ROWS = (
     DataRow("libsasl2.so.", "its mechanisms", ("{lib}/sasl2",)),
     DataRow("libgio-2.0.so.", "its modules for TLS and proxies", ("{lib}/gio/modules/libgio*.so",)),
     DataRow("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
+    # What Debian keeps apart of node's own modules (its d/rules, --shared-builtin-*-path); it ends if one is not there.
+    DataRow(
+        "libnode.so.",
+        "its own modules",
+        (
+            "/usr/share/nodejs/acorn/dist/acorn.js",
+            "/usr/share/nodejs/acorn-walk/dist/walk.js",
+            "/usr/share/nodejs/cjs-module-lexer/lexer.js",
+            "/usr/share/nodejs/cjs-module-lexer/dist/lexer.js",
+            "/usr/share/nodejs/undici/undici-fetch.js",
+        ),
+    ),
 )
+#: What a program exports that is Python itself (its Modules/main.c), where it has been built to lie, and its version.
+_PYTHON, _PYTHON_PREFIX, _PYTHON_VERSION = b"Py_BytesMain", rb"/usr", rb"(3\.[0-9]{1,2})\.[0-9]{1,2}"
 #: What loads OpenSSL's provider of old algorithms by its name, and that.
 _LOADS_PROVIDER, _LEGACY = b"OSSL_PROVIDER_load", rb"legacy"
 _MODULES = rb'MODULESDIR: "(/[^"]+)"'
@@ -97,6 +111,7 @@ def _is_owned(entry: Entry, packages: Packages, ownership: Ownership | None, own
 def _places(closures: Sequence[Closure], symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
     """Why, and where."""
     for closure in closures:
+        yield from _python(closure.program, symbols)
         for loaded in closure.objects[1:]:
             soname = loaded.info.soname or loaded.name
             for row in ROWS:
@@ -107,6 +122,19 @@ def _places(closures: Sequence[Closure], symbols: SymbolsOf) -> Iterator[tuple[s
                         yield f"{soname} does not work without {row.what}", path
             if soname.startswith("libcrypto.so."):
                 yield from _legacy(closure, loaded, symbols)
+
+
+def _python(program: LoadedObject, symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
+    """The library of a Python that has no libpython, as Debian's."""
+    content = program.entry.content
+    if content is None or not program.info.interpreter or _PYTHON not in symbols(program).names:
+        return
+    if find_strings(content, program.info, _PYTHON_PREFIX, _PYTHON_PREFIX):
+        for match in find_strings(content, program.info, rb"3\.[0-9]", _PYTHON_VERSION):
+            yield (
+                f"{name(RootPath(program.path))} does not work without its library",
+                f"/usr/lib/python{match[1].decode()}",
+            )
 
 
 def _legacy(closure: Closure, crypto: LoadedObject, symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
