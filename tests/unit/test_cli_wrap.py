@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from minpack.cli.wrap import wrapped
-from support.command import COMMAND, environment
 from support.elfmaker import static_program
+from support.terminals import on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,30 +52,13 @@ def test_no_word_is_lost_or_broken(width: int) -> None:
     assert all(len(part) <= width or len(part.split()) == 1 for part in lines[1:])
 
 
-def on_terminal(place: Path, *arguments: str, width: int, **variables: str) -> str:
-    """What a command prints on a terminal of that width."""
-    main, end = pty.openpty()
-    env = environment({"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1", **variables})
-    with subprocess.Popen([*COMMAND, *arguments], cwd=place, env=env, stdout=end, stderr=end) as process:
-        os.close(end)
-        text = b""
-        try:
-            while part := os.read(main, 65536):
-                text += part
-        except OSError:
-            # The other end is closed.
-            pass
-    os.close(main)
-    assert process.returncode in (0, 1)
-    return text.decode().replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize("width", [80, 200])
 def test_a_summary_fits_the_terminal(width: int, tmp_path: Path) -> None:
     """It is at most a screen of 24 lines of 80 columns, but for commands to copy; so are errors."""
     (tmp_path / "app").write_bytes(static_program())
-    lines = on_terminal(tmp_path, "./app", "--dry-run", "--expose", "80", width=width).splitlines()
+    env: dict[str, str | None] = {"COLUMNS": str(width), "NO_COLOR": "1"}
+    lines = on_terminal("./app", "--dry-run", "--expose", "80", cwd=tmp_path, env=env).out.decode().splitlines()
     assert len(lines) <= 24
     assert all(len(line) <= width for line in lines)
-    error = on_terminal(tmp_path, "./" + "missing " * 20, width=width).splitlines()
+    error = on_terminal("./" + "missing " * 20, cwd=tmp_path, env=env).err.splitlines()
     assert all(len(line) <= width for line in error)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from minpack.cli.app import COMMANDS
-from minpack.cli.habits import habit_option
+from minpack.cli.app import COMMANDS, HABITS
+from minpack.cli.habits import habit_error, habit_option
 from minpack.errors import InputError, MinpackError, UsageError
 
 #: What is missing where an argument is, in words, and an example of one.
@@ -22,8 +22,10 @@ def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
     word = error.path if isinstance(error, InputError) else ""
     if word == "help" and first in COMMANDS:
         return f"minpack {first} --help shows the help"
-    if not word or "/" in word or (word != first and not (first.startswith("-") and word in COMMANDS)):
+    if not word or "/" in word or (word != first and not (first.startswith("-") and word in (*COMMANDS, *HABITS))):
         return error.hint
+    if word in HABITS:
+        return habit_error(word).hint
     from difflib import get_close_matches  # noqa: PLC0415
 
     near = [f"did you mean minpack {name}?" for name in get_close_matches(word, [*COMMANDS, "--version"], 1)]
