@@ -144,7 +144,9 @@ def test_the_closing_summary(files: Path, tmp_path: Path) -> None:
     assert lines[3] == "  base         fitting.tar"
     assert lines[4:6] == ["  entrypoint   /usr/local/bin/server", "  user         65532:65532"]
     assert lines[6].startswith("  env          PATH=/usr/local/sbin:")
-    groups = [line.split() for line in lines[8 : lines.index("", 8)]]
+    assert lines[7] == "  env          SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
+    start = lines.index("") + 1
+    groups = [line.split() for line in lines[start : lines.index("", start)]]
     assert [group[0] for group in groups] == ["program", "libraries", "certs", "small", "left"]
     assert [group[3] for group in groups[:3]] == ["yours", "base", "minpack"]
     assert lines[-2].startswith(f"wrote {output} (")

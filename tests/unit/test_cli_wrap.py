@@ -30,6 +30,7 @@ DIGEST = "sha256:" + "0" * 64
             ["next: docker load -i app.tar && docker run --rm app"],
         ),
         (f"  digest       {DIGEST}", [f"  digest       {DIGEST}"]),
+        ("  libexample.so.1 => /lib/a.so.1  1.93 MB", ["  libexample.so.1 => /lib/a.so.1", "    1.93 MB"]),
         ("", [""]),
     ],
 )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 #: Lines that are commands to copy stay whole.
 _COMMANDS = "next: "
+#: Where a line may be broken: not between a number and its unit.
+_BREAK = r" (?!(?:B|kB|MB|GB|TB)\b)"
 #: How much deeper what follows a line without columns is.
 _DEEPER = 2
 #: Where a word goes that is too long for its column and not for a line: a digest.
@@ -23,7 +25,7 @@ def wrapped(line: str, width: int) -> Iterator[str]:
         return
     start, hanging = _columns(line, width)
     current, empty = line[:start], True
-    for word in line[start:].split(" "):
+    for word in re.split(_BREAK, line[start:]):
         if not empty and len(current) + 1 + len(word) > width:
             yield current.rstrip()
             current, empty = " " * hanging, True

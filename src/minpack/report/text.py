@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from minpack.excerpt import listed, shorten
+from minpack.excerpt import few, listed, shorten
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.compression import Compression
@@ -122,14 +122,13 @@ def _head(
 
 def _config_lines(config: ImageConfig) -> list[str]:
     """How the image is run."""
-    env = listed(f"{name}={value}" for name, value in config.env)
-    rows = {
-        "entrypoint": listed((*config.entrypoint, *config.cmd), separator=" "),
-        "user": config.user,
-        "env": env,
-        "ports": listed(config.exposed),
-    }
-    return [_row(label, value) for label, value in rows.items() if value]
+    rows = [
+        ("entrypoint", listed((*config.entrypoint, *config.cmd), separator=" ")),
+        ("user", config.user),
+        *(("env", text) for text in few((shorten(f"{name}={value}") for name, value in config.env), MOST_NAMES)),
+        ("ports", listed(config.exposed)),
+    ]
+    return [_row(label, value) for label, value in rows if value]
 
 
 def _row(label: str, value: str) -> str:
