@@ -9,7 +9,7 @@ from minpack.base.options import BaseOptions
 from minpack.build.pack import Packed, pack
 from minpack.net.network import Network
 from minpack.spec.base_ref import parse_base
-from minpack.spec.image import ImageSpec
+from minpack.spec.image import ImageSpec, RunConfig
 from support.badfiles import GLIBC_LOADER
 from support.elfmaker import GLIBC
 from support.symbolmaker import Symbol, linked_elf
@@ -75,7 +75,10 @@ class PackagedBase:
         target.write_bytes(data)
         target.chmod(0o755 if data.startswith(b"\x7fELF") else 0o644)
 
-    def pack(self, program: Path, *taken: str, every: bool = False) -> Packed:
+    def pack(
+        self, program: Path, *taken: str, every: bool = False, variables: tuple[tuple[str, str], ...] = ()
+    ) -> Packed:
         """The plan for the program on this base."""
-        request = ImageSpec((str(program),), parse_base(str(self.root)), taken=taken)
+        run = RunConfig(env=variables)
+        request = ImageSpec((str(program),), parse_base(str(self.root)), taken=taken, run=run)
         return pack(request, OPTIONS, None, every=every)

@@ -147,6 +147,22 @@ def test_the_owner_of_plugins_is_that_of_a_library(base: PackagedBase) -> None:
     assert [(one.files, one.package, one.strong) for one in packed.unpacked] == [(2, "tool", True)]
 
 
+def test_what_a_variable_is_set_to_is_meant(base: PackagedBase) -> None:
+    """A package's files are strong, whoever's program it is; what all share, and what is nobody's, is not."""
+    own = base.root.parent / "own"
+    own.write_bytes(app())
+    base.put("/usr/share/nobody/file", b"")
+    variables = (("TOOL_HOME", "/usr/lib/tool"), ("TOOL_PATH", "/usr/bin:/usr/share/other:/usr/share/nobody"))
+    packed = base.pack(own, variables=variables)
+    assert {(one.needed_by, one.path) for one in packed.unpacked if one.strong} == {
+        ("-e TOOL_HOME", "/usr/lib/tool"),
+        ("-e TOOL_PATH", "/usr/share/other"),
+    }
+    assert weak(packed) == {"/usr/share/nobody": "data"}
+    assert "  not packed, but -e TOOL_HOME has its path:" in unpacked_lines(packed.unpacked, verbose=False)
+    assert not base.pack(own, "/usr/lib/tool", variables=variables[:1]).unpacked
+
+
 def test_the_directory_of_gos_toolchain_is_not_told(base: PackagedBase) -> None:
     """Every program that a distribution's Go built has its path, and opens nothing there."""
     (base.root.parent / "own").write_bytes(app("/usr/lib/go-1.19", "/usr/lib/golike"))

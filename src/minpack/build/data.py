@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 class DataFinder:
     """Looks for what files show, in one base; each file's paths are read once."""
 
-    def __init__(self, session: Session, symbols: SymbolsOf) -> None:
+    def __init__(self, session: Session, symbols: SymbolsOf, variables: Sequence[tuple[str, str]]) -> None:
         self.paths = PathCache()
         self._session = session
         self._symbols = symbols
+        self._variables = variables
         self._ownership: Ownership | None = None
         self._asked = False
 
@@ -59,8 +60,8 @@ class DataFinder:
         """What the files have the paths of and is not packed; see `find_unpacked`."""
         if self._is_fetched or self._session.opened.kind is BaseKind.SCRATCH:
             return ()
-        tree = self._session.tree()
-        return find_unpacked(closures, self.paths, self._symbols, packed, tree, self._owners(), every=every)
+        about = (closures, self.paths, self._symbols, packed, self._session.tree(), self._owners(), self._variables)
+        return find_unpacked(*about, every=every)
 
     def _of_packages(self, found: tuple[Taken, ...]) -> tuple[Taken, ...]:
         return owned(found, self._session.packages, None if self._is_fetched else self._owners())

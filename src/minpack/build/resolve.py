@@ -65,7 +65,7 @@ def resolve_with_data(
     from minpack.build.data import DataFinder  # noqa: PLC0415 - without a base there is nothing to find
     from minpack.resolve.companions import elf_info  # noqa: PLC0415 - as above
 
-    finder = DataFinder(session, resolved.symbols)
+    finder = DataFinder(session, resolved.symbols, spec.run.env)
     for _ in range(MAX_ROUNDS):
         packed = {item.entry.path for item in placed} | {one.entry.path for one in taken.files}
         found = finder.known(resolved.closures)

@@ -81,6 +81,7 @@ class UnpackedKind(StrEnum):
 class Unpacked(NamedTuple):
     """What the base has at a path that the file at `needed_by` has within it, and what of it is not packed.
 
+    `needed_by` is ``-e NAME`` where that option sets a variable to the path.
     `files` and `size` in bytes are those that are not packed. `package` is the owner, empty if it has none.
     """
 
@@ -101,13 +102,15 @@ class Unpacked(NamedTuple):
 class _Place(NamedTuple):
     """A path, the object that has it within it, and its program.
 
-    `near` says that the object is the program or what the program itself needs.
+    `near` says that the object is the program or what the program itself needs; `variable` is the one that an option
+    sets to the path, which is of all programs.
     """
 
     path: RootPath
     loaded: LoadedObject
     program: LoadedObject
     near: bool
+    variable: str = ""
 
     @property
     def is_program(self) -> bool:
@@ -131,6 +134,7 @@ def find_unpacked(
     packed: Collection[RootPath],
     tree: Walker,
     ownership: Ownership | None,
+    variables: Sequence[tuple[str, str]] = (),
     *,
     every: bool,
 ) -> tuple[Unpacked, ...]:
@@ -139,10 +143,11 @@ def find_unpacked(
     :param every: look at all files, where else those are left out of which no finding can be strong.
     :param packed: the paths in the image.
     :param tree: over the base with its packages.
+    :param variables: those that the image sets because an option says so, and their values.
     :raises InputError: a file cannot be read.
     """
     found: dict[RootPath, tuple[_Place, _Content]] = {}
-    for place in _places(closures, paths, every=every):
+    for place in (*_set_places(closures, variables), *_places(closures, paths, every=every)):
         entry = _entry_at(tree, place.path)
         if entry is None or entry.path in found or _NEVER.match(entry.path):
             continue
@@ -153,6 +158,13 @@ def find_unpacked(
         return ()
     judge = _Judge(closures, symbols, tree, ownership, found)
     return _outermost(sorted((judge.judge(*one) for one in found.values()), key=lambda one: (not one.strong, one.path)))
+
+
+def _set_places(closures: Sequence[Closure], variables: Sequence[tuple[str, str]]) -> Iterator[_Place]:
+    """The paths that variables are set to: whoever sets one to a path of the base means what is there."""
+    for name, value in variables if closures else ():
+        for path in _paths_in(value.encode("utf-8", "surrogateescape")):
+            yield _Place(path, closures[0].program, closures[0].program, near=True, variable=name)
 
 
 def _places(closures: Sequence[Closure], paths: PathCache, *, every: bool) -> Iterator[_Place]:
@@ -262,7 +274,8 @@ class _Judge:
         kind = self._kind(place.path, content)
         owner = self._owners.get(content.first, "") if content.first is not None else ""
         strong = bool(owner) and self._is_strong(place, kind, owner)
-        return Unpacked(place.path, kind, content.files, content.size, owner, place.loaded.path, strong)
+        needed_by = f"-e {place.variable}" if place.variable else place.loaded.path
+        return Unpacked(place.path, kind, content.files, content.size, owner, needed_by, strong)
 
     def _kind(self, path: RootPath, content: _Content) -> UnpackedKind:
         if content.libraries and self._opens:
@@ -272,6 +285,8 @@ class _Judge:
         return UnpackedKind.CONFIGURATION if path.startswith("/etc/") else UnpackedKind.DATA
 
     def _is_strong(self, place: _Place, kind: UnpackedKind, owner: str) -> bool:
+        if place.variable:
+            return True
         if not place.near or self._many[place.loaded.path] > MOST_OF_ONE:
             return False
         if _is_common(place.path) or (kind is UnpackedKind.CONFIGURATION and not place.is_program):
