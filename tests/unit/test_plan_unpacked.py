@@ -96,6 +96,14 @@ def test_paths_are_found_whatever_stands_around_them(base: PackagedBase) -> None
     }
 
 
+def test_a_pattern_is_for_what_begins_as_it_does(base: PackagedBase) -> None:
+    """As far as it says how a name begins, and not for many."""
+    base.add("versions", {f"/usr/lib/toolv{number}/{name}": b"" for number in (1, 2) for name in "ab"}, source="tool")
+    base.add("many", {f"/usr/share/tools{number}/a": b"" for number in range(5)}, source="tool")
+    found = strong(base.pack(tool(base, "/usr/lib/toolv%v/%m", "/usr/lib/to%s", "/usr/share/tools%d")))
+    assert found == {"/usr/lib/toolv1": "data", "/usr/lib/toolv2": "data"}
+
+
 def test_a_prefix_and_a_name_are_put_together(base: PackagedBase) -> None:
     """A program with /usr and share/tool looks for /usr/share/tool; without the prefix nobody knows where."""
     assert strong(base.pack(tool(base, "/usr", "share/tool"))) == {"/usr/share/tool": "data"}

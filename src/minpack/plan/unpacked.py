@@ -61,6 +61,8 @@ _OPENING = frozenset(
     b" lt_dlopen lt_dlopenext lt_dlopenadvise SDL_LoadObject _ZN8QLibrary4loadEv krb5int_open_plugin".split()
 )
 _STARTING = frozenset(b"execv execve execvp execvpe execl execle execlp posix_spawn posix_spawnp system popen".split())
+#: The shortest beginning of a name, and the most names with it, that say what a pattern is for.
+MIN_BEGINNING, MOST_OF_BEGINNING = 3, 4
 #: Files of one directory that are counted.
 MAX_FILES = 20_000
 #: Where programs lie in a base, to find the one that was packed from there.
@@ -147,7 +149,7 @@ def find_unpacked(
     :raises InputError: a file cannot be read.
     """
     found: dict[RootPath, tuple[_Place, _Content]] = {}
-    for place in (*_set_places(closures, variables), *_places(closures, paths, every=every)):
+    for place in (*_set_places(closures, variables), *_places(closures, paths, tree, every=every)):
         entry = _entry_at(tree, place.path)
         if entry is None or entry.path in found or _NEVER.match(entry.path):
             continue
@@ -167,7 +169,7 @@ def _set_places(closures: Sequence[Closure], variables: Sequence[tuple[str, str]
             yield _Place(path, closures[0].program, closures[0].program, near=True, variable=name)
 
 
-def _places(closures: Sequence[Closure], paths: PathCache, *, every: bool) -> Iterator[_Place]:
+def _places(closures: Sequence[Closure], paths: PathCache, tree: Walker, *, every: bool) -> Iterator[_Place]:
     """Each path of each file once, those of programs and of what they themselves need first."""
     files: dict[RootPath, tuple[LoadedObject, LoadedObject, bool]] = {}
     for closure in closures:
@@ -180,7 +182,7 @@ def _places(closures: Sequence[Closure], paths: PathCache, *, every: bool) -> It
         if not near and not every:
             break
         for text in sorted((*paths(loaded), *(_below_prefix(loaded) if loaded is program else ()))):
-            for path in _paths_in(text):
+            for path in (*_paths_in(text), *(_matched(text, tree) if loaded is program else ())):
                 if path not in seen:
                     seen.add(path)
                     yield _Place(path, loaded, program, near)
@@ -195,6 +197,16 @@ def _paths_in(text: bytes) -> Iterator[RootPath]:
         path = normal(part.decode("utf-8", "surrogateescape"))
         if path.count("/") > 1 and not _SHARED.fullmatch(path):
             yield path
+
+
+def _matched(text: bytes, tree: Walker) -> Iterator[RootPath]:
+    """What the base has of which the name begins as a pattern does: ``/usr/lib/csv%v/%m`` of Chez Scheme."""
+    for match in _PATH.finditer(text):
+        above, _, beginning = match[0].removesuffix(b"%").decode("utf-8", "surrogateescape").rpartition("/")
+        entry = tree.walk(above).entry if match[1] and above and len(beginning) >= MIN_BEGINNING else None
+        if entry is not None and entry.kind is Kind.DIRECTORY:
+            names = [name for name in tree.base.listdir(entry.path) if name.startswith(beginning)]
+            yield from (join(entry.path, name) for name in sorted(names) if len(names) <= MOST_OF_BEGINNING)
 
 
 def _below_prefix(loaded: LoadedObject) -> Iterator[bytes]:
