@@ -177,7 +177,8 @@ def test_thousands_of_symbol_tables_are_told_apart_at_once() -> None:
     info = read_elf(content)
     start = time.process_time()
     assert weigh(content, info) == Weight(count, 0)
-    assert time.process_time() - start < 0.3
+    # Its square would be minutes.
+    assert time.process_time() - start < 10
 
 
 def section_row(type_: int, link: int) -> bytes:
