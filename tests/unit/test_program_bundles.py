@@ -18,7 +18,7 @@ from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec
 from minpack.spec.values import Addition
 from support.elfmaker import MUSL, library, program
-from support.evidence import PackagedBase
+from support.evidence import PackagedBase, app
 from support.mirror import Mirror
 from support.repository import Place
 
@@ -119,3 +119,22 @@ def test_no_distribution_is_asked_for_auditwheels_names(tmp_path: Path) -> None:
         with pytest.raises(MissingLibraryError):
             place.pack(("libz-1a2b3c4d.so.1",))
         assert not mirror.requests
+
+
+@pytest.mark.parametrize("text", ["../share/tool-1", "/share/tool-1/scripts"])
+def test_data_beside_a_program_is_told(tmp_path: Path, text: str) -> None:
+    """What a program joins to its own place is named with the option that packs it, until it is packed."""
+    PackagedBase(tmp_path / "base")
+    files = tmp_path / "opt"
+    (files / "share/tool-1/scripts").mkdir(parents=True)
+    (files / "share/doc/tool").mkdir(parents=True)
+    (files / "bin").mkdir()
+    (files / "bin/tool").write_bytes(app(text, "../share/gone", "/share/doc/tool", "/home/share/tool-1"))
+    asked = ImageSpec((str(files / "bin/tool"),), parse_base(str(tmp_path / "base")))
+    (note,) = (note for note in pack(asked, OPTIONS, None).notes if "beside" in note)
+    source, place = f"{files}/share/tool-1", "/usr/local/share/tool-1"
+    assert note == f"{files}/bin/tool may look beside itself for share/tool-1: --add {source}:{place}"
+    added = asked._replace(additions=(Addition(source, RootPath(place)),))
+    assert not [note for note in pack(added, OPTIONS, None).notes if "beside" in note]
+    there = asked._replace(destination=RootPath(f"{files}/bin/tool"))
+    assert not [note for note in pack(there, OPTIONS, None).notes if "beside" in note]

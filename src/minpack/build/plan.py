@@ -109,6 +109,7 @@ def make_plan(
         *unused_allowance(needs.closures, spec.allowed_missing, dict(spec.run.env).get("LD_PRELOAD", "")),
         *_companion_notes(resolved.beside),
         *_bundle_notes(programs, placed),
+        *_data_notes(programs, plan),
         *taken.notes,
         *_dangling_notes(spec, plan, placed, taken.files),
         *_opened_notes(needs.closures, spec.libraries, needs.findings.static_libc),
@@ -216,6 +217,14 @@ def _bundle_notes(programs: Sequence[Program], placed: Sequence[Placed]) -> tupl
     from minpack.program.bundles import bundle_notes  # noqa: PLC0415 - few programs look beside themselves
 
     return tuple(bundle_notes(programs, placed))
+
+
+def _data_notes(programs: Sequence[Program], plan: Plan) -> tuple[str, ...]:
+    if all(program.info.interpreter is None for program in programs):
+        return ()
+    from minpack.program.bundles import data_notes  # noqa: PLC0415 - for dynamic programs alone
+
+    return tuple(data_notes(programs, {planned.entry.path for planned in plan.entries}))
 
 
 def _companion_notes(beside: Sequence[CompanionClosure]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from minpack.elf.read import read_elf
 from minpack.errors import ElfError, InputError
 from minpack.excerpt import listed
 from minpack.namedtuple import NamedTuple
+from minpack.needs.binary import open_binary
 from minpack.paths import RootPath, normal
 from minpack.program.additions import Placed, PlaceKind, file_and_mode
 from minpack.rootfs.entry import Entry, Kind
@@ -21,7 +22,7 @@ from minpack.rootfs.modes import normal_mode
 from minpack.rootfs.tree import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from minpack.elf.info import ElfInfo
     from minpack.program.read import Program
@@ -37,6 +38,15 @@ _OF_LIBC = re.compile(
 #: The most libraries of one bundle.
 MAX_LIBRARIES = 2000
 MOST_NAMED = 3
+_NAME = rb"(?:share|lib|libexec)/[A-Za-z0-9][\x21-\x24\x26-\x2e\x30-\x7e]*(?=[/\0])"
+#: Whole texts that programs join to the directory they lie in, as sbcl does, or to the one above, as CMake does.
+_FROM_PROGRAM = re.compile(rb"\.\./(?<=\0\.\./)" + _NAME)
+_FROM_ABOVE = re.compile(rb"/(?<=\0/)" + _NAME)
+MAX_DATA = 200
+#: Directories that all programs share.
+_SHARED = re.compile(
+    rb"share/(?:doc|man|info|locale|zoneinfo|applications|icons|pixmaps)|lib/(?:[^/]*-linux-.*|pkgconfig)"
+)
 #: Directories of which nobody means all.
 _BROAD = frozenset(("/", "/usr", "/usr/local", "/opt", "/home", "/root", "/var"))
 
@@ -79,6 +89,35 @@ def bundle_notes(programs: Iterable[Program], placed: Sequence[Placed]) -> Itera
             around, there = os.path.dirname(home), os.path.dirname(above)
             more = "" if around in _BROAD else f"; --add {around}:{there} adds all around it"
             yield f"packed as {program.path} has them beside it: {listed(found, MOST_NAMED)}{more}"
+
+
+def data_notes(programs: Iterable[Program], packed: Container[str]) -> Iterator[str]:
+    """A note for each dynamic program that names data which lies beside it on this host, and the image has not.
+
+    :param packed: the paths of the image.
+    :raises InputError: a program cannot be read.
+    """
+    for program in programs:
+        prefix = os.path.dirname(os.path.dirname(os.path.realpath(program.path)))
+        there = os.path.dirname(os.path.dirname(program.destination))
+        if program.info.interpreter is None or prefix in {there, "/", ""}:
+            continue
+        texts = _data_of(program)
+        found = [
+            name for name in sorted(texts) if os.path.exists(f"{prefix}/{name}") and f"{there}/{name}" not in packed
+        ]
+        if found:
+            options = " ".join(f"--add {prefix}/{name}:{there}/{name}" for name in found[:MOST_NAMED])
+            yield f"{program.path} may look beside itself for {listed(found, MOST_NAMED)}: {options}"
+
+
+def _data_of(program: Program) -> frozenset[str]:
+    """What the program's texts name below the directory above its own, but for what all programs share."""
+    with open_binary(program.content, program.info, program.destination) as binary:
+        names = {text.removeprefix(b"../") for text in binary.matches(_FROM_PROGRAM, MAX_DATA)}
+        # An absolute path, if that is there.
+        names |= {text[1:] for text in binary.matches(_FROM_ABOVE, MAX_DATA) if not os.path.lexists(text)}
+    return frozenset(name.decode() for name in names if not _SHARED.fullmatch(name))
 
 
 def _looks_beside(info: ElfInfo) -> bool:
