@@ -25,6 +25,9 @@ CASES = {
     "libsasl2.so.": ("libsasl2.so.2", f"{LIB}/sasl2/libplain.so"),
     "libgio-2.0.so.": ("libgio-2.0.so.0", f"{LIB}/gio/modules/libgiognutls.so"),
     "libpython3.": ("libpython3.11.so.1.0", "/usr/lib/python3.11/os.py"),
+    "libtcl": ("libtcl8.6.so", "/usr/share/tcltk/tcl8.6/init.tcl"),
+    "libswipl.so.": ("libswipl.so.9", "/usr/lib/swi-prolog/boot.prc"),
+    "libguile-": ("libguile-3.0.so.1", f"{LIB}/guile/3.0/ccache/ice-9/eval.go"),
     "libapt-pkg.so.": ("libapt-pkg.so.6.0", "/etc/debian_version"),
     "libnode.so.": ("libnode.so.108", "/usr/share/nodejs/cjs-module-lexer/lexer.js"),
 }

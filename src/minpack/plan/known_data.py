@@ -46,6 +46,9 @@ ROWS = (
     DataRow("libsasl2.so.", "its mechanisms", ("{lib}/sasl2",)),
     DataRow("libgio-2.0.so.", "its modules for TLS and proxies", ("{lib}/gio/modules/libgio*.so",)),
     DataRow("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
+    DataRow("libtcl", "its library", ("/usr/share/tcltk/tcl{version}",)),
+    DataRow("libswipl.so.", "its state and library", ("/usr/lib/swi-prolog",)),
+    DataRow("libguile-", "its modules", ("{lib}/guile/{version}", "/usr/share/guile/{version}")),
     # apt ends if it does not know the packaging system (its debsystem.cc, Score) or the names of architectures.
     DataRow("libapt-pkg.so.", "marks and tables of Debian", ("/etc/debian_version", "/usr/share/dpkg/*table")),
     # What Debian keeps apart of node's own modules (its d/rules, --shared-builtin-*-path); it ends if one is not there.
