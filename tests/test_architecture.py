@@ -50,7 +50,6 @@ HOMES = {
     "pysequoia": ("deb/",),
     "tomli_w": ("lock/file.py",),
     "cryptography": ("apk/signature.py",),
-    # Reserved: none imports it yet.
     "lief": ("elf/lief.py",),
     "elftools": ("elf/full.py",),
 }
