@@ -74,6 +74,7 @@ PACKAGES = {
 #: What is not from Debian, or not from it alone.
 ELSEWHERE = {
     "cargo": "the long run alone has it, which no machine must",
+    "crane": "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1; tests with it have a marker",
     "go": ".ci/run takes the machine's, or one of the Python package index",
     "rustc": ".ci/run takes the machine's, or Debian's",
     "syft": "pyproject.toml names it",
