@@ -82,7 +82,7 @@ def test_what_nobody_expected(place: Path, statement: str, said: str) -> None:
     lines = ran.err.splitlines()
     assert lines[0] == f"minpack: internal error: {said}"
     assert re.fullmatch(r"  at <string>:\d+ in (broken|deep)", lines[1])
-    assert re.fullmatch(r"  at minpack/output/write\.py:\d+ in write_image", lines[2])
+    assert re.fullmatch(r"  at minpack/output/write\.py:\d+ in _write_image", lines[2])
     assert lines[-3].startswith(f"  minpack {__version__}, Python {platform.python_version()}, ")
     assert lines[-2] == "  command: minpack ./app --json -e 'TOKEN=…'"
     assert lines[-1] == "hint: this is a bug: please report these lines; MINPACK_TRACEBACK=1 shows more of it"

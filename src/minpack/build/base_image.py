@@ -91,7 +91,7 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, delivery: OutputSpec, p
         layers = (("root file system", entries),)
         how = (spec.compression, spec.threads, progress, options.store)
         inputs = (base_input(ref, session.opened, sums=True),)
-        delivered = write_output(LayerInputs(layers, entries, config, *how), delivery)
+        (delivered,) = write_output((LayerInputs(layers, entries, config, *how),), delivery)
         left = (*outside.notes, *unexpanded(spec.run), *_owner_notes(packed), *notes)
         notes = (*session.opened.notes, *left, *_attribute_notes(session.opened.base, packed))
         notes = (*notes, *start_notes, *delivered.notes)

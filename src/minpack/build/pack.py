@@ -217,4 +217,4 @@ def _write(
         layers = ((LOWER_LAYER, plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
     how = (spec.compression, spec.threads, progress, store, background, sums)
-    return write_output(LayerInputs(kept, plan.all, plan.config, *how), to)
+    return write_output((LayerInputs(kept, plan.all, plan.config, *how),), to)[0]

@@ -75,8 +75,8 @@ class WrittenTarget(NamedTuple):
 class WrittenOutput(NamedTuple):
     """What was written: an image is `built` unless just a file system was asked for; `size` is what was written.
 
-    `layers` are what writing showed of the image's layers, and `sums` the SHA-256 of each file, in hexadecimal, if they
-    were asked for.
+    `built` may have images of several platforms, of which this is of the one with that `number`. `layers` are what
+    writing showed of its layers, and `sums` the SHA-256 of each of its files, in hexadecimal, if they were asked for.
     """
 
     built: Index | None
@@ -86,15 +86,16 @@ class WrittenOutput(NamedTuple):
     layers: tuple[Layer, ...] = ()
     references: tuple[Reference, ...] = ()
     sums: Mapping[RootPath, str] = {}
+    number: int = 0
 
     @property
     def image(self) -> BuiltImage | None:
         """The image, if there is one."""
-        return self.built.images[0] if self.built is not None else None
+        return self.built.images[self.number] if self.built is not None else None
 
     @property
     def digest(self) -> Digest | None:
-        """The digest by which registries will know the image, if it is one that they may have."""
+        """The digest by which registries will know what has the name, if it is one that they may have."""
         return self.outputs[0].digest if self.built is not None else None
 
     @property

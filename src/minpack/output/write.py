@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from minpack.layers.background import BackgroundLayers
     from minpack.layers.cache import StoredLayer
     from minpack.oci.documents import Blob, ImageConfig
-    from minpack.oci.image import Index, Sink, StreamingSink
+    from minpack.oci.image import BuiltImage, Index, Sink, StreamingSink
     from minpack.oci.reference import Reference
     from minpack.output.engine import EngineSink
     from minpack.output.target import OutputSpec
@@ -68,29 +68,31 @@ class LayerInputs(NamedTuple):
         return LayerOptions(self.config.created, self.compression, self.threads, self.progress, self.sums)
 
 
-class WrittenImage(NamedTuple):
-    """An image that was put somewhere, and what is known of its layers from writing them, the lowest first."""
+class WrittenImages(NamedTuple):
+    """Images that were put somewhere, in the order of `built`, and what writing showed of the layers of each."""
 
     built: Index
-    layers: tuple[Layer, ...]
+    layers: tuple[tuple[Layer, ...], ...]
 
 
-def write_output(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
+def write_output(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[WrittenOutput, ...]:
     """Write everything to where it goes; what is there before is untouched unless all went well.
 
+    :param works: an image for each platform, in the order of their platforms' names; a file system has one.
+    :returns: what was written, for each image in this order.
     :raises OutputError: a target cannot be written.
     :raises EngineError: an engine does not take the image.
     :raises ChangedInputError: an input changed since it was planned.
     """
     with _opened(to) as ready:
-        if ready.format is Format.ROOTFS:
-            return _write_rootfs(work, ready)
-        if ready.format is Format.TAR:
-            return _write_bare_tar(work, ready)
-        store, note = _open_layers(work)
-        with store, _settled(work, ready, store) as settled:
+        if not ready.format.has_layers:
+            (work,) = works
+            return ((_write_rootfs if ready.format is Format.ROOTFS else _write_bare_tar)(work, ready),)
+        store, note = _open_layers(works[0])
+        with store, ExitStack() as kept:
+            settled = tuple(kept.enter_context(_settled(work, ready, store)) for work in works)
             written = (_write_layout if ready.format is Format.OCI else _write_archive)(settled, ready, store)
-        return written._replace(notes=(*written.notes, note)) if note else written
+        return tuple(one._replace(notes=(*one.notes, note)) for one in written) if note else written
 
 
 @contextmanager
@@ -150,11 +152,23 @@ def _settled(work: LayerInputs, to: OutputSpec, store: Store) -> Generator[Layer
         yield work._replace(kept=kept)
 
 
-def write_image(
-    work: LayerInputs, sinks: tuple[StreamingSink, *tuple[Sink, ...]], references: Sequence[Reference], store: Store
-) -> WrittenImage:
-    """Write the image into all sinks: each layer streams into the first as it is made, and is read from there again."""
-    first = sinks[0]
+def write_images(
+    works: Sequence[LayerInputs],
+    sinks: tuple[StreamingSink, *tuple[Sink, ...]],
+    references: Sequence[Reference],
+    store: Store,
+) -> WrittenImages:
+    """Write the images into all sinks: each layer streams into the first as it is made, and is read there again."""
+    made = [_write_image(work, sinks[0], store) for work in works]
+    # What a label says of the image, it says of all of them: registries show what the index has.
+    index = build_index([image for image, _ in made], annotations=dict(works[0].config.labels))
+    for sink in sinks:
+        put_index(index, sink, references)
+    return WrittenImages(index, tuple(layers for _, layers in made))
+
+
+def _write_image(work: LayerInputs, first: StreamingSink, store: Store) -> tuple[BuiltImage, tuple[Layer, ...]]:
+    """The image, its layers in `first`, and what writing showed of those."""
     layers: list[Layer] = []
     blobs: list[Blob] = []
     for number, (comment, entries) in enumerate(work.layers):
@@ -167,19 +181,16 @@ def write_image(
             layer = early if early is not None else write_kept_layer(entries, out, store, work.options, comment)
         blobs.append(first.end_blob(layer.descriptor))
         layers.append(layer)
-    index = build_index([build_image(layers, work.config, blobs)])
-    for sink in sinks:
-        put_index(index, sink, references)
-    return WrittenImage(index, tuple(layers))
+    return build_image(layers, work.config, blobs), tuple(layers)
 
 
-def _write_archive(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
+def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -> tuple[WrittenOutput, ...]:
     """The archive is written once; the engine gets the bytes that were written."""
     spooled = to.path is None or to.stdout is not None
-    with _spool(to.temporary) if spooled else _new_file(work, to) as out:
+    with _spool(to.temporary) if spooled else _new_file(works, to) as out:
         archive = ArchiveSink(out, to.path or "the engine")
-        engines = _engines(archive, out, to, work.progress)
-        written = write_image(work, (archive, *engines), to.references, store)
+        engines = _engines(archive, out, to, works[0].progress)
+        written = write_images(works, (archive, *engines), to.references, store)
         size = out.seek(0, os.SEEK_END)
         if to.stdout is not None:
             _copy(out, to.stdout, to)
@@ -191,32 +202,37 @@ def _write_archive(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOu
     return _output_of(written._replace(built=index), to, size, engines)
 
 
-def _write_layout(work: LayerInputs, to: OutputSpec, store: Store) -> WrittenOutput:
+def _write_layout(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -> tuple[WrittenOutput, ...]:
     path = to.path
     assert path is not None, "internal error: a layout needs a path"
     with ExitStack() as stack:
         spool = stack.enter_context(_spool(to.temporary)) if to.engine is not None else None
-        engines = _engines(ArchiveSink(spool), spool, to, work.progress, shared=False) if spool is not None else ()
-        made = stack.enter_context(new_directory(path, _inputs(work, to), force=to.force))
+        progress = works[0].progress
+        engines = _engines(ArchiveSink(spool), spool, to, progress, shared=False) if spool is not None else ()
+        made = stack.enter_context(new_directory(path, _inputs(works, to), force=to.force))
         writer = stack.enter_context(LayoutSink(made.path))
-        written = write_image(work, (writer, *engines), to.references, store)
+        written = write_images(works, (writer, *engines), to.references, store)
     index = written.built.stored(lambda one: FileContent(os.path.join(path, blob_path(one.digest)), one.size))
     size = sum(blob.descriptor.size for blob in index.blobs)
     return _output_of(written._replace(built=index), to, size, engines, _leftover(made))
 
 
 def _output_of(
-    written: WrittenImage, to: OutputSpec, size: int, engines: Sequence[EngineSink], notes: tuple[str, ...] = ()
-) -> WrittenOutput:
+    written: WrittenImages, to: OutputSpec, size: int, engines: Sequence[EngineSink], notes: tuple[str, ...] = ()
+) -> tuple[WrittenOutput, ...]:
     # Layers that nobody asked to leave as they are: no registry will have them, unless the engine pushes them so.
-    skipped = to.may_skip_compression and all(one.descriptor.media_type == LAYER for one in written.layers)
+    made = [layer for layers in written.layers for layer in layers]
+    skipped = to.may_skip_compression and all(one.descriptor.media_type == LAYER for one in made)
     digest: Digest | None = written.built.digest
     if skipped and all(engine.image_id != str(digest) for engine in engines):
         digest = None
     outputs = (WrittenTarget(to.format, to.path, None, digest),) if to.path is not None else ()
     loaded = tuple(WrittenTarget("engine", None, one.familiar, digest) for one in to.references if engines)
-    sums = dict(one for layer in written.layers for one in layer.sums)
-    return WrittenOutput(written.built, outputs + loaded, size, notes, written.layers, to.references, sums)
+    whole = WrittenOutput(written.built, outputs + loaded, size, notes, references=to.references)
+    return tuple(
+        whole._replace(layers=layers, sums=dict(one for layer in layers for one in layer.sums), number=number)
+        for number, layers in enumerate(written.layers)
+    )
 
 
 class _NotKept(NamedTuple):
@@ -241,7 +257,7 @@ def _write_bare_tar(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
             layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress, sums=work.sums)
             to.stdout.flush()
     else:
-        with _new_file(work, to) as out:
+        with _new_file((work,), to) as out:
             layer = write_tar(work.entries, out, mtime=mtime, progress=work.progress, sums=work.sums)
     output = WrittenTarget(to.format, to.path, None, layer.diff_id)
     return WrittenOutput(None, (output,), layer.unpacked_size, sums=dict(layer.sums))
@@ -252,7 +268,7 @@ def _write_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
 
     assert to.path is not None, "internal error: a rootfs needs a path"
     owners = os.geteuid() == 0
-    with new_directory(to.path, _inputs(work, to), force=to.force) as made:
+    with new_directory(to.path, _inputs((work,), to), force=to.force) as made:
         mtime = work.config.created
         sums: dict[RootPath, str] = {}
         without = write_directory(
@@ -276,15 +292,15 @@ def _without_capabilities(paths: tuple[RootPath, ...]) -> str:
     return f"{paths[0]}{more} could not be given file capabilities, which root alone can; --format tar keeps them"
 
 
-def _new_file(work: LayerInputs, to: OutputSpec) -> AbstractContextManager[IO[bytes]]:
+def _new_file(works: Sequence[LayerInputs], to: OutputSpec) -> AbstractContextManager[IO[bytes]]:
     assert to.path is not None, "internal error: a file needs a path"
-    return new_file(to.path, _inputs(work, to), force=to.force)
+    return new_file(to.path, _inputs(works, to), force=to.force)
 
 
-def _inputs(work: LayerInputs, to: OutputSpec) -> Iterator[HostInput]:
+def _inputs(works: Sequence[LayerInputs], to: OutputSpec) -> Iterator[HostInput]:
     """All that must not be replaced: what is known to be an input, and each file of the host that is packed."""
     yield from to.inputs
-    for entry in work.entries:
+    for entry in (entry for work in works for entry in work.entries):
         if isinstance(entry.content, FileContent):
             yield HostInput(entry.content.where, "a file that is packed")
 
