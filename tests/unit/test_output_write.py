@@ -42,9 +42,9 @@ def request_(tmp_path: Path) -> ImageSpec:
     return ImageSpec((str(tmp_path / "app"),), threads=2)
 
 
-def delivered(request: ImageSpec, form: Format, path: str | None, stdout: io.BytesIO | None = None) -> WrittenOutput:
+def written(request: ImageSpec, form: Format, path: str | None, stdout: io.BytesIO | None = None) -> WrittenOutput:
     """What delivering in that form gave."""
-    found = pack(request, OPTIONS, OutputSpec(form, path, NAMES, stdout=stdout)).delivered
+    found = pack(request, OPTIONS, OutputSpec(form, path, NAMES, stdout=stdout)).written
     assert found is not None
     return found
 
@@ -57,7 +57,7 @@ def blobs(archive: bytes) -> dict[str, bytes]:
 
 def test_an_archive_says_what_was_written(request_: ImageSpec, tmp_path: Path) -> None:
     """Size, digest and image ID are those of the bytes in the file."""
-    made = delivered(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
+    made = written(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
     data = (tmp_path / "app.tar").read_bytes()
     assert made.size == len(data)
     assert made.image is not None
@@ -84,8 +84,8 @@ def test_stdout_gets_the_same_bytes(request_: ImageSpec, tmp_path: Path) -> None
     """An archive or tar on stdout is the one that would be in a file."""
     for form in (Format.ARCHIVE, Format.TAR):
         out = io.BytesIO()
-        to_stdout = delivered(request_, form, "-", out)
-        to_file = delivered(request_, form, str(tmp_path / "out"))
+        to_stdout = written(request_, form, "-", out)
+        to_file = written(request_, form, str(tmp_path / "out"))
         assert out.getvalue() == (tmp_path / "out").read_bytes()
         assert to_stdout.size == to_file.size == len(out.getvalue())
         assert to_stdout.outputs[0].digest == to_file.outputs[0].digest
@@ -93,8 +93,8 @@ def test_stdout_gets_the_same_bytes(request_: ImageSpec, tmp_path: Path) -> None
 
 def test_a_layout_has_the_archives_blobs(request_: ImageSpec, tmp_path: Path) -> None:
     """The same image, blob for blob."""
-    layout = delivered(request_, Format.OCI, str(tmp_path / "oci"))
-    archive = delivered(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
+    layout = written(request_, Format.OCI, str(tmp_path / "oci"))
+    archive = written(request_, Format.ARCHIVE, str(tmp_path / "app.tar"))
     assert layout.built is not None
     assert archive.built is not None
     both = zip(layout.built.blobs, archive.built.blobs, strict=True)
@@ -109,7 +109,7 @@ def test_a_layout_has_the_archives_blobs(request_: ImageSpec, tmp_path: Path) ->
 
 def test_a_tar_is_the_root_file_system(request_: ImageSpec, tmp_path: Path) -> None:
     """Its digest is that of the bytes, and there is no image."""
-    made = delivered(request_, Format.TAR, str(tmp_path / "root.tar"))
+    made = written(request_, Format.TAR, str(tmp_path / "root.tar"))
     data = (tmp_path / "root.tar").read_bytes()
     assert made.image is None
     assert made.outputs[0].digest is not None
@@ -119,7 +119,7 @@ def test_a_tar_is_the_root_file_system(request_: ImageSpec, tmp_path: Path) -> N
 
 def test_a_root_file_system_is_a_directory(request_: ImageSpec, tmp_path: Path) -> None:
     """With the program as it is."""
-    made = delivered(request_, Format.ROOTFS, str(tmp_path / "root"))
+    made = written(request_, Format.ROOTFS, str(tmp_path / "root"))
     assert (tmp_path / "root" / "usr/local/bin/app").read_bytes() == (tmp_path / "app").read_bytes()
     assert made.image is None
     assert made.size >= (tmp_path / "app").stat().st_size
@@ -128,8 +128,8 @@ def test_a_root_file_system_is_a_directory(request_: ImageSpec, tmp_path: Path) 
 @pytest.mark.parametrize("compression", Compression)
 def test_compression_changes_no_image_id(request_: ImageSpec, tmp_path: Path, compression: Compression) -> None:
     """However the layers are compressed, the image is the same one."""
-    plain = delivered(request_, Format.ARCHIVE, str(tmp_path / "plain.tar"))
-    other = delivered(request_._replace(compression=compression), Format.ARCHIVE, str(tmp_path / "other.tar"))
+    plain = written(request_, Format.ARCHIVE, str(tmp_path / "plain.tar"))
+    other = written(request_._replace(compression=compression), Format.ARCHIVE, str(tmp_path / "other.tar"))
     assert plain.image is not None
     assert other.image is not None
     assert plain.image.image_id == other.image.image_id
@@ -138,8 +138,8 @@ def test_compression_changes_no_image_id(request_: ImageSpec, tmp_path: Path, co
 
 def test_one_layer(request_: ImageSpec, tmp_path: Path) -> None:
     """All in one layer, with the same files."""
-    two = delivered(request_, Format.ARCHIVE, str(tmp_path / "two.tar"))
-    one = delivered(request_._replace(single_layer=True), Format.ARCHIVE, str(tmp_path / "one.tar"))
+    two = written(request_, Format.ARCHIVE, str(tmp_path / "two.tar"))
+    one = written(request_._replace(single_layer=True), Format.ARCHIVE, str(tmp_path / "one.tar"))
     assert two.image is not None
     assert one.image is not None
     assert (len(two.image.layers), len(one.image.layers)) == (2, 1)
@@ -179,9 +179,9 @@ def test_what_was_written_is_read(request_: ImageSpec, tmp_path: Path) -> None:
     """What packing gives is what reading the archive or the layout gives; of a stream nothing is left to read."""
     for form in (Format.ARCHIVE, Format.OCI):
         path = str(tmp_path / form)
-        made = delivered(request_, form, path)
+        made = written(request_, form, path)
         assert read_image(path) == ((made.built, tuple(map(str, NAMES))),)
-    streamed = delivered(request_, Format.ARCHIVE, "-", io.BytesIO())
+    streamed = written(request_, Format.ARCHIVE, "-", io.BytesIO())
     assert streamed.image is not None
     with pytest.raises(InputError, match="what was sent there is not kept"):
         streamed.image.layers[0].copy_to(io.BytesIO())
@@ -192,7 +192,7 @@ def test_an_engine_takes_what_is_written(request_: ImageSpec, tmp_path: Path, fo
     """An archive or a layout, and an engine, get one image in one run."""
     with FakeEngine(tmp_path / "socket", load=(200, {}), keeps=True) as engine:
         output = OutputSpec(form, str(tmp_path / "out"), NAMES, engine={"DOCKER_HOST": engine.host})
-        made = pack(request_, OPTIONS, output).delivered
+        made = pack(request_, OPTIONS, output).written
     assert made is not None
     assert read_image(str(tmp_path / "out"))[0].built == made.built
     assert [(one.format, one.reference) for one in made.outputs] == [
@@ -206,14 +206,14 @@ def test_an_engine_takes_what_is_written(request_: ImageSpec, tmp_path: Path, fo
 def test_a_digest_that_nobody_meets_again_is_not_told(request_: ImageSpec, tmp_path: Path) -> None:
     """Of layers that were left as they are, only an engine that knows the image by its manifest has the digest."""
     to = OutputSpec(Format.ARCHIVE, None, NAMES, may_skip_compression=True)
-    plain = delivered(request_._replace(compression=Compression.NONE), Format.ARCHIVE, str(tmp_path / "plain"))
+    plain = written(request_._replace(compression=Compression.NONE), Format.ARCHIVE, str(tmp_path / "plain"))
     known = json.dumps({"Id": str(plain.digest)}).encode()
     for engine in (
         FakeEngine(tmp_path / "classic", load=(200, {}), keeps=True),
         FakeEngine(tmp_path / "containerd", load=(200, {}), image=known),
     ):
         with engine:
-            made = pack(request_, OPTIONS, to._replace(engine={"DOCKER_HOST": engine.host})).delivered
+            made = pack(request_, OPTIONS, to._replace(engine={"DOCKER_HOST": engine.host})).written
         assert made is not None
         assert made.image is not None
         assert made.image.digest == plain.digest
@@ -229,4 +229,4 @@ def test_a_stdout_that_fails(request_: ImageSpec) -> None:
 
     for form in (Format.ARCHIVE, Format.TAR):
         with pytest.raises(OutputError, match="cannot write '-': no space left on device"):
-            delivered(request_, form, "-", Full())
+            written(request_, form, "-", Full())

@@ -10,6 +10,7 @@ from minpack.build.inputs import Input, base_input
 from minpack.elf.read import read_elf
 from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
 from minpack.excerpt import listed
+from minpack.layers.cache import LayerOptions
 from minpack.ld.fit import find_loaders
 from minpack.namedtuple import NamedTuple
 from minpack.oci.documents import ImageConfig
@@ -56,7 +57,7 @@ class BaseImageSpec(NamedTuple):
 class BaseImage(NamedTuple):
     """What was made."""
 
-    delivered: WrittenOutput
+    written: WrittenOutput
     platform: Platform
     inputs: tuple[Input, ...]
     notes: tuple[str, ...]
@@ -64,7 +65,7 @@ class BaseImage(NamedTuple):
     cmd: tuple[str, ...]
 
 
-def pack_base(spec: BaseImageSpec, options: BaseOptions, delivery: OutputSpec, progress: Progress) -> BaseImage:
+def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, progress: Progress) -> BaseImage:
     """Make an image of the whole base, with the modes, owners and hard links it has.
 
     Device nodes, sockets and FIFOs are left out: runtimes make /dev themselves.
@@ -82,20 +83,20 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, delivery: OutputSpec, p
             raise BaseError(
                 "/", "minpack does not pack a whole host", "name a tarball, or a directory with a root file system"
             )
-        delivery = guarded(delivery, base_inputs(ref, options, whole=True))
-        outside = left_out(delivery, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
+        output = guarded(output, base_inputs(ref, options, whole=True))
+        outside = left_out(output, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
         packed, notes = _packed_entries(ref, session.opened.base, outside.paths)
         platform = _platform(session.walker, spec.platform)
         entries = with_hard_links(packed)
-        config, start_notes = _started(spec, platform, session.walker, bare=not delivery.format.has_layers)
+        config, start_notes = _started(spec, platform, session.walker, bare=not output.format.has_layers)
         layers = (("root file system", entries),)
-        how = (spec.compression, spec.threads, progress, options.store)
+        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress)
         inputs = (base_input(ref, session.opened, sums=True),)
-        (delivered,) = write_output((LayerInputs(layers, entries, config, *how),), delivery)
+        (written,) = write_output((LayerInputs(layers, entries, config, layer_options, options.store),), output)
         left = (*outside.notes, *unexpanded(spec.run), *_owner_notes(packed), *notes)
         notes = (*session.opened.notes, *left, *_attribute_notes(session.opened.base, packed))
-        notes = (*notes, *start_notes, *delivered.notes)
-        return BaseImage(delivered, platform, inputs, notes, config.entrypoint + config.cmd)
+        notes = (*notes, *start_notes, *written.notes)
+        return BaseImage(written, platform, inputs, notes, config.entrypoint + config.cmd)
 
 
 def _packed_entries(ref: BaseRef, base: Base, left_out: frozenset[str]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:

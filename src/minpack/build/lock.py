@@ -67,22 +67,18 @@ class LockInputs(NamedTuple):
 class LockPolicy(Protocol):
     """What the pipeline asks of a lock."""
 
-    def begin(
+    def select_base(
         self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
     ) -> tuple[BaseRef | None, BaseOptions]:
-        """What --base names, and the options to open it with.
+        """The base to make the image `name` of, and the options to open it with; `base` is what the user named.
 
-        :param name: of the image that is to be made.
         :raises LockError: the lock has nothing for it.
         :raises InputError: the lock's base is not there.
         :raises UsageError: packages are not to be fetched, and there are some.
         """
 
-    def end(self, made: LockInputs) -> None:
-        """Take what was made, before anything of it is written.
-
-        :raises LockedError: it is not to be written.
-        """
+    def verify_plan(self, made: LockInputs) -> None:
+        """Raise `LockedError` if what was planned may not be written. Called before anything is."""
 
 
 class LockVerifier:
@@ -93,10 +89,10 @@ class LockVerifier:
         self._path = path
         self._image = LockedImage(LockedBase("", ""))
 
-    def begin(
+    def select_base(
         self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
     ) -> tuple[BaseRef | None, BaseOptions]:
-        """See `LockPolicy`."""
+        """The base that the lock names, unless the user names one, and options that open what the lock has."""
         key = ImageKey(name, str(platform))
         found = self._lock.find(key)
         if found is None:
@@ -111,7 +107,7 @@ class LockVerifier:
         self._image = image
         return base or parse_base(image.base.name), options._replace(locked=image)
 
-    def end(self, made: LockInputs) -> None:
+    def verify_plan(self, made: LockInputs) -> None:
         """Raise `LockedError` if what was planned differs from the lock."""
         # Base and packages were opened as the lock says, and not all packages are looked into again.
         now = self._image._replace(files=_locked_files(made), data=_locked_data(made))
@@ -171,10 +167,10 @@ class LockRecorder:
         self.key = ImageKey("", "")
         self.image = LockedImage(LockedBase("", ""))
 
-    def begin(
+    def select_base(
         self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
     ) -> tuple[BaseRef | None, BaseOptions]:
-        """See `LockPolicy`."""
+        """The base that the user names, else the one that the lock has of this image."""
         key = ImageKey(name, str(platform))
         self.key = key if self._before.version == 1 or not self._known else self._before.find(key) or key
         found = self._before.replaced(self.key)
@@ -188,8 +184,8 @@ class LockRecorder:
         check_there(image.base)
         return parse_base(image.base.name), options
 
-    def end(self, made: LockInputs) -> None:
-        """Record what was planned."""
+    def verify_plan(self, made: LockInputs) -> None:
+        """Record what was planned, whatever it is."""
         self.image = locked_image(made)
 
     def _no_image(self, key: ImageKey) -> LockError:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from minpack.sources.session import Session
     from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import ImageSpec
+    from minpack.target import Platform
 
 
 #: What the layer of the user's own files is called, and the one below it.
@@ -45,7 +46,7 @@ PROGRAM_LAYER, LOWER_LAYER = "program", "libraries and data"
 
 
 class Packed(NamedTuple):
-    """What packing gave. `delivered` is None when nothing was to be written.
+    """What packing gave. `written` is None when nothing was to be written.
 
     `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
     `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
@@ -55,7 +56,7 @@ class Packed(NamedTuple):
     """
 
     plan: Plan
-    delivered: WrittenOutput | None
+    written: WrittenOutput | None
     inputs: tuple[Input, ...]
     notes: tuple[str, ...]
     sums: Mapping[RootPath, str]
@@ -69,7 +70,7 @@ class Packed(NamedTuple):
     @property
     def digest(self) -> Digest | None:
         """The digest by which registries know the image; None if no image was written, or to an engine alone."""
-        return self.delivered.digest if self.delivered is not None else None
+        return self.written.digest if self.written is not None else None
 
 
 def pack(
@@ -94,9 +95,7 @@ def pack(
     """
     programs = read_programs(spec)
     platform = platform_of(programs, spec.platform)
-    if locking is not None:
-        base, options = locking.begin(name(programs[0].destination), platform, spec.base, options)
-        spec = spec._replace(base=base)
+    spec, options = _with_selected_base(spec, programs, platform, options, locking)
     ref = spec.base or default_base(programs, platform, options.today)
     output, outside = _guarded_output(spec, ref, options, output)
     to = output if write else None
@@ -117,23 +116,25 @@ def pack(
         planned = make_plan(spec, platform, programs, placed, session)
         background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
         proved = prove_plan(spec, planned, placed, session)
-        unpacked = _unpacked(planned, every=every)
         if locking is not None:
-            locking.end(_lock_inputs(spec, options, session, planned, programs))
-        # Before anything is written: what cannot be read again must not be an image.
-        inputs = (*_inputs(session, planned, sums=sums), *(_tools() if spec.retarget else ()))
-        written = _write(planned.plan, spec, to, progress, options.store, background, sums=sums)
-        # What is written is summed meanwhile.
-        all_sums = written.sums if written is not None else file_sums(planned.plan) if sums else {}
-    notes = (
-        *outside.notes,
-        *retargeted,
-        *planned.notes,
-        *proved.notes,
-        *(written.notes if written is not None else ()),
-    )
-    facts = (planned.late, planned.variants, proved.demands, planned.resolved.programs)
-    return Packed(planned.plan, written, inputs, notes, all_sums, *facts, options.locked is not None, unpacked)
+            locking.verify_plan(_lock_inputs(spec, options, session, planned, programs))
+        packed = _written(spec, to, layer_options, options, session, background, planned, every=every)
+    notes = (*outside.notes, *retargeted, *planned.notes, *proved.notes, *packed.notes)
+    return packed._replace(demands=proved.demands, notes=notes)
+
+
+def _with_selected_base(
+    spec: ImageSpec,
+    programs: tuple[Program, ...],
+    platform: Platform,
+    options: BaseOptions,
+    locking: LockPolicy | None,
+) -> tuple[ImageSpec, BaseOptions]:
+    """The spec with the base that the lock selects, and the options to open it with."""
+    if locking is None:
+        return spec, options
+    base, options = locking.select_base(name(programs[0].destination), platform, spec.base, options)
+    return spec._replace(base=base), options
 
 
 def _unpacked(planned: PlannedImage, *, every: bool) -> tuple[Unpacked, ...]:
@@ -184,6 +185,48 @@ def _retargeted(
     return retarget_programs(programs, session)
 
 
+def _written(
+    spec: ImageSpec,
+    to: OutputSpec | None,
+    layer_options: LayerOptions,
+    options: BaseOptions,
+    session: Session,
+    background: BackgroundLayers,
+    planned: PlannedImage,
+    *,
+    every: bool,
+) -> Packed:
+    """What packing gave once the plan is written, with the notes of writing alone."""
+    # Before anything is written: what cannot be read again must not be an image.
+    inputs = _inputs(spec, session, planned, sums=layer_options.sums)
+    unpacked = _unpacked(planned, every=every)
+    written = _write(planned.plan, spec, to, layer_options, options.store, background)
+    # What is written is summed meanwhile.
+    sums = written.sums if written is not None else file_sums(planned.plan) if layer_options.sums else {}
+    return Packed(
+        planned.plan,
+        written,
+        inputs,
+        written.notes if written is not None else (),
+        sums,
+        planned.late,
+        planned.variants,
+        programs=planned.resolved.programs,
+        locked=options.locked is not None,
+        unpacked=unpacked,
+    )
+
+
+def _inputs(spec: ImageSpec, session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
+    """What the image is made from."""
+    return (
+        base_input(session.ref, session.opened, sums=sums),
+        *package_inputs(planned.plan, session.packages),
+        *(data_inputs(planned.data) if sums else ()),
+        *(_tools() if spec.retarget else ()),
+    )
+
+
 def _tools() -> tuple[Input, ...]:
     """What the bytes of changed programs follow from."""
     from minpack.elf.lief import lief_version  # noqa: PLC0415 - for --retarget alone
@@ -191,21 +234,13 @@ def _tools() -> tuple[Input, ...]:
     return (Input("tool", "lief", version=lief_version()),)
 
 
-def _inputs(session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
-    """What the image is made from."""
-    data = data_inputs(planned.data) if sums else ()
-    return (base_input(session.ref, session.opened, sums=sums), *package_inputs(planned.plan, session.packages), *data)
-
-
 def _write(
     plan: Plan,
     spec: ImageSpec,
     to: OutputSpec | None,
-    progress: Progress,
+    layer_options: LayerOptions,
     store: str | None,
     background: BackgroundLayers,
-    *,
-    sums: bool,
 ) -> WrittenOutput | None:
     if to is None:
         return None
@@ -216,5 +251,4 @@ def _write(
     else:
         layers = ((LOWER_LAYER, plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    how = (spec.compression, spec.threads, progress, store, background, sums)
-    return write_output((LayerInputs(kept, plan.all, plan.config, *how),), to)[0]
+    return write_output((LayerInputs(kept, plan.all, plan.config, layer_options, store, background),), to)[0]

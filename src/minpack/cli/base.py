@@ -20,11 +20,11 @@ from minpack.cli.options import (
 from minpack.cli.output import (
     OutputSettings,
     compression_of,
-    delivery_of,
-    delivery_options,
     done,
+    output_spec,
     print_loaded,
     refuse_two_results,
+    result_options,
 )
 from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
@@ -102,7 +102,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @command.command("image", short_help="Turn the whole of BASE into an image.")
 @click.argument("base", metavar="BASE", shell_complete=completed("base"))
 @base_platform_option
-@delivery_options
+@result_options
 @click.option(
     "--cmd",
     "cmd",
@@ -153,10 +153,10 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     with drawing(quiet=quiet) as progress:
         # The image of base.tar must not be base.tar.
         file_name = f"{name}-image" if base.endswith(".tar") else name
-        delivery = delivery_of(settings, file_name, default_reference(name))
-        made = pack_base(spec, base_options(selected(StoreSettings, given)), delivery, progress)
+        output = output_spec(settings, file_name, default_reference(name))
+        made = pack_base(spec, base_options(selected(StoreSettings, given)), output, progress)
     made = made._replace(notes=(*made.notes, *fetching_notes(base=bool(made.inputs[0].url), packages=False)))
-    with reporting(done(made.delivered)):
+    with reporting(done(made.written)):
         if as_json:
             from minpack.report.documents import base_image_document  # noqa: PLC0415
 
@@ -164,11 +164,11 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
             return
         print_notes(made.notes, quiet=quiet)
         if quiet:
-            print_loaded(made.delivered)
+            print_loaded(made.written)
         else:
             from minpack.report.text import base_image_lines  # noqa: PLC0415
 
-            print_lines(base_image_lines(made, host_platform()), to_stderr=delivery.path == "-")
+            print_lines(base_image_lines(made, host_platform()), to_stderr=output.path == "-")
 
 
 def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:

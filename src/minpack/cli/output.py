@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
 
 
-delivery_options = applied(
+result_options = applied(
     click.option(
         "-t",
         "--tag",
@@ -83,7 +83,7 @@ class OutputSettings(NamedTuple):
     compresses: bool
 
 
-def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: str | None = None) -> OutputSpec:
+def output_spec(settings: OutputSettings, name: str, default: Reference, lock: str | None = None) -> OutputSpec:
     """Where the result goes.
 
     :param name: what the file is called after where no path was given, or a directory.
@@ -117,20 +117,20 @@ def delivery_of(settings: OutputSettings, name: str, default: Reference, lock: s
     )
 
 
-def done(delivered: WrittenOutput | None) -> str:
-    """What was delivered, as a sentence; empty for nothing."""
-    outputs = delivered.outputs if delivered is not None else ()
+def done(written: WrittenOutput | None) -> str:
+    """What was written, as a sentence; empty for nothing."""
+    outputs = written.outputs if written is not None else ()
     parts = [f"{out.path!r} was written" if out.path is not None else f"{out.reference} was loaded" for out in outputs]
     return " and ".join(parts)
 
 
-def print_loaded(delivered: WrittenOutput | None) -> None:
+def print_loaded(written: WrittenOutput | None) -> None:
     """Print the name by which the engine knows the image, where it was loaded: what a quiet run is asked for.
 
     :raises OutputError: it cannot be written.
     """
-    if delivered is not None and any(output.reference for output in delivered.outputs):
-        print_lines((delivered.references[0].familiar,))
+    if written is not None and any(output.reference for output in written.outputs):
+        print_lines((written.references[0].familiar,))
 
 
 def refuse_two_results(*, quiet: bool, load: bool, output: str | None) -> None:

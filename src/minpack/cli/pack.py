@@ -25,11 +25,11 @@ from minpack.cli.options import (
 from minpack.cli.output import (
     OutputSettings,
     compression_of,
-    delivery_of,
-    delivery_options,
     done,
+    output_spec,
     print_loaded,
     refuse_two_results,
+    result_options,
 )
 from minpack.cli.settings import StoreSettings, base_options, check_packages, created, host_platform, threads
 from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 @programs_argument
 @base_option
 @platform_option
-@delivery_options
+@result_options
 @click.option(
     "--single-layer", is_flag=True, help="Write one layer instead of two (files from the base, files from you)."
 )
@@ -140,32 +140,32 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     )
     name = os.path.basename(given["programs"][0].rstrip("/"))
     lock = (given["lock"] or LOCK) if given["locked"] else None
-    delivery = delivery_of(settings, name, default_reference(name), lock)
+    output = output_spec(settings, name, default_reference(name), lock)
     spec = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
     with drawing(quiet=quiet) as progress:
-        packed = _packed(given, spec, delivery, progress)
-    packed = packed._replace(notes=(*packed.notes, *_effects(packed, spec, delivery)))
-    with reporting(done(packed.delivered)):
+        packed = _packed(given, spec, output, progress)
+    packed = packed._replace(notes=(*packed.notes, *_effects(packed, spec, output)))
+    with reporting(done(packed.written)):
         if as_json:
             from minpack.report.documents import pack_document  # noqa: PLC0415
 
-            print_json(pack_document(packed, delivery.references))
+            print_json(pack_document(packed, output.references))
             return
         print_notes(noted(packed.notes, given), quiet=quiet)
         if quiet:
-            print_loaded(packed.delivered)
+            print_loaded(packed.written)
         else:
             from minpack.report.text import pack_lines  # noqa: PLC0415
 
-            lines = pack_lines(packed, delivery.references, verbose=given["verbose"], host=host_platform())
-            print_lines(lines, to_stderr=delivery.path == "-")
+            lines = pack_lines(packed, output.references, verbose=given["verbose"], host=host_platform())
+            print_lines(lines, to_stderr=output.path == "-")
 
 
-def _effects(packed: Packed, spec: ImageSpec, delivery: OutputSpec) -> tuple[str, ...]:
+def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, ...]:
     """Notes of what was asked for and has no effect."""
     variables = [*dict(spec.run.env), *(["TZ"] if spec.zone else []), *(["LANG"] if spec.locale else [])]
     return (
-        *variables_notes(delivery.format, variables),
+        *variables_notes(output.format, variables),
         *fetching_notes(
             base=any(item.kind == "base" and item.url for item in packed.inputs),
             packages=any(item.kind == "package" for item in packed.inputs),
@@ -174,7 +174,7 @@ def _effects(packed: Packed, spec: ImageSpec, delivery: OutputSpec) -> tuple[str
     )
 
 
-def _packed(given: dict[str, Any], spec: ImageSpec, delivery: OutputSpec, progress: Progress) -> Packed:
+def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
     options = base_options(store)
@@ -182,7 +182,7 @@ def _packed(given: dict[str, Any], spec: ImageSpec, delivery: OutputSpec, progre
 
     def packed(locking: LockPolicy | None = None) -> Packed:
         every = as_json or given["verbose"]
-        return pack(spec, options, delivery, progress, write=write, sums=as_json, every=every, locking=locking)
+        return pack(spec, options, output, progress, write=write, sums=as_json, every=every, locking=locking)
 
     if not given["locked"]:
         if given["lock"] is not None:

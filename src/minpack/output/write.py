@@ -10,7 +10,7 @@ from minpack.content import FileContent
 from minpack.errors import InputError, StoreError
 from minpack.host.atomic import new_directory, new_file, opened_directly
 from minpack.host.overwrite import HostInput, as_output_error, file_place
-from minpack.layers.cache import LayerOptions, kept_layers, write_kept_layer
+from minpack.layers.cache import kept_layers, write_kept_layer
 from minpack.namedtuple import NamedTuple
 from minpack.oci.archive import ArchiveSink
 from minpack.oci.compression import Compression
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from minpack.digest import Digest
     from minpack.host.atomic import NewDirectory
     from minpack.layers.background import BackgroundLayers
-    from minpack.layers.cache import StoredLayer
+    from minpack.layers.cache import LayerOptions, StoredLayer
     from minpack.oci.documents import Blob, ImageConfig
     from minpack.oci.image import BuiltImage, Index, Sink, StreamingSink
     from minpack.oci.reference import Reference
@@ -45,27 +45,18 @@ COPY_SIZE = 1 << 20
 
 
 class LayerInputs(NamedTuple):
-    """What is to be written: the layers' entries from the lowest up, each with its comment, and how."""
+    """What is to be written: the layers' entries from the lowest up, each with its comment, and how they are made."""
 
     layers: tuple[tuple[str, tuple[Entry, ...]], ...]
     entries: tuple[Entry, ...]
     config: ImageConfig
-    compression: Compression
-    threads: int
-    progress: Progress
+    options: LayerOptions
     #: The directory of the store that compressed layers are kept in and taken from, None for none.
     store: str | None = None
-    #: The layer that was begun already, if any was.
+    #: The layers that were begun already, if any were.
     background: BackgroundLayers | None = None
-    #: Whether the sum of each file is wanted.
-    sums: bool = False
     #: All layers as they were compressed before; empty where that is not known yet.
     kept: tuple[StoredLayer, ...] = ()
-
-    @property
-    def options(self) -> LayerOptions:
-        """How layers are made."""
-        return LayerOptions(self.config.created, self.compression, self.threads, self.progress, self.sums)
 
 
 class WrittenImages(NamedTuple):
@@ -144,7 +135,7 @@ def _settled(work: LayerInputs, to: OutputSpec, store: Store) -> Generator[Layer
         return
     kept = kept_layers(work.layers, store, work.options)
     if kept is None:
-        yield work._replace(compression=Compression.NONE)
+        yield work._replace(options=work.options._replace(compression=Compression.NONE))
         return
     with ExitStack() as stack:
         for one in kept:
@@ -189,7 +180,7 @@ def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -
     spooled = to.path is None or to.stdout is not None
     with _spool(to.temporary) if spooled else _new_file(works, to) as out:
         archive = ArchiveSink(out, to.path or "the engine")
-        engines = _engines(archive, out, to, works[0].progress)
+        engines = _engines(archive, out, to, works[0].options.progress)
         written = write_images(works, (archive, *engines), to.references, store)
         size = out.seek(0, os.SEEK_END)
         if to.stdout is not None:
@@ -207,7 +198,7 @@ def _write_layout(works: Sequence[LayerInputs], to: OutputSpec, store: Store) ->
     assert path is not None, "internal error: a layout needs a path"
     with ExitStack() as stack:
         spool = stack.enter_context(_spool(to.temporary)) if to.engine is not None else None
-        progress = works[0].progress
+        progress = works[0].options.progress
         engines = _engines(ArchiveSink(spool), spool, to, progress, shared=False) if spool is not None else ()
         made = stack.enter_context(new_directory(path, _inputs(works, to), force=to.force))
         writer = stack.enter_context(LayoutSink(made.path))
@@ -251,14 +242,16 @@ class _NotKept(NamedTuple):
 
 def _write_bare_tar(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     assert to.path is not None, "internal error: a tar needs a path"
-    mtime = work.config.created
+    mtime = work.options.mtime
     if to.stdout is not None:
         with as_output_error(to.path):
-            layer = write_tar(work.entries, to.stdout, mtime=mtime, progress=work.progress, sums=work.sums)
+            layer = write_tar(
+                work.entries, to.stdout, mtime=mtime, progress=work.options.progress, sums=work.options.sums
+            )
             to.stdout.flush()
     else:
         with _new_file((work,), to) as out:
-            layer = write_tar(work.entries, out, mtime=mtime, progress=work.progress, sums=work.sums)
+            layer = write_tar(work.entries, out, mtime=mtime, progress=work.options.progress, sums=work.options.sums)
     output = WrittenTarget(to.format, to.path, None, layer.diff_id)
     return WrittenOutput(None, (output,), layer.unpacked_size, sums=dict(layer.sums))
 
@@ -269,14 +262,14 @@ def _write_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
     assert to.path is not None, "internal error: a rootfs needs a path"
     owners = os.geteuid() == 0
     with new_directory(to.path, _inputs((work,), to), force=to.force) as made:
-        mtime = work.config.created
+        mtime = work.options.mtime
         sums: dict[RootPath, str] = {}
         without = write_directory(
             *(work.entries, made.path),
             mtime=mtime,
             owners=owners,
-            progress=work.progress,
-            sums=sums if work.sums else None,
+            progress=work.options.progress,
+            sums=sums if work.options.sums else None,
         )
     others = any((entry.uid, entry.gid) != (os.getuid(), os.getgid()) for entry in work.entries)
     notes = ("files belong to you, as only root can set owners; --format tar keeps them",)

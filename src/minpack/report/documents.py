@@ -44,7 +44,7 @@ def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str
         "schema": "minpack.pack/1",
         "images": [_image(packed, references)],
         "inputs": [_input(item) for item in packed.inputs],
-        "outputs": _outputs(packed.delivered),
+        "outputs": _outputs(packed.written),
         "notes": few_notes(packed.notes),
     }
 
@@ -53,9 +53,9 @@ def base_image_document(made: BaseImage) -> dict[str, Any]:
     """``minpack.base-image/1``."""
     return {
         "schema": "minpack.base-image/1",
-        "images": [{**_named(str(made.platform), made.delivered.references), **_digests(made.delivered)}],
+        "images": [{**_named(str(made.platform), made.written.references), **_digests(made.written)}],
         "inputs": [_input(item) for item in made.inputs],
-        "outputs": _outputs(made.delivered),
+        "outputs": _outputs(made.written),
         "notes": few_notes(made.notes),
     }
 
@@ -299,7 +299,7 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
     allowance = Allowance()
     document = {
         **_named(str(plan.config.platform), references),
-        **_digests(packed.delivered),
+        **_digests(packed.written),
         "config": _config(plan.config),
         "files": [_file(planned, packed.sums) for planned in plan.written],
         "needs": [_need(decision, costs.get(decision.need), allowance) for decision in plan.decisions],
@@ -336,8 +336,8 @@ def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:
     return {"platform": platform, "references": [str(reference) for reference in references]}
 
 
-def _digests(delivered: WrittenOutput | None) -> dict[str, Any]:
-    if delivered is None or delivered.image is None:
+def _digests(written: WrittenOutput | None) -> dict[str, Any]:
+    if written is None or written.image is None:
         return {"digest": None, "image_id": None, "size": None, "unpacked_size": None, "layers": []}
     layers = [
         {
@@ -346,13 +346,13 @@ def _digests(delivered: WrittenOutput | None) -> dict[str, Any]:
             "size": layer.descriptor.size,
             "media_type": layer.descriptor.media_type,
         }
-        for layer in delivered.layers
+        for layer in written.layers
     ]
     return {
-        "digest": str(delivered.digest) if delivered.digest is not None else None,
-        "image_id": str(delivered.image.image_id),
-        "size": delivered.image.size,
-        "unpacked_size": delivered.unpacked_size,
+        "digest": str(written.digest) if written.digest is not None else None,
+        "image_id": str(written.image.image_id),
+        "size": written.image.size,
+        "unpacked_size": written.unpacked_size,
         "layers": layers,
     }
 
@@ -443,7 +443,7 @@ def _input(item: Input) -> dict[str, Any]:
     }
 
 
-def _outputs(delivered: WrittenOutput | None) -> list[dict[str, Any]]:
+def _outputs(written: WrittenOutput | None) -> list[dict[str, Any]]:
     return [
         {
             "format": output.format,
@@ -451,5 +451,5 @@ def _outputs(delivered: WrittenOutput | None) -> list[dict[str, Any]]:
             "reference": output.reference,
             "digest": str(output.digest) if output.digest is not None else None,
         }
-        for output in (delivered.outputs if delivered is not None else ())
+        for output in (written.outputs if written is not None else ())
     ]

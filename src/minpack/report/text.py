@@ -53,10 +53,10 @@ def pack_lines(
     :param host: the platform of this machine, where it is known.
     """
     platform = str(packed.plan.config.platform)
-    lines = _head(packed.delivered, references, platform, packed.inputs, verbose=verbose)
-    if packed.delivered is None:
+    lines = _head(packed.written, references, platform, packed.inputs, verbose=verbose)
+    if packed.written is None:
         lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
-    if packed.delivered is None or packed.delivered.image is not None:
+    if packed.written is None or packed.written.image is not None:
         lines += _config_lines(packed.plan.config)
     trusted = "as locked" if packed.locked else "signature verified"
     lines += ["", *_groups(packed.plan, trusted, verbose=verbose), *_symbol_lines(packed.programs, packed.plan)]
@@ -78,10 +78,10 @@ def pack_lines(
         from minpack.report.unpacked import unpacked_lines  # noqa: PLC0415 - for few programs
 
         lines += unpacked_lines(packed.unpacked, verbose=verbose)
-    if packed.delivered is None:
+    if packed.written is None:
         return [*lines, "", "nothing was written (--dry-run)"]
     start = _Start(packed.plan.config.platform, host)
-    return [*lines, "", *_output_lines(packed.delivered, start)]
+    return [*lines, "", *_output_lines(packed.written, start)]
 
 
 def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]:
@@ -89,13 +89,13 @@ def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]
 
     :param host: the platform of this machine, where it is known.
     """
-    lines = _head(made.delivered, made.delivered.references, str(made.platform), made.inputs, verbose=False)
+    lines = _head(made.written, made.written.references, str(made.platform), made.inputs, verbose=False)
     start = _Start(made.platform, host, made.cmd, interactive=made.cmd == (SHELL,))
-    return [*lines, "", *_output_lines(made.delivered, start)]
+    return [*lines, "", *_output_lines(made.written, start)]
 
 
 def _head(
-    delivered: WrittenOutput | None,
+    written: WrittenOutput | None,
     references: tuple[Reference, ...],
     platform: str,
     inputs: tuple[Input, ...],
@@ -103,18 +103,18 @@ def _head(
     verbose: bool,
 ) -> list[str]:
     """Name, digest and sizes of the image."""
-    image = delivered.image if delivered is not None else None
-    if delivered is not None and image is None:
-        lines = [f"root file system for {platform}", _row("size", f"{human(delivered.size)}")]
+    image = written.image if written is not None else None
+    if written is not None and image is None:
+        lines = [f"root file system for {platform}", _row("size", f"{human(written.size)}")]
     else:
         lines = [f"{', '.join(reference.familiar for reference in references)}  {platform}"]
-    if delivered is not None and image is not None:
+    if written is not None and image is not None:
         count = len(image.layers)
-        sizes = f"{human(image.size)} packed, {human(delivered.unpacked_size)} unpacked"
+        sizes = f"{human(image.size)} packed, {human(written.unpacked_size)} unpacked"
         if all(layer.descriptor.media_type == Compression.NONE.media_type for layer in image.layers):
-            sizes = f"{human(delivered.unpacked_size)}, not compressed"
-        lines += [_row("digest", str(delivered.digest))] if delivered.digest is not None else []
-        lines += [_row("image id", str(image.image_id))] if verbose or delivered.digest is None else []
+            sizes = f"{human(written.unpacked_size)}, not compressed"
+        lines += [_row("digest", str(written.digest))] if written.digest is not None else []
+        lines += [_row("image id", str(image.image_id))] if verbose or written.digest is None else []
         lines.append(_row("size", f"{sizes}, {count} layer{'s' if count > 1 else ''}"))
     bases = [item.name for item in inputs if item.kind == "base" and item.name != "scratch"]
     return [*lines, *(_row("base", name) for name in bases)]
@@ -156,26 +156,26 @@ class _Start(NamedTuple):
         return f"docker run --rm {'-it ' if self.interactive else ''}{self.foreign}{name}"
 
 
-def _output_lines(delivered: WrittenOutput, start: _Start) -> list[str]:
+def _output_lines(written: WrittenOutput, start: _Start) -> list[str]:
     """Where everything went, and what to type next."""
     lines = []
-    for output in delivered.outputs:
+    for output in written.outputs:
         if output.path == "-":
-            lines.append(f"wrote {human(delivered.size)} to stdout")
+            lines.append(f"wrote {human(written.size)} to stdout")
         elif output.path is not None:
-            lines.append(f"wrote {output.path} ({human(delivered.size)})")
+            lines.append(f"wrote {output.path} ({human(written.size)})")
         else:
             lines.append(f"loaded {output.reference} into the engine")
-    next_ = _next(delivered, start)
+    next_ = _next(written, start)
     return [*lines, f"next: {next_}"] if next_ else lines
 
 
-def _next(delivered: WrittenOutput, start: _Start) -> str:
+def _next(written: WrittenOutput, start: _Start) -> str:
     """What to type next; empty where nothing follows."""
-    first = delivered.outputs[0]
-    references = delivered.references
+    first = written.outputs[0]
+    references = written.references
     run = start.command(references[0].familiar) if references else ""
-    if any(output.reference for output in delivered.outputs):
+    if any(output.reference for output in written.outputs):
         return run
     if first.path is None or first.path == "-":
         return ""
