@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import DownloadError
 from minpack.net.budget import Budget
-from minpack.net.web import HINT, PassingError, Web, in_words, printable
+from minpack.net.web import Ask, PassingError, Web, WebError, in_words, printable
 from minpack.progress import no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Protocol, TypeAlias
 
     from urllib3 import BaseHTTPResponse
 
     from minpack.net.network import Network
     from minpack.progress import Progress
+
+    #: What `Web.request` is.
+    Request: TypeAlias = Callable[[Ask, Budget], BaseHTTPResponse]
 
     class Sink(Protocol):
         """Where the bytes go."""
@@ -47,6 +50,9 @@ _HEADWAY = 1 << 20
 #: Statuses that may be others soon: time out, too early, too many requests; and all of the server's own errors.
 _PASSING = (408, 425, 429)
 
+#: What to do about most failures.
+_HINT = "check the network and the proxy, name another server with --mirror, or use only what is stored with --offline"
+_SPENT_HINT = "try again later, or another server with --mirror; a proxy in between may be the cause"
 _GONE_HINT = "the server does not have it (any more); try another one with --mirror"
 
 
@@ -61,6 +67,8 @@ def download(
     validator: str = "",
     remember: Callable[[str], None] | None = None,
     progress: Progress = no_progress,
+    request: Request | None = None,
+    fixed: bool = False,
 ) -> None:
     """Bring the body of `url` into `sink`.
 
@@ -69,31 +77,41 @@ def download(
     :param start: how many bytes of it the sink has from an earlier run.
     :param validator: the ETag or Last-Modified that those bytes came with.
     :param remember: is told the validator of bytes that follow.
+    :param request: makes the requests, as `Web.request`; it may raise errors of its own.
+    :param fixed: whether the URL means the same bytes for ever, as one with their digest.
     :raises DownloadError: it failed for good, it takes more than the network's limits allow, or has more than `limit`
         bytes; then the sink is empty.
     """
     budget = Budget(network.limits, max(network.connect_timeout, network.read_timeout))
     transfer = _Transfer(url, sink, limit, size, progress, budget)
-    transfer.at, transfer.validator = start, validator
+    transfer.at, transfer.validator, transfer.fixed = start, validator, fixed
     transfer.remember = remember
-    web = Web(network, budget)
-    failures, furthest = 0, start
-    try:
-        while True:
-            try:
-                return transfer.attempt(web)
-            except PassingError as error:
-                failures += 1
-                if transfer.at - furthest >= _HEADWAY:
-                    failures, furthest = 1, transfer.at
-                if failures >= network.attempts:
-                    raise DownloadError(url, f"{error.reason} (after {failures} attempts)", HINT) from error
-                with in_words(url, error.reason):
-                    budget.spend(0)
-                network.pause(min(error.wait if error.wait is not None else 0.5 * 2 ** (failures - 1), _LONGEST_PAUSE))
-                budget.rest()
-    finally:
-        web.close()
+    with Web(network) as web:
+        try:
+            _attempts(transfer, request or web.request, network, budget)
+        except WebError as error:
+            raise DownloadError(url, error.reason, _SPENT_HINT if error.kind == "spent" else _HINT) from error
+
+
+def _attempts(transfer: _Transfer, request: Request, network: Network, budget: Budget) -> None:
+    """Attempt until all is there.
+
+    :raises WebError: no attempt will help any more.
+    """
+    failures, furthest = 0, transfer.at
+    while True:
+        try:
+            return transfer.attempt(request)
+        except PassingError as error:
+            failures += 1
+            if transfer.at - furthest >= _HEADWAY:
+                failures, furthest = 1, transfer.at
+            if failures >= network.attempts:
+                raise WebError(f"{error.reason} (after {failures} attempts)") from error
+            with in_words(error.reason):
+                budget.spend(0)
+            network.pause(min(error.wait if error.wait is not None else 0.5 * 2 ** (failures - 1), _LONGEST_PAUSE))
+            budget.rest()
 
 
 def read_document(url: str, *, limit: int, network: Network) -> bytes:
@@ -125,6 +143,7 @@ class _Transfer:
     def __init__(self, url: str, sink: Sink, limit: int, size: int | None, progress: Progress, budget: Budget) -> None:
         self.at = 0
         self.validator = ""
+        self.fixed = False
         self.remember: Callable[[str], None] | None = None
         self._url = url
         self._task = url.rpartition("/")[2]
@@ -134,16 +153,18 @@ class _Transfer:
         self._progress = progress
         self._budget = budget
 
-    def attempt(self, web: Web) -> None:
+    def attempt(self, request: Request) -> None:
         """Ask once for what is missing.
 
         :raises PassingError: not all of it came.
-        :raises DownloadError: it is wrong, or the budget is spent.
+        :raises WebError: it is wrong, or the budget is spent.
         """
-        if not (self.at and self.validator):
+        if not (self.at and (self.validator or self.fixed)):
             self._restart("")
-        headers = {"Range": f"bytes={self.at}-", "If-Range": self.validator} if self.at else {}
-        response = web.get(self._url, headers)
+        headers = {"Range": f"bytes={self.at}-"} if self.at else {}
+        if self.at and not self.fixed:
+            headers["If-Range"] = self.validator
+        response = request(Ask("GET", self._url, headers), self._budget)
         try:
             self._begin(response)
             self._receive(response)
@@ -165,7 +186,7 @@ class _Transfer:
         reason = f"HTTP {status} {printable(response.reason or '')}".rstrip()
         if status in _PASSING or status >= _SERVER_ERROR:
             raise PassingError(reason, _retry_after(response))
-        error = DownloadError(self._url, reason, HINT, status=status)
+        error = DownloadError(self._url, reason, _HINT, status=status)
         if error.is_gone:
             error.hint = _GONE_HINT
         raise error
@@ -178,7 +199,7 @@ class _Transfer:
         if self.at:
             self._sink.clear()
             self.at = 0
-            with in_words(self._url):
+            with in_words():
                 self._budget.restart()
         if validator != self.validator and self.remember is not None:
             self.remember(validator)
@@ -198,13 +219,13 @@ class _Transfer:
             raise PassingError(f"the connection broke after {self.at} of {total} bytes")
 
     def _piece(self, response: BaseHTTPResponse) -> bytes:
-        with in_words(self._url):
+        with in_words():
             return response.read1(_PIECE, decode_content=False)
 
     def _check(self, total: int) -> None:
         if total > self._limit:
             self._sink.clear()
-            raise DownloadError(self._url, f"it has more than the {self._limit} bytes that are expected of it", HINT)
+            raise DownloadError(self._url, f"it has more than the {self._limit} bytes that are expected of it", _HINT)
 
 
 def _validator(response: BaseHTTPResponse) -> str:

@@ -2,92 +2,148 @@
 
 from __future__ import annotations
 
-import os
+import re
 import socket
 import ssl
-import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Lock, local
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from minpack._version import __version__
-from minpack.errors import DownloadError, InputError, reason_of
+from minpack.errors import reason_of
+from minpack.namedtuple import NamedTuple
+from minpack.net.address import may_lead
 from minpack.net.budget import SpentError
+from minpack.net.tls import Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from urllib3 import BaseHTTPResponse, PoolManager
 
     from minpack.net.budget import Budget
     from minpack.net.network import Network
 
-#: What to do about most failures.
-HINT = "check the network and the proxy, name another server with --mirror, or use only what is stored with --offline"
-_SPENT_HINT = "try again later, or another server with --mirror; a proxy in between may be the cause"
-_CA_HINT = "set SSL_CERT_FILE to a PEM file of certificate authorities, or unset it"
+
+#: What OpenSSL says of an answer in plain text.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+#: So many connections to one server are kept; there may be more for a while.
+_MOST_CONNECTIONS = 8
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
-#: Many times what all certificate authorities have (200 KB).
-_MOST_AUTHORITIES = 16 << 20
+#: Those that keep method and body (RFC 9110, 15.4.8 and 15.4.9).
+_SAME_METHOD = (307, 308)
+#: A body of a redirect that is read so that its connection can be used again.
+_SMALL = 1 << 16
 
 
-class PassingError(Exception):
+class WebError(Exception):
+    """A request failed; `kind` says by what where there is something to do about it."""
+
+    def __init__(self, reason: str, kind: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.kind = kind
+
+
+class PassingError(WebError):
     """A failure that another attempt may not meet; `wait` is how many seconds the server asks for."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
         self.wait = wait
 
 
+class Ask(NamedTuple):
+    """A request.
+
+    `authorization` is sent to the server of `url` alone, wherever that leads. `body` gives the pieces of what is sent,
+    anew each time it is called; the headers say how many bytes they are, or they are sent in chunks. `led` is true of
+    an address that a server chose.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    authorization: str = ""
+    body: Callable[[], Iterable[bytes]] | None = None
+    led: bool = False
+
+
 class Web:
-    """Connections to servers, kept open until it is closed; together they spend one budget."""
+    """Connections to servers, kept open until it is closed; several threads may ask at once.
 
-    def __init__(self, network: Network, budget: Budget) -> None:
+    :param tls: gives for ``HOST[:PORT]`` how it is spoken to by TLS.
+    """
+
+    def __init__(self, network: Network, tls: Callable[[str], Tls] | None = None) -> None:
         self._network = network
-        self._budget = budget
-        self._managers: dict[tuple[str, str], PoolManager] = {}
+        self._tls = tls or (lambda _: Tls(network.ca_file))
+        self._managers: dict[tuple[str, str, Tls], PoolManager] = {}
+        self._lock = Lock()
+        self._local = local()
 
-    def get(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
-        """The answer to a GET request, whatever its status, redirects followed; the body is still to be read.
+    def request(self, ask: Ask, budget: Budget) -> BaseHTTPResponse:
+        """The answer, whatever its status, redirects followed; the body is still to be read, in the same thread.
+
+        Its `url` is where it came from. Of a request with a body only those redirects are followed that keep it.
 
         :raises PassingError: another attempt may help.
-        :raises DownloadError: none will, or the budget is spent.
-        :raises InputError: the network's `ca_file` cannot be used.
+        :raises WebError: none will, or the budget is spent.
+        :raises InputError: a file of certificates cannot be used.
         """
-        here = url
+        here = ask.url
         for _ in range(_MOST_REDIRECTS + 1):
-            with in_words(url):
-                response = self._ask(here, headers)
-            if response.status not in _REDIRECTS:
+            with in_words():
+                response = self._send(ask, here, budget)
+            response.url = here
+            followed = _REDIRECTS if ask.method in ("GET", "HEAD") else _SAME_METHOD
+            if response.status not in followed or "Location" not in response.headers:
                 return response
-            response.close()
-            with in_words(url):
-                there = urljoin(here, response.headers.get("Location", ""))
-                if not there.startswith("https:" if here.startswith("https:") else ("http:", "https:")):
-                    shown = printable(_without_login(there))
-                    raise DownloadError(url, f"the server redirects to {shown}, which is not safe", HINT)
+            try:
+                there = _target(here, response.headers["Location"])
+            finally:
+                _drop(response)
+            if _origin(there) != _origin(here):
+                ask = ask._replace(authorization="", led=True)
             here = there
-        raise DownloadError(url, f"the server redirects more than {_MOST_REDIRECTS} times", HINT)
+        raise WebError(f"the server redirects more than {_MOST_REDIRECTS} times")
 
     def close(self) -> None:
         """Close all connections."""
         for manager in self._managers.values():
             manager.clear()
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
-        from urllib3 import Timeout, make_headers  # noqa: PLC0415
+    def __enter__(self) -> Web:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _send(self, ask: Ask, url: str, budget: Budget) -> BaseHTTPResponse:
+        from urllib3 import Timeout  # noqa: PLC0415
+
+        from minpack.net.wire import Call  # noqa: PLC0415
 
         origin, login = self._network.login
-        all_headers = {"User-Agent": f"minpack/{__version__}", "Accept-Encoding": "identity", **headers}
-        if login and url.startswith(f"{origin}/"):
-            all_headers.update(make_headers(basic_auth=login))
-        timeout = Timeout(connect=self._network.connect_timeout, read=self._network.read_timeout)
+        headers = {"User-Agent": f"minpack/{__version__}", "Accept-Encoding": "identity", **ask.headers}
+        if ask.authorization:
+            headers["Authorization"] = ask.authorization
+        elif login and url.startswith(f"{origin}/"):
+            headers.update(_basic(login))
+        self._local.call = Call(budget, self._network, ask.led)
         return self._manager(url).request(
-            "GET", url, headers=all_headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+            ask.method,
+            url,
+            headers=headers,
+            body=_counted(ask.body(), budget) if ask.body is not None else None,
+            timeout=Timeout(connect=self._network.connect_timeout, read=self._network.read_timeout),
+            retries=False,
+            redirect=False,
+            preload_content=False,
         )
 
     def _manager(self, url: str) -> PoolManager:
@@ -98,17 +154,62 @@ class Web:
         proxy = proxies.get(parts.scheme, "")
         if proxy and proxy_bypass_environment(parts.netloc, {"no": proxies.get("no_proxy", "")}):
             proxy = ""
-        key = (parts.scheme, proxy)
-        if key not in self._managers:
-            manager = _new_manager(parts.scheme, proxy, self._network.ca_file)
-            manager.pool_classes_by_scheme = counted_pools(self._budget, self._network)
-            self._managers[key] = manager
-        return self._managers[key]
+        key = (parts.scheme, proxy, self._tls(parts.netloc.rpartition("@")[2]) if parts.scheme == "https" else Tls())
+        with self._lock:
+            if key not in self._managers:
+                manager = _new_manager(*key, self._network.ca_file)
+                manager.pool_classes_by_scheme = counted_pools(lambda: self._local.call)
+                self._managers[key] = manager
+            return self._managers[key]
+
+
+def _counted(pieces: Iterable[bytes], budget: Budget) -> Generator[bytes]:
+    """The pieces, sent at the budget's cost; the time it takes to make them is nobody's."""
+    for piece in pieces:
+        budget.rest()
+        yield piece
+        budget.use(len(piece))
+        budget.spend(len(piece))
+    budget.rest()
+
+
+def _target(here: str, location: str) -> str:
+    """Where a redirect leads.
+
+    :raises WebError: where no client should go.
+    """
+    with in_words():
+        there = urljoin(here, location)
+        if may_lead(here, there):
+            return there
+        shown = printable(_without_login(there))
+    raise WebError(f"the server redirects to {shown}, which is not safe", "unsafe")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
+
+
+def _drop(response: BaseHTTPResponse) -> None:
+    """Be done with an answer; its connection stays where that costs little."""
+    with suppress(WebError), in_words():
+        if response.length_remaining is not None and response.length_remaining <= _SMALL:
+            response.read(_SMALL)
+    if response.length_remaining:
+        response.close()
+    response.release_conn()
+
+
+def _basic(login: str) -> dict[str, str]:
+    from urllib3 import make_headers  # noqa: PLC0415
+
+    return make_headers(basic_auth=login)
 
 
 @contextmanager
-def in_words(url: str, before: str = "") -> Generator[None]:
-    """Turns what is raised in the block into `PassingError` or, where no attempt will help, `DownloadError`.
+def in_words(before: str = "") -> Generator[None]:
+    """Turns what is raised in the block into `PassingError` or, where no attempt will help, `WebError`.
 
     :param before: what went wrong last, to be told if the budget is spent.
     """
@@ -117,13 +218,13 @@ def in_words(url: str, before: str = "") -> Generator[None]:
     try:
         yield
     except SpentError as error:
-        raise DownloadError(url, error.reason + (f" ({before})" if before else ""), _SPENT_HINT) from error
+        raise WebError(error.reason + (f" ({before})" if before else ""), "spent") from error
     except (HTTPError, ValueError, OSError) as error:
         reason, passing = _reason(error)
         reason = printable(reason)
         if passing:
             raise PassingError(reason) from error
-        raise DownloadError(url, reason, HINT) from error
+        raise WebError(reason, _kind(error)) from error
 
 
 def _reason(error: BaseException) -> tuple[str, bool]:
@@ -160,9 +261,33 @@ def _reason(error: BaseException) -> tuple[str, bool]:
 
 def _tls_reason(error: BaseException) -> tuple[str, bool]:
     cause = error.args[0] if error.args else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the server's certificate cannot be trusted ({cause.verify_message})", False
+    match _kind(error):
+        case "untrusted":
+            return (
+                f"the server's certificate cannot be trusted ({getattr(cause, 'verify_message', 'no reason')})",
+                False,
+            )
+        case "no-tls":
+            return "the server does not speak TLS", False
+        case "unknown-client":
+            return "the server wants a client certificate, or another one", False
     return "the TLS connection failed", True
+
+
+def _kind(error: BaseException) -> str:
+    """What TLS failed of, as `WebError.kind`; empty where that is not known."""
+    from urllib3.exceptions import ProxyError, SSLError  # noqa: PLC0415
+
+    if isinstance(error, ProxyError):
+        return "proxy"
+    cause = error.args[0] if isinstance(error, SSLError) and error.args else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "untrusted"
+    reason = (getattr(cause, "reason", None) or "") if isinstance(cause, ssl.SSLError) else ""
+    if reason in _NO_TLS:
+        return "no-tls"
+    # Alerts of RFC 8446, 6.2: certificate_required, bad_certificate, unknown_ca; handshake_failure of older versions.
+    return "unknown-client" if re.search("CERTIFICATE|UNKNOWN_CA", reason) else ""
 
 
 def printable(text: str) -> str:
@@ -175,19 +300,27 @@ def _without_login(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _new_manager(scheme: str, proxy: str, ca_file: str) -> PoolManager:
+def _new_manager(scheme: str, proxy: str, tls: Tls, ca_file: str) -> PoolManager:
+    """What makes connections to servers of `scheme`; `ca_file` is for a proxy that is spoken to by TLS."""
     from urllib3 import PoolManager, ProxyManager, make_headers  # noqa: PLC0415
     from urllib3.exceptions import ProxyError  # noqa: PLC0415
 
-    context = _tls_context(ca_file) if scheme == "https" or proxy.startswith("https:") else None
+    context = _context(tls) if scheme == "https" else None
     if not proxy:
-        return PoolManager(ssl_context=context)
+        return PoolManager(maxsize=_MOST_CONNECTIONS, ssl_context=context)
     proxy_scheme, _, place = (proxy if "://" in proxy else f"http://{proxy}").partition("://")
     login, _, place = place.rpartition("@")
     headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
     address = f"{proxy_scheme}://{place}"
+    to_proxy = _context(Tls(ca_file)) if proxy_scheme == "https" else None
     try:
-        manager = ProxyManager(address, proxy_headers=headers, ssl_context=context, proxy_ssl_context=context)
+        manager = ProxyManager(
+            address,
+            proxy_headers=headers,
+            maxsize=_MOST_CONNECTIONS,
+            ssl_context=context,
+            proxy_ssl_context=to_proxy,
+        )
         if manager.proxy is None or not manager.proxy.host:
             # urllib3 would ask the server itself to be the proxy.
             raise ValueError("no host")  # noqa: TRY301 - as of what it refuses itself
@@ -196,37 +329,7 @@ def _new_manager(scheme: str, proxy: str, ca_file: str) -> PoolManager:
     return manager
 
 
-def _tls_context(ca_file: str) -> ssl.SSLContext:
-    if ca_file:
-        try:
-            _check_authorities(ca_file)
-            return ssl.create_default_context(cafile=ca_file)
-        except ssl.SSLError as error:
-            raise InputError(ca_file, "it holds no PEM certificates", hint=_CA_HINT) from error
-        except OSError as error:
-            raise InputError(ca_file, reason_of(error), hint=_CA_HINT) from error
-    context = ssl.create_default_context()
-    if not _has_authorities(context):
-        import certifi  # noqa: PLC0415
+def _context(tls: Tls) -> ssl.SSLContext:
+    from minpack.net.tls import tls_context  # noqa: PLC0415 - it takes ssl, which plain http does without
 
-        context.load_verify_locations(certifi.where())
-    return context
-
-
-def _check_authorities(path: str) -> None:
-    """Raise `InputError` if OpenSSL would wait for it, as for a named pipe, or read it for long.
-
-    :raises OSError: there is none.
-    """
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(path, "it is not a regular file", hint=_CA_HINT)
-    if status.st_size > _MOST_AUTHORITIES:
-        reason = f"it has more than the {_MOST_AUTHORITIES} bytes that certificates may have"
-        raise InputError(path, reason, hint=_CA_HINT)
-
-
-def _has_authorities(context: ssl.SSLContext) -> bool:
-    # Those of a directory are loaded one by one when needed, so they are not among the context's yet.
-    directory = ssl.get_default_verify_paths().capath
-    return bool(context.cert_store_stats()["x509"] or (directory and os.listdir(directory)))
+    return tls_context(tls)

@@ -7,6 +7,7 @@ sizes and trailers are read in loops of those libraries, which a server keeps go
 from __future__ import annotations
 
 import io
+import re
 import socket
 from http.client import HTTPResponse
 from threading import Thread
@@ -16,8 +17,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from minpack.namedtuple import NamedTuple
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from _typeshed import WriteableBuffer
 
@@ -28,18 +31,36 @@ if TYPE_CHECKING:
     Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
-def counted_pools(budget: Budget, network: Network) -> dict[str, type[HTTPConnectionPool]]:
-    """What a urllib3 `PoolManager` makes its pools of, by scheme, for connections that spend `budget`."""
+#: Addresses of the link alone (RFC 3927, RFC 4291): machines of clouds tell their own credentials at one of them.
+_LINK_LOCAL = re.compile(r"(?:::ffff:)?169\.254\.|fe[89ab][0-9a-f]:", re.IGNORECASE)
+
+
+class Call(NamedTuple):
+    """One request: what it may take, and whether a server chose the address, not the user (`led`)."""
+
+    budget: Budget
+    network: Network
+    led: bool = False
+
+
+def counted_pools(call: Callable[[], Call]) -> dict[str, type[HTTPConnectionPool]]:
+    """What a urllib3 `PoolManager` makes its pools of, by scheme.
+
+    :param call: gives the call that the thread makes now; what it connects, sends and reads spends that one's budget.
+    """
 
     class Answer(_Answer):
-        spends, within = budget, network
+        current = staticmethod(call)
 
     class Plain(_Connection):
-        spends, within = budget, network
+        current = staticmethod(call)
         response_class = Answer
 
     class Secure(Plain, HTTPSConnection):
-        pass
+        def connect(self) -> None:
+            super().connect()
+            # It is known whom the user trusts without a certificate: urllib3 need not warn of it.
+            self.is_verified = True
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -53,27 +74,35 @@ def counted_pools(budget: Budget, network: Network) -> dict[str, type[HTTPConnec
 class _Answer(HTTPResponse):
     """An answer as http.client reads it, that of a proxy to CONNECT too."""
 
-    spends: Budget
-    within: Network
+    current: Callable[[], Call]
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:  # noqa: ANN401
         super().__init__(sock, *args, **options)
         # Nothing has been read yet, so nothing is in the buffer that is taken away.
-        self.fp = io.BufferedReader(_CountedReads(self.fp.detach(), sock, self.spends, self.within.read_timeout))
+        self.fp = io.BufferedReader(_CountedReads(self.fp.detach(), sock, self.current()))
 
 
 class _Connection(HTTPConnection):
-    spends: Budget
-    within: Network
+    current: Callable[[], Call]
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - http.client's signature
+        """As http.client's, for no longer than a read may take."""
+        if self.sock is not None:
+            budget, network, _ = self.current()
+            self.sock.settimeout(budget.patience(network.read_timeout))
+        super().send(data)
 
     def _new_conn(self) -> socket.socket:
         """As urllib3's own, with its errors, but that looking up the name ends too."""
+        budget, network, led = self.current()
         try:
-            addresses = resolve(self._dns_host, self.port, self.spends.patience(self.within.read_timeout))
+            addresses = resolve(self._dns_host, self.port, budget.patience(network.read_timeout))
         except OSError as error:
             # A `TimeoutError` of ours is not among the errors of getaddrinfo(3).
             reason = error if isinstance(error, socket.gaierror) else socket.gaierror(socket.EAI_AGAIN, "timed out")
             raise NameResolutionError(self.host, self, reason) from reason
+        if led and self.proxy is None and any(_LINK_LOCAL.match(address[0]) for *_, address in addresses):
+            raise NewConnectionError(self, "it is an address of this machine's link, which no server may name")
         try:
             return self._connected(addresses)
         except TimeoutError as error:
@@ -83,13 +112,14 @@ class _Connection(HTTPConnection):
 
     def _connected(self, addresses: Sequence[Address]) -> socket.socket:
         """A socket that is connected to the first of `addresses` that takes it."""
+        budget, network, _ = self.current()
         problem = OSError("the name has no address")
         for family, kind, protocol, _, address in addresses:
             sock = socket.socket(family, kind, protocol)
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 # It goes for the TLS handshake as well, as a whole.
-                sock.settimeout(self.spends.patience(self.within.connect_timeout))
+                sock.settimeout(budget.patience(network.connect_timeout))
                 sock.connect(address)
             except OSError as error:
                 sock.close()
@@ -105,11 +135,11 @@ class _Connection(HTTPConnection):
 class _CountedReads(io.RawIOBase):
     """What a socket's own file reads, each read waited for only as long as the budget lasts."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, budget: Budget, longest: float) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, call: Call) -> None:
         self._raw = raw
         self._sock = sock
-        self._budget = budget
-        self._longest = longest
+        self._budget = call.budget
+        self._longest = call.network.read_timeout
 
     def readable(self) -> bool:
         """True: it is for reading."""
