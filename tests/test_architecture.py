@@ -24,7 +24,7 @@ FLOORS = [
     {"elf", "lock", "rootfs", "store"},
     {"tar"},
     {"apk", "base", "deb", "oci"},
-    {"alpine", "debian", "embedded", "layers", "ld"},
+    {"alpine", "debian", "embedded", "layers", "ld", "registry"},
     {"needs"},
     {"spec"},
     {"program"},

@@ -42,6 +42,10 @@
     │   ├── NotTextError               bytes that are not UTF-8 where JSON has text
     │   └── ChangedInputError          a file changed while it was packed
     ├── OutputError                    a target that cannot be written
+    ├── RegistryError                  a registry, or what is between, said no
+    │   ├── RegistryAccessError        no login, a wrong one, or one without the right
+    │   └── NotInRegistryError         no such repository, tag or blob
+    ├── CredentialsError               a file or helper of credentials that cannot be used
     ├── EngineError                    the container engine said no
     ├── ResourceError                  the system has no more memory or open files to give
     └── InternalError                  a fault of minpack's: all that nobody expected
@@ -575,6 +579,36 @@ class EngineError(MinpackError):
 
     def __init__(self, verb: str, reason: str, hint: str | None = None) -> None:
         super().__init__(f"cannot {verb}: {reason}", hint)
+        self.reason = reason
+
+
+class RegistryError(MinpackError):
+    """A registry did not do what it was asked for; `status` is HTTP's and `code` the registry's own, if it has them."""
+
+    def __init__(
+        self, verb: str, name: str, reason: str, hint: str | None = None, *, status: int | None = None, code: str = ""
+    ) -> None:
+        super().__init__(f"cannot {verb} {quoted(name)}: {_reason(reason)}", hint)
+        self.name = name
+        self.reason = reason
+        self.status = status
+        self.code = code
+
+
+class RegistryAccessError(RegistryError):
+    """The registry wants a login, another one, or one that may do more."""
+
+
+class NotInRegistryError(RegistryError):
+    """The registry has no such repository, tag or blob, or does not show it to everyone."""
+
+
+class CredentialsError(MinpackError):
+    """Credentials for registries cannot be read: `source` is the file or the program that should give them."""
+
+    def __init__(self, source: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot read credentials from {quoted(source)}: {_reason(reason)}", hint)
+        self.source = source
         self.reason = reason
 
 

@@ -1,0 +1,31 @@
+"""`Repository`: where a registry keeps the images of one name."""
+
+from __future__ import annotations
+
+from minpack.namedtuple import NamedTuple
+
+#: Docker Hub, as references name it; and where it answers.
+HUB = "docker.io"
+_HUB_API = "registry-1.docker.io"
+#: What Docker and podman keep credentials for Docker Hub under.
+_HUB_KEY = "https://index.docker.io/v1/"
+
+
+class Repository(NamedTuple):
+    """``host/name``, as a `Reference` has them: Docker Hub's ``alpine`` is ``docker.io/library/alpine``."""
+
+    host: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.name}"
+
+    @property
+    def api_host(self) -> str:
+        """The ``HOST[:PORT]`` that answers."""
+        return _HUB_API if self.host == HUB else self.host
+
+    @property
+    def auth_key(self) -> str:
+        """What the host's credentials are kept under, and what a credential helper is asked for."""
+        return _HUB_KEY if self.host == HUB else self.host
