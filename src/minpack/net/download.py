@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol, TypeAlias
 
-    from urllib3 import BaseHTTPResponse
-
     from minpack.net.network import Network
+    from minpack.net.web import Answer
     from minpack.progress import Progress
 
     #: What `Web.request` is.
-    Request: TypeAlias = Callable[[Ask, Budget], BaseHTTPResponse]
+    Request: TypeAlias = Callable[[Ask, Budget], Answer]
 
     class Sink(Protocol):
         """Where the bytes go."""
@@ -171,7 +170,7 @@ class _Transfer:
         finally:
             response.close()
 
-    def _begin(self, response: BaseHTTPResponse) -> None:
+    def _begin(self, response: Answer) -> None:
         """See from status and headers whether the body goes on where the last one broke off."""
         status = response.status
         if status == _PARTIAL and self._continues(response):
@@ -191,7 +190,7 @@ class _Transfer:
             error.hint = _GONE_HINT
         raise error
 
-    def _continues(self, response: BaseHTTPResponse) -> bool:
+    def _continues(self, response: Answer) -> bool:
         match = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""), re.ASCII)
         return self.at > 0 and match is not None and int(match[1]) == self.at
 
@@ -205,7 +204,7 @@ class _Transfer:
             self.remember(validator)
         self.validator = validator
 
-    def _receive(self, response: BaseHTTPResponse) -> None:
+    def _receive(self, response: Answer) -> None:
         left = response.length_remaining
         total = self._size if left is None else self.at + left
         self._check(total or 0)
@@ -218,7 +217,7 @@ class _Transfer:
         if total is not None and self.at < total:
             raise PassingError(f"the connection broke after {self.at} of {total} bytes")
 
-    def _piece(self, response: BaseHTTPResponse) -> bytes:
+    def _piece(self, response: Answer) -> bytes:
         with in_words():
             return response.read1(_PIECE, decode_content=False)
 
@@ -228,13 +227,13 @@ class _Transfer:
             raise DownloadError(self._url, f"it has more than the {self._limit} bytes that are expected of it", _HINT)
 
 
-def _validator(response: BaseHTTPResponse) -> str:
+def _validator(response: Answer) -> str:
     """What If-Range may be asked with: a strong ETag, else the date of the last change, else nothing."""
     tag = response.headers.get("ETag", "")
     found = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
     return found if re.fullmatch(r"[ -~]{1,200}", found) else ""
 
 
-def _retry_after(response: BaseHTTPResponse) -> float | None:
+def _retry_after(response: Answer) -> float | None:
     text = response.headers.get("Retry-After", "").strip()
     return float(text) if re.fullmatch(r"\d{1,6}", text, re.ASCII) else None

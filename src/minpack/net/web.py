@@ -20,11 +20,15 @@ from minpack.net.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
+    from typing import TypeAlias
 
     from urllib3 import BaseHTTPResponse, PoolManager
 
     from minpack.net.budget import Budget
     from minpack.net.network import Network
+
+    #: An answer whose body is still to be read.
+    Answer: TypeAlias = BaseHTTPResponse
 
 
 #: What OpenSSL says of an answer in plain text.
@@ -86,7 +90,7 @@ class Web:
         self._lock = Lock()
         self._local = local()
 
-    def request(self, ask: Ask, budget: Budget) -> BaseHTTPResponse:
+    def request(self, ask: Ask, budget: Budget) -> Answer:
         """The answer, whatever its status, redirects followed; the body is still to be read, in the same thread.
 
         Its `url` is where it came from. Of a request with a body only those redirects are followed that keep it.
@@ -123,7 +127,7 @@ class Web:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _send(self, ask: Ask, url: str, budget: Budget) -> BaseHTTPResponse:
+    def _send(self, ask: Ask, url: str, budget: Budget) -> Answer:
         from urllib3 import Timeout  # noqa: PLC0415
 
         from minpack.net.wire import Call  # noqa: PLC0415
@@ -191,7 +195,7 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc.rpartition("@")[2].lower()
 
 
-def _drop(response: BaseHTTPResponse) -> None:
+def _drop(response: Answer) -> None:
     """Be done with an answer; its connection stays where that costs little."""
     with suppress(WebError), in_words():
         if response.length_remaining is not None and response.length_remaining <= _SMALL:

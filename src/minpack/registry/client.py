@@ -23,11 +23,10 @@ from minpack.store.fetch import Fetched, Wanted, fetch
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from urllib3 import BaseHTTPResponse
-
+    from minpack.net.web import Answer
     from minpack.progress import Progress
     from minpack.registry.options import RegistryOptions
-    from minpack.registry.repository import Repository
+    from minpack.registry.repository import ImageRepository
     from minpack.store.store import Store
 
 #: All kinds of manifests must be named: docker-registry 2.8 hides those of OCI from others.
@@ -47,7 +46,7 @@ class RegistryClient:
         self._redactor = Redactor()
         self._web = Web(options.network, self._tls)
 
-    def manifest(self, repository: Repository, tag_or_digest: str) -> tuple[Descriptor, bytes]:
+    def manifest(self, repository: ImageRepository, tag_or_digest: str) -> tuple[Descriptor, bytes]:
         """The manifest or index of that tag, or of that digest (``sha256:…``), verified.
 
         :raises NotInRegistryError: there is none.
@@ -70,7 +69,7 @@ class RegistryClient:
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Descriptor(media_type, digest, len(response.body)), response.body
 
-    def read_blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
+    def read_blob(self, repository: ImageRepository, descriptor: Descriptor) -> bytes:
         """A small blob, as a configuration, verified.
 
         :raises NotInRegistryError: there is none.
@@ -86,7 +85,7 @@ class RegistryClient:
         return response.body
 
     def fetch_blob(
-        self, repository: Repository, descriptor: Descriptor, store: Store, progress: Progress = no_progress
+        self, repository: ImageRepository, descriptor: Descriptor, store: Store, progress: Progress = no_progress
     ) -> Fetched:
         """A blob from the store, else from the registry, kept and verified; whoever gets it closes it.
 
@@ -100,7 +99,7 @@ class RegistryClient:
 
     def request(
         self,
-        repository: Repository,
+        repository: ImageRepository,
         method: str,
         path: str,
         *,
@@ -183,7 +182,7 @@ class RegistryClient:
             response.close()
         return Response(response.status, response.headers, body, response.url or ask.url)
 
-    def _base(self, repository: Repository) -> str:
+    def _base(self, repository: ImageRepository) -> str:
         host = repository.api_host
         return f"{'http' if is_loopback(_without_port(host)) else 'https'}://{host}"
 
@@ -208,7 +207,7 @@ def _without_port(host: str) -> str:
     return re.sub(r":\d+$", "", host)
 
 
-def _read(response: BaseHTTPResponse, limit: int, budget: Budget) -> bytes:
+def _read(response: Answer, limit: int, budget: Budget) -> bytes:
     """The body.
 
     :raises WebError: it has more than `limit` bytes.

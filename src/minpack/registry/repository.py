@@ -1,4 +1,4 @@
-"""`Repository`: where a registry keeps the images of one name."""
+"""`ImageRepository`: where a registry keeps the images of one name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HUB_API = "registry-1.docker.io"
 _HUB_KEY = "https://index.docker.io/v1/"
 
 
-class Repository(NamedTuple):
+class ImageRepository(NamedTuple):
     """``host/name``, as a `Reference` has them: Docker Hub's ``alpine`` is ``docker.io/library/alpine``."""
 
     host: str
