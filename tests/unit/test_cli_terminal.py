@@ -135,6 +135,8 @@ def test_a_task_may_have_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server chooses what is fetched from it: the name is shown as it is, and not more of it than a line takes."""
     from rich.console import Console
 
+    # On a dumb terminal bars are not drawn before they end.
+    monkeypatch.setenv("TERM", "xterm")
     out, real = io.StringIO(), terminal._bars()
     monkeypatch.setattr(terminal, "PATIENCE", 0)
     monkeypatch.setattr(terminal, "_bars", lambda: real)
