@@ -14,6 +14,7 @@ from minpack.build.tree import resolve_tree
 from minpack.errors import MissingLibraryError
 from minpack.net.network import Network
 from minpack.progress import no_progress
+from minpack.report.tree import tree_lines
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check, ImageSpec
 from support.elfmaker import GLIBC, MUSL, dlopen_note, library, make_elf, program
@@ -65,6 +66,24 @@ def test_what_no_package_has_fails_in_both(place: Place) -> None:
     assert [missing.name for missing in resolved.closure.missing] == ["liblate.so.1"]
     with pytest.raises(MissingLibraryError):
         pack(request, place.options(), None)
+
+
+def test_what_the_host_brings_is_missing_in_neither(place: Place) -> None:
+    """What --allow-missing names is not missing, whether symbols are looked up or not; `tree` names the option."""
+    app = place.path / "app"
+    app.write_bytes(program(("libcuda.so.1", "libc.so"), interpreter=MUSL))
+    place.publish()
+    request = ImageSpec((str(app),), base=parse_base(place.base()), allowed_missing=frozenset({"libcuda.so.1"}))
+    (packed,) = pack(request, place.options(), None).plan.closures
+    for check, result in ((Check.LOAD, "loads"), (Check.NONE, "unchecked")):
+        resolved = resolve_tree(request._replace(check=check), place.options(), no_progress)
+        assert (resolved.result, resolved.closure.missing) == (result, ())
+        assert names(resolved.closure) == names(packed)
+        assert "  libcuda.so.1 => not found (--allow-missing)" in tree_lines(resolved, considered=False)
+    idle = request._replace(allowed_missing=frozenset({"libcuda.so.1", "libz.so.1"}))
+    assert resolve_tree(idle, place.options(), no_progress).notes == (
+        "--allow-missing libz.so.1 had no effect: nothing lacks it",
+    )
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64" or not os.path.exists(GLIBC), reason="needs a host with this loader")

@@ -92,6 +92,17 @@ def test_a_program_of_a_store_runs_in_its_image(tmp_path: Path) -> None:
         assert ran.stdout == "from the base\n"
 
 
+def test_tree_shows_a_program_of_a_store_as_it_is_packed(tmp_path: Path) -> None:
+    """With the base's interpreter and libraries under --retarget, and refused in the same words without."""
+    path = stored(tmp_path, STORE)
+    refused = minpack("tree", path, "--base", "/", status=3)
+    assert "Nix built it for its own store: --retarget packs a copy" in refused.stderr
+    shown = minpack("tree", path, "--base", "/", "--retarget", "--check", "load")
+    assert f"interpreter {GLIBC}\n" in shown.stdout
+    assert "it loads:" in shown.stdout
+    assert f"is packed with the interpreter {GLIBC}" in shown.stderr
+
+
 def test_where_nothing_is_to_change(tmp_path: Path) -> None:
     """A program that names what the base has is packed as it is, and the note says so."""
     path = Compiler(tmp_path).program("plain", SOURCE, "-Wl,-rpath=")

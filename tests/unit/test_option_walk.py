@@ -94,7 +94,7 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
         "--check": ("./unbound --base base", "--check load"),
         "--base": ("./musl --base base", "--base musl.tar"),
         "--platform": ("./app", "--platform linux/arm64"),
-        **{option: FILES[option] for option in ("--no-packages", "--keys")},
+        **{option: FILES[option] for option in ("--no-packages", "--keys", "--retarget", "--allow-missing")},
     },
     "base info": {"--platform": (NAMED, "--platform linux/arm64")},
     "base pull": {"--platform": (NAMED, "--platform linux/arm64"), "--base-sha512": (NAMED, f"--base-sha512 {SUM}")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from minpack.ld.allowed import excused, unused_allowance
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath
 from minpack.program.place import place
@@ -18,6 +19,8 @@ from minpack.spec.base_ref import HOST_BASE, SCRATCH_BASE
 from minpack.spec.image import Check
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from minpack.base.options import BaseOptions
     from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject
@@ -48,6 +51,8 @@ class ResolvedTree(NamedTuple):
     #: Whether the base is one that is fetched, and whether a package was.
     fetched_base: bool = False
     fetched_package: bool = False
+    #: What may be missing.
+    allowed: frozenset[str] = frozenset()
 
     @property
     def result(self) -> str:
@@ -70,16 +75,34 @@ def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress) -> R
     ref, program = (spec.base, program) if spec.base is not None else _on_host(program, spec)
     hint = fitting_hint(program.info, platform, options.today)
     with open_session(ref, fetched_for, options, progress, hint) as session:
+        program, retargeted = _retargeted(program, spec, session)
         session.check_fit((program,))
         placed = place(spec, (program,), session.walker)
         symbols = symbols_for((program,), spec.check) if spec.check is not Check.NONE else None
         tree, ((closure, late, _),), _ = resolve_with_packages(spec, (program,), placed, session, symbols)
         variants = variants_of(spec.run, closure, tree)
-        found = _proved(closure, None if closure.missing else symbols, session)
+        notes = (*retargeted, *_idle_notes(closure, spec))
+        found = _proved(closure, None if closure.missing else symbols, session, spec.allowed_missing)
         fetched = bool(session.packages.fetched)
+        found = found._replace(notes=(*found.notes, *notes), late=late, variants=variants)
         return found._replace(
-            late=late, variants=variants, fetched_base=bool(session.opened.url), fetched_package=fetched
+            fetched_base=bool(session.opened.url), fetched_package=fetched, allowed=spec.allowed_missing
         )
+
+
+def _retargeted(program: Program, spec: ImageSpec, session: Session) -> tuple[Program, tuple[str, ...]]:
+    """The program as it would be packed, with a note of what was changed."""
+    if not spec.retarget:
+        return program, ()
+    from minpack.build.retarget import retarget_programs  # noqa: PLC0415 - for --retarget alone
+
+    (made,), notes = retarget_programs((program,), session)
+    return made, notes
+
+
+def _idle_notes(closure: Closure, spec: ImageSpec) -> tuple[str, ...]:
+    """A note of what may be missing and nothing lacks."""
+    return unused_allowance((closure,), spec.allowed_missing, dict(spec.run.env).get("LD_PRELOAD", ""))
 
 
 def _on_host(program: Program, spec: ImageSpec) -> tuple[BaseRef, Program]:
@@ -91,7 +114,7 @@ def _on_host(program: Program, spec: ImageSpec) -> tuple[BaseRef, Program]:
     return HOST_BASE, program._replace(destination=RootPath(os.path.realpath(program.path)))
 
 
-def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session) -> ResolvedTree:
+def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session, allowed: Collection[str]) -> ResolvedTree:
     """The closure and, unless `symbols` is None, its load proof."""
     notes = (*session.opened.notes, *session.packages.notes, *audit_notes(closure, symbols))
     if symbols is None:
@@ -99,7 +122,7 @@ def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session) -> Re
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
     from minpack.ld.demands import demands  # noqa: PLC0415
 
-    proof, demanded = prove(closure, symbols), demands(closure, symbols)
+    proof, demanded = excused(prove(closure, symbols), closure, allowed, symbols), demands(closure, symbols)
     proof = proof._replace(problems=(*proof.problems, *demanded.problems))
     return ResolvedTree(closure, session.name, notes, proof, demands=demanded)
 

@@ -259,6 +259,21 @@ package_options = applied(
 )
 
 
+retarget_option = click.option(
+    "--retarget",
+    is_flag=True,
+    help="Let packed copies of programs that a store built (Nix, Guix, Spack) use the base's loader and libraries.",
+)
+allow_missing_option = click.option(
+    "--allow-missing",
+    "allowed_missing",
+    multiple=True,
+    callback=filled,
+    metavar="SONAME",
+    help="Do not pack this library, because the host's container runtime provides it (libcuda.so.1); repeatable.",
+)
+
+
 def check_option(default: Check) -> Callable[[Function], Function]:
     """--check, which `pack` has on and `tree` off."""
     return click.option(

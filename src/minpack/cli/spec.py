@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import applied, check_option, completed, filled, package_options, parse_dest, parsed, selected
+from minpack.cli.options import (
+    allow_missing_option,
+    applied,
+    check_option,
+    completed,
+    filled,
+    package_options,
+    parse_dest,
+    parsed,
+    retarget_option,
+    selected,
+)
 from minpack.cli.settings import StoreSettings, store_directory, umask
 from minpack.errors import UsageError
 from minpack.namedtuple import NamedTuple
@@ -42,11 +53,7 @@ programs_argument = click.argument(
 
 file_options = applied(
     click.option("--strip", is_flag=True, help="Strip symbol tables and debug sections from the programs."),
-    click.option(
-        "--retarget",
-        is_flag=True,
-        help="Let packed copies of programs that a store built (Nix, Guix, Spack) use the base's loader and libraries.",
-    ),
+    retarget_option,
     click.option(
         "--dest",
         callback=filled,
@@ -96,14 +103,7 @@ file_options = applied(
         metavar="SONAME",
         help="Add a library that the program loads by name (dlopen), with all it needs; repeatable.",
     ),
-    click.option(
-        "--allow-missing",
-        "allowed_missing",
-        multiple=True,
-        callback=filled,
-        metavar="SONAME",
-        help="Do not pack this library, because the host's container runtime provides it (libcuda.so.1); repeatable.",
-    ),
+    allow_missing_option,
     click.option(
         "--strict",
         is_flag=True,

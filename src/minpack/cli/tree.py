@@ -10,6 +10,7 @@ from minpack.build.tree import chain_to, resolve_tree
 from minpack.cli.effects import fetching_notes, loader_notes
 from minpack.cli.options import (
     Command,
+    allow_missing_option,
     base_option,
     check_option,
     filled,
@@ -18,6 +19,7 @@ from minpack.cli.options import (
     parse_dest,
     parsed,
     platform_option,
+    retarget_option,
     store_options,
 )
 from minpack.cli.settings import StoreSettings, base_options, check_packages
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Path of the program in the base. Default: where it is without --base, else /usr/local/bin/NAME.",
 )
+@retarget_option
 @click.option(
     "-e",
     "--env",
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 @click.option("--all", "considered", is_flag=True, help="Show every directory considered for each object.")
 @click.option("--why", callback=filled, metavar="SONAME", help="Show the chain from the program to this object.")
 @check_option(Check.NONE)
+@allow_missing_option
 @package_options
 @store_options
 @output_options
@@ -62,10 +66,12 @@ def command(
     base: BaseRef | None,
     platform: Platform | None,
     dest: str | None,
+    retarget: bool,
     env: tuple[tuple[str, str], ...],
     considered: bool,
     why: str | None,
     check: str,
+    allowed_missing: tuple[str, ...],
     no_packages: bool,
     keys: str | None,
     sha512: str | None,
@@ -91,6 +97,8 @@ def command(
         directory=directory,
         run=RunConfig(env=env),
         check=Check(check),
+        allowed_missing=frozenset(allowed_missing),
+        retarget=retarget,
     )
     store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, no_packages, keys)
     check_packages(base, store)

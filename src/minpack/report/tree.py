@@ -8,7 +8,7 @@ from minpack.excerpt import few, listed, shorten
 from minpack.report.human import human, version_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from minpack.build.tree import ResolvedTree
     from minpack.ld.bind import Proof
@@ -37,7 +37,7 @@ def tree_lines(resolved: ResolvedTree, *, considered: bool) -> list[str]:
         return lines
     places = _Places(shown=considered)
     lines += [f"  interpreter {shorten(closure.interpreter.path)}"]
-    lines += few(_branches(closure.program.path, closure.edges, closure.objects, places), MOST_LINES)
+    lines += few(_branches(closure.program.path, closure.edges, closure.objects, places, resolved.allowed), MOST_LINES)
     lines += few(_audit_lines(closure, places), MOST_LINES)
     sizes = {loaded.path: loaded.entry.size for loaded in closure.opened}
     total, count = sum(sizes.values()), len(sizes)
@@ -134,7 +134,13 @@ def _audit_lines(closure: Closure, places: _Places) -> Iterator[str]:
             yield f"  {line}"
 
 
-def _branches(program: str, edges: Sequence[Edge], objects: Sequence[LoadedObject], places: _Places) -> Iterator[str]:
+def _branches(
+    program: str,
+    edges: Sequence[Edge],
+    objects: Sequence[LoadedObject],
+    places: _Places,
+    allowed: Collection[str] = (),
+) -> Iterator[str]:
     """What the program needs, and what that needs, each object's needs once; where it was sought if that is wanted."""
     by_path = {loaded.path: loaded for loaded in objects}
     needs: dict[str, list[Edge]] = {}
@@ -145,7 +151,9 @@ def _branches(program: str, edges: Sequence[Edge], objects: Sequence[LoadedObjec
     while todo:
         depth, edge = todo.pop()
         indent = "  " * min(depth, DEEPEST)
-        yield indent + _object_line(edge.name, by_path.get(edge.path), again=edge.path in shown)
+        found = by_path.get(edge.path)
+        excuse = " (--allow-missing)" if found is None and edge.name in allowed else ""
+        yield indent + _object_line(edge.name, found, again=edge.path in shown) + excuse
         yield from places.lines(edge.considered, f"{indent}    looked into ")
         if edge.path and edge.path not in shown:
             shown.add(edge.path)
