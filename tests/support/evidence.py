@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from minpack.paths import RootPath
+
 OPTIONS = BaseOptions(None, Network(offline=True), "2026-01-31")
 WEAK_FUNCTION = 2 << 4 | 2
 
@@ -76,9 +78,15 @@ class PackagedBase:
         target.chmod(0o755 if data.startswith(b"\x7fELF") else 0o644)
 
     def pack(
-        self, program: Path, *taken: str, every: bool = False, variables: tuple[tuple[str, str], ...] = ()
+        self,
+        program: Path,
+        *taken: str,
+        every: bool = False,
+        variables: tuple[tuple[str, str], ...] = (),
+        destination: RootPath | None = None,
     ) -> Packed:
         """The plan for the program on this base."""
         run = RunConfig(env=variables)
-        request = ImageSpec((str(program),), parse_base(str(self.root)), taken=taken, run=run)
+        base = parse_base(str(self.root))
+        request = ImageSpec((str(program),), base, destination=destination, taken=taken, run=run)
         return pack(request, OPTIONS, None, every=every)

@@ -9,6 +9,7 @@ import pytest
 from minpack.plan.known_data import ROWS
 from minpack.plan.model import ReasonKind
 from minpack.report.text import pack_lines
+from support.cc import Compiler
 from support.elfmaker import library
 from support.evidence import PackagedBase, app, elf
 
@@ -89,6 +90,27 @@ def test_the_library_of_a_python_comes_with_it(
     (tmp_path / "app").write_bytes(app(*texts, exports=exports))
     paths = {one.entry.path for one in base.pack(tmp_path / "app").plan.entries}
     assert ("/usr/lib/python3.11/os.py" in paths) == expected
+
+
+def test_a_python_with_its_library_needs_no_advice(tmp_path: Path) -> None:
+    """The note about its library is for a base that has none."""
+    source = """
+        int runtime __attribute__((section(".PyRuntime"))) = 1;
+        const char *prefix = "/usr", *version = "3.11.2";
+        int Py_BytesMain(void) { return 0; }
+    """
+    flags = (
+        "-nostdlib",
+        "-pie",
+        "-rdynamic",
+        "-Wl,-e,Py_BytesMain",
+        "-Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2",
+    )
+    python = Compiler(tmp_path).program("python3", source, *flags)
+    base = PackagedBase(tmp_path / "base")
+    assert [note for note in base.pack(python).notes if "standard library" in note]
+    base.add("library", {"/usr/lib/python3.11/os.py": b"data"})
+    assert not [note for note in base.pack(python).notes if "standard library" in note]
 
 
 PROVIDER = "OSSL_PROVIDER_load"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minpack.paths import RootPath
 from minpack.plan.unpacked import Unpacked, UnpackedKind
 from minpack.report.unpacked import unpacked_lines
 from support.elfmaker import library, static_program
@@ -72,6 +73,42 @@ def test_what_is_at_a_path_is_told(base: PackagedBase) -> None:
     (words,) = (one for one in packed.unpacked if one.path == "/usr/share/tool")
     assert words == Unpacked(words.path, UnpackedKind.DATA, 1, 5, "tool", "/usr/local/bin/tool", strong=True)
     assert words.option == "--take /usr/share/tool"
+
+
+def test_files_of_several_packages_are_not_said_to_be_of_one(base: PackagedBase) -> None:
+    """The owner of the first is named, and that there are others, or files of nobody."""
+    program = tool(base, "/usr/share/tool", "/usr/share/libtool", "/usr/lib/tool")
+    base.add("tool-more", {"/usr/share/tool/more": b""}, source="tool")
+    base.put("/usr/share/libtool/own", b"")
+    found = {one.path: (one.package, one.shared) for one in base.pack(program).unpacked}
+    assert found == {
+        "/usr/lib/tool": ("tool", False),
+        "/usr/share/libtool": ("libtool-data", True),
+        "/usr/share/tool": ("tool-more", True),
+    }
+    lines = unpacked_lines(base.pack(program).unpacked, verbose=False)
+    assert any("data, 2 files of package libtool-data and others, 5 B" in line for line in lines)
+    assert lines[-1].startswith(
+        "  --take strong packs all 3 with what they need, but not the 1 file that no package owns;"
+    )
+
+
+@pytest.mark.parametrize("looks", ["/usr/lib/tool/plugins", "/usr/lib/tool"])
+def test_a_program_that_looks_from_its_own_place_is_told_to_be_there(base: PackagedBase, looks: str) -> None:
+    """As sbcl looks for ../lib/sbcl: taken alone, that would not be found from /usr/local/bin. It is told once."""
+    own = base.root / "usr/bin/tool"
+    program = tool(base, looks, "../lib/tool/", "/usr/share/tool")
+    for path in (own, program):
+        packed = base.pack(path)
+        assert {one.path: one.option for one in packed.unpacked} == {
+            looks: f"--dest /usr/bin/tool --take {looks}",
+            "/usr/share/tool": "--take /usr/share/tool",
+        }
+        assert bool([note for note in packed.notes if "beside" in note]) == (path == own and "plugins" in looks)
+    last = unpacked_lines(packed.unpacked, verbose=False)[-1]
+    assert last == "  --dest /usr/bin/tool --take strong packs both with what they need; -v lists weaker ones"
+    there = base.pack(program, destination=RootPath("/usr/bin/tool"))
+    assert {one.option for one in there.unpacked} == {f"--take {looks}", "--take /usr/share/tool"}
 
 
 def test_without_the_functions_it_is_data(base: PackagedBase) -> None:

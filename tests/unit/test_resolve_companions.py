@@ -126,13 +126,17 @@ def test_many_plugins_that_would_not_load_are_one_note(tmp_path: Path) -> None:
             "p/musl.so": library(None, ("libc.musl-x86_64.so.1",)),
             "p/lacks.so": library(None, ("libnope.so.9",)),
             "p/run.sh": b"#!/bin/sh\n",
+            # A kernel of x86-64 runs it; one for ARM would not start.
+            "p/old": static_program(machine="x86"),
+            # What Guile compiles is an ELF file for no CPU (EM_NONE).
+            "p/eval.go": library(None, (), machine="aarch64")[:18] + b"\0\0" + library(None, ())[20:],
             "p/cut.so": library(None, ("libz.so.1",))[:100],
         },
     )
     result = packed(tmp_path, ("p", "/p"))
     assert {"/p/good.so", "/usr/lib64/libz.so.1"} <= paths(result)
     (note,) = result.notes
-    assert note.startswith("packed, but 3 of 4 added libraries and programs would not load: ")
+    assert note.startswith("packed, but 3 of 5 plugins and programs would not load: ")
     assert "/p/arm.so (it is for aarch64, and the image for x86_64)" in note
     assert "/p/musl.so (it is for musl, and /usr/local/bin/app for glibc)" in note
     assert "/p/lacks.so (it needs libnope.so.9, which base lacks)" in note

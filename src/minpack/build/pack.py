@@ -18,7 +18,7 @@ from minpack.sources.fitting import default_base, fitting_hint
 from minpack.sources.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from minpack.base.options import BaseOptions
     from minpack.build.lock import LockInputs, LockPolicy
@@ -119,7 +119,8 @@ def pack(
         if locking is not None:
             locking.verify_plan(_lock_inputs(spec, options, session, planned, programs))
         packed = _written(spec, to, layer_options, options, session, background, planned, every=every)
-    notes = (*outside.notes, *retargeted, *planned.notes, *proved.notes, *packed.notes)
+    beside = _data_notes(programs, planned.plan, packed.unpacked)
+    notes = (*outside.notes, *retargeted, *planned.notes, *beside, *proved.notes, *packed.notes)
     return packed._replace(demands=proved.demands, notes=notes)
 
 
@@ -144,6 +145,15 @@ def _unpacked(planned: PlannedImage, *, every: bool) -> tuple[Unpacked, ...]:
         return ()
     packed = {entry.entry.path for entry in planned.plan.entries}
     return finder.unpacked(planned.resolved.closures, packed, every=every)
+
+
+def _data_notes(programs: Sequence[Program], plan: Plan, unpacked: Sequence[Unpacked]) -> tuple[str, ...]:
+    if all(program.info.interpreter is None for program in programs):
+        return ()
+    from minpack.program.bundles import data_notes  # noqa: PLC0415 - for dynamic programs alone
+
+    told = [one.path for one in unpacked if one.place]
+    return tuple(data_notes(programs, {planned.entry.path for planned in plan.entries}, told))
 
 
 def _guarded_output(

@@ -13,6 +13,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import NeedOptions, decide
 from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
+from minpack.paths import name
 from minpack.plan.assemble import build_plan
 from minpack.plan.owners import with_packages
 from minpack.plan.secrets import refuse_private
@@ -105,11 +106,10 @@ def make_plan(
         *label.notes,
         *_unstripped_notes(resolved.programs),
         *session.packages.notes,
-        *_unheeded_notes(spec, needs.findings),
+        *_unheeded_notes(spec, needs.findings, taken.files),
         *unused_allowance(needs.closures, spec.allowed_missing, dict(spec.run.env).get("LD_PRELOAD", "")),
         *_companion_notes(resolved.beside),
         *_bundle_notes(programs, placed),
-        *_data_notes(programs, plan),
         *taken.notes,
         *_dangling_notes(spec, plan, placed, taken.files),
         *_opened_notes(needs.closures, spec.libraries, needs.findings.static_libc),
@@ -177,14 +177,15 @@ def find_image_needs(
     return ImageNeeds(findings, decisions, closures, tree, notes)
 
 
-def _unheeded_notes(spec: ImageSpec, findings: Findings) -> tuple[str, ...]:
-    """The warnings about the programs, without those whose advice was followed."""
+def _unheeded_notes(spec: ImageSpec, findings: Findings, taken: Sequence[Taken]) -> tuple[str, ...]:
+    """The warnings about the programs, without those whose advice was followed, or that what is taken answers."""
     if not findings.advice:
         return findings.warnings
     from minpack.needs.environment import locale_of  # noqa: PLC0415 - for programs of few languages
 
     given = {
-        "--add": bool(spec.additions),
+        # By this file Python itself knows where its library is (its getpath.py, STDLIB_LANDMARKS).
+        "--add": bool(spec.additions) or any(name(one.entry.path) == "os.py" for one in taken),
         "--add-lib": bool(spec.libraries),
         "--locale": spec.locale is not None or locale_of(dict(spec.run.env)) is not None,
     }
@@ -217,14 +218,6 @@ def _bundle_notes(programs: Sequence[Program], placed: Sequence[Placed]) -> tupl
     from minpack.program.bundles import bundle_notes  # noqa: PLC0415 - few programs look beside themselves
 
     return tuple(bundle_notes(programs, placed))
-
-
-def _data_notes(programs: Sequence[Program], plan: Plan) -> tuple[str, ...]:
-    if all(program.info.interpreter is None for program in programs):
-        return ()
-    from minpack.program.bundles import data_notes  # noqa: PLC0415 - for dynamic programs alone
-
-    return tuple(data_notes(programs, {planned.entry.path for planned in plan.entries}))
 
 
 def _companion_notes(beside: Sequence[CompanionClosure]) -> tuple[str, ...]:

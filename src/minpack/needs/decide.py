@@ -38,7 +38,7 @@ MEANING = {
     (Need.MIME, Verdict.OPTIONAL): "Go has the common types built in",
     (Need.SERVICES, Verdict.OPTIONAL): "read only to look up services by name",
     (Need.SHELL, Verdict.OPTIONAL): "it may start other programs",
-    (Need.SHELL, Verdict.LIKELY): "it starts /bin/sh",
+    (Need.SHELL, Verdict.LIKELY): "it may start /bin/sh",
     (Need.SHELL, Verdict.MAYBE): "it may start /bin/sh",
 }
 #: What the program does without something that it needs, as it was seen in empty containers.

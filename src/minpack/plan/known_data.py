@@ -48,7 +48,17 @@ ROWS = (
     DataRow("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
     DataRow("libtcl", "its library", ("/usr/share/tcltk/tcl{version}",)),
     DataRow("libswipl.so.", "its state and library", ("/usr/lib/swi-prolog",)),
-    DataRow("libguile-", "its modules", ("{lib}/guile/{version}", "/usr/share/guile/{version}")),
+    # It starts with text in ISO-8859-1, which only a module of glibc's iconv reads (Guile's ports.c).
+    DataRow(
+        "libguile-",
+        "its modules and a converter",
+        (
+            "{lib}/guile/{version}",
+            "/usr/share/guile/{version}",
+            "{lib}/gconv/ISO8859-1.so",
+            "{lib}/gconv/gconv-modules",
+        ),
+    ),
     # apt ends if it does not know the packaging system (its debsystem.cc, Score) or the names of architectures.
     DataRow("libapt-pkg.so.", "marks and tables of Debian", ("/etc/debian_version", "/usr/share/dpkg/*table")),
     # What Debian keeps apart of node's own modules (its d/rules, --shared-builtin-*-path); it ends if one is not there.

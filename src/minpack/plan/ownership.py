@@ -41,6 +41,9 @@ class Ownership(Protocol):
     def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
         """The names of the packages that own these files; those of nobody are not there."""
 
+    def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
+        """Whether the package owns each of these files."""
+
     def are_related(self, package: str, other: str) -> bool:
         """Whether `other` has data of `package`: it is the same, of one source, or one it depends on for data."""
 
@@ -65,15 +68,15 @@ class DpkgOwnership:
         self._lists = lists
         self._status: bytes | None = None
         self._known: dict[RootPath, str] = {}
+        self._lines: dict[str, frozenset[bytes]] = {}
 
     def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
         """See `Ownership`."""
         wanted = set(paths)
         lines = {line: path for path in wanted - self._known.keys() for line in _as_listed(path)}
         stems = {stem for path in lines.values() for stem in _stems(path)}
-        names = [name for name in self._walker.base.listdir(self._lists) if name.endswith(".list")] if lines else []
         # Most packages are called as their files are, and a machine has a thousand lists.
-        for name in sorted(names, key=lambda one: not any(stem in one for stem in stems)):
+        for name in sorted(self._names() if lines else (), key=lambda one: not any(stem in one for stem in stems)):
             if not lines:
                 break
             for line in lines.keys() & set(self._read(f"{self._lists}/{name}", MAX_LIST).split(b"\n")):
@@ -81,6 +84,16 @@ class DpkgOwnership:
             lines = {line: path for line, path in lines.items() if path not in self._known}
         self._known |= dict.fromkeys(lines.values(), "")
         return {path: self._known[path] for path in wanted if self._known[path]}
+
+    def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
+        """See `Ownership`."""
+        if package not in self._lines:
+            # The list of a package of several architectures has the name of its own, as libc6:amd64.
+            lists = (one for one in self._names() if one.partition(".list")[0].partition(":")[0] == package)
+            self._lines[package] = frozenset(
+                line for one in lists for line in self._read(f"{self._lists}/{one}", MAX_LIST).split(b"\n")
+            )
+        return all(not self._lines[package].isdisjoint(_as_listed(path)) for path in paths)
 
     def are_related(self, package: str, other: str) -> bool:
         """See `Ownership`."""
@@ -96,6 +109,10 @@ class DpkgOwnership:
         names = [line.removeprefix(b"/") for line in _as_listed(entry.path)]
         found = next((m for name in names if (m := re.search(rb"(?m)^(\w{32})  %b$" % re.escape(name), sums))), None)
         return found is None or _md5(entry) == found[1].decode()
+
+    def _names(self) -> tuple[str, ...]:
+        """The names of all lists."""
+        return tuple(name for name in self._walker.base.listdir(self._lists) if name.endswith(".list"))
 
     def _read(self, path: str, most: int) -> bytes:
         entry = self._walker.find_file(path)
@@ -131,6 +148,11 @@ class ApkOwnership:
         if self._packages is None:
             self._packages = self._read()
         return {path: owner for path in paths if (owner := self._packages.get(path) or self._packages.get(_old(path)))}
+
+    def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
+        """See `Ownership`."""
+        wanted = set(paths)
+        return {path for path, owner in self.owners(wanted).items() if owner == package} == wanted
 
     def are_related(self, package: str, other: str) -> bool:
         """See `Ownership`."""

@@ -17,6 +17,7 @@ from minpack.needs.binary import PIECE, open_binary
 from minpack.needs.native import is_silent
 from minpack.paths import RootPath, ancestors, join, normal, parent
 from minpack.plan.secrets import why_private
+from minpack.program.bundles import names_beside
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ _STARTING = frozenset(b"execv execve execvp execvpe execl execle execlp posix_sp
 MIN_BEGINNING, MOST_OF_BEGINNING = 3, 4
 #: Files of one directory that are counted.
 MAX_FILES = 20_000
+#: Files whose owner is asked for: what a package made when it was installed is nobody's, and may come first.
+MOST_ASKED = 4
+_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$")
 #: Where programs lie in a base, to find the one that was packed from there.
 _BINARIES = ("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/games", "/usr/local/bin")
 #: A file with more paths than these has a list of a system's places, and looks for some of them.
@@ -84,7 +88,9 @@ class Unpacked(NamedTuple):
     """What the base has at a path that the file at `needed_by` has within it, and what of it is not packed.
 
     `needed_by` is ``-e NAME`` where that option sets a variable to the path.
-    `files` and `size` in bytes are those that are not packed. `package` is the owner, empty if it has none.
+    `files` and `size` in bytes are those that are not packed. `package` is the owner, empty if it has none; if it is
+    `shared`, some of the files are not that package's, and `unowned` of them are nobody's. The program finds it only
+    at `place`, unless that is empty.
     """
 
     path: RootPath
@@ -94,11 +100,14 @@ class Unpacked(NamedTuple):
     package: str
     needed_by: str
     strong: bool
+    shared: bool = False
+    unowned: int = 0
+    place: str = ""
 
     @property
     def option(self) -> str:
         """What packs it."""
-        return f"--take {self.path}"
+        return f"{f'--dest {self.place} ' if self.place else ''}--take {self.path}"
 
 
 class _Place(NamedTuple):
@@ -120,13 +129,12 @@ class _Place(NamedTuple):
 
 
 class _Content(NamedTuple):
-    """What is below a path and not packed; `first` is a library if there is any."""
+    """What is below a path and not packed; the first is a library if there is any."""
 
-    files: int = 0
+    paths: tuple[RootPath, ...] = ()
     size: int = 0
-    libraries: int = 0
-    programs: int = 0
-    first: RootPath | None = None
+    has_libraries: bool = False
+    has_programs: bool = False
 
 
 def find_unpacked(
@@ -154,7 +162,7 @@ def find_unpacked(
         if entry is None or entry.path in found or _NEVER.match(entry.path):
             continue
         content = _content(tree, entry, packed)
-        if content.files:
+        if content.paths:
             found[entry.path] = (place._replace(path=entry.path), content)
     if not found:
         return ()
@@ -229,31 +237,28 @@ def _entry_at(tree: Walker, path: RootPath) -> Entry | None:
 
 def _content(tree: Walker, entry: Entry, packed: Collection[RootPath]) -> _Content:
     """What is at `entry` or below it and not packed."""
-    if entry.kind is Kind.FILE:
-        return _Content() if entry.path in packed else _counted(_Content(), entry)
-    found = _Content()
-    todo = [entry.path]
-    while todo and found.files < MAX_FILES:
-        here = todo.pop()
-        for name in tree.base.listdir(here):
-            below = tree.lstat(join(here, name))
-            if below is not None and below.kind is Kind.DIRECTORY:
-                todo.append(below.path)
-            elif below is not None and below.kind is Kind.FILE and below.path not in packed:
-                found = _counted(found, below)
-    return found
-
-
-def _counted(content: _Content, entry: Entry) -> _Content:
-    is_library = bool(re.search(r"\.so(\.[0-9.]+)?$", entry.path))
-    is_program = not is_library and bool(entry.mode & 0o111)
+    files = [one for one in _files(tree, entry) if one.path not in packed]
+    libraries = {one.path for one in files if _LIBRARY.search(one.path)}
     return _Content(
-        content.files + 1,
-        content.size + entry.size,
-        content.libraries + is_library,
-        content.programs + is_program,
-        entry.path if is_library and not content.libraries else content.first or entry.path,
+        tuple(sorted((one.path for one in files), key=lambda path: path not in libraries)),
+        sum(one.size for one in files),
+        bool(libraries),
+        any(one.mode & 0o111 for one in files if one.path not in libraries),
     )
+
+
+def _files(tree: Walker, entry: Entry) -> list[Entry]:
+    """The file `entry`, or at most `MAX_FILES` files below it."""
+    found: list[Entry] = []
+    todo = [entry]
+    while todo and len(found) < MAX_FILES:
+        here = todo.pop()
+        if here.kind is Kind.FILE:
+            found.append(here)
+        elif here.kind is Kind.DIRECTORY:
+            names = tree.base.listdir(here.path)
+            todo += filter(None, (tree.lstat(join(here.path, name)) for name in reversed(names)))
+    return found
 
 
 class _Judge:
@@ -278,21 +283,29 @@ class _Judge:
         for place, _ in found.values():
             self._many[place.loaded.path] = self._many.get(place.loaded.path, 0) + 1
         asked = [one for one in found.values() if one[0].near and not _is_common(one[0].path)]
-        owned = [path for place, content in asked for path in (content.first, *self._homes(place)) if path is not None]
+        owned = [path for place, content in asked for path in (*content.paths[:MOST_ASKED], *self._homes(place))]
         self._owners = ownership.owners(owned) if ownership is not None else {}
 
     def judge(self, place: _Place, content: _Content) -> Unpacked:
         """The finding."""
         kind = self._kind(place.path, content)
-        owner = self._owners.get(content.first, "") if content.first is not None else ""
+        owner = next(filter(None, (self._owners.get(path) for path in content.paths[:MOST_ASKED])), "")
         strong = bool(owner) and self._is_strong(place, kind, owner)
         needed_by = f"-e {place.variable}" if place.variable else place.loaded.path
-        return Unpacked(place.path, kind, content.files, content.size, owner, needed_by, strong)
+        home = self._home(place) if strong else ""
+        others = self._others(owner, content.paths)
+        return Unpacked(place.path, kind, len(content.paths), content.size, owner, needed_by, strong, *others, home)
+
+    def _others(self, owner: str, paths: tuple[RootPath, ...]) -> tuple[bool, int]:
+        """Whether some of the files are not the owner's, and how many are nobody's."""
+        if not owner or self._ownership is None or self._ownership.owns_all(owner, paths):
+            return False, 0
+        return True, len(paths) - len(self._ownership.owners(paths))
 
     def _kind(self, path: RootPath, content: _Content) -> UnpackedKind:
-        if content.libraries and self._opens:
+        if content.has_libraries and self._opens:
             return UnpackedKind.PLUGINS
-        if content.programs and self._starts and not path.startswith(("/usr/share/", "/etc/")):
+        if content.has_programs and self._starts and not path.startswith(("/usr/share/", "/etc/")):
             return UnpackedKind.PROGRAMS
         return UnpackedKind.CONFIGURATION if path.startswith("/etc/") else UnpackedKind.DATA
 
@@ -314,6 +327,20 @@ class _Judge:
         program = self._places[place.program.path]
         if program is not None:
             yield program
+
+    def _home(self, place: _Place) -> str:
+        """Where the program must be to find it: it looks from its own place, and is packed at another; else empty."""
+        home, there = self._places[place.program.path], RootPath(place.program.path)
+        # Nothing tells of several programs which of them --dest is for.
+        if home is None or not place.is_program or place.variable or len(self._places) > 1:
+            return ""
+        prefix = parent(parent(home))
+        if prefix == parent(parent(there)):
+            return ""
+        program = place.program
+        assert program.entry.content is not None, f"internal error: {there} has no content"
+        names = names_beside(program.entry.content, program.info, there)
+        return home if any(f"{place.path}/".startswith(f"{prefix}/{name}/") for name in names) else ""
 
 
 def _is_common(path: RootPath) -> bool:
@@ -366,4 +393,6 @@ def _together(found: Sequence[Unpacked]) -> Iterator[Unpacked]:
             yield members[0]
         else:
             size, files = sum(one.size for one in members), len(members)
-            yield members[0]._replace(path=path, size=size, files=files)
+            shared = any(one.shared or one.package != members[0].package for one in members)
+            unowned = sum(one.unowned for one in members)
+            yield members[0]._replace(path=path, size=size, files=files, shared=shared, unowned=unowned)

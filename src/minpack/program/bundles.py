@@ -22,8 +22,9 @@ from minpack.rootfs.modes import normal_mode
 from minpack.rootfs.tree import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
+    from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.program.read import Program
     from minpack.spec.image import ImageSpec
@@ -91,10 +92,11 @@ def bundle_notes(programs: Iterable[Program], placed: Sequence[Placed]) -> Itera
             yield f"packed as {program.path} has them beside it: {listed(found, MOST_NAMED)}{more}"
 
 
-def data_notes(programs: Iterable[Program], packed: Container[str]) -> Iterator[str]:
+def data_notes(programs: Iterable[Program], packed: Container[str], told: Collection[str]) -> Iterator[str]:
     """A note for each dynamic program that names data which lies beside it on this host, and the image has not.
 
     :param packed: the paths of the image.
+    :param told: the paths of the base that are told with the place where the program finds them.
     :raises InputError: a program cannot be read.
     """
     for program in programs:
@@ -104,19 +106,34 @@ def data_notes(programs: Iterable[Program], packed: Container[str]) -> Iterator[
             continue
         texts = _data_of(program)
         found = [
-            name for name in sorted(texts) if os.path.exists(f"{prefix}/{name}") and f"{there}/{name}" not in packed
+            name
+            for name in sorted(texts)
+            if os.path.exists(f"{prefix}/{name}") and f"{there}/{name}" not in packed
+            if not any(f"{path}/".endswith(f"/{name}/") for path in told)
         ]
         if found:
             options = " ".join(f"--add {prefix}/{name}:{there}/{name}" for name in found[:MOST_NAMED])
             yield f"{program.path} may look beside itself for {listed(found, MOST_NAMED)}: {options}"
 
 
+def names_beside(content: Content, info: ElfInfo, path: str) -> frozenset[str]:
+    """What a program's texts name from its own place, as below the directory above: ``lib/sbcl`` for ``../lib/sbcl/``.
+
+    Without what all programs share.
+    """
+    with open_binary(content, info, path) as binary:
+        return _own_names(text.removeprefix(b"../") for text in binary.matches(_FROM_PROGRAM, MAX_DATA))
+
+
 def _data_of(program: Program) -> frozenset[str]:
     """What the program's texts name below the directory above its own, but for what all programs share."""
     with open_binary(program.content, program.info, program.destination) as binary:
-        names = {text.removeprefix(b"../") for text in binary.matches(_FROM_PROGRAM, MAX_DATA)}
         # An absolute path, if that is there.
-        names |= {text[1:] for text in binary.matches(_FROM_ABOVE, MAX_DATA) if not os.path.lexists(text)}
+        above = _own_names(text[1:] for text in binary.matches(_FROM_ABOVE, MAX_DATA) if not os.path.lexists(text))
+    return above | names_beside(program.content, program.info, program.destination)
+
+
+def _own_names(names: Iterable[bytes]) -> frozenset[str]:
     return frozenset(name.decode() for name in names if not _SHARED.fullmatch(name))
 
 

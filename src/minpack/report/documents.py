@@ -176,6 +176,8 @@ def _unpacked(found: tuple[Unpacked, ...], allowance: Allowance) -> list[dict[st
             "files": one.files,
             "size": one.size,
             "package": one.package or None,
+            "shared": one.shared,
+            "unowned": one.unowned,
             "needed_by": one.needed_by,
             "strong": one.strong,
             "option": one.option,

@@ -48,6 +48,7 @@ def _row(one: Unpacked) -> str:
     """What is there: ``programs, 51 files of package git, 23.5 MB``."""
     files = f"{one.files} file{'s' if one.files > 1 else ''}"
     owner = f" of package {shorten(one.package)}" if one.package else ""
+    owner += " and others" if one.shared else ""
     return f"{one.kind}, {files}{owner}, {human(one.size)}"
 
 
@@ -56,5 +57,9 @@ def _all_of(strong: Sequence[Unpacked], shown: int, *, verbose: bool) -> str:
     what = {1: "it with what it needs", 2: "both with what they need"}.get(
         len(strong), f"all {len(strong)} with what they need"
     )
+    nobodys = sum(one.unowned for one in strong)
+    if nobodys:
+        what += f", but not the {nobodys} file{'s' if nobodys > 1 else ''} that no package owns"
     more = "" if verbose else "; -v lists weaker ones" if shown == len(strong) else "; -v lists the others"
-    return f"  --take strong packs {what}{more}"
+    places = dict.fromkeys(f"--dest {one.place} " for one in strong if one.place)
+    return f"  {''.join(places)}--take strong packs {what}{more}"

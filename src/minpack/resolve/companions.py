@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from minpack.program.additions import Placed
     from minpack.rootfs.entry import Entry
     from minpack.spec.image import ImageSpec
+    from minpack.target import Target
 
 ELF_MAGIC = b"\x7fELF"
 #: Programs that a plugin is tried with, the first ones: suites have one main program, and helpers that open nothing.
@@ -131,7 +132,7 @@ def find_companions(
 
 
 def elf_info(entry: Entry | None) -> ElfInfo | None:
-    """What is known of the library or executable program that `entry` is; None if it is neither."""
+    """What is known of the library or executable program that `entry` is; None if it is neither, or for no CPU."""
     if entry is None or entry.content is None or entry.content.size < len(ELF_MAGIC):
         return None
     with entry.content.open() as reader:
@@ -140,6 +141,9 @@ def elf_info(entry: Entry | None) -> ElfInfo | None:
     try:
         info = read_elf(entry.content, entry.path)
     except ElfError:
+        return None
+    # EM_NONE: no CPU runs it. Guile keeps compiled modules so, for its own machine.
+    if info.target.machine == 0:
         return None
     is_wanted = info.kind is ElfKind.LIBRARY or (info.kind.is_program and bool(entry.mode & 0o111))
     return info if is_wanted else None
@@ -183,7 +187,7 @@ def resolve_companions(
     resolved: list[CompanionClosure] = []
     plugins: list[Companion] = []
     for companion in companions:
-        if companion.info.target != target:
+        if companion.info.target != target and not _runs_too(companion.info, target):
             problem = f"it is for {companion.info.target}, and the image for {target}"
             resolved.append(CompanionClosure(companion, problem=problem))
         elif companion.is_plugin:
@@ -196,6 +200,11 @@ def resolve_companions(
     wanted = [plugin for plugin in plugins if plugin.path not in loaded]
     resolved += _resolve_plugins(spec, hosts, wanted, tree, symbols)
     return tuple(resolved)
+
+
+def _runs_too(info: ElfInfo, target: Target) -> bool:
+    """Whether it needs nothing of the image: a static program of i386, which kernels of x86-64 run as well."""
+    return info.kind in (ElfKind.STATIC, ElfKind.STATIC_PIE) and (info.target.name, target.name) == ("x86", "x86_64")
 
 
 def _resolve_program(spec: ImageSpec, companion: Companion, tree: Walker, symbols: SymbolsOf) -> CompanionClosure:
@@ -418,6 +427,6 @@ def companion_notes(beside: Sequence[CompanionClosure]) -> tuple[str, ...]:
     if not failing:
         return ()
     reasons = (f"{one.companion.path} ({shorten(one.problem)})" for one in failing)
-    many = f"{len(failing)} of {len(beside)} added libraries and programs" if len(beside) > 1 else "it"
+    many = f"{len(failing)} of {len(beside)} plugins and programs" if len(beside) > 1 else "it"
     verb = "will not load" if len(beside) == 1 else "would not load"
     return (f"packed, but {many} {verb}: {listed(reasons, MOST_NAMED, '; ')}",)
