@@ -153,6 +153,28 @@ def test_the_closing_summary(files: Path, tmp_path: Path) -> None:
     assert lines[-1] == f"next: docker load -i {output} && docker run --rm me/server:1.0"
 
 
+@pytest.mark.parametrize(
+    ("places", "shown"),
+    [
+        (("/usr/share/app",), "/usr/share/app/a, /usr/share/app/b"),
+        (("/usr/share/app", "/usr/share/app/more"), "/usr/share/app (4 files)"),
+        (("/etc/app", "/usr/share/app/deep"), "/etc/app, /usr/share/app (4 files)"),
+        (("/srv", "/etc/app"), "/etc/app/a, /etc/app/b, /srv/a, … 1 more"),
+    ],
+)
+def test_many_files_are_shown_by_their_directories(
+    files: Path, tmp_path: Path, places: tuple[str, ...], shown: str
+) -> None:
+    """The one that has all, or the few that do, never the top of the tree."""
+    (tmp_path / "data").mkdir()
+    for name in "ab":
+        (tmp_path / "data" / name).write_bytes(b"")
+    added = [f"--add={tmp_path}/data:{place}" for place in places]
+    ran = minpack("./app", *added, "--dry-run", cwd=files)
+    (line,) = (line for line in ran.out.decode().splitlines() if line.startswith("  added "))
+    assert line.endswith(f"yours    {shown}")
+
+
 def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     """Every field of minpack.pack/1 is there, and every file has its reason."""
     given = ("--base", "fitting.tar", "-o", str(tmp_path / "out.tar"), "--need", "certs", "--json")

@@ -9,7 +9,7 @@ from minpack.excerpt import few, listed, shorten
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
 from minpack.oci.compression import Compression
-from minpack.paths import RootPath, name
+from minpack.paths import RootPath, name, parent
 from minpack.plan.model import Origin, ReasonKind
 from minpack.report.human import human
 from minpack.report.needs import SMALL, caller_lines, left_out, why
@@ -255,12 +255,23 @@ def _group(planned: PlannedEntry) -> str:
 
 def _group_line(name: str, source: str, members: Sequence[PlannedEntry], size: int, reason: str) -> str:
     files = [planned for planned in members if planned.entry.kind in _FILES] or members
-    together = os.path.commonpath([planned.entry.path for planned in files]) if len(files) > MOST_NAMES else ""
-    if together.count("/") > 1 or len(files) > MANY_FILES:
+    together = _directories([planned.entry.path for planned in files]) if len(files) > MOST_NAMES else ""
+    if together:
         return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files){_because(reason)}")
     shown = ", ".join(shorten(planned.entry.path) for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
     return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}{_because(reason)}")
+
+
+def _directories(paths: Sequence[RootPath]) -> str:
+    """The directory that has all of many files, or the few that do; empty where that tells less than their names."""
+    together = os.path.commonpath(paths)
+    if together.count("/") > 1:
+        return together
+    few_parts = dict.fromkeys("/".join(parent(path).split("/")[:4]) for path in paths)
+    if len(few_parts) <= MOST_NAMES and all(place.count("/") > 1 for place in few_parts):
+        return ", ".join(few_parts)
+    return together if len(paths) > MANY_FILES else ""
 
 
 def _symbol_lines(programs: Sequence[Program], plan: Plan) -> list[str]:
