@@ -140,7 +140,8 @@ def _started(
     """
     run = spec.run
     env = {"PATH": DEFAULT_PATH, **dict(run.env)}
-    config = ImageConfig(platform, run.entrypoint or (), spec.created, run.cmd, tuple(env.items()), labels=run.labels)
+    said = (platform, run.entrypoint or (), spec.created, run.cmd, tuple(env.items()))
+    config = ImageConfig(*said, labels=run.labels, annotations=run.annotations)
     if bare:
         return config, ()
     if config.entrypoint or config.cmd:

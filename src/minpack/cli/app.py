@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: Each command's module and its line in the help.
 COMMANDS = {
     "pack": ("minpack.cli.pack", "Pack programs into an image (the default command)."),
+    "push": ("minpack.cli.push", "Push a finished image to registries."),
     "lock": ("minpack.cli.lock", "Record what an image is made of in a lock file."),
     "update": ("minpack.cli.update", "Renew a lock file and show what changes."),
     "inspect": ("minpack.cli.inspect", "Show what a program is and needs."),
@@ -32,7 +33,7 @@ COMPLETE = "_MINPACK_COMPLETE"
 #: The commands that have commands.
 _GROUPS = ("base", "cache")
 #: Commands of other tools, for which `cli/habits.py` says what to type here.
-HABITS = frozenset(("push", "run", "build", "init", "version", "list"))
+HABITS = frozenset(("run", "build", "init", "version", "list"))
 #: What `minpack` answers itself, without a command.
 _OWN = ("--help", "-h", "--version")
 

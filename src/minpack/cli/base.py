@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.effects import fetching_notes, refuse_for_trees
+from minpack.cli.effects import fetching_notes
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
     answer_options,
@@ -18,19 +18,18 @@ from minpack.cli.options import (
     store_options,
 )
 from minpack.cli.output import (
-    OutputSettings,
     compression_of,
     done,
+    output_settings,
     output_spec,
-    print_loaded,
-    refuse_two_results,
+    print_names,
+    registry_wanted,
     result_options,
 )
 from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
-from minpack.output.target import Format
 from minpack.sources.session import open_session
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import RunConfig
@@ -134,18 +133,13 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     """Turn the whole of BASE into an image, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
     from minpack.build.base_image import BaseImageSpec, pack_base  # noqa: PLC0415
 
-    quiet, as_json, output = given["quiet"], given["as_json"], given["output"]
+    quiet, as_json = given["quiet"], given["as_json"]
     name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
-    refuse_for_trees(Format(given["format_"]), {**given, "variables": given["env"]})
-    refuse_two_results(quiet=quiet, load=given["load"], output=output)
-    compresses = given["compress"] is not None or given["zstd"]
-    settings = OutputSettings(
-        given["tags"], output, Format(given["format_"]), given["load"], given["force"], as_json, compresses
-    )
+    settings = output_settings({**given, "variables": given["env"]})
     spec = BaseImageSpec(
         parse_base(base),
         given["platform"],
-        RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"]),
+        RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"], annotations=given["annotations"]),
         created(given["created"]),
         compression_of(given["compress"], zstd=given["zstd"]),
         threads(),
@@ -153,7 +147,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     with drawing(quiet=quiet) as progress:
         # The image of base.tar must not be base.tar.
         file_name = f"{name}-image" if base.endswith(".tar") else name
-        output = output_spec(settings, file_name, default_reference(name))
+        output = output_spec(settings, file_name, default_reference(name), registry=registry_wanted(given))
         made = pack_base(spec, base_options(selected(StoreSettings, given)), output, progress)
     made = made._replace(notes=(*made.notes, *fetching_notes(base=bool(made.inputs[0].url), packages=False)))
     with reporting(done(made.written)):
@@ -164,7 +158,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
             return
         print_notes(made.notes, quiet=quiet)
         if quiet:
-            print_loaded(made.written)
+            print_names(made.written)
         else:
             from minpack.report.text import base_image_lines  # noqa: PLC0415
 

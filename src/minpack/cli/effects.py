@@ -32,6 +32,8 @@ _OF_IMAGES = (
     # Of a whole base; of a program they may say what its loader opens.
     ("variables", "--env", "configuration"),
     ("stop_signal", "--stop-signal", "configuration"),
+    ("annotations", "--annotation", "manifest"),
+    ("digest_file", "--digest-file", "manifest"),
 )
 #: Two that contradict each other, and why the first can do nothing.
 _CONTRADICTIONS = (

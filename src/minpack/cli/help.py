@@ -15,10 +15,10 @@ GROUPS = {
     "Files": ("--add", "--take", "--dir", "--symlink", "--add-lib", "--dest", "--strip", "--retarget"),
     "Image": (
         *("--tag", "--entrypoint", "--cmd", "--env", "--user", "--workdir"),
-        *("--expose", "--volume", "--label", "--stop-signal"),
+        *("--expose", "--volume", "--label", "--annotation", "--stop-signal"),
     ),
     "Output": (
-        *("--output", "--format", "--load", "--force", "--dry-run", "--all", "--full"),
+        *("--output", "--format", "--load", "--push", "--digest-file", "--force", "--dry-run", "--all", "--full"),
         *("--quiet", "--verbose", "--json"),
     ),
     "Needs": ("--need", "--no-need", "--tz", "--locale", "--ca-file", "--why"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from minpack.cli.effects import refuse_for_trees
 from minpack.cli.options import STDOUT, Choice, applied, filled, parsed
 from minpack.cli.settings import engine_environment, never_replaced, temporary_directory
 from minpack.cli.terminal import binary_stdout, print_lines, stdout_is_closed
@@ -16,9 +17,14 @@ from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 from minpack.oci.reference import Reference, parse_reference
 from minpack.output.target import Format, OutputSpec
+from minpack.spec.values import parse_label
 
 if TYPE_CHECKING:
-    from minpack.output.target import WrittenOutput
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from minpack.output.target import WrittenOutput, WrittenTarget
+    from minpack.registry.options import RegistryOptions
 
 _ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
 
@@ -56,6 +62,23 @@ result_options = applied(
         help="Load the image into the container engine; without -o, write no file. With -q, print its name alone.",
     ),
     click.option(
+        "--push",
+        is_flag=True,
+        help="Push the image to the registry that each -t names; without -o, write no file. With -q, print"
+        " REPOSITORY@DIGEST alone.",
+    ),
+    click.option(
+        "--digest-file", metavar="FILE", callback=filled, help="File to write the image's digest to, sha256:…."
+    ),
+    click.option(
+        "--annotation",
+        "annotations",
+        multiple=True,
+        callback=parsed(parse_label),
+        metavar="KEY=VALUE",
+        help="Annotation of the manifest, and of the index if there is one; repeatable.",
+    ),
+    click.option(
         "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is not a tar archive."
     ),
     click.option(
@@ -77,17 +100,57 @@ class OutputSettings(NamedTuple):
     output: str | None
     format: Format
     load: bool
+    push: bool
+    digest_file: str | None
     force: bool
     as_json: bool
     #: Whether --compress or --zstd says how layers are compressed.
     compresses: bool
 
 
-def output_spec(settings: OutputSettings, name: str, default: Reference, lock: str | None = None) -> OutputSpec:
+def output_settings(given: Mapping[str, Any]) -> OutputSettings:
+    """The options about the result among all that were given.
+
+    :raises UsageError: a bare tree, or stdout, cannot be what they want.
+    """
+    form = Format(given["format_"])
+    refuse_for_trees(form, given)
+    settings = OutputSettings(
+        given["tags"],
+        given["output"],
+        form,
+        given["load"],
+        given["push"],
+        given["digest_file"],
+        given["force"],
+        given["as_json"],
+        given["compress"] is not None or given["zstd"],
+    )
+    _refuse_two_results(settings, quiet=given["quiet"])
+    return settings
+
+
+def registry_wanted(given: Mapping[str, Any]) -> RegistryOptions | None:
+    """How registries are reached, if the result is to be pushed."""
+    if not given["push"]:
+        return None
+    from minpack.cli.registry import registry_options  # noqa: PLC0415 - for --push alone
+
+    return registry_options(given)
+
+
+def output_spec(
+    settings: OutputSettings,
+    name: str,
+    default: Reference,
+    lock: str | None = None,
+    registry: RegistryOptions | None = None,
+) -> OutputSpec:
     """Where the result goes.
 
     :param name: what the file is called after where no path was given, or a directory.
     :param lock: the lock file that is built from, if any is.
+    :param registry: how registries are reached, if the result goes to some.
     :raises UsageError: the options contradict each other.
     :raises OutputError: stdout is closed.
     """
@@ -96,11 +159,14 @@ def output_spec(settings: OutputSettings, name: str, default: Reference, lock: s
         raise UsageError(
             "--load", "", f"an engine loads archives, and --format {form} makes none", "give only one of them"
         )
+    if settings.push:
+        _check_push(settings)
     if path == "-":
         _check_stdout(settings)
     own = f"{name}{_ENDINGS[form]}"
-    load_alone = path is None and settings.load
-    if path is None and not settings.load:
+    # Who wants a digest, or a registry, wants the layers that the digest is of.
+    load_alone = path is None and settings.load and not settings.push and settings.digest_file is None
+    if path is None and not (settings.load or settings.push):
         path = f"./{own}"
     below = path is not None and not form.is_directory and (path.endswith("/") or os.path.isdir(path))
     return OutputSpec(
@@ -114,29 +180,64 @@ def output_spec(settings: OutputSettings, name: str, default: Reference, lock: s
         never_replaced(lock),
         below,
         load_alone and not settings.compresses,
+        registry,
+        settings.digest_file,
     )
 
 
 def done(written: WrittenOutput | None) -> str:
     """What was written, as a sentence; empty for nothing."""
     outputs = written.outputs if written is not None else ()
-    parts = [f"{out.path!r} was written" if out.path is not None else f"{out.reference} was loaded" for out in outputs]
-    return " and ".join(parts)
+    return " and ".join(map(_done, outputs))
 
 
-def print_loaded(written: WrittenOutput | None) -> None:
-    """Print the name by which the engine knows the image, where it was loaded: what a quiet run is asked for.
+def _done(target: WrittenTarget) -> str:
+    if target.path is not None:
+        return f"{target.path!r} was written"
+    return f"{target.reference} was {'pushed' if target.format == 'registry' else 'loaded'}"
+
+
+def print_names(written: WrittenOutput | None) -> None:
+    """Print the names that programs go on with, which a quiet run is asked for.
+
+    That is each repository with the digest if the image was pushed, else the name by which the engine knows it.
 
     :raises OutputError: it cannot be written.
     """
-    if written is not None and any(output.reference for output in written.outputs):
-        print_lines((written.references[0].familiar,))
+    outputs = written.outputs if written is not None else ()
+    pushed = dict.fromkeys(output.by_digest for output in outputs if output.format == "registry")
+    loaded = [output.reference or "" for output in outputs if output.format == "engine"]
+    if pushed or loaded:
+        print_lines(pushed or loaded[:1], whole=True)
 
 
-def refuse_two_results(*, quiet: bool, load: bool, output: str | None) -> None:
+def _refuse_two_results(settings: OutputSettings, *, quiet: bool) -> None:
     """Raise `UsageError` if stdout is to have both the image and the name that a quiet run prints."""
-    if quiet and load and (output == "-" or output in STDOUT):
-        raise UsageError("-q", "", "--load prints the image's name, and -o - takes stdout", "leave -q out")
+    if quiet and (settings.load or settings.push) and (settings.output == "-" or settings.output in STDOUT):
+        option = "--push" if settings.push else "--load"
+        raise UsageError("-q", "", f"{option} prints the image's name, and -o - takes stdout", "leave -q out")
+
+
+def _check_push(settings: OutputSettings) -> None:
+    """Raise `UsageError` if there is no image, or no name that says where to."""
+    if not settings.format.has_layers:
+        reason = f"a registry takes images, and --format {settings.format} makes none"
+        raise UsageError("--push", "", reason, "give only one of them")
+    if not settings.tags:
+        raise UsageError("--push", "", "no name says where to", "name the repository: -t ghcr.io/me/myapp:1.0 --push")
+    check_pushable(settings.tags, "-t")
+
+
+def check_pushable(references: Iterable[Reference], option: str) -> None:
+    """Raise `UsageError` if a name means one of Docker's own repositories, as each does that is a bare word.
+
+    :param option: what the names were given by.
+    """
+    for one in references:
+        if one.host == "docker.io" and one.name.startswith("library/"):
+            name = one.familiar
+            hint = f"write who it is for, or the registry: {option} ME/{name}, or {option} ghcr.io/ME/{name}"
+            raise UsageError(option, name, f"it means {one}, one of Docker's own images", hint, verb="push to")
 
 
 def _check_stdout(settings: OutputSettings) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.build.pack import pack
-from minpack.cli.effects import fetching_notes, refuse_for_trees, variables_notes
+from minpack.cli.effects import fetching_notes, variables_notes
 from minpack.cli.options import (
     LOCK,
     Command,
@@ -23,12 +23,12 @@ from minpack.cli.options import (
     why_option,
 )
 from minpack.cli.output import (
-    OutputSettings,
     compression_of,
     done,
+    output_settings,
     output_spec,
-    print_loaded,
-    refuse_two_results,
+    print_names,
+    registry_wanted,
     result_options,
 )
 from minpack.cli.settings import StoreSettings, base_options, check_packages, created, host_platform, threads
@@ -37,7 +37,6 @@ from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, 
 from minpack.errors import BaseNeededError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci.reference import default_reference
-from minpack.output.target import Format
 from minpack.spec.values import parse_label, parse_ports, parse_signal, parse_volume
 
 if TYPE_CHECKING:
@@ -127,20 +126,10 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     minpack ./myapp --base / --load                 of this host, into Docker
     """  # noqa: D301 - click's mark for a block
     quiet, as_json = given["quiet"], given["as_json"]
-    refuse_for_trees(Format(given["format_"]), given)
-    refuse_two_results(quiet=quiet, load=given["load"], output=given["output"])
-    settings = OutputSettings(
-        given["tags"],
-        given["output"],
-        Format(given["format_"]),
-        given["load"],
-        given["force"],
-        as_json,
-        given["compress"] is not None or given["zstd"],
-    )
+    settings = output_settings(given)
     name = os.path.basename(given["programs"][0].rstrip("/"))
     lock = (given["lock"] or LOCK) if given["locked"] else None
-    output = output_spec(settings, name, default_reference(name), lock)
+    output = output_spec(settings, name, default_reference(name), lock, registry_wanted(given))
     spec = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
     with drawing(quiet=quiet) as progress:
         packed = _packed(given, spec, output, progress)
@@ -153,7 +142,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
             return
         print_notes(noted(packed.notes, given), quiet=quiet)
         if quiet:
-            print_loaded(packed.written)
+            print_names(packed.written)
         else:
             from minpack.report.text import pack_lines  # noqa: PLC0415
 
@@ -235,6 +224,7 @@ class ImageOptions(NamedTuple):
     cmd: tuple[str, ...]
     exposed: tuple[tuple[str, ...], ...]
     labels: tuple[tuple[str, str], ...]
+    annotations: tuple[tuple[str, str], ...]
     volumes: tuple[RootPath, ...]
     stop_signal: str | None
     created: str | None
@@ -272,5 +262,6 @@ def _run_config(options: ImageOptions, run: RunConfig) -> RunConfig:
         exposed=tuple(port for ports in options.exposed for port in ports),
         volumes=options.volumes,
         labels=options.labels,
+        annotations=options.annotations,
         stop_signal=options.stop_signal or "",
     )

@@ -27,7 +27,7 @@ from minpack.store.blob import LAYER
 from minpack.store.store import MOST_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from minpack.digest import Writable
     from minpack.layers.files import CompressedFiles
@@ -81,19 +81,26 @@ class _Known(NamedTuple):
 
 
 def write_kept_layer(
-    entries: Sequence[Entry], out: Writable, store: Store, options: LayerOptions, comment: str
+    entries: Sequence[Entry],
+    out: Writable,
+    store: Store,
+    options: LayerOptions,
+    comment: str,
+    also: Callable[[], Writable] | None = None,
 ) -> Layer:
     """Write the layer of `entries` to `out`: as `store` has it, else as `write_layer` makes it, and then keep it.
 
     The bytes are the same either way.
 
+    :param also: gives what a layer is written to as well, if it has to be made.
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
     if options.compression is Compression.NONE or not store.keeps:
-        return _made(entries, out, options, comment)
+        return _made(entries, _Tee(out, also()) if also is not None else out, options, comment)
     found, name = _sought(entries, store, options, comment)
     if found is None:
+        out = _Tee(out, also()) if also is not None else out
         return _made_and_kept(entries, out, store, name, options, comment)
     with found.blob:
         found.copy_to(out)
@@ -353,6 +360,19 @@ class _Part:
         """
         self._part.write(data, self._at)
         self._at += len(data)
+
+
+class _Tee:
+    """Writes to both."""
+
+    def __init__(self, first: Writable, second: Writable) -> None:
+        self._first = first
+        self._second = second
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of `data`."""
+        self._first.write(data)
+        self._second.write(data)
 
 
 class _Both:

@@ -126,7 +126,8 @@ def blob(media_type: str, document: Json) -> Blob:
 class ImageConfig(NamedTuple):
     """What the image says of how to run it (image-spec, config.md).
 
-    `created` is seconds since 1970; `exposed` are as ``8080/tcp``; `user` is ``uid:gid``.
+    `created` is seconds since 1970; `exposed` are as ``8080/tcp``; `user` is ``uid:gid``. `annotations` are not in the
+    configuration: manifest and index have them.
     """
 
     platform: Platform
@@ -140,6 +141,12 @@ class ImageConfig(NamedTuple):
     volumes: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     stop_signal: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def all_annotations(self) -> dict[str, str]:
+        """The annotations of manifest and index: labels stand there too, as registries read those."""
+        return dict(self.labels) | dict(self.annotations)
 
 
 def timestamp(seconds: int) -> str:

@@ -113,6 +113,11 @@ class Index(NamedTuple):
         return self.images[0].descriptor if self.document is None else self.document.descriptor
 
     @property
+    def root_blob(self) -> Blob:
+        """The manifest or index that the name stands for."""
+        return self.images[0].manifest if self.document is None else self.document
+
+    @property
     def digest(self) -> Digest:
         """The digest by which registries know it."""
         return self.root.digest
@@ -142,14 +147,11 @@ class Index(NamedTuple):
 
 
 def build_image(layers: Sequence[Layer], config: ImageConfig, blobs: Sequence[Blob]) -> BuiltImage:
-    """The image of `layers`, lowest first, which are in `blobs`.
-
-    Labels stand as annotations of the manifest too: registries read those.
-    """
+    """The image of `layers`, lowest first, which are in `blobs`."""
     diff_ids = tuple(layer.diff_id for layer in layers)
     document = config_document(config, diff_ids, [layer.comment for layer in layers])
     described = blob(mediatypes.CONFIG, document)
-    manifest = manifest_document(described.descriptor, [layer.descriptor for layer in layers], dict(config.labels))
+    manifest = manifest_document(described.descriptor, [layer.descriptor for layer in layers], config.all_annotations)
     return BuiltImage(config.platform, described, blob(mediatypes.MANIFEST, manifest), tuple(blobs), diff_ids)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from minpack.oci.layer import Layer
     from minpack.oci.reference import Reference
     from minpack.paths import RootPath
+    from minpack.registry.options import RegistryOptions
 
 
 class Format(StrEnum):
@@ -41,7 +42,8 @@ class OutputSpec(NamedTuple):
     """Where the result goes.
 
     `path` is None for no file, ``-`` for `stdout`. `engine` holds the variables
-    that name an engine (DOCKER_HOST, …) to load into, or is None.
+    that name an engine (DOCKER_HOST, …) to load into, or is None. `registry` says how the
+    registries of `references` are reached, to which the image is pushed; None for no push.
     """
 
     format: Format
@@ -58,18 +60,28 @@ class OutputSpec(NamedTuple):
     makes_directory: bool = False
     #: Leave layers as they are that were not compressed before: an engine unpacks them at once.
     may_skip_compression: bool = False
+    registry: RegistryOptions | None = None
+    #: A file that gets the digest of the image, if one is wanted.
+    digest_file: str | None = None
 
 
 class WrittenTarget(NamedTuple):
-    """One thing that was written: at `path`, or in an engine as `reference`.
+    """One thing that was written: at `path`, or in an engine or a registry as `reference`.
 
-    `digest` is None where nobody will meet it again: docs/decisions/one-digest.md.
+    `format` is one of `Format`, ``engine`` or ``registry``. `digest` is None where nobody will meet it again:
+    docs/decisions/one-digest.md. `sent` is how many bytes of blobs went to the registry, all names of a run together.
     """
 
     format: str
     path: str | None
     reference: str | None
     digest: Digest | None
+    sent: int = 0
+
+    @property
+    def by_digest(self) -> str:
+        """What was pushed as ``REPOSITORY@DIGEST``, which always means this image."""
+        return f"{(self.reference or '').rpartition(':')[0]}@{self.digest}"
 
 
 class WrittenOutput(NamedTuple):

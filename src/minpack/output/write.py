@@ -1,4 +1,4 @@
-"""Writing what was planned: as an archive, a layout, a bare tar or a directory, and into an engine."""
+"""Writing what was planned: as an archive, a layout, a bare tar or a directory, into an engine and to registries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from minpack.oci.documents import Blob, ImageConfig
     from minpack.oci.image import BuiltImage, Index, Sink, StreamingSink
     from minpack.oci.reference import Reference
+    from minpack.output.digest_file import DigestFile
     from minpack.output.engine import EngineSink
+    from minpack.output.registry import RegistrySink
     from minpack.output.target import OutputSpec
     from minpack.paths import RootPath
     from minpack.progress import Progress
@@ -73,8 +75,10 @@ def write_output(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[Writte
     :returns: what was written, for each image in this order.
     :raises OutputError: a target cannot be written.
     :raises EngineError: an engine does not take the image.
+    :raises RegistryError: a registry does not take it.
     :raises ChangedInputError: an input changed since it was planned.
     """
+    digest = _digest_file(works, to)
     with _opened(to) as ready:
         if not ready.format.has_layers:
             (work,) = works
@@ -83,7 +87,18 @@ def write_output(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[Writte
         with store, ExitStack() as kept:
             settled = tuple(kept.enter_context(_settled(work, ready, store)) for work in works)
             written = (_write_layout if ready.format is Format.OCI else _write_archive)(settled, ready, store)
-        return tuple(one._replace(notes=(*one.notes, note)) for one in written) if note else written
+    if digest is not None and written[0].digest is not None:
+        digest.write(written[0].digest)
+    return tuple(one._replace(notes=(*one.notes, note)) for one in written) if note else written
+
+
+def _digest_file(works: Sequence[LayerInputs], to: OutputSpec) -> DigestFile | None:
+    """The file for the digest, if one is wanted; that it can be written is known before all else is."""
+    if to.digest_file is None:
+        return None
+    from minpack.output.digest_file import DigestFile  # noqa: PLC0415 - where one is wanted
+
+    return DigestFile(to.digest_file, _inputs(works, to), force=to.force)
 
 
 @contextmanager
@@ -148,17 +163,23 @@ def write_images(
     sinks: tuple[StreamingSink, *tuple[Sink, ...]],
     references: Sequence[Reference],
     store: Store,
+    registry: RegistrySink | None = None,
 ) -> WrittenImages:
-    """Write the images into all sinks: each layer streams into the first as it is made, and is read there again."""
-    made = [_write_image(work, sinks[0], store) for work in works]
-    # What a label says of the image, it says of all of them: registries show what the index has.
-    index = build_index([image for image, _ in made], annotations=dict(works[0].config.labels))
-    for sink in sinks:
+    """Write the images into all sinks: each layer streams into the first as it is made, and is read there again.
+
+    :param registry: a sink that gets each layer at once, and a new one while it is made.
+    """
+    made = [_write_image(work, sinks[0], store, registry) for work in works]
+    # What is said of the image is said of all of them: registries show what the index has.
+    index = build_index([image for image, _ in made], annotations=works[0].config.all_annotations)
+    for sink in (*sinks, *((registry,) if registry is not None else ())):
         put_index(index, sink, references)
     return WrittenImages(index, tuple(layers for _, layers in made))
 
 
-def _write_image(work: LayerInputs, first: StreamingSink, store: Store) -> tuple[BuiltImage, tuple[Layer, ...]]:
+def _write_image(
+    work: LayerInputs, first: StreamingSink, store: Store, registry: RegistrySink | None
+) -> tuple[BuiltImage, tuple[Layer, ...]]:
     """The image, its layers in `first`, and what writing showed of those."""
     layers: list[Layer] = []
     blobs: list[Blob] = []
@@ -169,19 +190,23 @@ def _write_image(work: LayerInputs, first: StreamingSink, store: Store) -> tuple
             layer = work.kept[number].layer
         else:
             early = work.background.take(entries, out, work.options) if work.background is not None else None
-            layer = early if early is not None else write_kept_layer(entries, out, store, work.options, comment)
+            also = registry.begin_blob if registry is not None else None
+            layer = early if early is not None else write_kept_layer(entries, out, store, work.options, comment, also)
         blobs.append(first.end_blob(layer.descriptor))
+        if registry is not None:
+            registry.end_blob(layer.descriptor)
+            registry.put(blobs[-1])
         layers.append(layer)
     return build_image(layers, work.config, blobs), tuple(layers)
 
 
 def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -> tuple[WrittenOutput, ...]:
-    """The archive is written once; the engine gets the bytes that were written."""
-    spooled = to.path is None or to.stdout is not None
-    with _spool(to.temporary) if spooled else _new_file(works, to) as out:
+    """The archive is written once; engine and registries get the bytes that were written."""
+    spooled, progress = to.path is None or to.stdout is not None, works[0].options.progress
+    with _spool(to.temporary) if spooled else _new_file(works, to) as out, _registry(to, progress) as registry:
         archive = ArchiveSink(out, to.path or "the engine")
-        engines = _engines(archive, out, to, works[0].options.progress)
-        written = write_images(works, (archive, *engines), to.references, store)
+        engines = _engines(archive, out, to, progress)
+        written = write_images(works, (archive, *engines), to.references, store, registry)
         size = out.seek(0, os.SEEK_END)
         if to.stdout is not None:
             _copy(out, to.stdout, to)
@@ -190,7 +215,7 @@ def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -
         index = written.built.stored(lambda one: _NotKept(path or "the engine", one.size))
     else:
         index = written.built.stored(lambda one: FileContent(path, one.size, archive.start_of(one.digest)))
-    return _output_of(written._replace(built=index), to, size, engines)
+    return _output_of(written._replace(built=index), to, size, engines, registry)
 
 
 def _write_layout(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -> tuple[WrittenOutput, ...]:
@@ -202,14 +227,20 @@ def _write_layout(works: Sequence[LayerInputs], to: OutputSpec, store: Store) ->
         engines = _engines(ArchiveSink(spool), spool, to, progress, shared=False) if spool is not None else ()
         made = stack.enter_context(new_directory(path, _inputs(works, to), force=to.force))
         writer = stack.enter_context(LayoutSink(made.path))
-        written = write_images(works, (writer, *engines), to.references, store)
+        registry = stack.enter_context(_registry(to, progress))
+        written = write_images(works, (writer, *engines), to.references, store, registry)
     index = written.built.stored(lambda one: FileContent(os.path.join(path, blob_path(one.digest)), one.size))
     size = sum(blob.descriptor.size for blob in index.blobs)
-    return _output_of(written._replace(built=index), to, size, engines, _leftover(made))
+    return _output_of(written._replace(built=index), to, size, engines, registry, _leftover(made))
 
 
 def _output_of(
-    written: WrittenImages, to: OutputSpec, size: int, engines: Sequence[EngineSink], notes: tuple[str, ...] = ()
+    written: WrittenImages,
+    to: OutputSpec,
+    size: int,
+    engines: Sequence[EngineSink],
+    registry: RegistrySink | None,
+    notes: tuple[str, ...] = (),
 ) -> tuple[WrittenOutput, ...]:
     # Layers that nobody asked to leave as they are: no registry will have them, unless the engine pushes them so.
     made = [layer for layers in written.layers for layer in layers]
@@ -219,7 +250,8 @@ def _output_of(
         digest = None
     outputs = (WrittenTarget(to.format, to.path, None, digest),) if to.path is not None else ()
     loaded = tuple(WrittenTarget("engine", None, one.familiar, digest) for one in to.references if engines)
-    whole = WrittenOutput(written.built, outputs + loaded, size, notes, references=to.references)
+    pushed = registry.pushed(written.built) if registry is not None else ()
+    whole = WrittenOutput(written.built, outputs + loaded + pushed, size, notes, references=to.references)
     return tuple(
         whole._replace(layers=layers, sums=dict(one for layer in layers for one in layer.sums), number=number)
         for number, layers in enumerate(written.layers)
@@ -311,6 +343,18 @@ def _engines(
     from minpack.output.engine import EngineSink  # noqa: PLC0415
 
     return (EngineSink(archive, out, to.engine, progress, shared=shared),)
+
+
+@contextmanager
+def _registry(to: OutputSpec, progress: Progress) -> Generator[RegistrySink | None]:
+    """The registries to push to, if there are some."""
+    if to.registry is None:
+        yield None
+        return
+    from minpack.output.registry import RegistrySink  # noqa: PLC0415 - for --push alone
+
+    with RegistrySink(to.registry, to.references, progress) as sink:
+        yield sink
 
 
 @contextmanager

@@ -149,4 +149,5 @@ def _config(spec: ImageSpec, platform: Platform, programs: tuple[Program, ...], 
         tuple(sorted(set(run.volumes))),
         run.labels,
         run.stop_signal,
+        run.annotations,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from minpack.build.inputs import Input
     from minpack.build.inspect import Inspected
     from minpack.build.pack import Packed
+    from minpack.build.push import Pushed
     from minpack.build.tree import ResolvedTree
     from minpack.catalog.alpine import CatalogEntry
     from minpack.errors import MinpackError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from minpack.needs.need import Decision
     from minpack.oci.documents import ImageConfig
     from minpack.oci.reference import Reference
-    from minpack.output.target import WrittenOutput
+    from minpack.output.target import WrittenOutput, WrittenTarget
     from minpack.paths import RootPath
     from minpack.plan.model import PlannedEntry
     from minpack.plan.unpacked import Unpacked
@@ -46,6 +47,31 @@ def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str
         "inputs": [_input(item) for item in packed.inputs],
         "outputs": _outputs(packed.written),
         "notes": few_notes(packed.notes),
+    }
+
+
+def push_document(pushed: Pushed) -> dict[str, Any]:
+    """``minpack.push/1``: a finished image that was pushed, and where to."""
+    return {
+        "schema": "minpack.push/1",
+        "image": pushed.image.path,
+        "digest": str(pushed.built.digest),
+        "media_type": pushed.built.root.media_type,
+        "images": [
+            {
+                "platform": str(image.platform),
+                "digest": str(image.digest),
+                "image_id": str(image.image_id),
+                "size": image.size,
+            }
+            for image in pushed.built.images
+        ],
+        "artifacts": [
+            {"digest": str(one.descriptor.digest), "artifact_type": one.descriptor.artifact_type}
+            for one in pushed.built.artifacts
+        ],
+        "outputs": [_target(target) for target in pushed.targets],
+        "notes": few_notes(pushed.notes),
     }
 
 
@@ -446,12 +472,14 @@ def _input(item: Input) -> dict[str, Any]:
 
 
 def _outputs(written: WrittenOutput | None) -> list[dict[str, Any]]:
-    return [
-        {
-            "format": output.format,
-            "path": output.path,
-            "reference": output.reference,
-            "digest": str(output.digest) if output.digest is not None else None,
-        }
-        for output in (written.outputs if written is not None else ())
-    ]
+    return [_target(target) for target in (written.outputs if written is not None else ())]
+
+
+def _target(target: WrittenTarget) -> dict[str, Any]:
+    return {
+        "format": target.format,
+        "path": target.path,
+        "reference": target.reference,
+        "digest": str(target.digest) if target.digest is not None else None,
+        "sent": target.sent if target.format == "registry" else None,
+    }

@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from minpack.build.base_image import BaseImage
     from minpack.build.inputs import Input
     from minpack.build.pack import Packed
+    from minpack.build.push import Pushed
     from minpack.oci.documents import ImageConfig
     from minpack.oci.reference import Reference
-    from minpack.output.target import WrittenOutput
+    from minpack.output.target import WrittenOutput, WrittenTarget
     from minpack.plan.model import Plan, PlannedEntry
     from minpack.program.read import Program
     from minpack.rootfs.entry import Entry
     from minpack.target import Platform
 
 MOST_NAMES = 3
+MANY_PLATFORMS = 8
 #: More are shown by the directory that holds them all, even if it is at the top.
 MANY_FILES = 100
 #: What has the bytes of a file; those of a hard link count where the file is.
@@ -164,15 +166,50 @@ def _output_lines(written: WrittenOutput, start: _Start) -> list[str]:
             lines.append(f"wrote {human(written.size)} to stdout")
         elif output.path is not None:
             lines.append(f"wrote {output.path} ({human(written.size)})")
-        else:
+        elif output.format == "engine":
             lines.append(f"loaded {output.reference} into the engine")
+    lines += pushed_lines([output for output in written.outputs if output.format == "registry"])
     next_ = _next(written, start)
     return [*lines, f"next: {next_}"] if next_ else lines
+
+
+def image_lines(pushed: Pushed, host: Platform | None = None) -> list[str]:
+    """The closing summary of a finished image that was pushed.
+
+    :param host: the platform of this machine, where it is known.
+    """
+    index = pushed.built
+    platforms = [image.platform for image in index.images]
+    layers = {layer.descriptor.digest for image in index.images for layer in image.layers}
+    size = sum(blob.descriptor.size for blob in index.blobs)
+    start = _Start(platforms[0], host)
+    return [
+        f"{pushed.image.path}  {listed(map(str, platforms), MANY_PLATFORMS)}",
+        _row("digest", str(index.digest)),
+        _row("size", f"{human(size)}, {len(layers)} layer{'s' if len(layers) > 1 else ''}"),
+        *([_row("artifacts", str(len(index.artifacts)))] if index.artifacts else []),
+        "",
+        *pushed_lines(pushed.targets),
+        f"next: docker pull {start.foreign if len(platforms) == 1 else ''}{pushed.targets[0].by_digest}",
+    ]
+
+
+def pushed_lines(targets: Sequence[WrittenTarget]) -> list[str]:
+    """Names that were pushed, and how much had to be sent for all of them."""
+    lines = [f"pushed {target.reference}" for target in targets]
+    if targets:
+        sent = targets[0].sent
+        lines[-1] += f" ({human(sent)} sent)" if sent else " (nothing sent: all layers were there)"
+    return lines
 
 
 def _next(written: WrittenOutput, start: _Start) -> str:
     """What to type next; empty where nothing follows."""
     first = written.outputs[0]
+    pushed = next((output.by_digest for output in written.outputs if output.format == "registry"), "")
+    if pushed:
+        # By the one name that always means this image.
+        return start.command(pushed) or f"docker pull {start.foreign}{pushed}"
     references = written.references
     run = start.command(references[0].familiar) if references else ""
     if any(output.reference for output in written.outputs):

@@ -35,6 +35,7 @@ class RunConfig(NamedTuple):
     volumes: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     stop_signal: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 class Check(StrEnum):

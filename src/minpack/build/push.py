@@ -1,0 +1,138 @@
+"""Pushing a finished image: an archive, a layout, or what `docker save` wrote."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from minpack.errors import UnreadableImageError
+from minpack.excerpt import listed
+from minpack.host.overwrite import HostInput
+from minpack.namedtuple import NamedTuple
+from minpack.oci import mediatypes
+from minpack.oci.image import put_index
+from minpack.oci.read import read_image
+from minpack.output.digest_file import DigestFile
+from minpack.output.registry import RegistrySink
+from minpack.progress import no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from minpack.oci.image import Index
+    from minpack.oci.read import NamedIndex
+    from minpack.oci.reference import Reference
+    from minpack.output.target import WrittenTarget
+    from minpack.progress import Progress
+    from minpack.registry.options import RegistryOptions
+
+#: As skopeo has them (containers-transports(5)): an image in a layout or an archive, and its name there.
+TRANSPORTS = ("oci-archive:", "oci:", "docker-archive:")
+#: Names that an error shows.
+_MOST_NAMES = 5
+
+
+class LocalImage(NamedTuple):
+    """An image in a file or directory of this host; without a `name` it is the only one there."""
+
+    path: str
+    name: str = ""
+
+
+class Pushed(NamedTuple):
+    """An image that was pushed, and a target for each of its names."""
+
+    image: LocalImage
+    built: Index
+    targets: tuple[WrittenTarget, ...]
+    notes: tuple[str, ...] = ()
+
+
+def parse_local_image(text: str) -> LocalImage:
+    """What `text` names: a path, or with one of skopeo's transports a path and a name in it."""
+    transport = next((one for one in TRANSPORTS if text.startswith(one)), "")
+    if not transport or os.path.exists(text):
+        return LocalImage(text)
+    path, _, name = text.removeprefix(transport).partition(":")
+    return LocalImage(path, name)
+
+
+def push(
+    image: LocalImage,
+    references: Sequence[Reference],
+    options: RegistryOptions,
+    progress: Progress = no_progress,
+    *,
+    digest_file: str | None = None,
+    force: bool = False,
+) -> Pushed:
+    """Push `image`, with the artifacts that are about it, under each of these names.
+
+    :param digest_file: a file that gets the image's digest.
+    :param force: it may replace any file.
+    :raises UnreadableImageError: there is no such image, or not all of it is there.
+    :raises RegistryError: a registry does not take it.
+    :raises OutputError: the file cannot be written.
+    """
+    digest = DigestFile(digest_file, (HostInput(image.path, "the image", whole=True),), force=force)
+    index = _selected(image, read_image(image.path)).built
+    _check_whole(image, index)
+    with RegistrySink(options, references, progress) as sink:
+        put_index(index, sink, references)
+        targets = sink.pushed(index)
+    digest.write(index.digest)
+    return Pushed(image, index, targets, _notes(index))
+
+
+def _selected(image: LocalImage, found: tuple[NamedIndex, ...]) -> NamedIndex:
+    """The image that is meant."""
+    names = [name for one in found for name in one.names]
+    if image.name:
+        for one in found:
+            if image.name in (*one.names, *(name.rpartition(":")[2] for name in one.names)):
+                return one
+        raise UnreadableImageError(image.path, f"it has no image {image.name!r}", _names_hint(image.path, names))
+    if len(found) > 1:
+        raise UnreadableImageError(image.path, f"it has {len(found)} images", _names_hint(image.path, names))
+    return found[0]
+
+
+def _names_hint(path: str, names: Sequence[str]) -> str | None:
+    if not names:
+        return None
+    transport = "oci:" if os.path.isdir(path) else "oci-archive:"
+    return f"name one of them, like {transport}{path}:{names[0]}; there is {listed(names, _MOST_NAMES)}"
+
+
+def _check_whole(image: LocalImage, index: Index) -> None:
+    """Raise `UnreadableImageError` if the index lists what is not there: engines save some of its platforms alone."""
+    if index.document is None:
+        return
+    import json  # noqa: PLC0415 - for indexes alone
+
+    there = {str(one.digest) for one in index.images} | {str(one.descriptor.digest) for one in index.artifacts}
+    missing = [one for one in json.loads(index.document.data)["manifests"] if one["digest"] not in there]
+    if missing:
+        what = listed((_platform(one) for one in missing), _MOST_NAMES)
+        hint = "save it with all its platforms, or each platform by itself"
+        raise UnreadableImageError(image.path, f"its index lists what is not in it: {what}", hint)
+
+
+def _platform(listed_one: dict[str, object]) -> str:
+    platform = listed_one.get("platform")
+    if isinstance(platform, dict):
+        return "/".join(str(platform[key]) for key in ("os", "architecture", "variant") if platform.get(key))
+    return str(listed_one["digest"])
+
+
+def _notes(index: Index) -> tuple[str, ...]:
+    return _uncompressed_note(layer.descriptor.media_type for image in index.images for layer in image.layers)
+
+
+def _uncompressed_note(media_types: Iterable[str]) -> tuple[str, ...]:
+    """That layers were pushed as large as they are: what `docker save` writes has them so."""
+    count = sum(1 for one in media_types if one == mediatypes.LAYER)
+    if not count:
+        return ()
+    what = "1 layer is not compressed and was" if count == 1 else f"{count} layers are not compressed and were"
+    return (f"{what} pushed so",)

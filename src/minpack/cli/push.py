@@ -1,0 +1,74 @@
+"""`minpack push`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from minpack.cli.options import Command, answer_options, filled, value_of
+from minpack.cli.output import check_pushable
+from minpack.cli.registry import registry_options
+from minpack.cli.settings import host_platform
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
+from minpack.errors import UsageError
+from minpack.oci.reference import parse_reference
+
+if TYPE_CHECKING:
+    from minpack.oci.reference import Reference
+
+
+@click.command("push", cls=Command, short_help="Push a finished image to registries.")
+@click.argument("image", metavar="IMAGE", type=click.Path())
+@click.argument("references", metavar="REF...", nargs=-1)
+@click.option("--digest-file", metavar="FILE", callback=filled, help="File to write the image's digest to, sha256:….")
+@click.option("--force", is_flag=True, help="Let --digest-file replace a file that holds something else.")
+@answer_options
+def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
+    """Push IMAGE to each REF, as it is: an archive, an OCI layout, or what docker save wrote.
+
+    \b
+    minpack push ./myapp.tar ghcr.io/me/myapp:1.0 ghcr.io/me/myapp:latest
+    minpack push oci:./layout:1.0 registry.example/team/myapp:1.0
+    """  # noqa: D301 - click's mark for a block
+    names = _references(image, references)
+    from minpack.build.push import parse_local_image, push  # noqa: PLC0415 - after what is refused at once
+
+    with drawing(quiet=given["quiet"]) as progress:
+        pushed = push(
+            parse_local_image(image),
+            names,
+            registry_options(given),
+            progress,
+            digest_file=given["digest_file"],
+            force=given["force"],
+        )
+    with reporting(" and ".join(f"{one.reference} was pushed" for one in pushed.targets)):
+        if given["as_json"]:
+            from minpack.report.documents import push_document  # noqa: PLC0415
+
+            print_json(push_document(pushed))
+            return
+        print_notes(pushed.notes, quiet=given["quiet"])
+        if given["quiet"]:
+            print_lines(dict.fromkeys(one.by_digest for one in pushed.targets), whole=True)
+        else:
+            from minpack.report.text import image_lines  # noqa: PLC0415
+
+            print_lines(image_lines(pushed, host_platform()))
+
+
+def _references(image: str, texts: tuple[str, ...]) -> tuple[Reference, ...]:
+    """The names to push to.
+
+    :raises UsageError: there is none, or one is none that a registry has.
+    """
+    if not image:
+        raise UsageError("IMAGE", "", "its value is empty", "name an image archive or a layout")
+    if not texts:
+        hint = f"name it: minpack push {image} ghcr.io/me/myapp:1.0"
+        raise UsageError("minpack push", "", "no REF says where to", hint, verb="run")
+    parse = value_of("REF", parse_reference)
+    references = tuple(dict.fromkeys(parse(text) for text in texts))
+    check_pushable(references, "REF")
+    return references
