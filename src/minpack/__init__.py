@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minpack.build.inspect import Inspected
     from minpack.build.lock import LockPolicy
     from minpack.build.pack import Packed
+    from minpack.build.push import LocalImage, Pushed
     from minpack.build.tree import ResolvedTree
     from minpack.content import BytesContent, Content
     from minpack.digest import Digest
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc
     from minpack.library.bases import open_base, open_session
     from minpack.library.callbacks import Progress
-    from minpack.library.commands import inspect, pack, resolve_tree
+    from minpack.library.commands import inspect, pack, push, resolve_tree
     from minpack.library.elf import read_elf, resolve_closure
     from minpack.library.parsers import (
         parse_addition,
@@ -51,9 +52,11 @@ if TYPE_CHECKING:
     from minpack.net.network import Limits, Network
     from minpack.oci.compression import Compression
     from minpack.oci.reference import Reference
-    from minpack.output.target import Format, OutputSpec, WrittenOutput
+    from minpack.output.target import Format, OutputSpec, WrittenOutput, WrittenTarget
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
+    from minpack.registry.options import Login, RegistryOptions
+    from minpack.registry.secret import Secret
     from minpack.rootfs.etc_files import User
     from minpack.sources.session import Session
     from minpack.spec.base_ref import BaseRef
@@ -87,8 +90,10 @@ _HOMES = {
     "LateName": "minpack.ld.closure",
     "Libc": "minpack.ld.closure",
     "Limits": "minpack.net.network",
+    "LocalImage": "minpack.build.push",
     "LockPolicy": "minpack.build.lock",
     "LockedImage": "minpack.lock.values",
+    "Login": "minpack.registry.options",
     "MinpackError": "minpack.errors",
     "Need": "minpack.needs.need",
     "Network": "minpack.net.network",
@@ -99,15 +104,19 @@ _HOMES = {
     "Plan": "minpack.plan.model",
     "Platform": "minpack.target",
     "Progress": "minpack.library.callbacks",
+    "Pushed": "minpack.build.push",
     "Reference": "minpack.oci.reference",
+    "RegistryOptions": "minpack.registry.options",
     "ResolvedTree": "minpack.build.tree",
     "RootPath": "minpack.paths",
     "RunConfig": "minpack.spec.image",
+    "Secret": "minpack.registry.secret",
     "Session": "minpack.sources.session",
     "Target": "minpack.target",
     "User": "minpack.rootfs.etc_files",
     "Walker": "minpack.base.walk",
     "WrittenOutput": "minpack.output.target",
+    "WrittenTarget": "minpack.output.target",
     "inspect": "minpack.library.commands",
     "open_base": "minpack.library.bases",
     "open_session": "minpack.library.bases",
@@ -120,6 +129,7 @@ _HOMES = {
     "parse_reference": "minpack.library.parsers",
     "parse_root_path": "minpack.library.parsers",
     "parse_user": "minpack.library.parsers",
+    "push": "minpack.library.commands",
     "read_elf": "minpack.library.elf",
     "resolve_closure": "minpack.library.elf",
     "resolve_tree": "minpack.library.commands",
@@ -150,8 +160,10 @@ __all__ = [
     "LateName",
     "Libc",
     "Limits",
+    "LocalImage",
     "LockPolicy",
     "LockedImage",
+    "Login",
     "MinpackError",
     "Need",
     "Network",
@@ -162,15 +174,19 @@ __all__ = [
     "Plan",
     "Platform",
     "Progress",
+    "Pushed",
     "Reference",
+    "RegistryOptions",
     "ResolvedTree",
     "RootPath",
     "RunConfig",
+    "Secret",
     "Session",
     "Target",
     "User",
     "Walker",
     "WrittenOutput",
+    "WrittenTarget",
     "__version__",
     "inspect",
     "open_base",
@@ -184,6 +200,7 @@ __all__ = [
     "parse_reference",
     "parse_root_path",
     "parse_user",
+    "push",
     "read_elf",
     "resolve_closure",
     "resolve_tree",

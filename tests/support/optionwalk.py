@@ -19,6 +19,7 @@ from minpack.cli.run import run as run_minpack
 from support.badfiles import CERTIFICATE, GLIBC_LOADER, MUSL_LOADER
 from support.elfmaker import GLIBC, MUSL, library, program, static_program
 from support.fake_engine import FakeEngine
+from support.fakeregistry import FakeRegistry
 from support.gomaker import MODULES, GoForm, go_program
 from support.mirror import Mirror
 from support.repository import KEY, Place, library_package
@@ -70,6 +71,7 @@ class Walk:
         self._streams = place / "streams"
         self._mirror, self._other = Mirror(), Mirror()
         self._engine = FakeEngine(place / "engine", (200, {"stream": "Loaded image: x\n"}), keeps=True)
+        self._registry = FakeRegistry()
         self._lock = b""
         self._store = place / "store"
         self._seen: dict[tuple[str, ...], Outcome] = {}
@@ -87,10 +89,12 @@ class Walk:
             "NO_PROXY": "*",
         }
 
-    @property
-    def other_mirror(self) -> str:
-        """The address of a mirror that has the same names, and something else behind them."""
-        return f"{self._other.url}/alpine"
+    def filled(self, text: str) -> str:
+        """`text` with the address of a mirror for OTHER, which has the same names and something else behind them.
+
+        REGISTRY stands for the host of a registry.
+        """
+        return text.replace("OTHER", f"{self._other.url}/alpine").replace("REGISTRY", self._registry.host)
 
     def outcome(self, *arguments: str) -> Outcome:
         """As `run`, once for each command."""
@@ -100,7 +104,7 @@ class Walk:
 
     def differs(self, call: str, more: tuple[str, ...]) -> bool:
         """Whether the command does something else with `more`; where text tells nothing its JSON document counts."""
-        before = shlex.split(call)
+        before = shlex.split(self.filled(call))
         if self.outcome(*before) != self.outcome(*before, *more):
             return True
         return "--json" not in more and self.outcome(*before, "--json") != self.outcome(*before, *more, "--json")
@@ -142,12 +146,12 @@ class Walk:
                 yield str(path.relative_to(self.place)), 0, 0, ""
 
     def __enter__(self) -> Walk:
-        for one in (self._mirror, self._other, self._engine):
+        for one in (self._mirror, self._other, self._engine, self._registry):
             one.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for one in (self._mirror, self._other, self._engine):
+        for one in (self._mirror, self._other, self._engine, self._registry):
             one.__exit__(*exc)
 
     def prepare(self) -> None:
@@ -155,6 +159,8 @@ class Walk:
         done = self.run("lock", "./packaged", "--base", "apk.tar")
         assert done.code == 0, done.err
         self._lock = (self.place / "minpack.lock").read_bytes()
+        done = self.run("./app", "-o", "image.tar")
+        assert done.code == 0, done.err
         done = self.run("base", "pull", NAMED, "--cache-dir", "filled")
         assert done.code == 0, done.err
         (self.place / "filled").rename(self._store)

@@ -150,7 +150,6 @@ def test_suggestions() -> None:
 @pytest.mark.parametrize(
     ("word", "hint"),
     [
-        ("push", "docker push NAME"),
         ("run", "docker run --rm $(minpack ./myapp --load -q)"),
         ("build", "minpack ./myapp packs a program"),
         ("init", "minpack ./myapp packs a program"),
@@ -182,8 +181,8 @@ def test_commands_of_other_tools_have_an_answer(
         ("--env-file", "-e KEY=VALUE"),
         ("--copy", "--add SRC:DST"),
         ("--timezone", "--tz ZONE"),
-        ("--annotation", "-l KEY=VALUE"),
         ("--include", "--add SRC:DST"),
+        ("--digestfile", "--digest-file FILE"),
     ],
 )
 def test_options_of_other_tools_have_an_answer(option: str, hint: str) -> None:

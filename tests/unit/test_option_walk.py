@@ -63,11 +63,14 @@ IMAGES = {
     "--compress": "-o out/image --compress small",
     "--zstd": "-o out/image --zstd",
     "--label": "-o out/image --label a=b",
+    "--annotation": "-o out/image --annotation a=b",
+    "--digest-file": "-o out/image --digest-file out/digest",
     "--env": "-o out/image --env A=b",
     "--cmd": "-o out/image --cmd x",
 }
 OWN: dict[str, dict[str, tuple[str, str]]] = {
     "pack": {
+        "--push": ("./app -o out/image -t REGISTRY/me/app", "--push"),
         "--single-layer": ("./app -o out/image", "--single-layer"),
         "--force": ("./app --format rootfs -o old", "--force"),
         "--entrypoint": ("./app -o out/image", "--entrypoint /bin/other"),
@@ -98,7 +101,9 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
     },
     "base info": {"--platform": (NAMED, "--platform linux/arm64")},
     "base pull": {"--platform": (NAMED, "--platform linux/arm64"), "--base-sha512": (NAMED, f"--base-sha512 {SUM}")},
+    "push": {"--digest-file": ("image.tar REGISTRY/me/pushed", "--digest-file out/digest")},
     "base image": {
+        "--push": ("base -o out/image -t REGISTRY/me/base", "--push"),
         "--platform": ("base -o out/image", "--platform linux/amd64/v2"),
         "--force": ("base --format rootfs -o old", "--force"),
     },
@@ -113,6 +118,7 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
 #: A call of each command that does something.
 USUAL = {
     "pack": "./app -o out/image",
+    "push": "image.tar REGISTRY/me/pushed",
     "lock": "./packaged --base apk.tar",
     "update": "./packaged",
     "inspect": "./app",
@@ -293,16 +299,16 @@ def test_every_option_changes_something(command: str, walk: Walk) -> None:
     """Given a value that matters, each changes what is written, printed or answered."""
     idle = []
     for option, (call, more) in rows(command).items():
-        added = tuple(shlex.split(more.replace("OTHER", walk.other_mirror)))
+        added = tuple(shlex.split(walk.filled(more)))
         if not walk.differs(f"{command} {call}", added):
-            idle.append((option, walk.outcome(*shlex.split(f"{command} {call}"))))
+            idle.append((option, walk.outcome(*shlex.split(walk.filled(f"{command} {call}")))))
     assert idle == []
 
 
 @pytest.mark.parametrize("call", TOLD)
 def test_what_is_told(call: str, walk: Walk) -> None:
     """A note names the option and says why it changed nothing."""
-    arguments = shlex.split(call.replace("OTHER", walk.other_mirror).replace("NAMED", NAMED))
+    arguments = shlex.split(walk.filled(call).replace("NAMED", NAMED))
     found = walk.outcome(*arguments)
     assert found.code == 0, found.err
     assert f"note: {TOLD[call]}\n" in found.err
@@ -324,7 +330,7 @@ def test_where_an_option_does_nothing_it_is_refused_or_told(command: str, walk: 
     """Whatever program, base and result it meets, but for what allows or forbids."""
     idle = []
     for option, (_, usual) in rows(command).items():
-        more = VALUES.get(option, usual).replace("OTHER", walk.other_mirror)
+        more = walk.filled(VALUES.get(option, usual))
         for place, call in PLACES[command].items():
             if not walk.differs(f"{command} {call}", tuple(shlex.split(more))):
                 idle.append((option, place))

@@ -64,17 +64,15 @@ def push(
     progress: Progress = no_progress,
     *,
     digest_file: str | None = None,
-    force: bool = False,
 ) -> Pushed:
     """Push `image`, with the artifacts that are about it, under each of these names.
 
     :param digest_file: a file that gets the image's digest.
-    :param force: it may replace any file.
     :raises UnreadableImageError: there is no such image, or not all of it is there.
     :raises RegistryError: a registry does not take it.
     :raises OutputError: the file cannot be written.
     """
-    digest = DigestFile(digest_file, (HostInput(image.path, "the image", whole=True),), force=force)
+    digest = DigestFile(digest_file, (HostInput(image.path, "the image", whole=True),))
     index = _selected(image, read_image(image.path)).built
     _check_whole(image, index)
     with RegistrySink(options, references, progress) as sink:

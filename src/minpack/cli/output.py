@@ -236,8 +236,8 @@ def check_pushable(references: Iterable[Reference], option: str) -> None:
     for one in references:
         if one.host == "docker.io" and one.name.startswith("library/"):
             name = one.familiar
-            hint = f"write who it is for, or the registry: {option} ME/{name}, or {option} ghcr.io/ME/{name}"
-            raise UsageError(option, name, f"it means {one}, one of Docker's own images", hint, verb="push to")
+            hint = f"write whose it is: ME/{name} at Docker Hub, ghcr.io/ME/{name} at another registry"
+            raise UsageError(option, name, f"it means {one}, where Docker's own images are", hint)
 
 
 def _check_stdout(settings: OutputSettings) -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import Command, answer_options, filled, value_of
+from minpack.cli.options import UNSET, Command, answer_options, filled
 from minpack.cli.output import check_pushable
 from minpack.cli.registry import registry_options
 from minpack.cli.settings import host_platform
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
-from minpack.errors import UsageError
+from minpack.errors import BadValueError, UsageError
 from minpack.oci.reference import parse_reference
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 @click.argument("image", metavar="IMAGE", type=click.Path())
 @click.argument("references", metavar="REF...", nargs=-1)
 @click.option("--digest-file", metavar="FILE", callback=filled, help="File to write the image's digest to, sha256:….")
-@click.option("--force", is_flag=True, help="Let --digest-file replace a file that holds something else.")
 @answer_options
 def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
     """Push IMAGE to each REF, as it is: an archive, an OCI layout, or what docker save wrote.
@@ -41,7 +40,6 @@ def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # n
             registry_options(given),
             progress,
             digest_file=given["digest_file"],
-            force=given["force"],
         )
     with reporting(" and ".join(f"{one.reference} was pushed" for one in pushed.targets)):
         if given["as_json"]:
@@ -64,11 +62,20 @@ def _references(image: str, texts: tuple[str, ...]) -> tuple[Reference, ...]:
     :raises UsageError: there is none, or one is none that a registry has.
     """
     if not image:
-        raise UsageError("IMAGE", "", "its value is empty", "name an image archive or a layout")
+        raise UsageError("IMAGE", "", "its value is empty", UNSET)
     if not texts:
         hint = f"name it: minpack push {image} ghcr.io/me/myapp:1.0"
         raise UsageError("minpack push", "", "no REF says where to", hint, verb="run")
-    parse = value_of("REF", parse_reference)
-    references = tuple(dict.fromkeys(parse(text) for text in texts))
+    references = tuple(dict.fromkeys(map(_reference, texts)))
     check_pushable(references, "REF")
     return references
+
+
+def _reference(text: str) -> Reference:
+    if not text:
+        raise UsageError("REF", "", "its value is empty", UNSET)
+    try:
+        return parse_reference(text)
+    except BadValueError as error:
+        # Its own hint: an argument is written without a name.
+        raise UsageError("REF", text, error.reason, error.hint) from error

@@ -1,4 +1,4 @@
-"""What the commands do, as functions: `pack`, `tree` and `inspect`."""
+"""What the commands do, as functions: `pack`, `push`, `tree` and `inspect`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from minpack.build import inspect as inspecting
 from minpack.build import pack as packing
+from minpack.build import push as pushing
 from minpack.build import tree
 from minpack.errors import UsageError
 from minpack.library.check import checked
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from minpack.build.inspect import Inspected
     from minpack.build.lock import LockPolicy
     from minpack.build.pack import Packed
+    from minpack.build.push import Pushed
     from minpack.build.tree import ResolvedTree
     from minpack.library.callbacks import Progress
+    from minpack.oci.reference import Reference
     from minpack.output.target import OutputSpec
+    from minpack.registry.options import RegistryOptions
     from minpack.spec.image import ImageSpec
 
 
@@ -49,6 +53,28 @@ def pack(
     _check_day(options.today)
     _check_output(output)
     return packing.pack(spec, options, output, progress, write=write, sums=sums, every=every, locking=locking)
+
+
+@checked
+def push(
+    image: str | os.PathLike[str],
+    references: tuple[Reference, ...],
+    options: RegistryOptions,
+    progress: Progress = no_progress,
+    *,
+    name: str = "",
+) -> Pushed:
+    """Push a finished image, with the artifacts that are about it, under each of these names.
+
+    :param image: the path of an archive or a layout; or of what ``docker save`` wrote.
+    :param options: how registries are reached.
+    :param name: which image it is, by its name or tag there, where there are several.
+    :raises UnreadableImageError: there is no such image, or not all of it is there.
+    :raises RegistryError: a registry does not take it.
+    """
+    if not references:
+        raise UsageError("push(references)", "", "it is empty", 'name a repository: parse_reference("me/app:1.0")')
+    return pushing.push(pushing.LocalImage(os.fspath(image), name), references, options, progress)
 
 
 @checked
@@ -94,7 +120,14 @@ def _check_day(today: str) -> None:
 
 def _check_output(output: OutputSpec | None) -> None:
     """Raise `UsageError` if `output` goes nowhere."""
-    if output is None or output.engine is not None or output.stdout is not None or output.path not in (None, "-"):
+    if output is None:
+        return
+    if output.registry is not None and not (output.references and output.format.has_layers):
+        reason = "nothing says where to push to" if output.format.has_layers else "only images are pushed"
+        hint = 'OutputSpec(Format.ARCHIVE, None, (parse_reference("me/app:1.0"),), registry=RegistryOptions())'
+        raise UsageError("OutputSpec", "", reason, hint)
+    elsewhere = (output.engine, output.stdout, output.registry)
+    if any(one is not None for one in elsewhere) or output.path not in (None, "-"):
         return
     reason = "its path is '-', and it has no stdout" if output.path else "it has no path and no engine"
     raise UsageError("OutputSpec", "", reason, 'name a file: OutputSpec(Format.ARCHIVE, "app.tar", …)')

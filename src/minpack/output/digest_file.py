@@ -28,7 +28,7 @@ class DigestFile:
     :raises OutputError: it cannot be written there, as far as that shows before.
     """
 
-    def __init__(self, path: str | None, inputs: Iterable[HostInput], *, force: bool) -> None:
+    def __init__(self, path: str | None, inputs: Iterable[HostInput], *, force: bool = False) -> None:
         self._path = path
         self._direct = False
         self._inputs = tuple(inputs)
@@ -53,7 +53,7 @@ class DigestFile:
             error.hint = _HINT
             raise
         if not place.direct and not force and not _holds_digest(place.path):
-            raise OutputError(path, "the existing file is not a digest", f"{_HINT}, or replace it with --force")
+            raise OutputError(path, "the existing file is something else than a digest", _HINT)
         return place.direct
 
 
