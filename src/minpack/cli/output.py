@@ -136,7 +136,7 @@ def registry_wanted(given: Mapping[str, Any]) -> RegistryOptions | None:
         return None
     from minpack.cli.registry import registry_options  # noqa: PLC0415 - for --push alone
 
-    return registry_options(given)
+    return registry_options(given, {one.host for one in given["tags"]})
 
 
 def output_spec(

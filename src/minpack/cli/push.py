@@ -37,7 +37,7 @@ def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # n
         pushed = push(
             parse_local_image(image),
             names,
-            registry_options(given),
+            registry_options(given, {one.host for one in names}),
             progress,
             digest_file=given["digest_file"],
         )
