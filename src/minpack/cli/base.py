@@ -9,11 +9,11 @@ import click
 from minpack.cli.effects import fetching_notes
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
+    Parsed,
     answer_options,
     arguments,
     base_platform_option,
     completed,
-    parsed,
     selected,
     store_options,
 )
@@ -115,7 +115,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     "env",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=parsed(parse_variable),
+    type=Parsed(parse_variable),
     help="Set an environment variable; repeatable.",
 )
 @click.option(
@@ -124,7 +124,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     "labels",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=parsed(parse_label),
+    type=Parsed(parse_label),
     help="Label; repeatable.",
 )
 @store_options

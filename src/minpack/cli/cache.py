@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minpack.cli.groups import HelpfulGroup
-from minpack.cli.options import answer_options, applied, filled, parsed
+from minpack.cli.options import FILLED, Parsed, answer_options, applied
 from minpack.cli.settings import StoreSettings, now_ns, store_directory
 from minpack.cli.terminal import print_json, print_lines
 from minpack.errors import UsageError
@@ -26,7 +26,7 @@ place_options = applied(
     click.option(
         "--cache-dir",
         envvar="MINPACK_CACHE_DIR",
-        callback=filled,
+        type=FILLED,
         metavar="DIR",
         help="Directory of the cache (~/.cache, on macOS ~/Library/Caches).",
     ),
@@ -58,13 +58,13 @@ def info(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
 @command.command("prune")
 @click.option(
     "--max-size",
-    callback=parsed(parse_size),
+    type=Parsed(parse_size),
     metavar="SIZE",
     help="Shrink the cache to this size (500MB, 2GB), least recently used first [2GB].",
 )
 @click.option(
     "--older-than",
-    callback=parsed(parse_days),
+    type=Parsed(parse_days),
     metavar="DAYS",
     help="Remove what has not been used for this many days.",
 )

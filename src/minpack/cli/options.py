@@ -26,23 +26,28 @@ Value = TypeVar("Value")
 Options = TypeVar("Options")
 
 
-def parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A click callback that parses a value, or each of several, with `parse`, whose errors name the option then.
+class Parsed(click.ParamType):  # type: ignore[type-arg] # generic from click 8.2 on
+    """What `parse` makes of a text; its errors name the option then.
 
-    An empty value is one too: a shell's variable that is not set gives it.
+    An empty text is refused: a shell's variable that is not set gives it. A type costs nothing where the option is not
+    given, which a callback does.
     """
 
-    def callback(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401
-        option = parameter.opts[-1]
-        parse_value = value_of(option, parse)
-        for text in value if isinstance(value, tuple) else (value,):
-            if text == "":
-                raise UsageError(option, "", "its value is empty", UNSET)
-        if isinstance(value, tuple):
-            return tuple(parse_value(item) for item in value)
-        return None if value is None else parse_value(value)
+    name = "text"
 
-    return callback
+    def __init__(self, parse: Callable[[str], Any]) -> None:
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """The value.
+
+        :raises UsageError: the text means none.
+        """
+        assert param is not None, "internal error: it is the type of options alone"
+        option = param.opts[-1]
+        if value == "":
+            raise UsageError(option, "", "its value is empty", UNSET)
+        return value_of(option, self._parse)(value)
 
 
 def value_of(option: str, parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -97,8 +102,8 @@ def arguments(_context: click.Context, _parameter: click.Parameter, values: tupl
     return tuple(found) if found and all(isinstance(item, str) for item in found) else values
 
 
-#: A click callback that takes any value but an empty one.
-filled = parsed(str)
+#: Any text but an empty one.
+FILLED = Parsed(str)
 
 
 def _mirror(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
@@ -106,13 +111,13 @@ def _mirror(context: click.Context, parameter: click.Parameter, value: str | Non
 
     It is looked at even where nothing will be fetched: what cannot be meant is not passed over.
     """
-    if filled(context, parameter, value) is None:
+    if value is None:
         return ""
     from minpack.net.mirror import check_mirror  # noqa: PLC0415
 
     by_variable = context.get_parameter_source(parameter.name or "") is ParameterSource.ENVIRONMENT
-    check_mirror(str(value), "MINPACK_MIRROR" if by_variable else "--mirror")
-    return str(value)
+    check_mirror(value, "MINPACK_MIRROR" if by_variable else "--mirror")
+    return value
 
 
 class Helpful(click.Command):
@@ -192,7 +197,7 @@ base_option = click.option(
     "--base",
     envvar="MINPACK_BASE",
     metavar="BASE",
-    callback=parsed(parse_base),
+    type=Parsed(parse_base),
     shell_complete=completed("base"),
     help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
     " all), a tarball, or a directory (/ is this host). Default: scratch, for static programs.",
@@ -200,7 +205,7 @@ base_option = click.option(
 
 base_platform_option = click.option(
     "--platform",
-    callback=parsed(parse_platform),
+    type=Parsed(parse_platform),
     shell_complete=completed("platform"),
     metavar="OS/ARCH",
     help="Platform to fetch the base for [linux/amd64]; a local base has only one.",
@@ -208,7 +213,7 @@ base_platform_option = click.option(
 
 platform_option = click.option(
     "--platform",
-    callback=parsed(parse_platform),
+    type=Parsed(parse_platform),
     shell_complete=completed("platform"),
     metavar="OS/ARCH",
     help="Platform of the image. Taken from the program: use this only to choose a variant (linux/arm/v6).",
@@ -218,13 +223,14 @@ store_options = applied(
     click.option(
         "--base-sha512",
         "sha512",
-        callback=parsed(parse_sha512),
+        type=Parsed(parse_sha512),
         metavar="HEX",
         help="SHA-512 that the base's tarball must have.",
     ),
     click.option(
         "--mirror",
         envvar="MINPACK_MIRROR",
+        type=FILLED,
         callback=_mirror,
         metavar="URL",
         help="Server to fetch bases and packages from.",
@@ -235,7 +241,7 @@ store_options = applied(
     click.option(
         "--cache-dir",
         envvar="MINPACK_CACHE_DIR",
-        callback=filled,
+        type=FILLED,
         metavar="DIR",
         help="Directory of the cache: downloads, unpacked bases, layers (~/.cache, on macOS ~/Library/Caches).",
     ),
@@ -252,7 +258,7 @@ package_options = applied(
     ),
     click.option(
         "--keys",
-        callback=filled,
+        type=FILLED,
         metavar="DIR",
         help="Trust the package signing keys in this directory instead of the base's.",
     ),
@@ -268,7 +274,7 @@ allow_missing_option = click.option(
     "--allow-missing",
     "allowed_missing",
     multiple=True,
-    callback=filled,
+    type=FILLED,
     metavar="SONAME",
     help="Do not pack this library, because the host's container runtime provides it (libcuda.so.1); repeatable.",
 )
@@ -290,7 +296,7 @@ STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 #: The lock file where none is named.
 LOCK = "minpack.lock"
-lock_option = click.option("--lock", callback=filled, metavar="FILE", help=f"Lock file [{LOCK}].")
+lock_option = click.option("--lock", type=FILLED, metavar="FILE", help=f"Lock file [{LOCK}].")
 
 why_option = click.option(
     "--why", is_flag=True, help="Show which functions of a Go program cause each need (read from its machine code)."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minpack.cli.effects import refuse_for_trees
-from minpack.cli.options import STDOUT, Choice, applied, filled, parsed
+from minpack.cli.options import FILLED, STDOUT, Choice, Parsed, applied
 from minpack.cli.settings import engine_environment, never_replaced, temporary_directory
 from minpack.cli.terminal import binary_stdout, print_lines, stdout_is_closed
 from minpack.errors import OutputError, UsageError
@@ -36,14 +36,14 @@ result_options = applied(
         "tags",
         multiple=True,
         metavar="NAME",
-        callback=parsed(parse_reference),
+        type=Parsed(parse_reference),
         help="Name of the image, like me/myapp:1.0; repeatable. Default: the program's name, with :latest.",
     ),
     click.option(
         "-o",
         "--output",
         metavar="PATH",
-        callback=filled,
+        type=FILLED,
         help="File or directory to write; - for stdout. In an existing directory, or after a final slash, the file is"
         " named after the program.",
     ),
@@ -67,14 +67,12 @@ result_options = applied(
         help="Push the image to the registry that each -t names; without -o, write no file. With -q, print"
         " REPOSITORY@DIGEST alone.",
     ),
-    click.option(
-        "--digest-file", metavar="FILE", callback=filled, help="File to write the image's digest to, sha256:…."
-    ),
+    click.option("--digest-file", metavar="FILE", type=FILLED, help="File to write the image's digest to, sha256:…."),
     click.option(
         "--annotation",
         "annotations",
         multiple=True,
-        callback=parsed(parse_label),
+        type=Parsed(parse_label),
         metavar="KEY=VALUE",
         help="Annotation of the manifest, and of the index if there is one; repeatable.",
     ),

@@ -12,11 +12,11 @@ from minpack.cli.effects import fetching_notes, variables_notes
 from minpack.cli.options import (
     LOCK,
     Command,
+    Parsed,
     arguments,
     base_option,
     lock_option,
     output_options,
-    parsed,
     platform_option,
     selected,
     store_options,
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     "--expose",
     "exposed",
     multiple=True,
-    callback=parsed(parse_ports),
+    type=Parsed(parse_ports),
     metavar="PORT[-PORT][/PROTOCOL]",
     help="Port, or range of ports, that the program listens on; repeatable.",
 )
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     "--label",
     "labels",
     multiple=True,
-    callback=parsed(parse_label),
+    type=Parsed(parse_label),
     metavar="KEY=VALUE",
     help="Label, also set as an annotation; repeatable.",
 )
@@ -101,13 +101,13 @@ if TYPE_CHECKING:
     "--volume",
     "volumes",
     multiple=True,
-    callback=parsed(parse_volume),
+    type=Parsed(parse_volume),
     metavar="PATH",
     help="Make this directory a volume; repeatable.",
 )
 @click.option(
     "--stop-signal",
-    callback=parsed(parse_signal),
+    type=Parsed(parse_signal),
     metavar="SIGNAL",
     help="Signal that stops the program [SIGTERM].",
 )

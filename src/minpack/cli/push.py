@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import UNSET, Command, answer_options, filled
+from minpack.cli.options import FILLED, UNSET, Command, answer_options
 from minpack.cli.output import check_pushable
 from minpack.cli.registry import registry_options
 from minpack.cli.settings import host_platform
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("push", cls=Command, short_help="Push a finished image to registries.")
 @click.argument("image", metavar="IMAGE", type=click.Path())
 @click.argument("references", metavar="REF...", nargs=-1)
-@click.option("--digest-file", metavar="FILE", callback=filled, help="File to write the image's digest to, sha256:….")
+@click.option("--digest-file", metavar="FILE", type=FILLED, help="File to write the image's digest to, sha256:….")
 @answer_options
 def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
     """Push IMAGE to each REF, as it is: an archive, an OCI layout, or what docker save wrote.

@@ -9,15 +9,15 @@ import click
 from minpack.build.tree import chain_to, resolve_tree
 from minpack.cli.effects import fetching_notes, loader_notes
 from minpack.cli.options import (
+    FILLED,
     Command,
+    Parsed,
     allow_missing_option,
     base_option,
     check_option,
-    filled,
     output_options,
     package_options,
     parse_dest,
-    parsed,
     platform_option,
     retarget_option,
     store_options,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @platform_option
 @click.option(
     "--dest",
-    callback=filled,
+    type=FILLED,
     metavar="PATH",
     help="Path of the program in the base. Default: where it is without --base, else /usr/local/bin/NAME.",
 )
@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     "env",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=parsed(parse_variable),
+    type=Parsed(parse_variable),
     help="Set a variable that the loader reads: LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT.",
 )
 @click.option("--all", "considered", is_flag=True, help="Show every directory considered for each object.")
-@click.option("--why", callback=filled, metavar="SONAME", help="Show the chain from the program to this object.")
+@click.option("--why", type=FILLED, metavar="SONAME", help="Show the chain from the program to this object.")
 @check_option(Check.NONE)
 @allow_missing_option
 @package_options
