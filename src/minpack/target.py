@@ -7,8 +7,14 @@ list of architectures for the OCI names (image-spec, config.md,
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 from minpack.errors import OPTION, BadValueError, UsageError
 from minpack.namedtuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Target(NamedTuple):
@@ -28,7 +34,7 @@ class Target(NamedTuple):
     @property
     def name(self) -> str:
         """The usual name: ``x86_64``, ``armhf``, ``riscv64``; ``machine-N`` if there is none."""
-        row = _rows().get(self)
+        row = _row(self)
         if row is not None:
             return row.name
         order = "big-endian" if self.big_endian else "little-endian"
@@ -37,19 +43,19 @@ class Target(NamedTuple):
     @property
     def platform(self) -> Platform | None:
         """The OCI platform of programs for this target, if it has a name."""
-        row = _rows().get(self)
+        row = _row(self)
         return Platform("linux", row.oci, row.variant) if row is not None else None
 
     @property
     def alpine(self) -> str | None:
         """Alpine's name of the architecture, if Alpine has it; armv7 for 32-bit ARM."""
-        row = _rows().get(self)
+        row = _row(self)
         return (row.alpine or None) if row is not None else None
 
     @property
     def debian(self) -> str | None:
         """Debian's name of the architecture, if Debian has it."""
-        row = _rows().get(self)
+        row = _row(self)
         return (row.debian or None) if row is not None else None
 
     def __str__(self) -> str:
@@ -124,22 +130,24 @@ ia64        50 64 0 -      ia64     -  -           ia64
 arc        195 32 0 -      arc      -  -           arc
 """
 
-_by_target: dict[Target, _Row] = {}
+
+def _rows() -> Iterator[_Row]:
+    """The rows of the table, each made when it is its turn: most programs are of the first targets."""
+    for line in _TABLE.strip().splitlines():
+        name, machine, bits, big, *texts = line.split()
+        abi, oci, variant, alpine, debian = (t if t != "-" else "" for t in texts)
+        target = Target(int(machine), int(bits), big == "1", abi)
+        yield _Row(target, name, oci, variant, alpine, debian)
 
 
-def _rows() -> dict[Target, _Row]:
-    if not _by_target:
-        for line in _TABLE.strip().splitlines():
-            name, machine, bits, big, *texts = line.split()
-            abi, oci, variant, alpine, debian = (t if t != "-" else "" for t in texts)
-            target = Target(int(machine), int(bits), big == "1", abi)
-            _by_target[target] = _Row(target, name, oci, variant, alpine, debian)
-    return _by_target
+@lru_cache
+def _row(target: Target) -> _Row | None:
+    return next((row for row in _rows() if row.target == target), None)
 
 
 def target_named(name: str) -> Target | None:
     """The target of that name; Alpine's, Debian's and this table's names are known."""
-    for row in _rows().values():
+    for row in _rows():
         if name and name in (row.name, row.alpine, row.debian):
             return row.target
     return None
@@ -190,7 +198,7 @@ def parse_platform(text: str) -> Platform:
     architecture, _, variant = _ALIASES.get(name, name).partition("/")
     if rest:
         variant = rest[0]
-    known = {row.oci for row in _rows().values()}
+    known = {row.oci for row in _rows()}
     if architecture not in known or len(rest) > 1 or (rest and variant not in _VARIANTS.get(architecture, ())):
         raise BadValueError(text, *_platform_refusal(text))
     if architecture == "arm":
@@ -235,7 +243,7 @@ def target_of(platform: Platform) -> Target:
     :raises UsageError: minpack knows none.
     """
     soft = platform.architecture == "arm" and platform.variant == "v5"
-    for row in _rows().values():
+    for row in _rows():
         if row.oci == platform.architecture and (not soft or row.target.abi == "soft"):
             return row.target
     raise UsageError("--platform", str(platform), "no ELF target is known for it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minpack.build.inputs import Input, base_input, data_inputs, file_sums, package_inputs
@@ -99,7 +100,7 @@ def pack(
     ref = spec.base or default_base(programs, platform, options.today)
     output, outside = _guarded_output(spec, ref, options, output)
     to = output if write else None
-    hint = fitting_hint(programs[0].info, platform, options.today)
+    hint = partial(fitting_hint, programs[0].info, platform, options.today)
     with (
         open_session(ref, base_platform(programs, platform, spec.platform), options, progress, hint) as session,
         BackgroundLayers(options.store if _has_several_layers(spec, to) else None) as background,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from minpack.base.walk import Walker
 from minpack.build.resolve import resolve_with_data
 from minpack.embedded.base import EmbeddedBase
-from minpack.ld.allowed import unused_allowance
 from minpack.ld.closure import Libc
 from minpack.namedtuple import NamedTuple
 from minpack.needs.decide import NeedOptions, decide
@@ -15,8 +14,7 @@ from minpack.needs.detect import find_needs
 from minpack.needs.need import Need
 from minpack.paths import name
 from minpack.plan.assemble import build_plan
-from minpack.plan.owners import with_packages
-from minpack.plan.secrets import refuse_private
+from minpack.plan.model import Origin
 from minpack.program.place import added_paths, standard_of
 from minpack.program.platforms import labelled
 from minpack.provision.provide import host_notes, lacking, provide
@@ -107,7 +105,7 @@ def make_plan(
         *_unstripped_notes(resolved.programs),
         *session.packages.notes,
         *_unheeded_notes(spec, needs.findings, taken.files),
-        *unused_allowance(needs.closures, spec.allowed_missing, dict(spec.run.env).get("LD_PRELOAD", "")),
+        *_allowance_notes(spec, needs.closures),
         *_companion_notes(resolved.beside),
         *_bundle_notes(programs, placed),
         *taken.notes,
@@ -138,6 +136,11 @@ def _assembled(
     :raises BaseError: something of the base is private.
     """
     plan = build_plan(spec, platform, resolved.programs, placed, needs.closures, provision, needs.findings, taken)
+    if not resolved.whole and all(planned.source not in (Origin.BASE, Origin.PACKAGE) for planned in plan.entries):
+        return plan
+    from minpack.plan.owners import with_packages  # noqa: PLC0415 - where something is taken
+    from minpack.plan.secrets import refuse_private  # noqa: PLC0415 - as above
+
     refuse_private(plan, session.name)
     # Below an empty overlay, as below the user's files: so each file has one inode in the whole plan.
     files = session.tree()
@@ -195,6 +198,14 @@ def _unheeded_notes(spec: ImageSpec, findings: Findings, taken: Sequence[Taken])
 def need_options(spec: ImageSpec) -> NeedOptions:
     """What the user said of needs."""
     return NeedOptions(spec.wanted, spec.unwanted, spec.zone, spec.locale, spec.ca_file, spec.run.env)
+
+
+def _allowance_notes(spec: ImageSpec, closures: Sequence[Closure]) -> tuple[str, ...]:
+    if not spec.allowed_missing:
+        return ()
+    from minpack.ld.allowed import unused_allowance  # noqa: PLC0415 - for --allow-missing alone
+
+    return unused_allowance(closures, spec.allowed_missing, dict(spec.run.env).get("LD_PRELOAD", ""))
 
 
 def _opened_notes(closures: Sequence[Closure], libraries: Sequence[str], libc: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
@@ -122,7 +123,7 @@ def resolve_image(
         for one in own:
             if one.destination in places:
                 hint = f"minpack inspect {one.path} names the bases that fit it"
-                session._replace(hint=hint).check_fit((one,))
+                session._replace(hint=partial(str, hint)).check_fit((one,))
         programs += own
     symbols = symbols_for(programs, spec.check, shell=Need.SHELL in spec.wanted or bool(companions))
     resolved = resolve_with_packages(spec, programs, placed, session, symbols, companions, known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minpack.ld.allowed import excused, unused_allowance
@@ -73,7 +74,7 @@ def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress) -> R
     platform = platform_of((program,), spec.platform)
     fetched_for = base_platform((program,), platform, spec.platform)
     ref, program = (spec.base, program) if spec.base is not None else _on_host(program, spec)
-    hint = fitting_hint(program.info, platform, options.today)
+    hint = partial(fitting_hint, program.info, platform, options.today)
     with open_session(ref, fetched_for, options, progress, hint) as session:
         program, retargeted = _retargeted(program, spec, session)
         session.check_fit((program,))

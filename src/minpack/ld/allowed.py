@@ -42,8 +42,6 @@ def unused_allowance(closures: Iterable[Closure], allowed: Collection[str], prel
 
     :param preload: LD_PRELOAD; the loader passes over what it names and is not there.
     """
-    if not allowed:
-        return ()
     lacking = {edge.name for closure in closures for edge in closure.edges if not edge.path}
     lacking.update(preload.replace(":", " ").split())
     idle = " ".join(f"--allow-missing {name}" for name in sorted(set(allowed) - lacking))

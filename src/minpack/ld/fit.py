@@ -12,6 +12,8 @@ from minpack.namedtuple import NamedTuple
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minpack.base.walk import Walker
     from minpack.elf.info import ElfInfo
     from minpack.ld.closure import Libc
@@ -49,10 +51,10 @@ def find_loaders(walker: Walker) -> tuple[BaseLoader, ...]:
     return tuple(found.values())
 
 
-def check_fit(program: str, info: ElfInfo, walker: Walker, hint: str) -> None:
+def check_fit(program: str, info: ElfInfo, walker: Walker, hint: Callable[[], str]) -> None:
     """Raise an error if the program needs an interpreter that the base does not have.
 
-    :param hint: which bases fit, for the errors.
+    :param hint: says, for the errors, which bases fit.
     :raises WrongTargetError: the base is for other architectures.
     :raises LibcMismatchError: the base has another C library, or none.
     :raises NotInBaseError: the base has the C library, but not at the interpreter's path.
@@ -63,15 +65,15 @@ def check_fit(program: str, info: ElfInfo, walker: Walker, hint: str) -> None:
         got = read_elf(entry.content, entry.path).target
         if got == info.target:
             return
-        raise WrongTargetError(base, str(info.target), str(got), hint)
+        raise WrongTargetError(base, str(info.target), str(got), hint())
     loaders = find_loaders(walker)
     if loaders and all(loader.target != info.target for loader in loaders):
         others = listed(dict.fromkeys(str(loader.target) for loader in loaders))
-        raise WrongTargetError(base, str(info.target), others, hint)
+        raise WrongTargetError(base, str(info.target), others, hint())
     if info.interpreter is None:
         return
     libc = libc_of(info.interpreter)
     libcs = dict.fromkeys(loader.libc for loader in loaders if loader.target == info.target)
     if libc is None or libc in libcs:
-        raise NotInBaseError(base, info.interpreter, f"the interpreter of {program!r}", hint)
-    raise LibcMismatchError(program, info.interpreter, libc, base, ", ".join(libcs), hint)
+        raise NotInBaseError(base, info.interpreter, f"the interpreter of {program!r}", hint())
+    raise LibcMismatchError(program, info.interpreter, libc, base, ", ".join(libcs), hint())

@@ -117,13 +117,15 @@ class Binary(NamedTuple):
 
         :raises InputError: the system could not read the file.
         """
-        buffer = bytearray(PIECE)
+        ranges = tuple(ranges)
+        # Making a large one takes longer than searching a small file.
+        buffer = bytearray(min(PIECE, max((0, *(end - start for start, end in ranges)))))
         view = memoryview(buffer)
         left = MAX_BYTES
         for start, end in ranges:
             at = start
             while at < end and left > 0:
-                size = self.window.reader.readinto_at(view[: min(PIECE, end - at)], at)
+                size = self.window.reader.readinto_at(view[: end - at], at)
                 if size == 0:
                     break
                 yield at, buffer, size

@@ -31,6 +31,7 @@ MAX_NAMES = 50
 LIBSSL = b"ssl/ssl_lib.c"
 #: What ncurses and others search for descriptions of terminals.
 TERMINFO = b"/usr/share/terminfo"
+_SHELL = b"/bin/sh"
 _MUSL_PATHS = (
     (Need.PASSWD, Verdict.LIKELY, b"/etc/passwd"),
     (Need.GROUP, Verdict.LIKELY, b"/etc/group"),
@@ -61,7 +62,7 @@ def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_ru
         for need, verdict, path in _MUSL_PATHS:
             if path in text:
                 yield Signal(need, verdict, _string(binary, path))
-        if re.search(rb"/bin/sh(?:\n|\Z)", text) and not is_rust:
+        if not is_rust and any(found.endswith(_SHELL) for found in paths):
             yield Signal(Need.SHELL, Verdict.LIKELY, _string(binary, b"/bin/sh"))
         return
     if b"/etc/nsswitch.conf" in text:
@@ -73,7 +74,7 @@ def static_signals(binary: Binary, paths: Collection[bytes], libc: str, *, is_ru
             yield Signal(Need.NSSWITCH, Verdict.REQUIRED, _string(binary, b"/etc/nsswitch.conf", so))
     if b"/etc/gai.conf" in text:
         yield Signal(Need.DNS, Verdict.RUNTIME, _string(binary, b"/etc/gai.conf"))
-    if re.search(rb"/bin/sh(?:\n|\Z)", text) and not is_rust:
+    if not is_rust and any(found.endswith(_SHELL) for found in paths):
         yield Signal(Need.SHELL, Verdict.MAYBE, _string(binary, b"/bin/sh"))
     if b"/etc/localtime" in text:
         yield Signal(Need.TZ, Verdict.OPTIONAL, _string(binary, b"/etc/localtime"))

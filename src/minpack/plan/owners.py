@@ -41,8 +41,6 @@ def with_packages(
     :param standard: directories that keep their mode and owner.
     :raises PathConflictError: a file of a package would be below something that is not a directory.
     """
-    if not whole and not any(planned.source in _PACKAGED for planned in plan.entries):
-        return plan
     tree: Tree[PlannedEntry] = Tree(_implied, standard)
     for planned in plan.entries:
         tree.add(planned.entry, planned, _HOLDS if planned.reason.kind is ReasonKind.DIRECTORY else _PLANNED)

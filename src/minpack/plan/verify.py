@@ -17,7 +17,7 @@ from minpack.ld.verdict import latent_note, reasons
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
@@ -48,14 +48,14 @@ def check_loads(
     programs: Sequence[str],
     closures: Sequence[Closure],
     base: str,
-    hint: str,
+    hint: Callable[[], str],
     symbols: SymbolsOf,
     allowed: Collection[str] = (),
 ) -> Checked:
     """The load proof of each closure, and what it demands of the machine.
 
     :param programs: what to call each in errors.
-    :param hint: which bases fit.
+    :param hint: says, for errors, which bases fit.
     :param allowed: libraries that may be missing.
     :raises UnboundSymbolError: a program would not start.
     :raises MalformedElfError: a table of an object cannot be true.
@@ -67,7 +67,7 @@ def check_loads(
         demanded = demands(closure, symbols)
         proof = proof._replace(problems=(*proof.problems, *demanded.problems))
         if not proof.loads:
-            raise UnboundSymbolError(program, base, reasons(proof), _advice(proof, hint))
+            raise UnboundSymbolError(program, base, reasons(proof), _advice(proof, hint()))
         proofs.append(proof)
         demanded_by.append(demanded)
         notes += [latent_note(proof), _machine_note(demanded), *ignored(closure, symbols)]

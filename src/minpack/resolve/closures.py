@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.ld.allowed import without_allowed
 from minpack.ld.closure import Environment, LateName, Libc, Missing
 from minpack.ld.fit import find_loaders
 from minpack.ld.resolve import resolve_closure, resolve_opened
@@ -78,7 +77,7 @@ def closure_with_late(spec: ImageSpec, program: str, tree: Walker, symbols: Symb
     environment = environment_of(spec.run)
     names = tuple(LateName((soname,), program, required=True) for soname in spec.libraries)
     while True:
-        closure = without_allowed(resolve_closure(tree, program, environment, names), spec.allowed_missing)
+        closure = _without_allowed(resolve_closure(tree, program, environment, names), spec)
         if closure.libc is None:
             return ProgramClosure(_with_opened(closure, tree, environment, names), ())
         if closure.missing:
@@ -93,6 +92,14 @@ def closure_with_late(spec: ImageSpec, program: str, tree: Walker, symbols: Symb
         if set(new) <= set(names):
             return ProgramClosure(closure, late, names)
         names += tuple(name for name in new if name not in names)
+
+
+def _without_allowed(closure: Closure, spec: ImageSpec) -> Closure:
+    if not spec.allowed_missing or not closure.missing:
+        return closure
+    from minpack.ld.allowed import without_allowed  # noqa: PLC0415 - for --allow-missing alone
+
+    return without_allowed(closure, spec.allowed_missing)
 
 
 def _late_names(late: Sequence[LateLibrary]) -> tuple[LateName, ...]:

@@ -154,7 +154,7 @@ def refuse_missing(spec: ImageSpec, programs: Sequence[Program], resolved: Resol
     """Raise `MissingLibraryError` if a program, or what it opens later, lacks a library."""
     for program, (closure, _, _) in zip(programs, resolved.found, strict=True):
         if closure.missing:
-            advice = _missing_hint(closure, variants_of(spec.run, closure, resolved.tree), session.hint)
+            advice = _missing_hint(closure, variants_of(spec.run, closure, resolved.tree), session.hint())
             reasons = dict.fromkeys(session.packages.why_missing(missing.name) for missing in closure.missing)
             why = listed(filter(None, reasons), separator="; ")
             advice = f"{why}; {advice}" if why else advice

@@ -17,7 +17,7 @@ from minpack.sources.open import open_base
 from minpack.sources.packages import open_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from minpack.base.options import BaseOptions, OpenBase
     from minpack.base.packages import Packages
@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 class Session(NamedTuple):
     """An open base and its packages.
 
-    `walker` follows paths through the base alone, without any package; `hint` says which bases fit the programs.
+    `walker` follows paths through the base alone, without any package; `hint`, for errors, says which bases fit the
+    programs.
     """
 
     ref: BaseRef
     opened: OpenBase
     packages: Packages
     walker: Walker
-    hint: str = ""
+    hint: Callable[[], str] = str
 
     @property
     def name(self) -> str:
@@ -61,14 +62,14 @@ def open_session(
     platform: Platform,
     options: BaseOptions,
     progress: Progress,
-    hint: str = "",
+    hint: Callable[[], str] = str,
     *,
     with_packages: bool = True,
 ) -> Generator[Session]:
     """A session on the base that `ref` names, open until the block is left.
 
     :param platform: the one to fetch the base for.
-    :param hint: which bases fit the programs.
+    :param hint: says, for errors, which bases fit the programs.
     :param with_packages: whether packages are asked for, or the base alone.
     :raises MinpackError: as `open_base` and `open_packages`.
     """
