@@ -78,10 +78,10 @@ mutants: $(VENV)/dev ## put 30,000 mutants of this machine's programs through al
 field: $(VENV)/dev ## pack and try 160 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
 	$(BIN)/python tests/field/run.py --write $(ARGS)
 
-oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs
-	MINPACK_ALL=1 MINPACK_GRAPHS=2000 $(BIN)/pytest -n $(WORKERS) tests/integration/test_bind.py \
+oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs, 300 images of layers
+	MINPACK_ALL=1 MINPACK_GRAPHS=2000 MINPACK_LAYERS=300 $(BIN)/pytest -n $(WORKERS) tests/integration/test_bind.py \
 	  tests/integration/test_proof.py tests/integration/test_loader_machine.py tests/integration/test_loader_graphs.py \
-	  tests/unit/test_target.py tests/truth
+	  tests/integration/test_layers.py tests/unit/test_target.py tests/truth
 
 clean: ## remove what was built, not the virtual environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache samples/*/build

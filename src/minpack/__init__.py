@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from minpack.registry.secret import Secret
     from minpack.rootfs.etc_files import User
     from minpack.sources.session import Session
-    from minpack.spec.base_ref import BaseRef
+    from minpack.spec.base_ref import BaseRef, ImageRef
     from minpack.spec.image import Check, ImageSpec, RunConfig
     from minpack.spec.values import AddedDirectory, AddedLink, Addition
     from minpack.target import Platform, Target
@@ -85,6 +85,7 @@ _HOMES = {
     "Format": "minpack.output.target",
     "FoundBy": "minpack.ld.closure",
     "HostInput": "minpack.host.overwrite",
+    "ImageRef": "minpack.spec.base_ref",
     "ImageSpec": "minpack.spec.image",
     "Inspected": "minpack.build.inspect",
     "LateName": "minpack.ld.closure",
@@ -155,6 +156,7 @@ __all__ = [
     "Format",
     "FoundBy",
     "HostInput",
+    "ImageRef",
     "ImageSpec",
     "Inspected",
     "LateName",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from support.elfmaker import GLIBC, MUSL, library, make_elf, program, static_program, upx_program
 from support.gomaker import GoForm, go_program
+from support.layers import layer, layout_files, tar_of
+from support.layers import member as layer_member
 from support.tarmaker import archive, directory, hard_link, header, member, symlink
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ SUM = "0" * 128
 
 def make_bad_files(root: Path) -> Path:
     """Fill the empty directory `root`."""
-    for name, data in {**_programs(), **_texts(), **_tarballs()}.items():
+    for name, data in {**_programs(), **_texts(), **_tarballs(), **_images()}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -70,6 +72,25 @@ def _programs() -> dict[str, bytes]:
     }
 
 
+_IMAGE = archive(*(member(name, b"{}") for name in ("index.json", "manifest.json", "oci-layout")))
+
+
+def _images() -> dict[str, bytes]:
+    """Layouts of images that are no bases of a program for this machine."""
+    good = layer(tar_of(layer_member("etc/os-release", b"NAME=x\n")))
+    other = good._replace(media_type="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
+    cut = good._replace(blob=good.blob[:-9] + bytes(9))
+    return {
+        **layout_files("images/foreign", [other]),
+        **layout_files("images/secret", [good._replace(media_type=f"{good.media_type}+encrypted")]),
+        **layout_files("images/arm", [good], platform=("linux", "arm64")),
+        **layout_files("images/chart", [good], config_type="application/vnd.cncf.helm.config.v1+json"),
+        **layout_files("images/cut", [cut]),
+        **layout_files("images/up", [layer(tar_of(layer_member("../up", b"x")))]),
+        **layout_files("images/below", [good, layer(tar_of(layer_member("etc/os-release/x", b"x")))]),
+    }
+
+
 def _texts() -> dict[str, bytes]:
     return {
         "main.c": b"int main(void) { return 0; }\n",
@@ -99,7 +120,8 @@ def _tarballs() -> dict[str, bytes]:
         "twice.tar": archive(member("a/b", b"1"), member("a", b"2")),
         "no-target.tar": archive(hard_link("etc/os-release", "b")),
         "garbage.tar.gz": gzip.compress(good[:-1024], mtime=0) + b"garbage",
-        "image.tar": archive(*(member(name, b"{}") for name in ("index.json", "manifest.json", "oci-layout"))),
+        "image.tar": _IMAGE,
+        "image.tar.gz": gzip.compress(_IMAGE, mtime=0),
         "huge.tar": archive(header("a", size=1 << 32)),
         "private.tar": archive(
             symlink("etc/os-release", "../etc/shadow"), member("etc/shadow", b"root:$6$x:1::::::\n")

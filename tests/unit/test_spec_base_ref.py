@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from minpack.base.options import BaseKind
-from minpack.spec.base_ref import HOST_BASE, SCRATCH_BASE, BaseRef, parse_base
+from minpack.errors import BadValueError
+from minpack.spec.base_ref import HOST_BASE, SCRATCH_BASE, BaseRef, ImageRef, parse_base
+from support.images import archive_bytes
+from support.layers import layer, member, tar_of, write_layout
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,73 @@ if TYPE_CHECKING:
 def test_names_and_paths(text: str, kind: BaseKind, name: str) -> None:
     """Names have no slash and no ending of a tarball; Debian's codenames stand for the numbers."""
     assert parse_base(text) == BaseRef(kind, name, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "image"),
+    [
+        ("docker://alpine", "docker://docker.io/library/alpine:latest", ("docker", "docker.io/library/alpine:latest")),
+        ("alpine:3.22", "docker://docker.io/library/alpine:3.22", ("docker", "docker.io/library/alpine:3.22")),
+        ("gcr.io/d/cc", "docker://gcr.io/d/cc:latest", ("docker", "gcr.io/d/cc:latest")),
+        (f"me/app@{DIGEST}", f"docker://docker.io/me/app@{DIGEST}", ("docker", f"docker.io/me/app@{DIGEST}")),
+        (f"h:5/a:1@{DIGEST}", f"docker://h:5/a:1@{DIGEST}", ("docker", f"h:5/a:1@{DIGEST}")),
+        ("oci:./dir", "oci:./dir", ("oci", "./dir")),
+        ("oci:dir:1.0", "oci:dir:1.0", ("oci", "dir", "1.0")),
+        ("oci-archive:a.tar", "oci-archive:a.tar", ("oci-archive", "a.tar")),
+        ("docker-archive:a.tar:me/app:1", "docker-archive:a.tar:me/app:1", ("docker-archive", "a.tar", "me/app:1")),
+        ("docker-daemon:mybase", "docker-daemon:mybase:latest", ("docker-daemon", "mybase:latest")),
+        (f"docker-daemon:{DIGEST}", f"docker-daemon:{DIGEST}", ("docker-daemon", DIGEST)),
+    ],
+)
+def test_images(text: str, name: str, image: tuple[str, ...]) -> None:
+    """A transport says where an image is, else a slash, a colon or an @ that there is one; the name is read again."""
+    assert parse_base(text) == BaseRef(BaseKind.IMAGE, name, text, ImageRef(*image))
+    assert parse_base(name)[:2] == (BaseKind.IMAGE, name)
+
+
+@pytest.mark.parametrize("text", ["./none:1", "/none/x", "../x@y", "~/base", "dir/base.tar.gz", "dir/base.tar", "word"])
+def test_what_is_a_path_if_anything(text: str) -> None:
+    """What begins or ends as paths do, and a bare word, is none of a registry's."""
+    assert parse_base(text) == BaseRef(BaseKind.TARBALL, text, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("alpine:", "its tag is empty"),
+        ("Alpine:3", "it is not an image name"),
+        ("alpine@sha256:12", "'sha256:12' is not a digest"),
+        ("docker://", "a part of its name is empty"),
+        ("oci:", "it names no file"),
+        ("dir:x", "images of dir: are not read"),
+        ("containers-storage:x", "images of containers-storage: are not read"),
+    ],
+)
+def test_what_is_no_image_is_refused(text: str, reason: str) -> None:
+    """With what is wrong with it."""
+    with pytest.raises(BadValueError) as caught:
+        parse_base(text)
+    assert reason in caught.value.message
+
+
+def test_images_at_paths_are_told_by_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layout and an archive are images whatever they are called; a path that is there is no reference."""
+    monkeypatch.chdir(tmp_path)
+    write_layout(tmp_path / "layout", [layer(tar_of(member("a", b"1")))])
+    assert parse_base("layout") == BaseRef(BaseKind.IMAGE, "layout", "layout", ImageRef("oci", "layout"))
+    (tmp_path / "x:1").write_bytes(archive_bytes())
+    assert parse_base("x:1") == BaseRef(BaseKind.IMAGE, "x:1", "x:1", ImageRef("docker-archive", "x:1"))
+    with tarfile.open("dots.tar", "w") as tar:
+        tar.add("layout", ".")
+    assert parse_base("dots.tar").kind is BaseKind.IMAGE
+    (tmp_path / "blobs.tar").write_bytes(tar_of(member("blobs/x", b"1"), member("manifest.jso", b"1")))
+    assert parse_base("blobs.tar").kind is BaseKind.TARBALL
+    (tmp_path / "root.tar").write_bytes(tar_of(member("bin"), member("manifest.json", b"1")))
+    assert parse_base("root.tar").kind is BaseKind.TARBALL
+    assert parse_base("./layout").path == "./layout"
+    assert parse_base("alpine:3").path is None
+    assert parse_base("alpine:3").is_fetched
+    assert not parse_base("layout").is_fetched
 
 
 def test_nothing() -> None:

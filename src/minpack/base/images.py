@@ -1,4 +1,4 @@
-"""Telling an image from a root file system: what `docker save`, skopeo, umoci and minpack write is no base."""
+"""Telling an image from a root file system where one is meant and the other named."""
 
 from __future__ import annotations
 
@@ -25,29 +25,22 @@ _OLD_LAYER = "[0-9a-f]{64}"
 
 
 class _Form(NamedTuple):
-    """What an image lies in, and what makes a root file system of it: `{}` stands for its path."""
+    """What an image lies in, and how it is named as a base: `{}` stands for its path."""
 
     what: str
     remedy: str
 
 
-_UNPACK = "umoci unpack --rootless --image image:latest bundle; then --base bundle/rootfs"
 _ARCHIVE = _Form(
     "an image archive, as docker save writes it",
-    "make one: docker load -i {}; docker export $(docker create IMAGE x) >rootfs.tar; then --base rootfs.tar",
+    "name it as an image, unpacked if it is compressed: --base docker-archive:{}",
 )
-_UNPACKED_ARCHIVE = _ARCHIVE._replace(
-    remedy=_ARCHIVE.remedy.replace("docker load -i {}", "tar -C {} -c . | docker load")
-)
-_LAYOUT = _Form(
-    "an OCI image layout", "make one: umoci unpack --rootless --image {}:TAG bundle; then --base bundle/rootfs"
-)
+_UNPACKED_ARCHIVE = _ARCHIVE._replace(remedy="make one file of it: tar -C {} -cf saved.tar .; then --base ./saved.tar")
+_LAYOUT = _Form("an OCI image layout", "name it as an image: --base oci:{}")
 _OCI_ARCHIVE = _Form(
-    "an OCI image layout in a tarball", f"make one: skopeo copy oci-archive:{{}} oci:image:latest; {_UNPACK}"
+    "an OCI image layout in a tarball", "name it as an image, unpacked if it is compressed: --base oci-archive:{}"
 )
-_COPY = _Form(
-    "an image, as skopeo copies it to a directory", f"make one: skopeo copy dir:{{}} oci:image:latest; {_UNPACK}"
-)
+_COPY = _Form("an image, as skopeo copies it to a directory", "skopeo copy dir:{} oci:image; then --base oci:image")
 _BUNDLE = _Form("a container bundle with a rootfs directory", "name that directory: --base {}/rootfs")
 _PACKED_BUNDLE = _Form("a container bundle with a rootfs directory", "tar -xf {}; then --base ./rootfs")
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from minpack.base.interface import Base
     from minpack.lock.values import LockedImage
     from minpack.net.network import Network
+    from minpack.target import Platform
 
 
 SCRATCH = "scratch"
@@ -24,6 +25,7 @@ class BaseKind(StrEnum):
     TARBALL = "tarball"
     RELEASE = "release"
     PACKAGES = "packages"
+    IMAGE = "image"
 
 
 class PackageOptions(NamedTuple):
@@ -60,6 +62,8 @@ class BaseOptions(NamedTuple):
     refresh: bool = False
     #: Fetch all that tells what there is, whether it is asked for or not.
     complete: bool = False
+    #: Take an image that is for one platform alone, whatever that is.
+    any_platform: bool = False
     #: What the base and its packages are, and nothing else; None where they are looked for.
     locked: LockedImage | None = None
 
@@ -68,6 +72,8 @@ class OpenBase(NamedTuple):
     """An open base and its facts.
 
     `sha256` and `size` are those of a tarball, `url` of one that was fetched; of packages, those of the signed release.
+    `digest` is that of an image's manifest and `index_digest` that of the index which lists it, if one does, both as
+    ``sha256:…``; its `size` is that of its blobs, and `platform` what it is for.
     """
 
     base: Base
@@ -78,3 +84,6 @@ class OpenBase(NamedTuple):
     notes: tuple[str, ...] = ()
     #: The point release that a name meant; empty for what has none.
     release: str = ""
+    digest: str = ""
+    index_digest: str = ""
+    platform: Platform | None = None

@@ -10,39 +10,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from minpack.base.tar_table import (
-    CAPABLE,
-    DIRECTORY,
-    FILE,
-    KINDS,
-    LINKED,
-    REMAKE,
-    SPARSE,
-    SPECIAL,
-    SYMLINK,
-    UNREADABLE,
-    build_table,
-    pack_fields,
-    sparse_rest,
-    unpack_row,
-)
+from minpack.base.tar_rows import IMPLIED, RowMaker, encoded, flagged, key_of_parts, shown_key
+from minpack.base.tar_table import DIRECTORY, FILE, KINDS, LINKED, SYMLINK, build_table, unpack_row
 from minpack.namedtuple import NamedTuple
 from minpack.paths import PATH_MAX
-from minpack.rootfs.access import is_executable
 from minpack.rootfs.entry import Kind
 from minpack.tar.decompress import limit_for
 from minpack.tar.names import MAX_ENTRIES, MAX_NAMES, UnsafeNameError, link_parts, member_parts, shown
 from minpack.tar.read import Member, Tape, damaged
-from minpack.tar.sparse import SparseForm
 
 if TYPE_CHECKING:
     from minpack.content import RangeContent
-    from minpack.errors import ArchiveError
 
 #: The kernel's limit of links in one lookup (path_resolution(7)), and the most parts that all lookups may take.
 MAX_LINKS = 40
 MAX_STEPS = 10_000_000
-_IMPLIED = pack_fields(DIRECTORY, 0, 0o755, 0, 0, 0, 0)
 
 
 class TarIndex(NamedTuple):
@@ -73,22 +55,18 @@ def index_of(tar: RangeContent, name: str, notes: tuple[str, ...] = ()) -> TarIn
         return TarIndex(build_table(made.finished(), made.implied, notes), tape.end is not None)
 
 
-class _Rows:
-    """The rows so far, by path, each slash a NUL.
-
-    :param largest: the most bytes that a sparse file may have.
-    """
+class _Rows(RowMaker):
+    """The rows so far, by path, each slash a NUL."""
 
     def __init__(self, name: str, largest: int) -> None:
-        self._name = name
-        self._largest = largest
+        super().__init__(name, largest)
         self._bytes = 0
         self._steps = 0
         #: The directories that have something in them; None before anyone asks.
         self._parents: set[bytes] | None = None
         #: Whether a file with hard links was replaced.
         self._lost_link = False
-        self.rows = {b"": _IMPLIED}
+        self.rows = {b"": IMPLIED}
         self.implied = {b""}
         self.count = 0
 
@@ -98,10 +76,10 @@ class _Rows:
         :raises ArchiveError: it is refused.
         """
         try:
-            parts = member_parts(_encoded(member.name))
+            parts = member_parts(encoded(member.name))
         except UnsafeNameError as error:
-            raise self._error(member, str(error)) from error
-        path = _key(parts)
+            raise self.error(member, str(error)) from error
+        path = key_of_parts(parts)
         above = self.rows.get(path[: path.rfind(b"\0")])
         if above is None or above[0] != DIRECTORY:
             path = self._physical(member, parts)
@@ -110,10 +88,10 @@ class _Rows:
         known = self.rows.get(path)
         self.count += 1
         if known is None:
-            self._charge(member, len(path) + len(row) - len(_IMPLIED))
+            self._charge(member, len(path) + len(row) - len(IMPLIED))
             self._put(path, row)
         elif row is not known:
-            self._charge(member, len(row) - len(_IMPLIED))
+            self._charge(member, len(row) - len(IMPLIED))
             self._replace(member, path, known, row)
 
     def finished(self) -> dict[bytes, bytes]:
@@ -123,7 +101,7 @@ class _Rows:
             starts = Counter(_start_of(row) for row in self.rows.values() if row[1] & LINKED)
             for path, row in self.rows.items():
                 if row[1] & LINKED and starts[_start_of(row)] == 1:
-                    self.rows[path] = _flagged(row, row[1] & ~LINKED)
+                    self.rows[path] = flagged(row, row[1] & ~LINKED)
         return self.rows
 
     def _put(self, path: bytes, row: bytes) -> None:
@@ -135,12 +113,12 @@ class _Rows:
         """Let `row` take the place of `known`, which goes; but not if it is a directory with something in it."""
         if row[0] != DIRECTORY:
             if not path:
-                raise self._error(member, f"the root would be a {member.kind}")
+                raise self.error(member, f"the root would be a {member.kind}")
             if known[0] == DIRECTORY and self._has_entries(path):
-                raise self._error(member, f"it would take the place of {_shown(path)}, a directory that holds others")
+                raise self.error(member, f"it would take the place of {shown_key(path)}, a directory that holds others")
         self._lost_link |= bool(known[1] & LINKED)
         self.rows[path] = row
-        if known is _IMPLIED:
+        if known is IMPLIED:
             self.implied.discard(path)
 
     def _has_entries(self, path: bytes) -> bool:
@@ -148,15 +126,12 @@ class _Rows:
             self._parents = {other.rpartition(b"\0")[0] for other in self.rows}
         return path in self._parents
 
-    def _error(self, member: Member, reason: str) -> ArchiveError:
-        return damaged(self._name, member.at, member.name, reason, REMAKE)
-
     def _charge(self, member: Member, count: int) -> None:
         """Count the bytes that another path or link takes."""
         self._bytes += count
         if len(self.rows) > MAX_ENTRIES or self._bytes > MAX_NAMES:
             reason = "it has more names than any root file system"
-            raise damaged(self._name, member.at, member.name, reason, "name the tarball of a root file system")
+            raise damaged(self.name, member.at, member.name, reason, "name the tarball of a root file system")
 
     def _physical(self, member: Member, parts: list[bytes]) -> bytes:
         """Where a path leads, the symlinks above its last part followed in the root (path_resolution(7))."""
@@ -180,11 +155,11 @@ class _Rows:
                 here = b"" if into[:1] == b"/" else here
                 todo += into.split(b"/")[::-1]
             else:
-                raise self._error(member, f"it would be below {_shown(below)}, which is a {KINDS[known[0]]}")
+                raise self.error(member, f"it would be below {shown_key(below)}, which is a {KINDS[known[0]]}")
             if links > MAX_LINKS or len(todo) > PATH_MAX or self._steps > MAX_STEPS:
-                raise self._error(member, f"it would be below {_shown(below)}, behind too many symlinks")
+                raise self.error(member, f"it would be below {shown_key(below)}, behind too many symlinks")
         if len(here) + len(last) + 1 >= PATH_MAX:
-            raise self._error(member, "its name is too long")
+            raise self.error(member, "its name is too long")
         return here + b"\0" + last
 
     def _imply(self, member: Member, path: bytes) -> None:
@@ -194,57 +169,21 @@ class _Rows:
             above = path[:at]
             if above not in self.rows:
                 self._charge(member, len(above))
-                self._put(above, _IMPLIED)
+                self._put(above, IMPLIED)
                 self.implied.add(above)
             at = path.find(b"\0", at + 1)
 
     def _row(self, member: Member, path: bytes) -> bytes:
-        kind = member.kind
-        if kind is Kind.FILE:
-            if member.sparse is not None or member.problem:
-                return self._unusual(member)
-            row = pack_fields(FILE, 0, member.mode, member.uid, member.gid, member.start, member.size)
-            return _capable(row, member) if member.capability else row
-        if kind is Kind.SYMLINK:
-            return pack_fields(SYMLINK, 0, 0o777, member.uid, member.gid, 0, 0) + self._target(member)
-        if kind is Kind.HARDLINK:
-            return self._linked(member, path)
-        number = DIRECTORY if kind is Kind.DIRECTORY else SPECIAL
-        return pack_fields(number, 0, member.mode, member.uid, member.gid, 0, 0)
-
-    def _unusual(self, member: Member) -> bytes:
-        """The row of a file that is not just its data."""
-        if member.sparse is None or member.problem:
-            return self._unreadable(member, member.problem, member.size)
-        form, size, at, length = member.sparse
-        if size > self._largest:
-            problem = f"it is a sparse file of {size} bytes, more than any root file system has"
-            return self._unreadable(member, problem, member.size)
-        if form is SparseForm.DATA:
-            at, length = member.start, 0
-        fields = pack_fields(FILE, SPARSE, member.mode, member.uid, member.gid, member.start, size)
-        row = fields + sparse_rest(form, at, length, member.size)
-        return _capable(row, member) if member.capability else row
-
-    def _unreadable(self, member: Member, problem: str, size: int) -> bytes:
-        fields = pack_fields(FILE, UNREADABLE, member.mode, member.uid, member.gid, member.start, size)
-        return fields + _encoded(self._error(member, problem).reason)
-
-    def _target(self, member: Member) -> bytes:
-        """What a symlink says: anything that symlink(2) would take."""
-        link = _encoded(member.link)
-        if not link or b"\0" in link or len(link) >= PATH_MAX:
-            raise self._error(member, "it is a symlink to nothing, or to a name that is too long")
-        return link
+        return self._linked(member, path) if member.kind is Kind.HARDLINK else self.row(member)
 
     def _linked(self, member: Member, path: bytes) -> bytes:
         """The row that a hard link is another name of."""
-        named = _encoded(member.link)
+        named = encoded(member.link)
         try:
             parts = link_parts(named)
         except UnsafeNameError:
-            return self._unreadable(member, f"it is a hard link to {shown(named)}, which is not in the archive", 0)
-        there = _key(parts)
+            return self.unreadable(member, f"it is a hard link to {shown(named)}, which is not in the archive", 0)
+        there = key_of_parts(parts)
         above = self.rows.get(there.rpartition(b"\0")[0])
         if above is None or above[0] != DIRECTORY:
             there = self._physical(member, parts)
@@ -253,35 +192,11 @@ class _Rows:
             return target  # link(2) has nothing to do
         if target is None or target[0] == DIRECTORY:
             what = "a directory" if target is not None else "not a member before it"
-            return self._unreadable(member, f"it is a hard link to {shown(named)}, which is {what}", 0)
+            return self.unreadable(member, f"it is a hard link to {shown(named)}, which is {what}", 0)
         if target[0] == FILE and not target[1] & LINKED:
-            target = self.rows[there] = _flagged(target, target[1] | LINKED)
+            target = self.rows[there] = flagged(target, target[1] | LINKED)
         return target
-
-
-def _capable(row: bytes, member: Member) -> bytes:
-    """The row with the member's capabilities, if they count."""
-    if not is_executable(member.kind, member.mode):
-        return row
-    return _flagged(row, row[1] | CAPABLE) + member.capability
-
-
-def _flagged(row: bytes, flags: int) -> bytes:
-    return row[:1] + bytes((flags,)) + row[2:]
 
 
 def _start_of(row: bytes) -> int:
     return unpack_row(row).start
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _key(parts: list[bytes]) -> bytes:
-    """A path as tables have it."""
-    return b"\0" + b"\0".join(parts) if parts else b""
-
-
-def _shown(path: bytes) -> str:
-    return shown(path.replace(b"\0", b"/"))

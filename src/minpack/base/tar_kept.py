@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.store.blob import INDEX, TAR
 from minpack.store.prune import prune
 from minpack.store.store import MOST_BYTES
+from minpack.tar.decompress import MAX_UNPACKED
 
 if TYPE_CHECKING:
     from minpack.content import RangeContent, Reader
@@ -35,14 +36,15 @@ if TYPE_CHECKING:
 #: Another number for every change of what an index holds: those of other versions do not count.
 _MAGIC = b"mpindex3"
 _HEAD = Struct("<QI")
-_SUM = 32
-_SUMMED = len(_MAGIC) + _SUM
+SUM = 32
+#: Where what has the sum begins in an index, behind magic and sum.
+SUMMED = len(_MAGIC) + SUM
 #: No tar that takes more of the store than this is kept: it would push out all others.
 MOST_TAR_BYTES = MOST_BYTES // 4
 #: A tar is summed in pieces of this size; the headers of an ELF file are in one.
 PIECE = 1 << 16
 #: The most bytes of an index, which are read at once; whatever is written has fewer.
-_MOST_INDEX = MAX_TABLE + MOST_TAR_BYTES // PIECE * _SUM + 4096
+_MOST_INDEX = MAX_TABLE + MAX_UNPACKED // PIECE * SUM + 4096
 #: Gives a descriptor of the tar, unpacked anew.
 Unpack = Callable[[], int]
 
@@ -53,15 +55,20 @@ class KeptTar(OpenTar):
     :param name: what to call it in messages.
     :param sha256: the sum of the tarball.
     :param sums: the SHA-256 of each piece, one after another.
-    :param unpack: what to do where it is damaged.
+    :param unpack: what to do where it is damaged; a tar that begins elsewhere than its file cannot be unpacked.
+    :param size: how many bytes the tar has.
+    :param start: where it begins in the open file.
     """
 
-    def __init__(self, descriptor: int, name: str, sha256: str, sums: bytes, unpack: Unpack) -> None:
-        super().__init__(descriptor, name)
+    def __init__(
+        self, descriptor: int, name: str, sha256: str, sums: bytes, unpack: Unpack, size: int, start: int = 0
+    ) -> None:
+        super().__init__(descriptor, name, start)
         self._sha256 = sha256
+        self._size = size
         self._sums = sums
         self._unpack = unpack
-        self._good = bytearray(len(sums) // _SUM)
+        self._good = bytearray(len(sums) // SUM)
 
     def key(self, start: int, size: int) -> str:
         """What identifies these bytes without reading them: the tarball's sum, and where in the tar they are."""
@@ -94,15 +101,15 @@ class KeptTar(OpenTar):
         self._good[number] = 1
 
     def _is_good(self, number: int) -> bool:
-        piece = b""
+        piece, at = b"", number * PIECE
         with suppress(OSError):
-            piece = os.pread(self.descriptor, PIECE, number * PIECE)
-        return hashlib.sha256(piece).digest() == self._sums[number * _SUM : (number + 1) * _SUM]
+            piece = os.pread(self.descriptor, min(PIECE, self._size - at), self.start + at)
+        return hashlib.sha256(piece).digest() == self._sums[number * SUM : (number + 1) * SUM]
 
 
 class _KeptReader(FileReader):
     def __init__(self, tar: KeptTar, start: int, size: int, where: str) -> None:
-        super().__init__(tar.descriptor, start, size, owned=False, where=where)
+        super().__init__(tar.descriptor, tar.start + start, size, owned=False, where=where)
         self._tar = tar
         self._from = start
         self._most = size
@@ -134,13 +141,13 @@ def find_kept(store: Store, sha256: str, name: str, unpack: Callable[[], int]) -
     :param name: what to call the base in messages.
     :param unpack: gives a descriptor of the tar, unpacked anew, should the kept one be damaged.
     """
-    data = store.find_index(sha256, _MOST_INDEX)
-    if data is None or data[:_SUMMED] != _MAGIC + hashlib.sha256(memoryview(data)[_SUMMED:]).digest():
+    data = find_summed(store, sha256, _MAGIC)
+    if data is None:
         return None
     # It has the sum it was written with, so it is as `keep_tar` made it.
-    size, pieces = _HEAD.unpack_from(data, _SUMMED)
-    at = _SUMMED + _HEAD.size
-    sums = data[at : at + pieces * _SUM]
+    size, pieces = _HEAD.unpack_from(data, SUMMED)
+    at = SUMMED + _HEAD.size
+    sums = data[at : at + pieces * SUM]
     descriptor = store.find_tar(sha256, size)
     if descriptor is None:
         return None
@@ -149,7 +156,7 @@ def find_kept(store: Store, sha256: str, name: str, unpack: Callable[[], int]) -
         store.drop_tar(sha256)
         return unpack()
 
-    tar = KeptTar(descriptor, name, sha256, sums, unpack_again)
+    tar = KeptTar(descriptor, name, sha256, sums, unpack_again, size)
     return Kept(tar, TarTable(data, tar, at + len(sums)))
 
 
@@ -175,11 +182,27 @@ def keep_tar(store: Store, sha256: str, tar: RangeContent, table: bytearray) -> 
                 at += count
             part.keep(sha256, TAR).close()
         # Last: whoever finds the index finds the tar.
-        _keep_index(store, sha256, (_HEAD.pack(tar.size, len(sums) // _SUM), sums, table))
+        keep_summed(store, sha256, _MAGIC, (_HEAD.pack(tar.size, len(sums) // SUM), sums, table))
         prune(store)
 
 
-def _keep_index(store: Store, sha256: str, pieces: tuple[bytes | bytearray, ...]) -> None:
+def find_summed(store: Store, name: str, magic: bytes) -> bytes | None:
+    """The kept index of that name and format, which begins at `SUMMED`; None if it is not there, or damaged.
+
+    :param name: 64 hexadecimal digits: the sum of what it is of.
+    :param magic: the format with its version.
+    """
+    data = store.find_index(name, _MOST_INDEX)
+    if data is None or data[:SUMMED] != magic + hashlib.sha256(memoryview(data)[SUMMED:]).digest():
+        return None
+    return data
+
+
+def keep_summed(store: Store, name: str, magic: bytes, pieces: Sequence[bytes | bytearray]) -> None:
+    """Keep an index, where the store takes it.
+
+    :raises StoreError: the disk is full or broken.
+    """
     part = store.begin()
     if part is None:
         return
@@ -188,7 +211,7 @@ def _keep_index(store: Store, sha256: str, pieces: tuple[bytes | bytearray, ...]
         summed.update(piece)
     with part:
         at = 0
-        for piece in (_MAGIC + summed.digest(), *pieces):
+        for piece in (magic + summed.digest(), *pieces):
             part.write(piece, at)
             at += len(piece)
-        part.keep(sha256, INDEX).close()
+        part.keep(name, INDEX).close()

@@ -94,6 +94,16 @@ def sparse_rest(form: SparseForm, begin: int, length: int, stored: int) -> bytes
     return _SPARSE_REST.pack(form, begin, length, stored)
 
 
+def moved_row(row: bytes, start: int) -> bytes:
+    """The row of a file whose tar begins `start` bytes further on."""
+    values = _FIELDS.unpack_from(row)
+    rest = row[_FIELDS.size :]
+    if values[1] & SPARSE:
+        form, begin, length, stored = _SPARSE_REST.unpack_from(rest)
+        rest = _SPARSE_REST.pack(form, begin + start, length, stored) + rest[_SPARSE_REST.size :]
+    return _FIELDS.pack(*values[:-2], values[-2] + start, values[-1]) + rest
+
+
 def build_table(rows: dict[bytes, bytes], implied: set[bytes], notes: Sequence[str]) -> bytearray:
     """The table of these rows by path, each slash a NUL; `rows` is emptied, so that no two copies are held for long."""
     paths = sorted(rows)
@@ -142,7 +152,7 @@ class OpenTar:
     def __init__(self, descriptor: int, name: str, start: int = 0) -> None:
         self.descriptor = descriptor
         self.name = name
-        self._start = start
+        self.start = start
 
     def key(self, start: int, size: int) -> str:  # noqa: ARG002 - see `KeptTar`
         """What identifies these bytes without reading them; None if nothing does."""
@@ -150,7 +160,7 @@ class OpenTar:
 
     def open(self, start: int, size: int, where: str) -> Reader:
         """A reader of `size` bytes from `start` on."""
-        return FileReader(self.descriptor, self._start + start, size, owned=False, where=where)
+        return FileReader(self.descriptor, self.start + start, size, owned=False, where=where)
 
 
 class TarContent(NamedTuple):

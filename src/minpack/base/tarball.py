@@ -197,7 +197,7 @@ def _unpack(tar: RangeContent, packing: Packing, name: str, directory: str) -> _
     try:
         descriptor = nameless_file(directory)
     except OSError as error:
-        raise _no_room(name, directory, error) from error
+        raise no_room(name, directory, error) from error
     behind: list[int] = []
     try:
         size = decompress_to(tar, _Spool(descriptor, name, directory), packing, name, behind=behind.append)
@@ -222,9 +222,10 @@ class _Spool(NamedTuple):
         try:
             write_all(self.descriptor, data)
         except OSError as error:
-            raise _no_room(self.name, self.directory, error) from error
+            raise no_room(self.name, self.directory, error) from error
 
 
-def _no_room(name: str, directory: str, error: OSError) -> BaseError:
+def no_room(name: str, directory: str, error: OSError) -> BaseError:
+    """The error that says that `name` cannot be unpacked in `directory`."""
     reason = f"it cannot be unpacked in {directory!r}: {reason_of(error)}"
     return BaseError(name, reason, "make room there, or set TMPDIR to a directory that has some")

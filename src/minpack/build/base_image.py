@@ -78,6 +78,7 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, pro
         reason = "it is assembled from packages on demand, so there is no whole tree to pack"
         raise BaseError(ref.text, reason, "name a tarball, or a directory with a root file system")
     wanted = spec.platform or Platform("linux", "amd64")
+    options = options._replace(any_platform=spec.platform is None)
     with open_session(ref, wanted, options, progress, with_packages=False) as session:
         if ref.is_host:
             raise BaseError(
@@ -86,7 +87,7 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, pro
         output = guarded(output, base_inputs(ref, options, whole=True))
         outside = left_out(output, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
         packed, notes = _packed_entries(ref, session.opened.base, outside.paths)
-        platform = _platform(session.walker, spec.platform)
+        platform = session.opened.platform or _platform(session.walker, spec.platform)
         entries = with_hard_links(packed)
         config, start_notes = _started(spec, platform, session.walker, bare=not output.format.has_layers)
         layers = (("root file system", entries),)
@@ -157,13 +158,14 @@ def _started(
 
 def _attribute_notes(base: Base, entries: Sequence[Entry]) -> tuple[str, ...]:
     """What is to be told of the extended attributes that are not packed, as they are none of an image."""
-    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - one of the two at most was imported before
+    from minpack.base.directory import DirectoryBase  # noqa: PLC0415 - one of the three at most was imported before
+    from minpack.base.layered import LayeredBase  # noqa: PLC0415
     from minpack.base.tarball import TarballBase  # noqa: PLC0415
 
     found: frozenset[str] = frozenset()
     if isinstance(base, DirectoryBase):
         found = base.attributes(entry.path for entry in entries)
-    elif isinstance(base, TarballBase):
+    elif isinstance(base, (TarballBase, LayeredBase)):
         found = base.attributes()
     names = sorted(name for name in found if not name.startswith(_LABELS))
     if not names:

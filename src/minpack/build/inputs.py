@@ -29,14 +29,18 @@ class Input(NamedTuple):
 
 
 def base_input(ref: BaseRef, opened: OpenBase, *, sums: bool) -> Input:
-    """The base as an input; the sum of a local tarball that nothing else took is computed here, if `sums` says so."""
+    """The base as an input, of an image with its digest.
+
+    :param sums: compute the sum of a local tarball that nothing else took.
+    """
     if opened.kind is BaseKind.TARBALL and not opened.sha256:
         from minpack.base.tarball import TarballBase  # noqa: PLC0415 - it is imported where there is one
 
         known = opened.base.sha256 if isinstance(opened.base, TarballBase) else ""
         sha256 = known or (file_sum(ref.name, "sha256") if sums else "")
         return Input("base", opened.base.name, sha256, opened.size)
-    return Input("base", opened.base.name, opened.sha256, opened.size, opened.url)
+    sha256 = opened.sha256 or opened.digest.removeprefix("sha256:")
+    return Input("base", opened.base.name, sha256, opened.size, opened.url)
 
 
 def package_inputs(plan: Plan, packages: Packages) -> tuple[Input, ...]:

@@ -217,6 +217,9 @@ def _locked_base(made: LockInputs) -> LockedBase:
     if opened.kind is BaseKind.TARBALL and not sha256:
         sha256 = file_sum(name, "sha256")
     url = official(opened.url, made.options, debian=opened.kind is BaseKind.PACKAGES) if opened.url else ""
+    if opened.kind is BaseKind.IMAGE:
+        # Where it is pulled from says its name; what it is, its digest.
+        return LockedBase(name, opened.kind, digest=opened.digest, index_digest=opened.index_digest)
     return LockedBase(name, opened.kind, opened.release, url, sha256, opened.size)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minpack.base.options import BaseKind
 from minpack.cli.effects import fetching_notes
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
@@ -28,7 +29,7 @@ from minpack.cli.output import (
 )
 from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
-from minpack.errors import UsageError
+from minpack.errors import BadValueError, UsageError
 from minpack.oci.reference import default_reference
 from minpack.sources.session import open_session
 from minpack.spec.base_ref import parse_base
@@ -72,9 +73,10 @@ def list_(*, quiet: bool, as_json: bool) -> None:
 @answer_options
 def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Download BASE into the cache, so that later runs need no network."""
-    settings, ref = selected(StoreSettings, store), parse_base(base)
-    if not ref.is_named:
-        raise UsageError("BASE", base, "only named bases are fetched", "minpack base list shows the names")
+    settings, ref = selected(StoreSettings, store), _named(base)
+    if not ref.is_fetched:
+        hint = "minpack base list shows the names; images of registries are fetched too"
+        raise UsageError("BASE", base, "only named bases are fetched", hint)
     if settings.no_cache:
         raise UsageError("--no-cache", "", "nothing would be kept", "leave it out")
     if store_directory(settings) is None:
@@ -90,8 +92,8 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @answer_options
 def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Show what BASE is: its distribution, loaders and checksums."""
-    ref = parse_base(base)
-    if platform is not None and not ref.is_named:
+    ref = _named(base)
+    if platform is not None and not ref.is_named and ref.kind is not BaseKind.IMAGE:
         raise UsageError(
             "--platform", str(platform), f"{base!r} is a local base, which has one platform", "leave it out"
         )
@@ -134,10 +136,11 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     from minpack.build.base_image import BaseImageSpec, pack_base  # noqa: PLC0415
 
     quiet, as_json = given["quiet"], given["as_json"]
-    name = base.rstrip("/").rpartition("/")[2].partition(".tar")[0].strip(".") or "base"
+    ref = _named(base)
+    name = _short_name(ref)
     settings = output_settings({**given, "variables": given["env"]})
     spec = BaseImageSpec(
-        parse_base(base),
+        ref,
         given["platform"],
         RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"], annotations=given["annotations"]),
         created(given["created"]),
@@ -146,7 +149,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     )
     with drawing(quiet=quiet) as progress:
         # The image of base.tar must not be base.tar.
-        file_name = f"{name}-image" if base.endswith(".tar") else name
+        file_name = f"{name}-image" if ref.is_local and base.endswith(".tar") else name
         output = output_spec(settings, file_name, default_reference(name), registry=registry_wanted(given))
         made = pack_base(spec, base_options(selected(StoreSettings, given)), output, progress)
     made = made._replace(notes=(*made.notes, *fetching_notes(base=bool(made.inputs[0].url), packages=False)))
@@ -165,10 +168,29 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
             print_lines(base_image_lines(made, host_platform()), to_stderr=output.path == "-")
 
 
+def _named(text: str) -> BaseRef:
+    """The base that the argument names.
+
+    :raises UsageError: it cannot be one.
+    """
+    try:
+        return parse_base(text)
+    except BadValueError as error:
+        raise error.given_by("BASE") from error
+
+
+def _short_name(ref: BaseRef) -> str:
+    """What an image of a base is called: as the last part of its path or name, without what that ends with."""
+    where = ref.path or (ref.image.name.partition("@")[0] if ref.image is not None else ref.text)
+    name = where.rstrip("/").rpartition("/")[2]
+    return name.partition(".tar")[0].partition(":")[0].strip(".") or "base"
+
+
 def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:
     from minpack.build.base_facts import read_facts  # noqa: PLC0415
 
     wanted = platform or parse_platform("linux/amd64")
+    options = options._replace(any_platform=platform is None)
     with (
         drawing(quiet=quiet) as progress,
         open_session(ref, wanted, options, progress, with_packages=False) as session,

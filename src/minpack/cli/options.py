@@ -200,7 +200,8 @@ base_option = click.option(
     type=Parsed(parse_base),
     shell_complete=completed("base"),
     help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
-    " all), a tarball, or a directory (/ is this host). Default: scratch, for static programs.",
+    " all), a tarball, a directory (/ is this host), or an image (./saved.tar, oci:DIR[:TAG]). Default: scratch, for"
+    " static programs.",
 )
 
 base_platform_option = click.option(
@@ -208,7 +209,7 @@ base_platform_option = click.option(
     type=Parsed(parse_platform),
     shell_complete=completed("platform"),
     metavar="OS/ARCH",
-    help="Platform to fetch the base for [linux/amd64]; a local base has only one.",
+    help="Platform to fetch the base for [linux/amd64], or to take of an image; other local bases have only one.",
 )
 
 platform_option = click.option(

@@ -277,6 +277,7 @@ class _Reading:
             self._size(table, where, optional=True),
             self._text(table, "digest", where, optional=True),
             use,
+            self._text(table, "index_digest", where, optional=True),
         )
         if base.kind not in _KINDS:
             raise self._error(f"{where}.kind", f"is none of {', '.join(_KINDS)}")
@@ -286,6 +287,8 @@ class _Reading:
             raise self._error(where, "lacks sha256")
         if not re.fullmatch(_DIGEST, base.digest, re.ASCII) and (base.digest or base.kind == "image"):
             raise self._error(f"{where}.digest", "is no digest" if base.digest else "is missing")
+        if base.index_digest and not re.fullmatch(_DIGEST, base.index_digest, re.ASCII):
+            raise self._error(f"{where}.index_digest", "is no digest")
         return base
 
     def _package(self, name: str, table: dict[str, Any], where: str) -> LockedPackage:

@@ -25,7 +25,7 @@ class LockedBase(NamedTuple):
 
     `release` is the point release that the name meant. `url`, `sha256` (hexadecimal) and `size` (bytes) are those of
     its tarball, or of packages those of the signed release; empty where there is none. `digest` is that of an image.
-    `use` says what is taken of it.
+    `index_digest` is that of the index which lists the image, if one does. `use` says what is taken of it.
     """
 
     name: str
@@ -36,6 +36,7 @@ class LockedBase(NamedTuple):
     size: int = 0
     digest: str = ""
     use: str = FILES
+    index_digest: str = ""
 
 
 class LockedPackage(NamedTuple):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from minpack.content import FileContent
 from minpack.digest import Digest
-from minpack.errors import ArchiveError, ChangedInputError, InputError, UnreadableImageError, reason_of
+from minpack.errors import ArchiveError, BadValueError, ChangedInputError, InputError, UnreadableImageError, reason_of
 from minpack.excerpt import listed
 from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
@@ -21,6 +21,7 @@ from minpack.oci.documents import MAX_DOCUMENT, Blob, Descriptor, blob, manifest
 from minpack.oci.image import Artifact, BuiltImage, Index
 from minpack.oci.json_node import Issues, JsonNode, parsed
 from minpack.oci.layout import NAME, TAG, blob_path
+from minpack.oci.reference import parse_reference
 from minpack.rootfs.entry import Kind
 from minpack.target import Platform
 
@@ -64,6 +65,28 @@ def read_image(path: str) -> tuple[NamedIndex, ...]:
     except (InputError, ChangedInputError) as error:
         raise UnreadableImageError(path, getattr(error, "reason", error.message)) from error
     raise UnreadableImageError(path, "it has neither an index.json nor a manifest.json", _WHAT)
+
+
+def is_image_archive(path: str) -> bool:
+    """Whether the tar at `path` begins as image archives do and has what they have; False too if it is damaged."""
+    from minpack.tar.read import Tape  # noqa: PLC0415 - for archives alone
+
+    try:
+        archive = _regular(path)
+        with archive.open() as reader:
+            names = (member.name.removeprefix("./") for member in Tape(reader, archive.size, path).members())
+            # The directory itself may come first.
+            first = next((name for name in names if name not in ("", ".")), "")
+        if re.match(_FIRST, first) is None:
+            return False
+        files = _archive_files(path)
+    except (UnreadableImageError, ArchiveError, InputError):
+        return False
+    return "manifest.json" in files or {"index.json", "oci-layout"} <= files.keys()
+
+
+#: How the first member of an archive is called, whoever wrote it.
+_FIRST = r"(blobs/|(oci-layout|index\.json|manifest\.json|repositories)$|sha256:|[0-9a-f]{64}\b)"
 
 
 class _Source(NamedTuple):
@@ -201,8 +224,19 @@ def _from_index(source: _Source) -> tuple[NamedIndex, ...]:
         if (index := _root(source, one)) is not None
     ]
     if not found:
-        raise source.wrong("it lists no image")
+        raise UnreadableImageError(source.path, _not_an_image(source, named), _WHAT)
     return tuple(found)
+
+
+def _not_an_image(source: _Source, named: Mapping[Digest, tuple[Descriptor, list[str]]]) -> str:
+    """What an index lists that has no image."""
+    for one, _ in named.values():
+        if one.media_type in mediatypes.MANIFESTS:
+            _, document = source.document(one)
+            kind = document.field("artifactType").value or document.field("config").field("mediaType").value
+            return f"it lists no image: {one.digest} is an artifact of the type {kind}"
+        return f"it lists no image: {one.digest} is {one.media_type}"
+    return "it lists no image"
 
 
 def _data(source: _Source, name: str) -> bytes:
@@ -227,7 +261,12 @@ def _root(source: _Source, descriptor: Descriptor) -> Index | None:
     """What a name stands for; None if it is not an image."""
     if descriptor.media_type in mediatypes.INDEXES:
         found, document = source.document(descriptor)
-        manifests = [one for one in _listed(source, document) if one.media_type in mediatypes.MANIFESTS]
+        entries = _listed(source, document)
+        nested = next((one.digest for one in entries if one.media_type in mediatypes.INDEXES), None)
+        if nested is not None:
+            reason = f"{descriptor.digest} lists {nested}, an index in an index, which nobody pulls"
+            raise UnreadableImageError(source.path, reason, _WHAT)
+        manifests = [one for one in entries if one.media_type in mediatypes.MANIFESTS]
         # Of an index for many platforms, engines save those that they have.
         images = [_image(source, one) for one in manifests if source.has(one.digest)]
         kept = tuple(image for image in images if image is not None)
@@ -428,9 +467,19 @@ def choose(path: str, found: Iterable[NamedIndex], name: str = "") -> Index:
     :raises UnreadableImageError: there is none, or there are several.
     """
     images = tuple(found)
-    fitting = [one for one in images if not name or any(name in (full, full.rpartition(":")[2]) for full in one.names)]
+    fitting = [one for one in images if not name or any(_is_called(full, name) for full in one.names)]
     if len(fitting) == 1:
         return fitting[0].built
     names = tuple(name for one in images for name in one.names)
     reason = "it has several images" if not name else f"{len(fitting)} of its images are called {name!r}"
     raise UnreadableImageError(path, reason, f"name one of {listed(names)}" if names else None)
+
+
+def _is_called(full: str, name: str) -> bool:
+    """Whether a full name, or one as Docker spells it, is meant by `name`, which may be its tag alone."""
+    if name in (full, full.rpartition(":")[2]):
+        return True
+    try:
+        return parse_reference(full) == parse_reference(name)
+    except BadValueError:
+        return False

@@ -9,6 +9,7 @@ from minpack.namedtuple import NamedTuple
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = rf"{_PART}(?:/{_PART})*"
+_DIGEST = r"sha256:[0-9a-f]{64}"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _DOMAIN_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -55,6 +56,44 @@ def parse_reference(text: str) -> Reference:
         reason, hint = _refusal(text)
         raise BadValueError(text, reason, hint)
     return found
+
+
+class ImageName(NamedTuple):
+    """An image as one is asked for: by tag, by digest (``sha256:…``), or by digest with a tag that says more."""
+
+    host: str
+    name: str
+    tag: str
+    digest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self._tagged(self.name)}"
+
+    @property
+    def familiar(self) -> str:
+        """As Docker shows it and users type it: without ``docker.io/`` and ``library/``."""
+        short = Reference(self.host, self.name, "x").familiar.removesuffix(":x")
+        return self._tagged(short)
+
+    def _tagged(self, name: str) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{name}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def parse_image(text: str) -> ImageName:
+    """The image that a user asks for: as `parse_reference`, and there may be a digest, which needs no tag.
+
+    :raises BadValueError: it has a part that references cannot have.
+    """
+    named, at, digest = text.partition("@")
+    if not at:
+        return ImageName(*parse_reference(text))
+    if not re.fullmatch(_DIGEST, digest):
+        raise BadValueError(
+            text, f"{digest!r} is not a digest", f"a digest is sha256: and 64 hexadecimal digits: {_instead(named)}"
+        )
+    reference = parse_reference(named)
+    return ImageName(*reference[:2], reference.tag if _split(named)[0] != named else "", digest)
 
 
 def _parsed(text: str) -> Reference | None:

@@ -47,7 +47,7 @@ def base_inputs(base: BaseRef, options: BaseOptions, *, whole: bool = False) -> 
     keys = options.packages.keys if options.packages is not None else ""
     ca_file = options.network.ca_file
     return (
-        *((HostInput(base.name, "the base", whole),) if base.is_local else ()),
+        *((HostInput(base.path, "the base", whole),) if base.path is not None else ()),
         *((HostInput(keys, "the directory that --keys names", whole=True),) if keys else ()),
         *((HostInput(ca_file, "the file that SSL_CERT_FILE names"),) if ca_file else ()),
         *((HostInput(options.store, "the cache"),) if options.store is not None else ()),

@@ -296,12 +296,15 @@ def base_document(opened: OpenBase, facts: BaseFacts) -> dict[str, Any]:
         "schema": "minpack.base/1",
         "name": facts.name,
         "kind": opened.kind,
+        "platform": str(opened.platform) if opened.platform is not None else None,
         "system": facts.system or None,
         "loaders": [
             {"path": loader.path, "libc": loader.libc, "target": str(loader.target)} for loader in facts.loaders
         ],
         "url": opened.url or None,
         "sha256": opened.sha256 or None,
+        "digest": opened.digest or None,
+        "index_digest": opened.index_digest or None,
         "size": opened.size or None,
         "notes": few_notes(opened.notes),
     }

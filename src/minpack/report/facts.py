@@ -83,10 +83,13 @@ def base_info_lines(opened: OpenBase, facts: BaseFacts) -> list[str]:
         [
             ("base", facts.name),
             ("kind", str(opened.kind)),
+            ("platform", str(opened.platform) if opened.platform is not None else ""),
             ("system", facts.system),
             *(("loader", text) for text in few(loaders, MOST_LOADERS)),
             ("url", opened.url),
             ("sha256", opened.sha256),
+            ("digest", opened.digest),
+            ("index", opened.index_digest),
             ("size", human(opened.size) if opened.size else ""),
         ]
     )

@@ -48,19 +48,19 @@ def _open_tarball(path: str, options: BaseOptions) -> Generator[OpenBase]:
     from minpack.base.images import refuse_image  # noqa: PLC0415
     from minpack.base.tarball import open_tarball  # noqa: PLC0415
 
-    if not _is_there(path):
-        raise UnknownBaseError(path, "no such base or file", _near(path))
+    if not is_there(path):
+        raise UnknownBaseError(path, "no such base or file", near_hint(path))
     if options.sha512:
         _check_sum(path, options.sha512)
     with (
-        _store_for_unpacked(options) as store,
+        store_for_unpacked(options) as store,
         open_tarball(path, os.path.basename(path), temporary=options.temporary, store=store) as base,
     ):
         refuse_image(base, path, is_directory=False)
         yield OpenBase(base, BaseKind.TARBALL, size=_size(path), notes=base.notes)
 
 
-def _near(path: str) -> str:
+def near_hint(path: str) -> str:
     """What to do where neither a base nor a file is called so."""
     from minpack.catalog.likely import NO_UBUNTU, likely_base  # noqa: PLC0415 - for refusals alone
 
@@ -73,7 +73,7 @@ def _near(path: str) -> str:
     return f"did you mean {near}? {hint}" if near else hint
 
 
-def _is_there(path: str) -> bool:
+def is_there(path: str) -> bool:
     """Whether something lies there.
 
     :raises InputError: the system does not say.
@@ -94,7 +94,7 @@ def _size(path: str) -> int:
         raise InputError(path, reason_of(error)) from error
 
 
-def _store_for_unpacked(options: BaseOptions) -> Store:
+def store_for_unpacked(options: BaseOptions) -> Store:
     """The store, or one that keeps nothing: a tarball of this host's can be opened without."""
     from minpack.store.store import open_store  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from minpack.base.options import BaseKind, OpenBase
 from minpack.base.tarball import open_tarball
 from minpack.errors import InputError, LockedError, UsageError
 from minpack.sources.local import file_sum, open_local
+from minpack.spec.base_ref import parse_base
 from minpack.store.store import open_store
 from minpack.target import target_of
 
@@ -46,6 +47,8 @@ def open_locked(
         opener = _open_release(options, locked, progress)
     elif ref.kind is BaseKind.PACKAGES:
         opener = _open_debian(platform, options, locked, progress)
+    elif ref.kind is BaseKind.IMAGE:
+        opener = _open_image(ref, platform, options, locked, progress)
     else:
         if ref.kind is BaseKind.TARBALL:
             _check_tarball(ref.name, locked)
@@ -55,10 +58,12 @@ def open_locked(
 
 
 def check_there(base: LockedBase) -> None:
-    """Raise `InputError` if the lock's base is a tarball or directory of this host that is not where it was."""
-    if base.kind in (BaseKind.TARBALL, BaseKind.DIRECTORY) and not os.path.exists(base.name):
+    """Raise `InputError` if the lock's base is a path of this host and is not where it was."""
+    is_image = base.kind == BaseKind.IMAGE
+    path = parse_base(base.name).path if is_image or base.kind in (BaseKind.TARBALL, BaseKind.DIRECTORY) else None
+    if path is not None and not os.path.exists(path):
         hint = "it is the lock's base; say with --base where it is"
-        raise InputError(base.name, "no such file or directory", hint=hint)
+        raise InputError(path, "no such file or directory", hint=hint)
 
 
 def _told(base: LockedBase, ref: BaseRef) -> tuple[str, str]:
@@ -75,6 +80,19 @@ def _check_tarball(path: str, locked: LockedImage) -> None:
     if actual != base.sha256:
         sums = (f"sha256:{base.sha256}", f"sha256:{actual}")
         raise LockedError(locked.lock, (("base", path, *sums),))
+
+
+@contextmanager
+def _open_image(
+    ref: BaseRef, platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+) -> Generator[OpenBase]:
+    from minpack.sources.image import open_image  # noqa: PLC0415 - for images alone
+
+    base = locked.base
+    with open_image(ref, platform, options, progress) as opened:
+        if opened.digest != base.digest:
+            raise LockedError(locked.lock, (("base", base.name, base.digest, opened.digest),))
+        yield opened
 
 
 @contextmanager

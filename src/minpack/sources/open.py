@@ -1,4 +1,4 @@
-"""Opening whatever --base names: nothing, a directory, a tarball, or a release from the catalogue."""
+"""Opening whatever --base names: nothing, a directory, a tarball, an image, or a release of the catalogue."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ def open_base(ref: BaseRef, platform: Platform, options: BaseOptions, progress: 
         opener = _open_release(ref.text, platform, options, progress)
     elif ref.kind is BaseKind.PACKAGES:
         opener = _open_debian(ref.text, platform, options, progress)
+    elif ref.kind is BaseKind.IMAGE:
+        from minpack.sources.image import open_image  # noqa: PLC0415 - for images alone
+
+        opener = open_image(ref, platform, options, progress)
     else:
         opener = open_local(ref, options)
     with opener as opened:

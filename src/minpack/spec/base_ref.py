@@ -11,30 +11,76 @@ from minpack.namedtuple import NamedTuple
 #: Names that are looked up in a catalogue; a file of such a name is meant by ``./NAME``.
 _NAME = r"[a-z]+-[a-z0-9][a-z0-9.-]*"
 _TARBALL = r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$"
+#: What a path begins with that cannot be the name of an image.
+_PATH = r"[./~]"
+#: Where every tar that is not older than POSIX's says that it is one.
+_MAGIC = (257, 262)
 #: This host's own root, by its shortest path.
 HOST = "/"
+
+
+#: Where an image is, as skopeo and podman spell it in front of its name (containers-transports(5)).
+DOCKER, OCI, OCI_ARCHIVE, DOCKER_ARCHIVE, DOCKER_DAEMON = _TRANSPORTS = (
+    *("docker", "oci", "oci-archive", "docker-archive", "docker-daemon"),
+)
+#: Those that minpack does not read.
+_OTHERS = ("dir", "containers-storage", "ostree", "sif", "tarball", "containerd")
+
+
+class ImageRef(NamedTuple):
+    """An image: `name` is a path of this host, the name in an engine, or a reference to a registry.
+
+    `tag` is its name in a layout or archive that may have several; empty for the only one.
+    """
+
+    transport: str
+    name: str
+    tag: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file or directory of this host."""
+        return self.transport not in (DOCKER, DOCKER_DAEMON)
+
+    def __str__(self) -> str:
+        slashes = "//" if self.transport is DOCKER else ""
+        return f"{self.transport}:{slashes}{self.name}" + (f":{self.tag}" if self.tag else "")
 
 
 class BaseRef(NamedTuple):
     """A base, be there such a one or not.
 
     `name` is what a base of this kind is found by: a path of this host, ``/`` for its root by whatever path; a name of
-    the catalogue, of Debian's releases with the number. `text` is what the user wrote, for messages.
+    the catalogue, of Debian's releases with the number; of an image, its `image` as text. `text` is what the user
+    wrote, for messages.
     """
 
     kind: BaseKind
     name: str
     text: str
+    image: ImageRef | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The path of this host that it is; None for what is no path."""
+        if self.image is not None:
+            return self.image.name if self.image.is_local else None
+        return self.name if self.kind in (BaseKind.DIRECTORY, BaseKind.TARBALL) else None
 
     @property
     def is_local(self) -> bool:
         """Whether it is a path of this host."""
-        return self.kind in (BaseKind.DIRECTORY, BaseKind.TARBALL)
+        return self.path is not None
 
     @property
     def is_named(self) -> bool:
         """Whether it is looked up in the catalogue, and fetched."""
         return self.kind in (BaseKind.RELEASE, BaseKind.PACKAGES)
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it is from a server: of the catalogue, or a registry's."""
+        return self.is_named or (self.image is not None and self.image.transport is DOCKER)
 
     @property
     def is_host(self) -> bool:
@@ -47,9 +93,18 @@ HOST_BASE = BaseRef(BaseKind.DIRECTORY, HOST, HOST)
 
 
 def parse_base(text: str) -> BaseRef:
-    """The base that `text` names: nothing, a name of the catalogue, else a path, which is looked at."""
+    """The base that `text` names, the first that it can be of these.
+
+    Nothing, an image by its transport, a name of the catalogue, a path, which is looked at, an image of a registry if
+    it has a slash, a colon or an ``@``; else a path where nothing is.
+
+    :raises BadValueError: it names an image, and images have no such names.
+    """
     if text == SCRATCH:
         return SCRATCH_BASE
+    transport, colon, rest = text.partition(":")
+    if colon and (transport in _TRANSPORTS or transport in _OTHERS) and (transport != DOCKER or rest[:2] == "//"):
+        return _transported(transport, rest.removeprefix("//"), text)
     if "/" not in text and re.fullmatch(_NAME, text) and not re.search(_TARBALL, text):
         from minpack.catalog.debian import find_debian, is_debian  # noqa: PLC0415 - for names alone
 
@@ -58,5 +113,53 @@ def parse_base(text: str) -> BaseRef:
         release = find_debian(text)
         return BaseRef(BaseKind.PACKAGES, release.name if release is not None else text, text)
     if os.path.isdir(text):
+        if os.path.isfile(os.path.join(text, "oci-layout")) and os.path.isfile(os.path.join(text, "index.json")):
+            return BaseRef(BaseKind.IMAGE, text, text, ImageRef(OCI, text))
         return BaseRef(BaseKind.DIRECTORY, HOST if os.path.samefile(text, HOST) else text, text)
+    if _may_be_archive(text):
+        from minpack.oci.read import is_image_archive  # noqa: PLC0415 - for images alone
+
+        if is_image_archive(text):
+            return BaseRef(BaseKind.IMAGE, text, text, ImageRef(DOCKER_ARCHIVE, text))
+    elif _may_be_reference(text):
+        return _transported(DOCKER, text, text)
     return BaseRef(BaseKind.TARBALL, text, text)
+
+
+def _transported(transport: str, rest: str, text: str) -> BaseRef:
+    """The image that is named behind a transport."""
+    from minpack.errors import BadValueError  # noqa: PLC0415 - for images alone
+    from minpack.oci.reference import parse_image  # noqa: PLC0415 - as above
+
+    if transport in _OTHERS:
+        known = ", ".join(f"{one}:" for one in _TRANSPORTS)
+        raise BadValueError(text, f"images of {transport}: are not read", f"copy it (skopeo copy) to one of {known}")
+    if transport == DOCKER:
+        image = ImageRef(DOCKER, str(parse_image(rest)))
+    elif transport == DOCKER_DAEMON:
+        image = ImageRef(DOCKER_DAEMON, rest if rest.startswith("sha256:") else parse_image(rest).familiar)
+    else:
+        path, _, tag = rest.partition(":")
+        if not path:
+            raise BadValueError(text, "it names no file", f"write {transport}:PATH, or {transport}:PATH:TAG")
+        image = ImageRef(transport, path, tag)
+    return BaseRef(BaseKind.IMAGE, str(image), text, image)
+
+
+def _may_be_archive(path: str) -> bool:
+    """Whether the file at `path`, if there is one, is a tar, which is not compressed."""
+    try:
+        # A FIFO would be waited for, and not every device has an end.
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            return file.read(_MAGIC[1])[_MAGIC[0] :] == b"ustar"
+    except (OSError, ValueError):
+        return False
+
+
+def _may_be_reference(text: str) -> bool:
+    """Whether it is no path that nothing is at, and has what only references to images have."""
+    if os.path.lexists(text) if "\0" not in text else True:
+        return False
+    return re.search("[/:@]", text) is not None and not re.match(_PATH, text) and not re.search(_TARBALL, text)
