@@ -22,7 +22,7 @@ from minpack.base.tar_index import index_of
 from minpack.base.tarball import open_tarball
 from minpack.base.walk import Walker
 from minpack.content import BytesContent, BytesReader, RangeContent, read_all
-from minpack.deb.contents import libraries_table
+from minpack.deb.contents import files_table
 from minpack.deb.package import read_control, read_deb
 from minpack.deb.packages import packages_table
 from minpack.deb.release import parse_release
@@ -250,7 +250,7 @@ def deb(data: bytes) -> None:
 
 def debindex(data: bytes) -> None:
     """Indexes of a Debian archive: a release, packages, contents, a signed message, and the tables made of them."""
-    for read_index in (packages_table, libraries_table):
+    for read_index in (packages_table, files_table):
         with suppress(MinpackError):
             made = DebTable(BytesReader(table := read_index((data[:50], data[50:]), "fuzz")), len(table))
             assert made.valid

@@ -58,15 +58,23 @@ class Deb(NamedTuple):
     compression: str = "xz"
     #: Another control paragraph for the package itself than for the index.
     says: bytes = b""
+    depends: str = ""
+    source: str = ""
 
     @property
     def control(self) -> bytes:
         """The control paragraph."""
-        return (
-            f"Package: {self.name}\nVersion: {self.version}\nArchitecture: {self.architecture}\n"
-            f"Maintainer: The testers <tests@example.org>\nPriority: {self.priority}\n"
-            f"Description: {self.name}\n A package of a test.\n"
-        ).encode()
+        fields = {
+            "Package": self.name,
+            "Version": self.version,
+            "Architecture": self.architecture,
+            "Source": self.source,
+            "Maintainer": "The testers <tests@example.org>",
+            "Depends": self.depends,
+            "Priority": self.priority,
+            "Description": f"{self.name}\n A package of a test.",
+        }
+        return "".join(f"{name}: {value}\n" for name, value in fields.items() if value).encode()
 
     @property
     def path(self) -> str:

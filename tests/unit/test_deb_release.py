@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from minpack.content import BytesReader
 from minpack.deb import contents, table
-from minpack.deb.contents import libraries_table, merged
+from minpack.deb.contents import files_table, merged
 from minpack.deb.control import MAX_PARAGRAPH, field_of, parse_paragraph, split_paragraphs
 from minpack.deb.packages import DebianPackage, package_of, packages_table
 from minpack.deb.release import parse_release, read_release
@@ -156,7 +156,7 @@ usr/lib/b.so.d/mod.so                                   admin/d"""
 @pytest.mark.parametrize("size", [1, 10, 77, 5000])
 def test_contents_become_a_table_of_libraries(size: int) -> None:
     """Libraries alone are kept, at their path in a merged /usr, with the names of their packages."""
-    made = opened(libraries_table(pieces(LINES, size), "Contents"))
+    made = opened(files_table(pieces(LINES, size), "Contents"))
     assert {key: made.find(key) for key in made.keys()} == {  # noqa: SIM118 - it is no dictionary
         b"/usr/lib/b.so.d/mod.so": b"d",
         b"/usr/lib/x86_64-linux-gnu/libfoo.so": b"libfoo-dev",
@@ -172,14 +172,14 @@ def test_contents_become_a_table_of_libraries(size: int) -> None:
 def test_contents_that_cannot_be_are_refused(line: bytes) -> None:
     """A library without a package is a damaged line."""
     with pytest.raises(PackageError, match="not a file with its packages"):
-        libraries_table([line], "x")
+        files_table([line], "x")
 
 
 def test_contents_with_an_endless_line_are_refused() -> None:
     """No index can make minpack hold more than a line."""
     endless = (b"a.so/" * 10000 for _ in iter(int, 1))
     with pytest.raises(PackageError, match=f"a line of more than {contents.MAX_LINE} bytes"):
-        libraries_table(endless, "x")
+        files_table(endless, "x")
 
 
 def test_a_signed_release_is_read() -> None:

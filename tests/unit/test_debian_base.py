@@ -563,7 +563,7 @@ def test_a_pull_looks_anew(world: World) -> None:
     world.serve()
     for _ in range(2):
         with world.archive(refresh=True) as archive:
-            archive.libraries()
+            archive.files()
     assert len(world.fetched("/bookworm/InRelease")) == 2
     assert len(world.fetched("Contents")) == 2  # the main suite's and the security updates', once
 

@@ -172,6 +172,16 @@ class AlpinePackages:
         """`base`, with the files of all fetched packages wherever it has none."""
         return OverlayBase(base, self._shelf.base()) if self._fetched else base
 
+    def add_program(self, paths: Iterable[RootPath]) -> None:
+        """Nothing: what the base has is known."""
+
+    def known(self, base: Base) -> Base:
+        """As `over`: looking at it fetches nothing."""
+        return self.over(base)
+
+    def ownership(self) -> None:
+        """None: the base's database tells."""
+
     def why_missing(self, soname: str) -> str:
         """Why no package helped with a library, for a hint; empty if none was asked."""
         return self._why.get(soname, "")

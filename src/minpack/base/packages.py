@@ -69,8 +69,21 @@ class Packages(Protocol):
         :raises DownloadError: as `add_libraries`.
         """
 
+    def add_program(self, paths: Iterable[RootPath]) -> None:
+        """Fetch the package that has a program at one of `paths`, with its data, where a base is made of packages.
+
+        :raises PackageError: as `add_libraries`.
+        :raises DownloadError: as `add_libraries`.
+        """
+
     def over(self, base: Base) -> Base:
         """`base`, with the files of all fetched packages wherever it has none."""
+
+    def known(self, base: Base) -> Base:
+        """As `over`, without what would be fetched when it is looked at."""
+
+    def ownership(self) -> Ownership | None:
+        """Which package owns a file, where the base itself has no database of that."""
 
     def why_missing(self, soname: str) -> str:
         """Why no package helped with a library, for a hint; empty if none was asked."""
@@ -86,6 +99,22 @@ class Packages(Protocol):
 
         The packages' copyright files are among them, where the distribution ships some. None if no package has any.
         """
+
+
+class Ownership(Protocol):
+    """Which packages own the files of a base, and which of them belong together."""
+
+    def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
+        """The names of the packages that own these files; those of nobody are not there."""
+
+    def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
+        """Whether the package owns each of these files."""
+
+    def are_related(self, package: str, other: str) -> bool:
+        """Whether `other` has data of `package`: it is the same, of one source, or one it depends on for data."""
+
+    def is_unmodified(self, entry: Entry, package: str) -> bool:
+        """Whether a file is as the package has it, as far as is known."""
 
 
 class NoPackages:
@@ -106,9 +135,19 @@ class NoPackages:
         """Raise `UsageError`: the base has no repositories."""
         raise UsageError("--package", name, "the base has no package repositories", "choose another --base")
 
+    def add_program(self, paths: Iterable[RootPath]) -> None:
+        """Nothing: no package comes."""
+
     def over(self, base: Base) -> Base:
         """`base` as it is."""
         return base
+
+    def known(self, base: Base) -> Base:
+        """`base` as it is."""
+        return base
+
+    def ownership(self) -> None:
+        """None: the base's database tells."""
 
     def why_missing(self, soname: str) -> str:  # noqa: ARG002
         """Nothing: no package was asked."""

@@ -2,54 +2,81 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
+from minpack.base.walk import Walker
+from minpack.errors import DownloadError, PackageError, StoreError, SumMismatchError, UsageError
+from minpack.excerpt import listed
 from minpack.needs.paths import PathCache
+from minpack.paths import normal
 from minpack.plan.known_data import find_known_data, owned
 from minpack.plan.ownership import ownership_of
 from minpack.plan.take import take
-from minpack.plan.unpacked import find_unpacked
+from minpack.plan.unpacked import find_unpacked, place_in_base, unknown_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from minpack.base.packages import Ownership
     from minpack.ld.closure import Closure
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.paths import RootPath
     from minpack.plan.model import Taken
-    from minpack.plan.ownership import Ownership
     from minpack.plan.unpacked import Unpacked
+    from minpack.program.read import Program
     from minpack.sources.session import Session
 
 
-class DataFinder:
-    """Looks for what files show, in one base; each file's paths are read once."""
+#: More paths that nobody knows are counted.
+MOST_NAMED = 3
 
-    def __init__(self, session: Session, symbols: SymbolsOf, variables: Sequence[tuple[str, str]]) -> None:
+
+class DataFinder:
+    """Looks for what files show, in one base; each file's paths are read once.
+
+    Where a base is made of packages nothing is fetched because it is looked at, but for the packages of data that
+    libraries do not work without, and that of a program which names files of it.
+
+    :param programs: those that the user named.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        symbols: SymbolsOf,
+        variables: Sequence[tuple[str, str]],
+        programs: Sequence[Program],
+    ) -> None:
         self.paths = PathCache()
+        #: What could not be looked at, and why.
+        self.notes: tuple[str, ...] = ()
         self._session = session
         self._symbols = symbols
         self._variables = variables
+        self._sources = {str(program.destination): program.path for program in programs}
         self._ownership: Ownership | None = None
         self._asked = False
 
     @property
     def _is_fetched(self) -> bool:
-        """Whether what is looked at in the base is fetched for that: so nothing is that was not meant."""
+        """Whether the base is made of packages that are fetched."""
         return self._session.opened.kind is BaseKind.PACKAGES
 
     def known(self, closures: Sequence[Closure]) -> tuple[Taken, ...]:
         """What the libraries never work without."""
-        tree = self._session.tree()
-        found = find_known_data(closures, self._symbols, tree, is_fetched=self._is_fetched)
+        fetch = self._fetch if self._is_fetched else None
+        found = find_known_data(closures, self._symbols, self._tree, fetch)
         return self._of_packages(found) if found else ()
 
     def strong(self, closures: Sequence[Closure], packed: Collection[RootPath]) -> tuple[Taken, ...]:
         """What the files have strong evidence of, as far as packages have it."""
-        tree = self._session.tree()
+        unpacked = self.unpacked(closures, packed, every=False)
+        tree = self._tree()
         found: dict[RootPath, Taken] = {}
-        for one in self.unpacked(closures, packed, every=False):
+        for one in unpacked:
             for taken in take((one.path,), tree, f"--take strong: {one.needed_by} has {{}} within it").files:
                 found.setdefault(taken.entry.path, taken._replace(named=False))
         return self._of_packages(tuple(found.values()))
@@ -58,10 +85,62 @@ class DataFinder:
         self, closures: Sequence[Closure], packed: Collection[RootPath], *, every: bool
     ) -> tuple[Unpacked, ...]:
         """What the files have the paths of and is not packed; see `find_unpacked`."""
-        if self._is_fetched or self._session.opened.kind is BaseKind.SCRATCH:
+        if self._session.opened.kind is BaseKind.SCRATCH:
             return ()
-        about = (closures, self.paths, self._symbols, packed, self._session.tree(), self._owners(), self._variables)
+        found = self._find(closures, packed, every=every)
+        if self._is_fetched and self._fetch_programs(closures, found):
+            return self._find(closures, packed, every=every)
+        return found
+
+    def _find(self, closures: Sequence[Closure], packed: Collection[RootPath], *, every: bool) -> tuple[Unpacked, ...]:
+        about = (closures, self.paths, self._symbols, packed, self._tree(), self._owners(), self._variables)
         return find_unpacked(*about, every=every)
+
+    def _fetch_programs(self, closures: Sequence[Closure], found: Sequence[Unpacked]) -> bool:
+        """Whether packages came of programs that have paths within them; each program's are asked for once.
+
+        Its package tells whether it is that of the distribution, and chooses the data of its libraries. What cannot be
+        had is told: nothing needs it yet.
+        """
+        tree, count = self._tree(), len(self._session.packages.fetched)
+        for closure in closures:
+            source = self._sources.pop(closure.program.path, "")
+            if source and (found or unknown_paths(closure, self.paths, self._variables, tree)):
+                try:
+                    self._session.packages.add_program(places_of(source))
+                except (StoreError, DownloadError, PackageError, SumMismatchError) as error:
+                    name = closure.program.path.rpartition("/")[2]
+                    self.notes += (f"what {name} may open could not be looked up: {error}",)
+        return len(self._session.packages.fetched) > count
+
+    def left(self, closures: Sequence[Closure], *, every: bool) -> tuple[str, ...]:
+        """A note for each program of a distribution that names files of packages which are not fetched.
+
+        :param every: also for programs of which no package is known.
+        """
+        if not self._is_fetched:
+            return ()
+        tree = self._tree()
+        notes = []
+        for closure in closures:
+            found = unknown_paths(closure, self.paths, self._variables, tree)
+            if found and (every or place_in_base(closure.program, tree) is not None):
+                name = closure.program.path.rpartition("/")[2]
+                notes.append(
+                    f"{name} may open {listed(found, MOST_NAMED)}: of {self._session.name} only the files of fetched"
+                    " packages are known; --package NAME packs those of another"
+                )
+        return (*self.notes, *notes)
+
+    def _fetch(self, package: str) -> None:
+        with suppress(UsageError):  # this release has none of that name
+            self._session.packages.add(package)
+
+    def _tree(self) -> Walker:
+        """Over all that is known of the base without fetching anything."""
+        if self._is_fetched:
+            return Walker(self._session.packages.known(self._session.opened.base), self._session.walker.known)
+        return self._session.tree()
 
     def _of_packages(self, found: tuple[Taken, ...]) -> tuple[Taken, ...]:
         return owned(found, self._session.packages, None if self._is_fetched else self._owners())
@@ -69,5 +148,13 @@ class DataFinder:
     def _owners(self) -> Ownership | None:
         if not self._asked:
             self._asked = True
-            self._ownership = ownership_of(self._session.walker)
+            self._ownership = self._session.packages.ownership() or ownership_of(self._session.walker)
         return self._ownership
+
+
+def places_of(path: str) -> tuple[RootPath, ...]:
+    """Where a distribution may have the program that is at the host's `path`: there, or where commands are."""
+    real = os.path.realpath(path)
+    name = os.path.basename(real)
+    below = real.rpartition("/usr/")[2]
+    return tuple(dict.fromkeys(map(normal, (f"/usr/{below}", f"/usr/bin/{name}", f"/usr/sbin/{name}"))))

@@ -120,7 +120,7 @@ def pack(
         if locking is not None:
             locking.verify_plan(_lock_inputs(spec, options, session, planned, programs))
         packed = _written(spec, to, layer_options, options, session, background, planned, every=every)
-    beside = _data_notes(programs, planned.plan, packed.unpacked)
+        beside = _data_notes(programs, planned, packed.unpacked, every=every)
     notes = (*outside.notes, *retargeted, *planned.notes, *beside, *proved.notes, *packed.notes)
     return packed._replace(demands=proved.demands, notes=notes)
 
@@ -148,13 +148,18 @@ def _unpacked(planned: PlannedImage, *, every: bool) -> tuple[Unpacked, ...]:
     return finder.unpacked(planned.resolved.closures, packed, every=every)
 
 
-def _data_notes(programs: Sequence[Program], plan: Plan, unpacked: Sequence[Unpacked]) -> tuple[str, ...]:
+def _data_notes(
+    programs: Sequence[Program], planned: PlannedImage, unpacked: Sequence[Unpacked], *, every: bool
+) -> tuple[str, ...]:
+    """Notes of data that programs name, and `unpacked` has not."""
     if all(program.info.interpreter is None for program in programs):
         return ()
     from minpack.program.bundles import data_notes  # noqa: PLC0415 - for dynamic programs alone
 
     told = [one.path for one in unpacked if one.place]
-    return tuple(data_notes(programs, {planned.entry.path for planned in plan.entries}, told))
+    notes = data_notes(programs, {one.entry.path for one in planned.plan.entries}, told)
+    finder = planned.resolved.finder
+    return (*notes, *(finder.left(planned.resolved.closures, every=every) if finder is not None else ()))
 
 
 def _guarded_output(

@@ -9,6 +9,7 @@ from minpack.base.options import BaseKind
 from minpack.base.packages import WholePackage
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
+from minpack.paths import normal
 from minpack.plan.model import NOTHING_TAKEN
 from minpack.resolve.closures import ProgramClosure, symbols_for
 from minpack.resolve.with_packages import ResolvedPrograms, refuse_missing, resolve_with_packages
@@ -59,14 +60,14 @@ def resolve_with_data(
 
     What is taken may need more, so it is looked at again until nothing new comes.
     """
-    taken = _take(spec, session)
+    taken = _take(spec, programs, session)
     resolved = resolve_image(spec, programs, placed, session, taken.files)
     if session.opened.kind is BaseKind.SCRATCH:
         return taken, resolved
     from minpack.build.data import DataFinder  # noqa: PLC0415 - without a base there is nothing to find
     from minpack.resolve.companions import elf_info  # noqa: PLC0415 - as above
 
-    finder = DataFinder(session, resolved.symbols, spec.run.env)
+    finder = DataFinder(session, resolved.symbols, spec.run.env, programs)
     for _ in range(MAX_ROUNDS):
         packed = {item.entry.path for item in placed} | {one.entry.path for one in taken.files}
         found = finder.known(resolved.closures)
@@ -84,8 +85,8 @@ def resolve_with_data(
     return taken, resolved._replace(finder=finder)
 
 
-def _take(spec: ImageSpec, session: Session) -> TakenFiles:
-    """What is taken of the base, with the packages that were asked for."""
+def _take(spec: ImageSpec, programs: Sequence[Program], session: Session) -> TakenFiles:
+    """What is taken of the base, with the packages that were asked for, and those that the programs are from."""
     patterns = [one for one in spec.taken if one != STRONG]
     if not patterns:
         return NOTHING_TAKEN
@@ -93,6 +94,11 @@ def _take(spec: ImageSpec, session: Session) -> TakenFiles:
 
     for package in spec.packages:
         session.packages.add(package)
+    if session.opened.kind is BaseKind.PACKAGES:
+        from minpack.build.data import places_of  # noqa: PLC0415 - for such bases alone
+
+        for places in (*(places_of(program.path) for program in programs), *((normal(one),) for one in patterns)):
+            session.packages.add_program(places)
     return take(patterns, session.tree())
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 #: The most bytes of one paragraph; the longest of Debian's indexes has some 40 KB.
 MAX_PARAGRAPH = 1 << 20
 _FIELD = re.compile(rb"([!-,.-9;-~][!-9;-~]*):[ \t]*(.*)", re.DOTALL)
+_DATA_NAME = re.compile(r"-(?:data|common|modules|mgc|base|core)$|-(?:data|common)-|-eng$")
+_NEEDED_NAME = re.compile(rb"(?:^|[,|] *)([a-z0-9][a-z0-9.+-]+)")
 DAMAGED = "it was damaged or changed in transit; fetch it again, or use another --mirror"
 
 
@@ -60,6 +62,23 @@ def field_of(paragraph: bytes, field: bytes) -> bytes:
     start += len(name)
     end = paragraph.find(b"\n", start)
     return paragraph[start : end if end >= 0 else None].strip()
+
+
+def is_data_name(package: str) -> bool:
+    """Whether a package is called as those are that have what another needs, and nothing that runs."""
+    return _DATA_NAME.search(package) is not None
+
+
+def source_of(paragraph: bytes, package: str) -> str:
+    """The source that a package was built from, by its control paragraph; by default it is called as the package."""
+    return field_of(paragraph, b"Source").partition(b" ")[0].decode("utf-8", "replace") or package
+
+
+def names_needed(paragraph: bytes) -> tuple[str, ...]:
+    """The packages that a control paragraph depends on, or recommends, alternatives among them."""
+    fields = (field_of(paragraph, name) for name in (b"Pre-Depends", b"Depends", b"Recommends"))
+    found = (name.decode() for field in fields for name in _NEEDED_NAME.findall(field))
+    return tuple(dict.fromkeys(found))
 
 
 def _shown(line: bytes) -> str:

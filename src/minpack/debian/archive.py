@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from minpack.catalog.debian import layout_of
 from minpack.deb.choice import choose
-from minpack.deb.contents import libraries_table
+from minpack.deb.contents import files_table
 from minpack.deb.packages import package_of, packages_table
 from minpack.deb.version import version_key
 from minpack.debian.alternatives import alternatives_of
@@ -87,7 +87,7 @@ class DebianArchive:
         #: Indexes of files that are damaged, or not what was signed, each with the reason.
         self.unread: tuple[str, ...] = ()
         self._suites: list[tuple[Suite, FetchedRelease, OpenTable]] = []
-        self._libraries: list[OpenTable] | None = None
+        self._files: list[OpenTable] | None = None
         #: Those of other architectures' libraries, as /usr/lib32, are left out.
         self._directories = ("/usr/lib/", f"{parent(self.layout.loader)}/")
 
@@ -172,7 +172,7 @@ class DebianArchive:
             names = {_WELL_KNOWN[name(path)]}
         else:
             key = path.encode("utf-8", "surrogateescape")
-            values = (table.find(key) for table in self.libraries())
+            values = (table.find(key) for table in self.files())
             names = _owners(value for value in values if value) or self._renamed(key)
         found = (self.find_package(owner) for owner in sorted(names))
         return tuple(source for source in found if source is not None)
@@ -188,7 +188,7 @@ class DebianArchive:
         if stem is None:
             return set()
         like = re.sub(rb"\d+", b"0", key)
-        records = (one for table in self.libraries() for one in table.with_prefix(start + stem[0], MAX_RENAMED))
+        records = (one for table in self.files() for one in table.with_prefix(start + stem[0], MAX_RENAMED))
         names = _owners(value for found, value in records if re.sub(rb"\d+", b"0", found) == like)
         return names if len(names) == 1 else set()
 
@@ -221,17 +221,29 @@ class DebianArchive:
         if name(path) in _FOR_CPUS and parent(path) in ("/usr/lib", self.layout.libraries, parent(self.layout.loader)):
             return False
         prefix = f"{path}/".encode("utf-8", "surrogateescape")
-        return f"{path}/".startswith(self._directories) and any(t.has_prefix(prefix) for t in self.libraries())
+        return f"{path}/".startswith(self._directories) and any(t.has_prefix(prefix) for t in self.files())
 
-    def libraries(self) -> list[OpenTable]:
-        """The tables of libraries, opened when they are first asked for: their indexes are large.
+    def program_packages(self, paths: Iterable[RootPath]) -> tuple[str, ...]:
+        """The package that has a program, or library, at the first of these physical paths where one alone has.
+
+        :raises MinpackError: as `providers`.
+        """
+        for path in paths:
+            key = path.encode("utf-8", "surrogateescape")
+            owners = _owners(value for table in self.files() if (value := table.find(key)))
+            if len(owners) == 1:
+                return tuple(owners)
+        return ()
+
+    def files(self) -> list[OpenTable]:
+        """The tables of libraries and programs, opened when they are first asked for: their indexes are large.
 
         One that is not to be trusted is left out, and told in `unread`.
 
         :raises MinpackError: one cannot be had.
         """
-        if self._libraries is None:
-            self._libraries = []
+        if self._files is None:
+            self._files = []
             path = f"{COMPONENT}/Contents-{self.arch}"
             for suite, fetched, _ in self._suites:
                 release = fetched.release
@@ -241,19 +253,19 @@ class DebianArchive:
                 if index is None or (unpacked is not None and not unpacked.size):
                     continue
                 try:
-                    table = open_table(suite, index, unpacked, libraries_table, release.by_hash, self.place)
+                    table = open_table(suite, index, unpacked, files_table, release.by_hash, self.place)
                 except (SumMismatchError, PackageError) as error:
                     # Another index may have what is wanted, or the user says which package has it.
                     self.unread += (f"{suite.url}/{index.path} is not used: {error}",)
                 else:
-                    self._libraries.append(table)
-        return self._libraries
+                    self._files.append(table)
+        return self._files
 
     def close(self) -> None:
         """Close the tables; once more does no harm."""
         for _, _, table in self._suites:
             table.close()
-        for table in self._libraries or ():
+        for table in self._files or ():
             table.close()
 
     def __enter__(self) -> DebianArchive:

@@ -14,6 +14,8 @@ from minpack.paths import ROOT, RootPath, ancestors, join, name, normal, parent
 from minpack.rootfs.entry import Entry, Kind, directory, file, symlink
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
     from minpack.debian.archive import DebianArchive, Source
     from minpack.debian.locked import LockedArchive
 
@@ -115,6 +117,18 @@ class DebianBase:
         source = self._archive.find_package(package)
         return self._fetch(source) if source is not None else None
 
+    def add_program(self, paths: Iterable[RootPath]) -> tuple[OpenPackage, ...]:
+        """The package that has a program at one of `paths`, as `add_package` gives it; all that there are of a lock.
+
+        :raises MinpackError: as for `lstat`.
+        """
+        found = (self.add_package(name) for name in self._archive.program_packages(paths))
+        return tuple(opened for opened in found if opened is not None)
+
+    def fetched_files(self) -> FetchedFiles:
+        """The base as far as it was fetched by now; looking at it fetches nothing."""
+        return FetchedFiles(self.name, self._entries, self._names)
+
     def close(self) -> None:
         """Close the packages; once more does no harm."""
         for package in self._packages.values():
@@ -184,3 +198,20 @@ class DebianBase:
         self._put(entry)
         self._owners[CA_BUNDLE] = package
         return entry
+
+
+class FetchedFiles:
+    """The files of packages that were fetched, and directories that every installation has: see `DebianBase`."""
+
+    def __init__(self, name: str, entries: Mapping[RootPath, Entry], names: Mapping[RootPath, Collection[str]]) -> None:
+        self.name = name
+        self._entries = entries
+        self._names = names
+
+    def lstat(self, path: RootPath) -> Entry | None:
+        """What is at `path`, links not followed."""
+        return self._entries.get(path)
+
+    def listdir(self, path: RootPath) -> tuple[str, ...]:
+        """The names in the directory at `path`, sorted."""
+        return tuple(sorted(self._names.get(path, ())))

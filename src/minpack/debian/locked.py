@@ -13,6 +13,8 @@ from minpack.debian.suite import Suite
 from minpack.paths import RootPath, ancestors, parent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from minpack.base import locked_fetch
     from minpack.lock.values import LockedImage, LockedPackage
     from minpack.store.blob import StoredBlob
@@ -51,6 +53,10 @@ class LockedArchive:
     def alternative(self, path: RootPath) -> RootPath | None:
         """The file that a link of Debian's alternatives at `path` leads to, if the lock has it."""
         return next((one for one in alternatives_of(path, self.layout.libraries) if one in self._owners), None)
+
+    def program_packages(self, paths: Iterable[RootPath]) -> tuple[str, ...]:  # noqa: ARG002
+        """All packages of the lock: which of them has the program it does not say."""
+        return tuple(self._packages)
 
     def has_libraries_below(self, path: RootPath) -> bool:
         """Whether `path` is a directory in which, or below which, the lock has a file."""

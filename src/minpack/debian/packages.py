@@ -7,12 +7,14 @@ Debian Policy, section 12.5, has them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from minpack.base.packages import PackageId
 from minpack.base.walk import Walker
 from minpack.content import BytesContent, sum_of
 from minpack.deb.contents import merged
+from minpack.deb.control import is_data_name, names_needed, source_of
 from minpack.errors import UsageError
 from minpack.excerpt import listed
 from minpack.paths import RootPath, join, normal
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 DOCUMENTATION = "/usr/share/doc/"
 STATUS = normal("/var/lib/dpkg/status.d")
+#: The most packages of data that are fetched for one program, and those of a program's that no program reads.
+MOST_DATA = 8
+_OF_PEOPLE = re.compile(r"-(?:docs?|man|dev|dbg|dbgsym|examples|gui|x11|qt|gtk)$")
 
 
 class DebianPackages:
@@ -61,9 +66,23 @@ class DebianPackages:
             raise UsageError("--package", name, f"{self._base.name} has no package of that name", hint)
         return tuple(opened.entries)
 
+    def add_program(self, paths: Iterable[RootPath]) -> None:
+        """Fetch the package that has a program at one of `paths`, and those that it depends on for data."""
+        for opened in self._base.add_program(paths):
+            for name in _data_of(opened)[:MOST_DATA]:
+                self._base.add_package(name)
+
     def over(self, base: Base) -> Base:
         """`base`, with the files of all fetched packages wherever it has none."""
         return base
+
+    def known(self, base: Base) -> Base:  # noqa: ARG002
+        """The files of packages that were fetched by now."""
+        return self._base.fetched_files()
+
+    def ownership(self) -> FetchedOwnership:
+        """Which of the fetched packages owns a file."""
+        return FetchedOwnership(self._base)
 
     def why_missing(self, soname: str) -> str:
         """Why no package helped with a library, for a hint; empty if none was asked."""
@@ -112,6 +131,48 @@ class DebianPackages:
         copyright_ = Walker(self._base).find_file(path)
         if copyright_ is not None:
             yield copyright_._replace(path=RootPath(path), mode=0o644, uid=0, gid=0, inode=None)
+
+
+def _data_of(opened: OpenPackage) -> list[str]:
+    """The packages in which a package has files of its own kind that programs read."""
+    start = f"{opened.package.name}-"
+    needed = names_needed(opened.control().paragraph)
+    return [name for name in needed if is_data_name(name) or (name.startswith(start) and not _OF_PEOPLE.search(name))]
+
+
+class FetchedOwnership:
+    """As `minpack.plan.ownership.Ownership`, of the packages that were fetched."""
+
+    def __init__(self, base: DebianBase) -> None:
+        self._base = base
+        self._paragraphs: dict[str, bytes] = {}
+
+    def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
+        """The names of the packages that own these files; those of nobody are not there."""
+        found = ((path, self._base.owner_of(path)) for path in paths)
+        return {path: opened.package.name for path, opened in found if opened is not None}
+
+    def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
+        """Whether the package owns each of these files."""
+        wanted = set(paths)
+        return {path for path, owner in self.owners(wanted).items() if owner == package} == wanted
+
+    def are_related(self, package: str, other: str) -> bool:
+        """Whether `other` has data of `package`: it is the same, of one source, or one it depends on for data."""
+        first, second = self._paragraph(package), self._paragraph(other)
+        if package == other or source_of(first, package) == source_of(second, other):
+            return True
+        return is_data_name(other) and other in names_needed(first)
+
+    def is_unmodified(self, entry: Entry, package: str) -> bool:  # noqa: ARG002
+        """True: nobody has changed them."""
+        return True
+
+    def _paragraph(self, package: str) -> bytes:
+        if package not in self._paragraphs:
+            opened = next((one for one in self._base.packages if one.package.name == package), None)
+            self._paragraphs[package] = opened.control().paragraph if opened is not None else b""
+        return self._paragraphs[package]
 
 
 def _linked(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 COMPONENT = "main"
 _RELEASE_SCHEMA = "minpack.debian-release/1"
-_TABLE_SCHEMA = "minpack.debian-table/1"
+_TABLE_SCHEMA = "minpack.debian-table/2"
 _STALE_HINT = "the mirror is being updated or is inconsistent: try again later, or use another --mirror"
 
 

@@ -12,40 +12,62 @@ from minpack.errors import NotInBaseError
 from minpack.ld.opening import origin_of
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, directories_above, name, normal, parent
-from minpack.plan.take import MAGIC, take
+from minpack.plan.take import take
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from minpack.base.packages import Packages
+    from minpack.base.packages import Ownership, Packages
     from minpack.base.walk import Walker
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.plan.model import Taken
-    from minpack.plan.ownership import Ownership
     from minpack.rootfs.entry import Entry
 
 
 class DataRow(NamedTuple):
-    """Libraries, by how their sonames begin, what they do not work without, and where that is.
+    """Libraries, by how their sonames begin, what they do not work without, where that is, and which packages have it.
 
-    ``{lib}`` is the directory the library lies in, ``{version}`` what follows the beginning up to ``.so``.
+    ``{lib}`` is the directory the library lies in, ``{version}`` what follows the beginning up to ``.so``, and
+    ``{major}`` what of that is before a dot. `packages` are Debian's that have it, where it is not in the library's.
     """
 
     soname: str
     what: str
     places: tuple[str, ...]
+    packages: tuple[str, ...] = ()
 
 
 ROWS = (
-    DataRow("libmagic.so.", "its database", ("/usr/share/misc/magic.mgc",)),
-    DataRow("libgs.so.", "its init files", ("/usr/share/ghostscript/[0-9]*", "/usr/share/fonts/type1/urw-base35")),
-    DataRow("libMagickCore-", "its coders", ("{lib}/ImageMagick-*", "/usr/share/ImageMagick-*", "/etc/ImageMagick-*")),
-    DataRow("libfontconfig.so.", "a font", ("/etc/fonts", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")),
+    DataRow("libmagic.so.", "its database", ("/usr/share/misc/magic.mgc",), ("libmagic-mgc",)),
+    DataRow(
+        "libgs.so.",
+        "its init files",
+        ("/usr/share/ghostscript/[0-9]*", "/usr/share/fonts/type1/urw-base35"),
+        ("libgs{version}-common", "libgs-common", "fonts-urw-base35"),
+    ),
+    DataRow(
+        "libMagickCore-",
+        "its coders",
+        ("{lib}/ImageMagick-*", "/usr/share/ImageMagick-*", "/etc/ImageMagick-*"),
+        ("imagemagick-{major}-common",),
+    ),
+    DataRow(
+        "libfontconfig.so.",
+        "a font",
+        ("/etc/fonts", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+        ("fontconfig-config", "fonts-dejavu-core"),
+    ),
+    # Debian does not hold these two necessary, so that where they would have to be fetched they are not.
     DataRow("libsasl2.so.", "its mechanisms", ("{lib}/sasl2",)),
     DataRow("libgio-2.0.so.", "its modules for TLS and proxies", ("{lib}/gio/modules/libgio*.so",)),
-    DataRow("libpython3.", "its library", ("/usr/lib/python3.{version}",)),
+    DataRow(
+        "libpython3.",
+        "its library",
+        ("/usr/lib/python3.{version}",),
+        ("libpython3.{version}-minimal", "libpython3.{version}-stdlib"),
+    ),
     DataRow("libtcl", "its library", ("/usr/share/tcltk/tcl{version}",)),
     DataRow("libswipl.so.", "its state and library", ("/usr/lib/swi-prolog",)),
     # It starts with text in ISO-8859-1, which only a module of glibc's iconv reads (Guile's ports.c).
@@ -60,7 +82,12 @@ ROWS = (
         ),
     ),
     # apt ends if it does not know the packaging system (its debsystem.cc, Score) or the names of architectures.
-    DataRow("libapt-pkg.so.", "marks and tables of Debian", ("/etc/debian_version", "/usr/share/dpkg/*table")),
+    DataRow(
+        "libapt-pkg.so.",
+        "marks and tables of Debian",
+        ("/etc/debian_version", "/usr/share/dpkg/*table"),
+        ("base-files", "dpkg"),
+    ),
     # What Debian keeps apart of node's own modules (its d/rules, --shared-builtin-*-path); it ends if one is not there.
     DataRow(
         "libnode.so.",
@@ -72,6 +99,7 @@ ROWS = (
             "/usr/share/nodejs/cjs-module-lexer/dist/lexer.js",
             "/usr/share/nodejs/undici/undici-fetch.js",
         ),
+        ("node-acorn", "node-cjs-module-lexer", "node-undici"),
     ),
 )
 #: What a program exports that is Python itself (its Modules/main.c), where it has been built to lie, and its version.
@@ -81,21 +109,36 @@ _LOADS_PROVIDER, _LEGACY = b"OSSL_PROVIDER_load", rb"legacy"
 _MODULES = rb'MODULESDIR: "(/[^"]+)"'
 
 
+class _Known(NamedTuple):
+    """A reason, the places of what is not worked without, and the packages that have it."""
+
+    reason: str
+    places: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+
+
 def find_known_data(
-    closures: Sequence[Closure], symbols: SymbolsOf, tree: Walker, *, is_fetched: bool
+    closures: Sequence[Closure],
+    symbols: SymbolsOf,
+    tree_of: Callable[[], Walker],
+    fetch: Callable[[str], None] | None = None,
 ) -> tuple[Taken, ...]:
     """What the libraries of the closures do not work without, and the base has.
 
-    :param tree: over the base with its packages.
-    :param is_fetched: what is looked at is fetched for that, so that nothing can be searched for.
+    :param tree_of: gives a walker over the base with its packages.
+    :param fetch: fetches a package, if there is one of that name, where only what was fetched is in the base.
     :raises InputError: a file cannot be read.
     """
     found: dict[str, Taken] = {}
-    for reason, place in dict.fromkeys(_places(closures, symbols)):
-        if is_fetched and (place.startswith("/usr/lib") or any(letter in place for letter in MAGIC)):
-            continue
-        for taken in _taken(tree, place, reason):
-            found.setdefault(taken.entry.path, taken)
+    wanted = tuple(dict.fromkeys(_known(closures, symbols)))
+    for known in wanted if fetch is not None else ():
+        for package in known.packages:
+            fetch(package)  # type: ignore[misc] # there is one
+    tree = tree_of() if wanted else None
+    for known in wanted:
+        for place in known.places:
+            for taken in _taken(tree, place, known.reason):
+                found.setdefault(taken.entry.path, taken)
     return tuple(found.values())
 
 
@@ -123,8 +166,7 @@ def _is_owned(entry: Entry, packages: Packages, ownership: Ownership | None, own
     return packages.owner(entry) is not None
 
 
-def _places(closures: Sequence[Closure], symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
-    """Why, and where."""
+def _known(closures: Sequence[Closure], symbols: SymbolsOf) -> Iterator[_Known]:
     for closure in closures:
         yield from _python(closure.program, symbols)
         for loaded in closure.objects[1:]:
@@ -132,34 +174,45 @@ def _places(closures: Sequence[Closure], symbols: SymbolsOf) -> Iterator[tuple[s
             for row in ROWS:
                 if soname.startswith(row.soname):
                     version = soname.removeprefix(row.soname).partition(".so")[0]
-                    for place in row.places:
-                        path = place.replace("{lib}", origin_of(loaded.path)).replace("{version}", version)
-                        yield f"{soname} does not work without {row.what}", path
+                    values = {"lib": origin_of(loaded.path), "version": version, "major": version.partition(".")[0]}
+                    yield _Known(
+                        f"{soname} does not work without {row.what}",
+                        tuple(_filled(place, values) for place in row.places),
+                        tuple(_filled(package, values) for package in row.packages),
+                    )
             if soname.startswith("libcrypto.so."):
                 yield from _legacy(closure, loaded, symbols)
 
 
-def _python(program: LoadedObject, symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for word, value in values.items():
+        text = text.replace(f"{{{word}}}", value)
+    return text
+
+
+def _python(program: LoadedObject, symbols: SymbolsOf) -> Iterator[_Known]:
     """The library of a Python that has no libpython, as Debian's."""
     content = program.entry.content
     if content is None or not program.info.interpreter or _PYTHON not in symbols(program).names:
         return
     if find_strings(content, program.info, _PYTHON_PREFIX, _PYTHON_PREFIX):
         for match in find_strings(content, program.info, rb"3\.[0-9]", _PYTHON_VERSION):
-            yield (
+            version = match[1].decode()
+            yield _Known(
                 f"{name(RootPath(program.path))} does not work without its library",
-                f"/usr/lib/python{match[1].decode()}",
+                (f"/usr/lib/python{version}",),
+                (f"libpython{version}-minimal", f"libpython{version}-stdlib"),
             )
 
 
-def _legacy(closure: Closure, crypto: LoadedObject, symbols: SymbolsOf) -> Iterator[tuple[str, str]]:
+def _legacy(closure: Closure, crypto: LoadedObject, symbols: SymbolsOf) -> Iterator[_Known]:
     """OpenSSL's provider of old algorithms, where it is loaded by its name."""
     content = crypto.entry.content
     for loaded in closure.objects if content is not None else ():
         if content is not None and _loads_legacy(loaded, symbols):
             for match in find_strings(content, crypto.info, b"MODULESDIR: ", _MODULES):
                 reason = f"{loaded.path.rpartition('/')[2]} loads OpenSSL's legacy provider"
-                yield reason, f"{match[1].decode('utf-8', 'surrogateescape')}/legacy.so"
+                yield _Known(reason, (f"{match[1].decode('utf-8', 'surrogateescape')}/legacy.so",))
 
 
 def _loads_legacy(loaded: LoadedObject, symbols: SymbolsOf) -> bool:
@@ -168,7 +221,8 @@ def _loads_legacy(loaded: LoadedObject, symbols: SymbolsOf) -> bool:
     return loads and content is not None and bool(find_strings(content, loaded.info, _LEGACY, _LEGACY))
 
 
-def _taken(tree: Walker, place: str, reason: str) -> tuple[Taken, ...]:
+def _taken(tree: Walker | None, place: str, reason: str) -> tuple[Taken, ...]:
+    assert tree is not None, "internal error: nothing to look in"
     try:
         return take((place,), tree, reason).files
     except NotInBaseError:

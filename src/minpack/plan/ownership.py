@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from minpack.content import read_all
+from minpack.deb.control import is_data_name, names_needed, source_of
 from minpack.paths import RootPath
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from minpack.base.packages import Ownership
     from minpack.base.walk import Walker
     from minpack.rootfs.entry import Entry
 
@@ -25,30 +27,12 @@ _DPKG_STATUS = "/var/lib/dpkg/status"
 _APK_DATABASE = "/lib/apk/db/installed"
 MAX_LIST = 16 << 20
 MAX_DATABASE = 64 << 20
-#: How packages are called that have what another needs, and nothing that runs.
-_DATA = re.compile(r"-(?:data|common|modules|mgc|base|core)$|-(?:data|common)-|-eng$")
 
 
 #: Parts of paths that tell nothing of a package.
 _EVERYWHERE = frozenset(
     ["usr", "lib", "share", "bin", "sbin", "etc", "x86", "linux", "gnu", "plugins", "modules", "data", "common"]
 )
-
-
-class Ownership(Protocol):
-    """What a base's database of packages says."""
-
-    def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
-        """The names of the packages that own these files; those of nobody are not there."""
-
-    def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
-        """Whether the package owns each of these files."""
-
-    def are_related(self, package: str, other: str) -> bool:
-        """Whether `other` has data of `package`: it is the same, of one source, or one it depends on for data."""
-
-    def is_unmodified(self, entry: Entry, package: str) -> bool:
-        """Whether a file is as the package has it, as far as the database tells."""
 
 
 def ownership_of(walker: Walker) -> Ownership | None:
@@ -97,9 +81,9 @@ class DpkgOwnership:
 
     def are_related(self, package: str, other: str) -> bool:
         """See `Ownership`."""
-        if package == other or self._source(package) == self._source(other):
+        if package == other or source_of(self._paragraph(package), package) == source_of(self._paragraph(other), other):
             return True
-        return bool(_DATA.search(other)) and other in self._depends(package)
+        return is_data_name(other) and other in names_needed(self._paragraph(package))
 
     def is_unmodified(self, entry: Entry, package: str) -> bool:
         """See `Ownership`. Links have no sum, and configuration files have theirs elsewhere: both count as they are."""
@@ -123,16 +107,6 @@ class DpkgOwnership:
             self._status = b"\n\n" + self._read(_DPKG_STATUS, MAX_DATABASE)
         start = self._status.find(b"\nPackage: " + package.encode() + b"\n")
         return self._status[start : self._status.find(b"\n\n", start + 1)] if start >= 0 else b""
-
-    def _source(self, package: str) -> str:
-        found = re.search(rb"(?m)^Source: (\S+)", self._paragraph(package))
-        return found[1].decode() if found is not None else package
-
-    def _depends(self, package: str) -> frozenset[str]:
-        found = re.findall(rb"(?m)^(?:Pre-)?(?:Depends|Recommends): (.*)$", self._paragraph(package))
-        return frozenset(
-            name.decode() for line in found for name in re.findall(rb"(?:^|[,|] )([a-z0-9][a-z0-9.+-]+)", line)
-        )
 
 
 class ApkOwnership:

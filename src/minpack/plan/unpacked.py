@@ -23,12 +23,12 @@ from minpack.rootfs.entry import Kind
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from minpack.base.packages import Ownership
     from minpack.base.walk import Walker
     from minpack.content import Content
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.needs.paths import PathCache
-    from minpack.plan.ownership import Ownership
     from minpack.rootfs.entry import Entry
 
 #: What ends a path among constants: quotes and brackets around it, what separates it from the next, and patterns.
@@ -54,6 +54,8 @@ _SHARED = re.compile(
     r"/(?:usr/)?(?:s?bin|games|lib(?:32|64|x32|exec)?|share|etc)(?:/[^/]*-linux-[^/]*)?"
     r"|/(?:usr/)?s?bin/.*|/usr(?:/X11R6.*)?|/etc|/usr/share/(?:fonts|icons|themes|misc|perl5?|java|dbus-1|xml|sgml|X11)"
 )
+#: Where packages have files that are their own.
+_DISTRIBUTED = re.compile(r"/usr/(?:lib|libexec|share)/[A-Za-z0-9][^/]*/?[\w.+/-]*$")
 #: What OpenSSL opens if it is told to, and where systemd's library looks for what configures a machine.
 _ON_DEMAND = re.compile(r"/(?:engines-[0-9.]+|ossl-modules)$|/lib/[a-z-]+\.d$")
 #: Functions that open libraries, and that start programs.
@@ -170,6 +172,24 @@ def find_unpacked(
     return _outermost(sorted((judge.judge(*one) for one in found.values()), key=lambda one: (not one.strong, one.path)))
 
 
+def unknown_paths(
+    closure: Closure, paths: PathCache, variables: Sequence[tuple[str, str]], tree: Walker
+) -> tuple[RootPath, ...]:
+    """The paths of a distribution's files that a program has within it, or that variables are set to, and `tree` lacks.
+
+    :raises InputError: the program cannot be read.
+    """
+    program = closure.program
+    texts = (*paths(program), *_below_prefix(program)) if closure.libc is not None else ()
+    set_paths = (value.encode("utf-8", "surrogateescape") for _, value in variables)
+    found = {path for text in (*texts, *set_paths) for path in _paths_in(text)}
+    return tuple(
+        sorted(
+            path for path in found if _DISTRIBUTED.match(path) and not _NEVER.match(path) and not tree.walk(path).entry
+        )
+    )
+
+
 def _set_places(closures: Sequence[Closure], variables: Sequence[tuple[str, str]]) -> Iterator[_Place]:
     """The paths that variables are set to: whoever sets one to a path of the base means what is there."""
     for name, value in variables if closures else ():
@@ -278,7 +298,7 @@ class _Judge:
                 imports |= symbols(loaded).imports.keys() & (_OPENING | _STARTING)
         self._opens, self._starts = bool(imports & _OPENING), bool(imports & _STARTING)
         self._ownership = ownership
-        self._places = {closure.program.path: _place_in_base(closure.program, tree) for closure in closures}
+        self._places = {closure.program.path: place_in_base(closure.program, tree) for closure in closures}
         self._many: dict[str, int] = {}
         for place, _ in found.values():
             self._many[place.loaded.path] = self._many.get(place.loaded.path, 0) + 1
@@ -348,7 +368,7 @@ def _is_common(path: RootPath) -> bool:
     return (path.startswith("/etc/") and path.count("/") == 2) or bool(_ON_DEMAND.search(path))  # noqa: PLR2004
 
 
-def _place_in_base(program: LoadedObject, tree: Walker) -> RootPath | None:
+def place_in_base(program: LoadedObject, tree: Walker) -> RootPath | None:
     """Where the base has a program that was packed from there."""
     name = program.path.rpartition("/")[2]
     for directory in _BINARIES:

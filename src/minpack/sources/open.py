@@ -125,7 +125,7 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
         place = SuiteContext(store, network, options.today, keys, progress, options.refresh, refuses)
         with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
             if options.complete:
-                archive.libraries()
+                archive.files()
             notes = (*archive.notes, support_note(release, options.today), store.problem)
             url = archive.suite.url
             kept = tuple(note for note in notes if note)
