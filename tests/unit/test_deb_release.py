@@ -141,6 +141,10 @@ def test_a_package_that_cannot_be_is_refused(old: bytes, new: bytes) -> None:
 
 LINES = b"""\
 bin/ls                                                  utils/coreutils
+lib/tool/bin/helper                                     utils/tool
+usr/lib/tool/bin/x86/helper                             utils/tool,utils/tool-old
+usr/share/tool/bin/script                               utils/tool
+usr/sbin/x/sub                                          utils/tool
 lib/x86_64-linux-gnu/libz.so.1                          libs/zlib1g
 lib64/ld-linux-x86-64.so.2                              libs/libc6
 usr/lib/debug/libz.so.1                                 debug/zlib1g-dbg
@@ -154,11 +158,14 @@ usr/lib/b.so.d/mod.so                                   admin/d"""
 
 
 @pytest.mark.parametrize("size", [1, 10, 77, 5000])
-def test_contents_become_a_table_of_libraries(size: int) -> None:
-    """Libraries alone are kept, at their path in a merged /usr, with the names of their packages."""
+def test_contents_become_a_table_of_libraries_and_programs(size: int) -> None:
+    """These alone are kept, at their path in a merged /usr, with the names of their packages."""
     made = opened(files_table(pieces(LINES, size), "Contents"))
     assert {key: made.find(key) for key in made.keys()} == {  # noqa: SIM118 - it is no dictionary
+        b"/usr/bin/ls": b"coreutils",
         b"/usr/lib/b.so.d/mod.so": b"d",
+        b"/usr/lib/tool/bin/x86/helper": b"tool,tool-old",
+        b"/usr/sbin/x/sub": b"tool",
         b"/usr/lib/x86_64-linux-gnu/libfoo.so": b"libfoo-dev",
         b"/usr/lib/x86_64-linux-gnu/libfoo.so.1": b"libfoo1,libfoo1-other",
         b"/usr/lib/x86_64-linux-gnu/libz.so.1": b"zlib1g",
