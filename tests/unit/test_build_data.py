@@ -93,11 +93,11 @@ def test_a_program_of_ones_own_is_not_a_packages(world: DebianWorld) -> None:
 
 def test_paths_that_nobody_knows_are_told(world: DebianWorld) -> None:
     """A program of Debian may open what packages have that were not fetched; one of one's own only with -v."""
-    data = app("/usr/share/elsewhere", "/usr/share/doc/x", "/usr/lib", "/opt/x/y")
+    data = app("/usr/share/elsewhere", "/usr/lib/tool%v/%m", "/usr/share/doc/x", "/usr/lib", "/opt/x/y", "/usr/s%d")
     world.serve(LIBC, Deb("tool", {"usr/bin/tool": data}))
     (world.place / "tool").write_bytes(data)
     note = (
-        "tool may open /usr/share/elsewhere: of debian-12 only the files of fetched packages are known;"
+        "tool may open /usr/lib/tool…, /usr/share/elsewhere: of debian-12 only the files of fetched packages are known;"
         " --package NAME packs those of another"
     )
     assert note in pack(world).document["notes"]

@@ -55,7 +55,7 @@ _SHARED = re.compile(
     r"|/(?:usr/)?s?bin/.*|/usr(?:/X11R6.*)?|/etc|/usr/share/(?:fonts|icons|themes|misc|perl5?|java|dbus-1|xml|sgml|X11)"
 )
 #: Where packages have files that are their own.
-_DISTRIBUTED = re.compile(r"/usr/(?:lib|libexec|share)/[A-Za-z0-9][^/]*/?[\w.+/-]*$")
+_DISTRIBUTED = re.compile(r"/usr/(?:lib|libexec|share)/[A-Za-z0-9][^/]*/?[\w.+/-]*…?$")
 #: What OpenSSL opens if it is told to, and where systemd's library looks for what configures a machine.
 _ON_DEMAND = re.compile(r"/(?:engines-[0-9.]+|ossl-modules)$|/lib/[a-z-]+\.d$")
 #: Functions that open libraries, and that start programs.
@@ -177,17 +177,18 @@ def unknown_paths(
 ) -> tuple[RootPath, ...]:
     """The paths of a distribution's files that a program has within it, or that variables are set to, and `tree` lacks.
 
+    A pattern that nothing in the tree begins as ends in ``…``.
+
     :raises InputError: the program cannot be read.
     """
     program = closure.program
     texts = (*paths(program), *_below_prefix(program)) if closure.libc is not None else ()
     set_paths = (value.encode("utf-8", "surrogateescape") for _, value in variables)
-    found = {path for text in (*texts, *set_paths) for path in _paths_in(text)}
-    return tuple(
-        sorted(
-            path for path in found if _DISTRIBUTED.match(path) and not _NEVER.match(path) and not tree.walk(path).entry
-        )
-    )
+    found = {path for text in (*texts, *set_paths) for path in _paths_in(text) if not tree.walk(path).entry}
+    for text in texts:
+        if not any(_matched(text, tree)):
+            found.update(RootPath(f"{join(above, name)}…") for above, name in _beginnings(text))
+    return tuple(sorted(path for path in found if _DISTRIBUTED.match(path) and not _NEVER.match(path)))
 
 
 def _set_places(closures: Sequence[Closure], variables: Sequence[tuple[str, str]]) -> Iterator[_Place]:
@@ -229,12 +230,19 @@ def _paths_in(text: bytes) -> Iterator[RootPath]:
 
 def _matched(text: bytes, tree: Walker) -> Iterator[RootPath]:
     """What the base has of which the name begins as a pattern does: ``/usr/lib/csv%v/%m`` of Chez Scheme."""
-    for match in _PATH.finditer(text):
-        above, _, beginning = match[0].removesuffix(b"%").decode("utf-8", "surrogateescape").rpartition("/")
-        entry = tree.walk(above).entry if match[1] and above and len(beginning) >= MIN_BEGINNING else None
+    for above, beginning in _beginnings(text):
+        entry = tree.walk(above).entry
         if entry is not None and entry.kind is Kind.DIRECTORY:
             names = [name for name in tree.base.listdir(entry.path) if name.startswith(beginning)]
             yield from (join(entry.path, name) for name in sorted(names) if len(names) <= MOST_OF_BEGINNING)
+
+
+def _beginnings(text: bytes) -> Iterator[tuple[RootPath, str]]:
+    """The directory of each pattern in a constant, and what names in it begin with."""
+    for match in _PATH.finditer(text):
+        above, _, beginning = match[0].removesuffix(b"%").decode("utf-8", "surrogateescape").rpartition("/")
+        if match[1] and above and len(beginning) >= MIN_BEGINNING:
+            yield RootPath(above), beginning
 
 
 def _below_prefix(loaded: LoadedObject) -> Iterator[bytes]:
