@@ -168,6 +168,7 @@ class FakeRegistry:
 
     def __init__(self, switches: Switches | None = None, certificate: Path | None = None) -> None:
         self.switches = switches or Switches()
+        #: All but those for ``/v2/``.
         self.requests: list[Request] = []
         self.closing = threading.Event()
         #: By repository and digest, what is there; what is forgotten has its size alone.
@@ -343,7 +344,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         with self.registry.lock:
             place = len(self.registry.requests)
-            self.registry.requests.append(Request(self.command, self.path, self.headers))
+            # How it is reached is asked once, whatever follows.
+            if self.path != "/v2/":
+                self.registry.requests.append(Request(self.command, self.path, self.headers))
         fault = self.registry.take_fault(self.command, self.path)
         try:
             if fault is not None:
@@ -352,7 +355,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.serve()
         finally:
             with self.registry.lock:
-                if place < len(self.registry.requests):
+                if self.path != "/v2/" and place < len(self.registry.requests):
                     self.registry.requests[place] = self.registry.requests[place]._replace(took=self.took)
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names of methods of HTTP

@@ -11,7 +11,7 @@ from minpack.cli.effects import refuse_contradictions
 from minpack.errors import BadValueError, UsageError
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check
-from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_sha512
+from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_host, parse_sha512
 from minpack.target import parse_platform
 
 if TYPE_CHECKING:
@@ -249,6 +249,30 @@ store_options = applied(
     click.option("--no-cache", is_flag=True, help="Neither read the cache nor write to it."),
 )
 
+
+#: Of commands that ask registries; `minpack.cli.registry` makes values of them.
+registry_access_options = applied(
+    click.option(
+        "--username",
+        callback=filled,
+        metavar="USER",
+        help="User to log in to the registry as, with --password-stdin. Default: the credentials of docker and podman.",
+    ),
+    click.option("--password-stdin", is_flag=True, help="Read the password or token of --username from stdin."),
+    click.option(
+        "--registry-ca",
+        callback=filled,
+        metavar="FILE",
+        help="Certificate authorities (PEM) to trust for registries, besides the system's.",
+    ),
+    click.option(
+        "--insecure",
+        multiple=True,
+        callback=parsed(parse_host),
+        metavar="HOST[:PORT]",
+        help="Registry that may use plain http, or a certificate that cannot be verified; repeatable.",
+    ),
+)
 
 package_options = applied(
     click.option(

@@ -3,20 +3,111 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from minpack.cli.settings import proxies
+from minpack.errors import InputError, UsageError
 from minpack.net.network import Network
-from minpack.registry.options import RegistryOptions
+from minpack.oci.reference import is_host
+from minpack.registry.options import Login, RegistryOptions
+from minpack.registry.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+#: Where Docker and podman look for certificates, besides the user's own directory.
+_CERTIFICATES = ("/etc/docker/certs.d", "/etc/containers/certs.d")
+#: More bytes than any password or token has.
+_MOST_PASSWORD = 1 << 16
+_MIRRORS = "MINPACK_MIRROR_HUB"
+_PIPE = "pipe it: minpack … --username USER --password-stdin < FILE"
 
-def registry_options(given: Mapping[str, Any], hosts: Collection[str] = ()) -> RegistryOptions:  # noqa: ARG001
+
+def registry_options(given: Mapping[str, Any], hosts: Collection[str] = ()) -> RegistryOptions:
     """How registries are reached, by the options that were given and the environment.
 
-    :param hosts: the registries that are asked.
+    :param hosts: the registries that --username and --password-stdin may be for.
+    :raises UsageError: an option or a variable cannot be meant.
+    :raises InputError: --registry-ca names no file.
     """
-    offline, ca_file = given.get("offline", False), os.environ.get("SSL_CERT_FILE", "")
-    return RegistryOptions(Network(offline=offline, proxies=proxies(), ca_file=ca_file))
+    ca_file = given.get("registry_ca") or ""
+    if ca_file and not os.path.isfile(ca_file):
+        reason = "it is not a regular file" if os.path.exists(ca_file) else "no such file or directory"
+        raise InputError(ca_file, reason, hint="--registry-ca names a file of certificate authorities in PEM format")
+    return RegistryOptions(
+        Network(given.get("offline", False), proxies(), ca_file=os.environ.get("SSL_CERT_FILE", "")),
+        _login(given.get("username"), hosts, from_stdin=given.get("password_stdin", False)),
+        auth_files(),
+        ca_file,
+        (*_CERTIFICATES, *_in_home(".config/containers/certs.d", "XDG_CONFIG_HOME")),
+        tuple(given.get("insecure") or ()),
+        hub_mirrors(os.environ.get(_MIRRORS, "")),
+    )
+
+
+def auth_files() -> tuple[str, ...]:
+    """The files that may have credentials: those that variables name, then Docker's and podman's own."""
+    docker, podman = os.environ.get("DOCKER_CONFIG", ""), os.environ.get("REGISTRY_AUTH_FILE", "")
+    named = (*((os.path.join(docker, "config.json"),) if docker else ()), *((podman,) if podman else ()))
+    usual = () if docker else _in_home(".docker/config.json")
+    if not podman:
+        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        usual += (os.path.join(runtime, "containers/auth.json"),) if os.path.isabs(runtime) else ()
+        usual += _in_home(".config/containers/auth.json", "XDG_CONFIG_HOME")
+    return named + usual
+
+
+def _in_home(path: str, variable: str = "") -> tuple[str, ...]:
+    """`path` in the user's home; where `variable` names a directory, that takes the place of its first part."""
+    base = os.environ.get(variable, "") if variable else ""
+    if os.path.isabs(base):
+        return (os.path.join(base, path.partition("/")[2]),)
+    home = os.environ.get("HOME", "")
+    return (os.path.join(home, path),) if os.path.isabs(home) else ()
+
+
+def hub_mirrors(text: str) -> tuple[str, ...]:
+    """The mirrors of Docker Hub in `text`, separated by commas or spaces, as ``HOST[:PORT][/PREFIX]``.
+
+    :raises UsageError: one of them is none.
+    """
+    found = []
+    for item in re.split(r"[,\s]+", text):
+        mirror = item.removeprefix("https://").rstrip("/")
+        host, _, prefix = mirror.partition("/")
+        if mirror and (not is_host(host) or re.fullmatch(r"[a-z0-9._/-]*", prefix) is None):
+            shown = re.sub(r"[^/]*@", "…@", item)
+            raise UsageError(_MIRRORS, shown, "it is not a registry", "write it as HOST[:PORT][/PREFIX]")
+        found += [mirror] if mirror else []
+    return tuple(found)
+
+
+def _login(username: str | None, hosts: Collection[str], *, from_stdin: bool) -> Login | None:
+    if username is None and not from_stdin:
+        return None
+    if username is None:
+        raise UsageError("--password-stdin", "", "it goes with --username", "add --username USER")
+    if not from_stdin:
+        raise UsageError("--username", "", "it goes with --password-stdin", _PIPE)
+    if ":" in username:
+        raise UsageError("--username", "", "user names have no colon (RFC 7617)", _PIPE)
+    if len(hosts) != 1:
+        reason = f"there are several registries: {', '.join(sorted(hosts))}" if hosts else "no registry is asked"
+        raise UsageError("--username", "", reason, "log in to each with docker login or podman login")
+    return Login(next(iter(hosts)), Secret(username), _password())
+
+
+def _password() -> Secret:
+    """What comes on stdin, without the end of its line."""
+    stdin = sys.stdin
+    if stdin is None or stdin.isatty():
+        raise UsageError("--password-stdin", "", "stdin is a terminal, which would show it", _PIPE)
+    data = stdin.buffer.read(_MOST_PASSWORD + 1)
+    if len(data) > _MOST_PASSWORD:
+        raise UsageError("--password-stdin", "", f"it has more than {_MOST_PASSWORD} bytes", _PIPE)
+    text = data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise UsageError("--password-stdin", "", "no password came on stdin", _PIPE)
+    return Secret(text)

@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 _LOCAL = re.compile(r"(?:.*\.)?localhost\.?", re.IGNORECASE)
 
 
+class UnsafeAddressError(Exception):
+    """The name that a server sent the client to has an address where no server may send it."""
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host`, without its port, is this machine itself by its name or number."""
     return _LOCAL.fullmatch(host) is not None or re.fullmatch(r"127(\.\d{1,3}){3}|\[?::1\]?", host) is not None
@@ -20,6 +24,15 @@ def host_of(url: str) -> str:
     :raises ValueError: it is not an address.
     """
     return urlsplit(url).hostname or ""
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address: what has the same ones is the same server (RFC 6454, 4).
+
+    :raises ValueError: it is not an address.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def may_lead(here: str, there: str) -> bool:

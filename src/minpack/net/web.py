@@ -14,7 +14,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 from minpack._version import __version__
 from minpack.errors import reason_of
 from minpack.namedtuple import NamedTuple
-from minpack.net.address import may_lead
+from minpack.net.address import UnsafeAddressError, may_lead, origin_of
 from minpack.net.budget import SpentError
 from minpack.net.tls import Tls
 
@@ -66,7 +66,7 @@ class Ask(NamedTuple):
 
     `authorization` is sent to the server of `url` alone, wherever that leads. `body` gives the pieces of what is sent,
     anew each time it is called; the headers say how many bytes they are, or they are sent in chunks. `led` is true of
-    an address that a server chose.
+    an address that a server chose, `private` of a body that no redirect may lead to another server.
     """
 
     method: str
@@ -75,6 +75,7 @@ class Ask(NamedTuple):
     authorization: str = ""
     body: Callable[[], Iterable[bytes]] | None = None
     led: bool = False
+    private: bool = False
 
 
 class Web:
@@ -105,14 +106,15 @@ class Web:
                 response = self._send(ask, here, budget)
             response.url = here
             followed = _REDIRECTS if ask.method in ("GET", "HEAD") else _SAME_METHOD
-            if response.status not in followed or "Location" not in response.headers:
+            if response.status not in followed or "Location" not in response.headers or ask.private:
                 return response
             try:
                 there = _target(here, response.headers["Location"])
             finally:
                 _drop(response)
-            if _origin(there) != _origin(here):
-                ask = ask._replace(authorization="", led=True)
+            with in_words():
+                if origin_of(there) != origin_of(here):
+                    ask = ask._replace(authorization="", led=True)
             here = there
         raise WebError(f"the server redirects more than {_MOST_REDIRECTS} times")
 
@@ -186,13 +188,8 @@ def _target(here: str, location: str) -> str:
         there = urljoin(here, location)
         if may_lead(here, there):
             return there
-        shown = printable(_without_login(there))
+        shown = printable(_shown(there))
     raise WebError(f"the server redirects to {shown}, which is not safe", "unsafe")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
 
 
 def _drop(response: Answer) -> None:
@@ -223,6 +220,10 @@ def in_words(before: str = "") -> Generator[None]:
         yield
     except SpentError as error:
         raise WebError(error.reason + (f" ({before})" if before else ""), "spent") from error
+    except UnsafeAddressError as error:
+        raise WebError(
+            "the server redirects to an address of this machine's own link, which is not safe", "unsafe"
+        ) from error
     except (HTTPError, ValueError, OSError) as error:
         reason, passing = _reason(error)
         reason = printable(reason)
@@ -299,9 +300,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:200])
 
 
-def _without_login(url: str) -> str:
+def _shown(url: str) -> str:
+    """`url` without what may be a secret: a login, and a query, which signs what whoever has it may do."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _new_manager(scheme: str, proxy: str, tls: Tls, ca_file: str) -> PoolManager:

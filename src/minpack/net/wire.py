@@ -18,6 +18,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from minpack.namedtuple import NamedTuple
+from minpack.net.address import UnsafeAddressError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +103,7 @@ class _Connection(HTTPConnection):
             reason = error if isinstance(error, socket.gaierror) else socket.gaierror(socket.EAI_AGAIN, "timed out")
             raise NameResolutionError(self.host, self, reason) from reason
         if led and self.proxy is None and any(_LINK_LOCAL.match(address[0]) for *_, address in addresses):
-            raise NewConnectionError(self, "it is an address of this machine's link, which no server may name")
+            raise UnsafeAddressError
         try:
             return self._connected(addresses)
         except TimeoutError as error:

@@ -153,6 +153,11 @@ def _instead(text: str) -> str:
     return f"write {OPTION} {text if found is not None else 'me/myapp:1.0'}"
 
 
+def is_host(text: str) -> bool:
+    """Whether it is ``HOST[:PORT]``, as references begin with it."""
+    return re.fullmatch(_HOST, text) is not None
+
+
 def default_reference(program: str) -> Reference:
     """The name for a program's image: its own, lower-cased, ``:latest``; what no name can have becomes a dash."""
     name = _part(program)

@@ -1,225 +1,125 @@
-"""`RegistryClient`: all that is asked of registries, with authentication, retries, and refusals in words."""
+"""`RegistryClient`: what is in registries, verified, and all else that is asked of them."""
 
 from __future__ import annotations
 
-import random
-import re
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
 from minpack.digest import Digest
-from minpack.errors import OfflineError, RegistryError, SumMismatchError
-from minpack.net.address import is_loopback
-from minpack.net.budget import Budget
-from minpack.net.tls import Tls
-from minpack.net.web import Ask, PassingError, Web, WebError, in_words
+from minpack.errors import DownloadError, OfflineError, RegistryError, SumMismatchError
+from minpack.net.web import WebError
 from minpack.oci.documents import MAX_DOCUMENT, Descriptor
-from minpack.oci.mediatypes import INDEXES, MANIFESTS
 from minpack.progress import no_progress
-from minpack.registry.response import Response, refusal
-from minpack.registry.secret import Redactor
-from minpack.store.fetch import Fetched, Wanted, fetch
+from minpack.registry.refusal import failure
+from minpack.registry.repository import HUB, ImageRepository
+from minpack.registry.requester import Requester
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable
+    from typing import TypeVar
 
-    from minpack.net.web import Answer
     from minpack.progress import Progress
-    from minpack.registry.options import RegistryOptions
-    from minpack.registry.repository import ImageRepository
+    from minpack.store.fetch import Fetched
     from minpack.store.store import Store
 
-#: All kinds of manifests must be named: docker-registry 2.8 hides those of OCI from others.
-_ACCEPT = ", ".join((*INDEXES, *MANIFESTS))
-#: More bytes than any answer but a manifest or a blob has.
-_MOST_ANSWER = 1 << 20
-_PIECE = 1 << 16
-_LONGEST_PAUSE = 30.0
-_PASSING = (408, 425, 429, 499, 500, 502, 503, 504, 522)
+    Pulled = TypeVar("Pulled")
+
+_OTHER_BYTES = "the registry, a mirror or a proxy changed it: try again, or another registry"
 
 
-class RegistryClient:
-    """Asks registries; several threads may do so at once. It closes its connections when its ``with`` block is left."""
-
-    def __init__(self, options: RegistryOptions) -> None:
-        self._options = options
-        self._redactor = Redactor()
-        self._web = Web(options.network, self._tls)
+class RegistryClient(Requester):
+    """Reads images of registries; see `Requester` for the rest."""
 
     def manifest(self, repository: ImageRepository, tag_or_digest: str) -> tuple[Descriptor, bytes]:
         """The manifest or index of that tag, or of that digest (``sha256:…``), verified.
 
         :raises NotInRegistryError: there is none.
+        :raises RegistryError: it is no image and no index, or see `request`.
         :raises SumMismatchError: the registry gives other bytes.
         """
-        by_digest = ":" in tag_or_digest
-        named = f"{repository}{'@' if by_digest else ':'}{tag_or_digest}"
-        response = self.request(
-            repository,
-            "GET",
-            f"manifests/{tag_or_digest}",
-            headers={"Accept": _ACCEPT},
-            limit=MAX_DOCUMENT,
-            named=named,
-        )
-        digest = Digest.of(response.body)
-        promised = tag_or_digest if by_digest else response.headers.get("Docker-Content-Digest", "")
-        if promised.startswith("sha256:") and promised != str(digest):
-            raise SumMismatchError(named, "SHA-256", promised[7:][:64], digest.hex, _OTHER_BYTES)
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        return Descriptor(media_type, digest, len(response.body)), response.body
+        named = f"{repository}{'@' if ':' in tag_or_digest else ':'}{tag_or_digest}"
+        return self._from_mirrors(repository, lambda one: self._manifest(one, tag_or_digest, named))
 
     def read_blob(self, repository: ImageRepository, descriptor: Descriptor) -> bytes:
         """A small blob, as a configuration, verified.
 
         :raises NotInRegistryError: there is none.
+        :raises RegistryError: it has more bytes than a document may have, or see `request`.
         :raises SumMismatchError: the registry gives other bytes.
         """
         named = f"{repository}@{descriptor.digest}"
-        response = self.request(
-            repository, "GET", f"blobs/{descriptor.digest}", limit=min(descriptor.size, MAX_DOCUMENT), named=named
-        )
-        digest = Digest.of(response.body)
-        if (digest, len(response.body)) != (descriptor.digest, descriptor.size):
-            raise SumMismatchError(named, "SHA-256", descriptor.digest.hex, digest.hex, _OTHER_BYTES)
-        return response.body
+        if descriptor.size > MAX_DOCUMENT:
+            raise RegistryError("pull", named, f"it has more than the {MAX_DOCUMENT} bytes that a document may have")
+        return self._from_mirrors(repository, lambda one: self._blob(one, descriptor, named))
 
     def fetch_blob(
         self, repository: ImageRepository, descriptor: Descriptor, store: Store, progress: Progress = no_progress
     ) -> Fetched:
-        """A blob from the store, else from the registry, kept and verified; whoever gets it closes it.
+        """A blob from the store, else from the registry: verified, and kept in the store. Whoever gets it closes it.
+
+        What breaks off is resumed, by the next run too.
 
         :raises NotInRegistryError: there is none.
+        :raises RegistryError: see `request`.
         :raises SumMismatchError: the registry gives other bytes.
         :raises OfflineError: it is not in the store, and the network may not be used.
         """
-        url = f"https://{repository.api_host}/v2/{repository.name}/blobs/{descriptor.digest}"
-        wanted = Wanted(url, "sha256", descriptor.digest.hex, _OTHER_BYTES, descriptor.size)
-        return fetch(wanted, store, self._options.network, progress)
+        return self._from_mirrors(repository, lambda one: self._fetch(one, descriptor, store, progress))
 
-    def request(
-        self,
-        repository: ImageRepository,
-        method: str,
-        path: str,
-        *,
-        actions: str = "pull",
-        mount_from: str = "",
-        headers: Mapping[str, str] | None = None,
-        body: Callable[[], Iterable[bytes]] | None = None,
-        expected: Collection[int] = (200,),
-        limit: int = _MOST_ANSWER,
-        named: str = "",
-    ) -> Response:
-        """The answer of the repository's registry, which has one of the statuses `expected`.
+    def _manifest(self, repository: ImageRepository, name: str, named: str) -> tuple[Descriptor, bytes]:
+        from minpack.registry.media_type import ACCEPT, is_manifest_name, media_type_of  # noqa: PLC0415 - for pulls alone
 
-        It is authenticated, and tried again where that may help. A body whose pieces cannot be had again is never sent
-        twice: `body` raises an error of its own at its second call.
-
-        :param path: what follows ``/v2/NAME/``, or the URL that an answer had as its Location, joined with its `url`.
-        :param actions: the rights it takes, ``pull`` or ``push,pull``.
-        :param mount_from: the name of another repository of the registry that is read from.
-        :param body: gives the pieces of what is sent, anew at each call; `headers` have its Content-Length, or it is
-            sent in chunks.
-        :param limit: the most bytes of the answer's body.
-        :param named: what errors say it is about; the repository if empty.
-        :raises RegistryAccessError: it takes a login, or another one.
-        :raises NotInRegistryError: the registry has no such thing.
-        :raises RegistryError: anything else went wrong.
-        :raises CredentialsError: the credentials cannot be read.
-        :raises OfflineError: the network may not be used.
-        """
-        verb = "push" if "push" in actions else "pull"
-        del mount_from
-        named = named or str(repository)
-        url = path if "://" in path else f"{self._base(repository)}/v2/{repository.name}/{path}"
-        if self._options.network.offline:
-            raise OfflineError(url)
-        ask = Ask(method, url, headers or {}, body=body)
+        if not is_manifest_name(name):
+            raise RegistryError("pull", named, "it is named by neither a tag nor a SHA-256 digest")
+        response = self.request(
+            repository, "GET", f"manifests/{name}", headers={"Accept": ACCEPT}, limit=MAX_DOCUMENT, named=named
+        )
+        digest = Digest.of(response.body)
+        promised = name if ":" in name else response.headers.get("Docker-Content-Digest", "")
+        if promised.startswith("sha256:") and promised != str(digest):
+            raise SumMismatchError(named, "SHA-256", promised[7:71], digest.hex, _OTHER_BYTES)
         try:
-            response = self._persist(lambda: self._answer(ask, limit))
-        except WebError as error:
-            raise RegistryError(verb, named, self._redactor.redact(error.reason)) from error
-        if response.status not in expected:
-            raise refusal(response, verb, named, repository.host, self._redactor.redact)
-        return response
+            return Descriptor(media_type_of(response), digest, len(response.body)), response.body
+        except ValueError as error:
+            raise RegistryError("pull", named, str(error)) from error
 
-    def location(self, response: Response) -> str:
-        """The URL that the answer's Location means, for the next `request`.
+    def _blob(self, repository: ImageRepository, descriptor: Descriptor, named: str) -> bytes:
+        path = f"blobs/{descriptor.digest}"
+        body = self.request(repository, "GET", path, limit=descriptor.size, named=named).body
+        digest = Digest.of(body)
+        if digest != descriptor.digest:
+            raise SumMismatchError(named, "SHA-256", descriptor.digest.hex, digest.hex, _OTHER_BYTES)
+        return body
 
-        :raises RegistryError: it has none.
+    def _fetch(self, repository: ImageRepository, descriptor: Descriptor, store: Store, progress: Progress) -> Fetched:
+        from minpack.store.fetch import Wanted, fetch  # noqa: PLC0415 - for pulls alone
+
+        path, host = f"blobs/{descriptor.digest}", repository.api_host
+        # The same address whatever the scheme, so that the next run knows what this one left behind.
+        url = f"https://{host}/v2/{repository.name}/{path}"
+        wanted = Wanted(url, "sha256", descriptor.digest.hex, _OTHER_BYTES, descriptor.size, fixed=True)
+        wish = self.wish(repository, f"{repository}@{descriptor.digest}")
+        try:
+            return fetch(
+                wanted, store, self._options.network, progress, lambda ask, budget: self.open(wish, path, ask, budget)
+            )
+        except OfflineError:
+            raise
+        except DownloadError as error:
+            cause = error.__cause__
+            raise failure(
+                cause if isinstance(cause, WebError) else WebError(error.reason), wish, self.redact
+            ) from error
+
+    def _from_mirrors(self, repository: ImageRepository, pull: Callable[[ImageRepository], Pulled]) -> Pulled:
+        """What `pull` gives of a mirror of Docker Hub, or else of the registry itself.
+
+        What is named by its digest is the same wherever it is from; a tag is what the mirror says, as for Docker.
         """
-        return urljoin(response.url, response.headers.get("Location", ""))
-
-    def _persist(self, attempt: Callable[[], Response]) -> Response:
-        """What `attempt` gives, tried again where that may help, up to a bound that nothing resets.
-
-        :raises WebError: no attempt helped.
-        """
-        network = self._options.network
-        for count in range(1, network.attempts + 1):
+        for mirror in self._options.hub_mirrors if repository.host == HUB else ():
+            host, _, prefix = mirror.partition("/")
+            name = f"{prefix}/{repository.name}" if prefix else repository.name
             try:
-                response = attempt()
-                if response.status not in _PASSING or count == network.attempts:
-                    return response
-                wait = response.headers.get("Retry-After", "")
-                pause = float(wait) if re.fullmatch(r"\d{1,6}", wait, re.ASCII) else None
-            except PassingError as error:
-                if count == network.attempts:
-                    raise WebError(f"{error.reason} (after {count} attempts)") from error
-                pause = error.wait
-            backoff = 0.5 * 2 ** (count - 1) * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
-            network.pause(min(pause if pause is not None else backoff, _LONGEST_PAUSE))
-        raise AssertionError("internal error: a network without attempts")
-
-    def _answer(self, ask: Ask, limit: int) -> Response:
-        network = self._options.network
-        budget = Budget(network.limits, max(network.connect_timeout, network.read_timeout))
-        response = self._web.request(ask, budget)
-        try:
-            body = _read(response, limit, budget)
-        finally:
-            response.close()
-        return Response(response.status, response.headers, body, response.url or ask.url)
-
-    def _base(self, repository: ImageRepository) -> str:
-        host = repository.api_host
-        return f"{'http' if is_loopback(_without_port(host)) else 'https'}://{host}"
-
-    def _tls(self, _host: str) -> Tls:
-        return Tls(self._options.network.ca_file)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._web.close()
-
-    def __enter__(self) -> RegistryClient:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-
-_OTHER_BYTES = "the registry or a proxy changed it: try again, or another registry"
-
-
-def _without_port(host: str) -> str:
-    return re.sub(r":\d+$", "", host)
-
-
-def _read(response: Answer, limit: int, budget: Budget) -> bytes:
-    """The body.
-
-    :raises WebError: it has more than `limit` bytes.
-    """
-    body = bytearray()
-    with in_words():
-        while piece := response.read1(_PIECE, decode_content=False):
-            body += piece
-            budget.use(len(piece))
-            if len(body) > limit:
-                break
-        else:
-            response.release_conn()
-            return bytes(body)
-    raise WebError(f"the answer has more than the {limit} bytes that are expected of it")
+                return pull(ImageRepository(host, name))
+            except (RegistryError, SumMismatchError):
+                continue
+        return pull(repository)

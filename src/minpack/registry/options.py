@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Login(NamedTuple):
-    """User and password for the registry `host` alone."""
+    """User and password for the registry `host` alone; some registries take a token for the user."""
 
     host: str
-    username: str
+    username: Secret
     password: Secret
 
 

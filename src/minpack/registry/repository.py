@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from minpack.namedtuple import NamedTuple
+from minpack.net.address import is_loopback
 
 #: Docker Hub, as references name it; and where it answers.
 HUB = "docker.io"
@@ -29,3 +32,13 @@ class ImageRepository(NamedTuple):
     def auth_key(self) -> str:
         """What the host's credentials are kept under, and what a credential helper is asked for."""
         return _HUB_KEY if self.host == HUB else self.host
+
+
+def host_alone(host: str) -> str:
+    """`host` without its port."""
+    return re.sub(r":\d+$", "", host)
+
+
+def is_local(host: str) -> bool:
+    """Whether it is this machine, with or without a port."""
+    return is_loopback(host_alone(host))

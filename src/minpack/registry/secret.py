@@ -21,6 +21,12 @@ class Secret:
     def __bool__(self) -> bool:
         return bool(self._text)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
     def __repr__(self) -> str:
         return "Secret(…)"
 
@@ -32,14 +38,14 @@ class Redactor:
     """Takes known secrets out of what a server says: some repeat what they were sent."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._known: frozenset[Secret] = frozenset()
 
     def learn(self, *secrets: Secret) -> None:
         """Never let these through."""
         # What is shorter stands in any text.
-        self._known |= {secret.reveal() for secret in secrets if len(secret.reveal()) > 3}  # noqa: PLR2004
+        self._known |= {secret for secret in secrets if len(secret.reveal()) > 3}  # noqa: PLR2004
 
     def redact(self, text: str) -> str:
         """`text` without the secrets that are known."""
-        known = sorted(self._known, key=len, reverse=True)
+        known = sorted((secret.reveal() for secret in self._known), key=len, reverse=True)
         return re.sub("|".join(map(re.escape, known)), "…", text) if known else text

@@ -361,3 +361,16 @@ def parse_sha512(text: str) -> str:
         hint = hint or ("this is a SHA-256: " if sha256 else "") + "sha512sum FILE prints it"
         raise BadValueError(text, "a SHA-512 has 128 hexadecimal digits", hint)
     return text.lower()
+
+
+def parse_host(text: str) -> str:
+    """The ``HOST[:PORT]`` of a registry, as references begin with it.
+
+    :raises BadValueError: it is none.
+    """
+    from minpack.oci.reference import is_host  # noqa: PLC0415 - for registries alone
+
+    if not is_host(text):
+        bare = re.sub(r"^[a-z]+://", "", text).partition("/")[0]
+        raise BadValueError(text, "it is not HOST[:PORT]", f"write {OPTION} {bare if is_host(bare) else 'HOST'}")
+    return text

@@ -13,6 +13,7 @@ from minpack.store.store import Found
 from minpack.store.turn import Turn
 
 if TYPE_CHECKING:
+    from minpack.net.download import Request
     from minpack.net.network import Network
     from minpack.progress import Progress
     from minpack.store.blob import StoredBlob
@@ -35,7 +36,7 @@ class Wanted(NamedTuple):
     """A file to fetch, and how to know it: by `algorithm` (``sha512`` or ``sha256``) and its sum `hex`.
 
     `size` is in bytes, None if it is not known; `hint` is for who gets other bytes. `name` is what people call it where
-    the last part of its address says nothing to them.
+    the last part of its address says nothing to them. `fixed` is true of an address that means the same bytes for ever.
     """
 
     url: str
@@ -45,6 +46,7 @@ class Wanted(NamedTuple):
     size: int | None = None
     limit: int = SIZE_LIMIT
     name: str = ""
+    fixed: bool = False
 
 
 class Fetched(NamedTuple):
@@ -54,11 +56,14 @@ class Fetched(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def fetch(wanted: Wanted, store: Store, network: Network, progress: Progress = no_progress) -> Fetched:
+def fetch(
+    wanted: Wanted, store: Store, network: Network, progress: Progress = no_progress, request: Request | None = None
+) -> Fetched:
     """The file `wanted`. It is kept in `store` if that can be written.
 
     Processes that want the same file at the same time download it once.
 
+    :param request: makes the requests, see `download`.
     :raises OfflineError: it is not in the store, and the network may not be used.
     :raises DownloadError: the server did not give it.
     :raises SumMismatchError: the server gave other bytes; they are not kept.
@@ -74,7 +79,7 @@ def fetch(wanted: Wanted, store: Store, network: Network, progress: Progress = n
     with store.part(_key(wanted), Turn(name, network, progress)) as part:
         # Another process may have brought it while this one waited for its turn.
         again = find(wanted.algorithm, wanted.hex, store)
-        blob = again.blob or _bring(wanted, part, store, network, progress)
+        blob = again.blob or _bring(wanted, part, store, network, progress, request)
     notes = (found.note, f"the download is not kept: {store.problem}" if store.problem else "")
     return Fetched(blob, tuple(note for note in notes if note))
 
@@ -88,15 +93,18 @@ def find(algorithm: str, hexadecimal: str, store: Store) -> Found:
     return store.find(hexadecimal) if re.fullmatch("[0-9a-f]{64}", hexadecimal) else Found(None)
 
 
-def _bring(wanted: Wanted, part: Part, store: Store, network: Network, progress: Progress) -> StoredBlob:
+def _bring(
+    wanted: Wanted, part: Part, store: Store, network: Network, progress: Progress, request: Request | None
+) -> StoredBlob:
     """Download into `part`, going on with what an earlier run left in it."""
     from minpack.net.download import download  # noqa: PLC0415
 
     name = f"part-{_key(wanted)}"
     resumption = store.record(name, _PART_SCHEMA) or {}
-    for validator in (str(resumption.get("validator", "")), ""):
-        # A second round is for bytes that were damaged since they were left behind.
-        start = part.size if validator else 0
+    # A second round is for bytes that were damaged since they were left behind.
+    for again in (False, True):
+        validator = "" if again else str(resumption.get("validator", ""))
+        start = part.size if validator or (wanted.fixed and not again) else 0
         if start == 0:
             part.clear()
         if start == 0 or part.sum(wanted.algorithm) != wanted.hex:
@@ -110,6 +118,8 @@ def _bring(wanted: Wanted, part: Part, store: Store, network: Network, progress:
                 validator=validator,
                 remember=lambda value: store.keep_record(name, _PART_SCHEMA, {"validator": value}),
                 progress=progress,
+                request=request,
+                fixed=wanted.fixed,
             )
         actual = part.sum(wanted.algorithm)
         if actual == wanted.hex or start == 0:
