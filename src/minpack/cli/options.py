@@ -254,21 +254,21 @@ store_options = applied(
 registry_access_options = applied(
     click.option(
         "--username",
-        callback=filled,
+        type=FILLED,
         metavar="USER",
         help="User to log in to the registry as, with --password-stdin. Default: the credentials of docker and podman.",
     ),
     click.option("--password-stdin", is_flag=True, help="Read the password or token of --username from stdin."),
     click.option(
         "--registry-ca",
-        callback=filled,
+        type=FILLED,
         metavar="FILE",
         help="Certificate authorities (PEM) to trust for registries, besides the system's.",
     ),
     click.option(
         "--insecure",
         multiple=True,
-        callback=parsed(parse_host),
+        type=Parsed(parse_host),
         metavar="HOST[:PORT]",
         help="Registry that may use plain http, or a certificate that cannot be verified; repeatable.",
     ),
