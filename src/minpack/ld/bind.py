@@ -7,8 +7,10 @@ of musl (`ldso/dynlink.c`, find_sym2 and do_relocs).
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from minpack.elf.symbols import SymbolReference
 from minpack.errors import InputError
 from minpack.ld.closure import Libc
 from minpack.ld.symbol_cache import SymbolsOf, symbols_of
@@ -17,7 +19,7 @@ from minpack.namedtuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from minpack.elf.symbols import Definition, SymbolReference, Symbols
+    from minpack.elf.symbols import Definition, Symbols
     from minpack.ld.closure import Closure, LoadedObject
 
 STB_LOCAL, STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE = 0, 1, 2, 10
@@ -37,6 +39,11 @@ MAX_ASKED = 5_000_000
 _GLIBC_TYPES = frozenset((STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC))
 _MUSL_TYPES = _GLIBC_TYPES - {STT_GNU_IFUNC}
 _BINDS = frozenset((STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE))
+#: What a symbol's `info` is that others may bind to.
+_BINDABLE = frozenset(bind << 4 | type_ for bind in _BINDS for type_ in _GLIBC_TYPES)
+_UNSEEN = (STV_INTERNAL, STV_HIDDEN)
+#: What a definition is for a reference: nothing, what it binds to if no other is, what it binds to.
+_NONE, _IF_ALONE, _DECIDES = range(3)
 EM_MIPS, STO_MIPS_PLT = 8, 8
 #: Names that libraries built for musl before 1.2.4 still ask for; libc answers to the plain ones (get_lfs64).
 _LFS64 = frozenset(
@@ -82,6 +89,10 @@ class Proof(NamedTuple):
     def loads(self) -> bool:
         """Whether the program would start."""
         return not self.versions and not self.problems and not any(u.fatal for u in self.unbound)
+
+
+#: The fields of a reference that say what is looked up: name, version, whether that is hidden, and kind.
+_question = itemgetter(*(SymbolReference._fields.index(field) for field in ("name", "version", "hidden", "kind")))
 
 
 class _Member(NamedTuple):
@@ -159,18 +170,19 @@ def _look_up(
     members: Sequence[_Member],
     accepts: Callable[[Symbols, SymbolReference], bool],
     *,
-    skips: Callable[[SymbolReference], bool],
+    asked: Callable[[Sequence[SymbolReference]], list[SymbolReference]],
     may_be_lazy: bool,
     plugin: frozenset[str] = frozenset(),
 ) -> tuple[list[Unbound], int]:
     """Look up every reference of every object but the loader's own, which it has bound itself before.
 
+    :param asked: those of the references of one object that are looked up.
     :param plugin: the paths of the only objects to look at, which dlopen(3) brings.
     """
     scope = _Scope(members, [member for member in members if not plugin or member.loaded.path in plugin])
     # What is opened later is in no scope but its own: the program and its libraries start without it.
     started = sum(member.loaded.path not in closure.late for member in members)
-    known: dict[tuple[bytes, str, bool, str, int, int], bool] = {}
+    answers: dict[tuple[int, int], dict[object, bool]] = {}
     unbound: dict[tuple[bytes, str, str, bool], None] = {}
     for position, member in enumerate(members):
         if member.loaded is closure.interpreter or (plugin and member.loaded.path not in plugin):
@@ -178,10 +190,9 @@ def _look_up(
         is_late = member.loaded.path in closure.late
         end = len(members) if is_late else started
         symbolic = position if may_be_lazy and member.symbols.symbolic and position else 0
-        for reference in member.symbols.references:
-            if skips(reference):
-                continue
-            key = (reference.name, reference.version, reference.hidden, reference.kind, symbolic, end)
+        known = answers.setdefault((symbolic, end), {})
+        for reference in asked(member.symbols.references):
+            key = _question(reference)
             found = known.get(key)
             if found is None:
                 found = known[key] = _is_bound(scope, reference, accepts, symbolic, end)
@@ -193,7 +204,8 @@ def _look_up(
             unbound[reference.name, reference.version, member.loaded.path, not lazy] = None
     # A name can be long, and many references may share it.
     texts = {name: name.decode("utf-8", "surrogateescape") for name, *_ in unbound}
-    return [Unbound(texts[name], version, path, fatal) for name, version, path, fatal in unbound], len(known)
+    found_unbound = [Unbound(texts[name], version, path, fatal) for name, version, path, fatal in unbound]
+    return found_unbound, sum(len(known) for known in answers.values())
 
 
 def _is_bound(
@@ -217,7 +229,7 @@ def _is_bound(
 def _prove_glibc(scope: Sequence[_Member], closure: Closure, plugin: frozenset[str] = frozenset()) -> Proof:
     versions = _missing_versions(scope, closure, plugin)
     accept = _GlibcRules().accept
-    unbound, looked_up = _look_up(closure, scope, accept, skips=_glibc_skips, may_be_lazy=True, plugin=plugin)
+    unbound, looked_up = _look_up(closure, scope, accept, asked=_glibc_asked, may_be_lazy=True, plugin=plugin)
     lacking = {(missing.version, missing.needed_by) for missing in versions}
     unbound = [u._replace(fatal=u.fatal or (u.version, u.needed_by) in lacking) for u in unbound]
     return Proof(tuple(unbound), versions, (), looked_up)
@@ -267,8 +279,21 @@ def _newest(defined: frozenset[str]) -> dict[str, str]:
     return {before: version for before, (_, version) in highest.items()}
 
 
-def _glibc_skips(reference: SymbolReference) -> bool:
-    return reference.info >> 4 == STB_LOCAL or reference.other & 3 in (STV_INTERNAL, STV_HIDDEN)
+def _glibc_asked(references: Sequence[SymbolReference]) -> list[SymbolReference]:
+    return [one for one in references if one.info >> 4 != STB_LOCAL and one.other & 3 not in _UNSEEN]
+
+
+def _fitness(version: int, symbols: Symbols, reference: SymbolReference) -> int:
+    """`_DECIDES` for the version that is asked for, `_IF_ALONE` for one that may stand for any, else `_NONE`."""
+    if not symbols.version_indexes:
+        return _DECIDES
+    index, hidden = version & VERSION_MASK, version & HIDDEN
+    if not reference.version:
+        return _DECIDES if index <= LAST_UNVERSIONED else _NONE if hidden else _IF_ALONE
+    name = symbols.versions.named.get(index, ("", False))[0]
+    if name == reference.version:
+        return _DECIDES
+    return _NONE if name or hidden or reference.hidden else _IF_ALONE
 
 
 class _GlibcRules:
@@ -280,24 +305,18 @@ class _GlibcRules:
     def accept(self, symbols: Symbols, reference: SymbolReference) -> bool:
         """Whether it does, by the first definition of its version, or the only one that any version may have."""
         strict = reference.kind in ("jump", "tls")
-        fallback: list[Definition] = []
         found = symbols.names.get(reference.name, ())
-        few = isinstance(found, int) or len(found) <= FEW
+        if isinstance(found, int):
+            return _binds_alone(symbols, found, reference, strict=strict)
+        fallback: list[Definition] = []
+        few = len(found) <= FEW
         for definition in symbols.definitions(reference.name) if few else self._decisive(symbols, reference, strict):
             if not _is_candidate(definition, strict=strict):
                 continue
-            if not symbols.has_versions:
+            fitness = _fitness(definition.version, symbols, reference)
+            if fitness == _DECIDES:
                 return _is_visible(definition)
-            index, hidden = definition.version & VERSION_MASK, bool(definition.version & HIDDEN)
-            if reference.version:
-                name = symbols.versions.named.get(index, ("", False))[0]
-                if name == reference.version:
-                    return _is_visible(definition)
-                if not reference.hidden and not name and not hidden:
-                    fallback.append(definition)
-            elif index <= LAST_UNVERSIONED:
-                return _is_visible(definition)
-            elif not hidden:
+            if fitness == _IF_ALONE:
                 fallback.append(definition)
         return len(fallback) == 1 and _is_visible(fallback[0])
 
@@ -309,6 +328,19 @@ class _GlibcRules:
             self._shortlists[key] = _shortlist(symbols, name, strict=strict)
         shortlist = self._shortlists[key]
         return shortlist.by_version.get(reference.version, shortlist.others) if reference.version else shortlist.plain
+
+
+def _binds_alone(symbols: Symbols, index: int, reference: SymbolReference, *, strict: bool) -> bool:
+    """As `_GlibcRules.accept` of the one definition that nearly all names have: tens of thousands are asked for."""
+    _, info, other, section, value = symbols.table[index]
+    if info not in _BINDABLE or other & 3 in _UNSEEN:
+        return False
+    if value == 0 and section != SHN_ABS and info & 15 != STT_TLS:
+        return False
+    if strict and section == 0 and not other & STO_MIPS_PLT:
+        return False
+    version = symbols.version_indexes[index] if symbols.version_indexes else 1
+    return _fitness(version, symbols, reference) != _NONE
 
 
 class _Shortlist(NamedTuple):
@@ -351,7 +383,7 @@ def _is_candidate(definition: Definition, *, strict: bool) -> bool:
 
 
 def _is_visible(definition: Definition) -> bool:
-    return definition.other & 3 not in (STV_INTERNAL, STV_HIDDEN) and definition.info >> 4 in _BINDS
+    return definition.other & 3 not in _UNSEEN and definition.info >> 4 in _BINDS
 
 
 def _prove_musl(scope: Sequence[_Member], closure: Closure, plugin: frozenset[str] = frozenset()) -> Proof:
@@ -368,7 +400,7 @@ def _prove_musl(scope: Sequence[_Member], closure: Closure, plugin: frozenset[st
         closure,
         scope,
         accepts,
-        skips=lambda reference: reference.info >> 4 == STB_LOCAL,
+        asked=lambda references: [one for one in references if one.info >> 4 != STB_LOCAL],
         may_be_lazy=False,
         plugin=plugin,
     )
