@@ -17,6 +17,7 @@ import click
 from minpack.cli.app import app
 from minpack.cli.run import run as run_minpack
 from support.badfiles import CERTIFICATE, GLIBC_LOADER, MUSL_LOADER
+from support.certificates import Authority
 from support.elfmaker import GLIBC, MUSL, library, program, static_program
 from support.fake_engine import FakeEngine
 from support.fakeregistry import FakeRegistry
@@ -72,6 +73,11 @@ class Walk:
         self._mirror, self._other = Mirror(), Mirror()
         self._engine = FakeEngine(place / "engine", (200, {"stream": "Loaded image: x\n"}), keeps=True)
         self._registry = FakeRegistry()
+        authority = Authority(place / "authority")
+        both = b"".join(file.read_bytes() for file in authority.sign("server", server=True))
+        (place / "server.pem").write_bytes(both)
+        self._secure = FakeRegistry(certificate=place / "server.pem")
+        self._ca = authority.ca
         self._lock = b""
         self._store = place / "store"
         self._seen: dict[tuple[str, ...], Outcome] = {}
@@ -92,9 +98,10 @@ class Walk:
     def filled(self, text: str) -> str:
         """`text` with the address of a mirror for OTHER, which has the same names and something else behind them.
 
-        REGISTRY stands for the host of a registry.
+        REGISTRY stands for the host of a registry, SECURE for that of one whose certificate `registry-ca.pem` signed.
         """
-        return text.replace("OTHER", f"{self._other.url}/alpine").replace("REGISTRY", self._registry.host)
+        text = text.replace("REGISTRY", self._registry.host).replace("SECURE", self._secure.host)
+        return text.replace("OTHER", f"{self._other.url}/alpine")
 
     def outcome(self, *arguments: str) -> Outcome:
         """As `run`, once for each command."""
@@ -146,12 +153,12 @@ class Walk:
                 yield str(path.relative_to(self.place)), 0, 0, ""
 
     def __enter__(self) -> Walk:
-        for one in (self._mirror, self._other, self._engine, self._registry):
+        for one in (self._mirror, self._other, self._engine, self._registry, self._secure):
             one.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for one in (self._mirror, self._other, self._engine, self._registry):
+        for one in (self._mirror, self._other, self._engine, self._registry, self._secure):
             one.__exit__(*exc)
 
     def prepare(self) -> None:
@@ -172,6 +179,7 @@ class Walk:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
             target.chmod(0o755)
+        (self.place / "registry-ca.pem").write_bytes(self._ca.read_bytes())
         Place(self.place, self._mirror).base()
         (self.place / "base.tar").rename(self.place / "apk.tar")
         (self.place / "keys").mkdir()

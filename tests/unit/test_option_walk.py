@@ -54,6 +54,13 @@ STORE = {
     "--cache-dir": (f"./app --base {NAMED}", "--cache-dir kept"),
     "--no-cache": (f"./app --base {NAMED}", "--no-cache"),
 }
+#: Of commands that push, after what pushes to SECURE.
+REGISTRIES = {
+    "--username": "--username me",
+    "--password-stdin": "--password-stdin",
+    "--registry-ca": "--registry-ca registry-ca.pem",
+    "--insecure": "--insecure SECURE",
+}
 IMAGES = {
     "--tag": "-o out/image --tag me/app:1",
     "--output": "-o out/other",
@@ -257,6 +264,9 @@ def rows(command: str) -> dict[str, tuple[str, str]]:
     if command in ("pack", "base image"):
         first = usual.split()[0]
         found |= {option: (f"{first} -o out/image", more) for option, more in IMAGES.items()}
+    if command in ("pack", "base image", "push"):
+        call = "image.tar SECURE/me/app" if command == "push" else f"{usual} --push -t SECURE/me/app"
+        found |= {option: (call, more) for option, more in REGISTRIES.items()}
     written = " -o out/image" if command in ("pack", "base image") else ""
     if command in ("pack", "lock", "update"):
         found |= {option: (call + written, more) for option, (call, more) in FILES.items() if option not in found}

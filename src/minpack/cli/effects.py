@@ -57,6 +57,13 @@ def refuse_for_trees(form: Format, given: Mapping[str, Any]) -> None:
             raise UsageError(option, "", reason, "leave it out, or make an image with --format archive or oci")
 
 
+def refuse_without_registry(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if an option is about registries and none is asked."""
+    for key in ("username", "password_stdin", "registry_ca", "insecure"):
+        if given.get(key):
+            raise UsageError(f"--{key.replace('_', '-')}", "", "no registry is asked", "add --push, or leave it out")
+
+
 def refuse_contradictions(context: click.Context) -> None:
     """Raise `UsageError` if two options on the command line contradict each other."""
     for key, option, other, reason in _CONTRADICTIONS:

@@ -21,6 +21,7 @@ GROUPS = {
         *("--output", "--format", "--load", "--push", "--digest-file", "--force", "--dry-run", "--all", "--full"),
         *("--quiet", "--verbose", "--json"),
     ),
+    "Registries": ("--username", "--password-stdin", "--registry-ca", "--insecure"),
     "Needs": ("--need", "--no-need", "--tz", "--locale", "--ca-file", "--why"),
     "Packages": ("--package", "--no-packages", "--keys"),
     "Advanced": (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minpack.cli.effects import refuse_for_trees
-from minpack.cli.options import FILLED, STDOUT, Choice, Parsed, applied
+from minpack.cli.effects import refuse_for_trees, refuse_without_registry
+from minpack.cli.options import FILLED, STDOUT, Choice, Parsed, applied, registry_access_options
 from minpack.cli.settings import engine_environment, never_replaced, temporary_directory
 from minpack.cli.terminal import binary_stdout, print_lines, stdout_is_closed
 from minpack.errors import OutputError, UsageError
@@ -76,6 +76,7 @@ result_options = applied(
         metavar="KEY=VALUE",
         help="Annotation of the manifest, and of the index if there is one; repeatable.",
     ),
+    registry_access_options,
     click.option(
         "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is not a tar archive."
     ),
@@ -131,6 +132,7 @@ def output_settings(given: Mapping[str, Any]) -> OutputSettings:
 def registry_wanted(given: Mapping[str, Any]) -> RegistryOptions | None:
     """How registries are reached, if the result is to be pushed."""
     if not given["push"]:
+        refuse_without_registry(given)
         return None
     from minpack.cli.registry import registry_options  # noqa: PLC0415 - for --push alone
 

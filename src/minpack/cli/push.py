@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import FILLED, UNSET, Command, answer_options
+from minpack.cli.options import FILLED, UNSET, Command, answer_options, registry_access_options
 from minpack.cli.output import check_pushable
 from minpack.cli.registry import registry_options
 from minpack.cli.settings import host_platform
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.argument("image", metavar="IMAGE", type=click.Path())
 @click.argument("references", metavar="REF...", nargs=-1)
 @click.option("--digest-file", metavar="FILE", type=FILLED, help="File to write the image's digest to, sha256:….")
+@registry_access_options
 @answer_options
 def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
     """Push IMAGE to each REF, as it is: an archive, an OCI layout, or what docker save wrote.
