@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test coverage lint check fmt golden docs bench counts pythons fuzz faults mutants oracle field clean
+.PHONY: help demo setup test coverage lint check fmt golden docs bench counts pythons fuzz faults mutants oracle pushes field clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -74,6 +74,9 @@ faults: $(VENV)/dev ## let each call of libc fail in turn, in every command (som
 
 mutants: $(VENV)/dev ## put 30,000 mutants of this machine's programs through all that minpack does with one
 	$(BIN)/python tests/fuzz/mutants.py /bin/true /bin/ls /bin/bash /usr/bin/git /usr/bin/curl /usr/bin/xz
+
+pushes: $(VENV)/dev ## push 200 times through a bad network, and kill 100 pushes (some minutes)
+	MINPACK_PUSHES=200 $(BIN)/pytest -s tests/integration/test_push_faults.py
 
 field: $(VENV)/dev ## pack and try 160 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
 	$(BIN)/python tests/field/run.py --write $(ARGS)

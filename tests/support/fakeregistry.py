@@ -185,6 +185,8 @@ class FakeRegistry:
         #: The most uploads that took bytes at one time, and how many do now.
         self.most_at_once = 0
         self.now = 0
+        #: Called with each request before it is answered.
+        self.watch: Callable[[Request], None] = lambda _: None
         self._faults: list[tuple[str, str, Fault]] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.registry = self
@@ -345,8 +347,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with self.registry.lock:
             place = len(self.registry.requests)
             # How it is reached is asked once, whatever follows.
-            if self.path != "/v2/":
+            counts = self.path != "/v2/"
+            if counts:
                 self.registry.requests.append(Request(self.command, self.path, self.headers))
+        self.registry.watch(Request(self.command, self.path, self.headers))
         fault = self.registry.take_fault(self.command, self.path)
         try:
             if fault is not None:
