@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,7 @@ def pack(
         placed = place(spec, programs, session.walker, outside.paths)
         layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress, sums)
         background.begin(own_entries(placed, spec.run.user), layer_options, PROGRAM_LAYER)
+        _import_for_push(to)
         # Imported while the program is hashed and compressed on another core.
         from minpack.build.plan import make_plan  # noqa: PLC0415
         from minpack.build.prove import prove_plan  # noqa: PLC0415
@@ -123,6 +125,23 @@ def pack(
         beside = _data_notes(programs, planned, packed.unpacked, every=every)
     notes = (*outside.notes, *retargeted, *planned.notes, *beside, *proved.notes, *packed.notes)
     return packed._replace(demands=proved.demands, notes=notes)
+
+
+def _import_for_push(to: OutputSpec | None) -> None:
+    """Begin to import what pushing takes, if the image is to be pushed: that waits for no layer."""
+    if to is None or to.registry is None:
+        return
+    from threading import Thread  # noqa: PLC0415 - for --push alone, as the next
+
+    def load() -> None:
+        # What goes wrong shows again where it is used.
+        with suppress(Exception):
+            import minpack.net.wire  # noqa: PLC0415
+            import minpack.output.registry  # noqa: F401, PLC0415
+
+    # Where the system gives no thread, it is imported in its turn.
+    with suppress(RuntimeError):
+        Thread(target=load, daemon=True).start()
 
 
 def _with_selected_base(

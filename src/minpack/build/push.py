@@ -11,7 +11,7 @@ from minpack.host.overwrite import HostInput
 from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.oci.image import put_index
-from minpack.oci.read import read_image
+from minpack.oci.read import choose, read_image
 from minpack.output.digest_file import DigestFile
 from minpack.output.registry import RegistrySink
 from minpack.progress import no_progress
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from minpack.oci.image import Index
-    from minpack.oci.read import NamedIndex
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenTarget
     from minpack.progress import Progress
@@ -73,33 +72,13 @@ def push(
     :raises OutputError: the file cannot be written.
     """
     digest = DigestFile(digest_file, (HostInput(image.path, "the image", whole=True),))
-    index = _selected(image, read_image(image.path)).built
+    index = choose(image.path, read_image(image.path), image.name)
     _check_whole(image, index)
     with RegistrySink(options, references, progress) as sink:
         put_index(index, sink, references)
         targets = sink.pushed(index)
     digest.write(index.digest)
     return Pushed(image, index, targets, _notes(index))
-
-
-def _selected(image: LocalImage, found: tuple[NamedIndex, ...]) -> NamedIndex:
-    """The image that is meant."""
-    names = [name for one in found for name in one.names]
-    if image.name:
-        for one in found:
-            if image.name in (*one.names, *(name.rpartition(":")[2] for name in one.names)):
-                return one
-        raise UnreadableImageError(image.path, f"it has no image {image.name!r}", _names_hint(image.path, names))
-    if len(found) > 1:
-        raise UnreadableImageError(image.path, f"it has {len(found)} images", _names_hint(image.path, names))
-    return found[0]
-
-
-def _names_hint(path: str, names: Sequence[str]) -> str | None:
-    if not names:
-        return None
-    transport = "oci:" if os.path.isdir(path) else "oci-archive:"
-    return f"name one of them, like {transport}{path}:{names[0]}; there is {listed(names, _MOST_NAMES)}"
 
 
 def _check_whole(image: LocalImage, index: Index) -> None:
@@ -110,6 +89,8 @@ def _check_whole(image: LocalImage, index: Index) -> None:
 
     there = {str(one.digest) for one in index.images} | {str(one.descriptor.digest) for one in index.artifacts}
     missing = [one for one in json.loads(index.document.data)["manifests"] if one["digest"] not in there]
+    if any(one["mediaType"] in mediatypes.INDEXES for one in missing):
+        raise UnreadableImageError(image.path, "its index lists another index", "push each of them by itself")
     if missing:
         what = listed((_platform(one) for one in missing), _MOST_NAMES)
         hint = "save it with all its platforms, or each platform by itself"

@@ -111,6 +111,9 @@ class _Source(NamedTuple):
     def blob(self, descriptor: Descriptor) -> Blob:
         """The blob that is described, which has the size that its descriptor says."""
         content = self.files.get(blob_path(descriptor.digest))
+        if content is None and descriptor.urls:
+            reason = f"layer {descriptor.digest} is a foreign one, which is kept elsewhere ({descriptor.urls[0]})"
+            raise UnreadableImageError(self.path, reason)
         if content is None:
             raise self.wrong(f"blob {descriptor.digest} is not there")
         if content.size != descriptor.size:
@@ -219,7 +222,7 @@ def _from_index(source: _Source) -> tuple[NamedIndex, ...]:
         named.setdefault(one.digest, (one, []))[1].extend([name] if name else [])
     referrers = _Referrers(source)
     found = [
-        NamedIndex(index._replace(artifacts=referrers.about(index)), tuple(names))
+        NamedIndex(index._replace(artifacts=referrers.with_listed(index)), tuple(names))
         for one, names in named.values()
         if (index := _root(source, one)) is not None
     ]
@@ -268,9 +271,12 @@ def _root(source: _Source, descriptor: Descriptor) -> Index | None:
             raise UnreadableImageError(source.path, reason, _WHAT)
         manifests = [one for one in entries if one.media_type in mediatypes.MANIFESTS]
         # Of an index for many platforms, engines save those that they have.
-        images = [_image(source, one) for one in manifests if source.has(one.digest)]
-        kept = tuple(image for image in images if image is not None)
-        return Index(kept, (), found) if kept else None
+        there = [one for one in manifests if source.has(one.digest)]
+        images = {one.digest: _image(source, one) for one in there}
+        kept = tuple(image for image in images.values() if image is not None)
+        # As attestations, of which some say nowhere what they are about.
+        others = tuple(_listed_artifact(source, one) for one in there if images[one.digest] is None)
+        return Index(kept, others, found) if kept else None
     if descriptor.media_type in mediatypes.MANIFESTS:
         image = _image(source, descriptor)
         return Index((image,)) if image is not None else None
@@ -320,6 +326,11 @@ class _Referrers:
         self._source = source
         self._found: dict[Digest, list[Artifact]] | None = None
 
+    def with_listed(self, index: Index) -> tuple[Artifact, ...]:
+        """Those that `index` lists itself, and all that are `about` it, in the order of their digests."""
+        every = {one.descriptor.digest: one for one in (*index.artifacts, *self.about(index))}
+        return tuple(sorted(every.values(), key=lambda one: one.descriptor.digest))
+
     def about(self, index: Index) -> tuple[Artifact, ...]:
         """All that are about `index`, its images, or other artifacts about these, in the order of their digests."""
         todo = [index.digest, *(image.digest for image in index.images)]
@@ -353,19 +364,30 @@ def _artifact(source: _Source, name: str, content: Content) -> Artifact | None:
     if b'"subject"' not in data or Digest.of(data) != digest:
         return None
     document = source.stated(data, f"blob {digest}")
-    subject, config = described(document.field("subject")), document.field("config")
+    subject = described(document.field("subject"))
     media_type = document.field("mediaType").text(_MEDIA_TYPE, "a media type")
     if media_type not in mediatypes.MANIFESTS or subject is None:
         return None
-    described_config, layers = _parts(source, document)
+    return _artifact_of(source, Blob(Descriptor(media_type, digest, content.size), content), document, subject)
+
+
+def _listed_artifact(source: _Source, descriptor: Descriptor) -> Artifact:
+    """What an index lists that is no image."""
+    manifest, document = source.document(descriptor)
+    subject = document.field("subject")
+    return _artifact_of(source, manifest, document, described(subject) if subject.value is not None else None)
+
+
+def _artifact_of(source: _Source, manifest: Blob, document: JsonNode, subject: Descriptor | None) -> Artifact:
+    """The artifact of a manifest, which says what `document` has."""
+    config, layers = _parts(source, document)
     annotations = _annotations(document.field("annotations"))
     kind = document.field("artifactType")
-    artifact_type = (kind if kind.value is not None else config.field("mediaType")).text(_MEDIA_TYPE, "a media type")
+    stated = kind if kind.value is not None else document.field("config").field("mediaType")
+    artifact_type = stated.text(_MEDIA_TYPE, "a media type")
     source.settled(document.issues)
-    descriptor = Descriptor(media_type, digest, content.size)
-    about = descriptor._replace(annotations=annotations, artifact_type=artifact_type or "")
-    blobs = tuple(map(source.blob, layers))
-    return Artifact(about, source.blob(described_config), Blob(descriptor, content), blobs, subject)
+    about = manifest.descriptor._replace(annotations=annotations, artifact_type=artifact_type or "")
+    return Artifact(about, source.blob(config), manifest, tuple(map(source.blob, layers)), subject)
 
 
 def _from_docker(source: _Source) -> tuple[NamedIndex, ...]:
