@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: How many different ones `made` has.
 BLOBS = 10
+#: A push of it makes at least so many requests.
+REQUESTS = 36
 TIMES = int(os.environ.get("MINPACK_PUSHES", "12"))
 
 
@@ -129,8 +131,8 @@ def killed(path: str, registry: FakeRegistry, number: int) -> bool:
     def watch(_: Request) -> None:
         ready.wait(10)
         seen[0] += 1
-        # All points of a push, whatever number of them there are.
-        if seen[0] == 1 + number % 40:
+        # Each point of a push in turn.
+        if seen[0] == 1 + number % REQUESTS:
             process[0].send_signal(signal.SIGKILL)
 
     registry.watch = watch
