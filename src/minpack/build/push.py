@@ -89,8 +89,6 @@ def _check_whole(image: LocalImage, index: Index) -> None:
 
     there = {str(one.digest) for one in index.images} | {str(one.descriptor.digest) for one in index.artifacts}
     missing = [one for one in json.loads(index.document.data)["manifests"] if one["digest"] not in there]
-    if any(one["mediaType"] in mediatypes.INDEXES for one in missing):
-        raise UnreadableImageError(image.path, "its index lists another index", "push each of them by itself")
     if missing:
         what = listed((_platform(one) for one in missing), _MOST_NAMES)
         hint = "save it with all its platforms, or each platform by itself"
