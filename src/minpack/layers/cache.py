@@ -67,9 +67,8 @@ class StoredLayer(NamedTuple):
     def copy_to(self, out: Writable) -> None:
         """Write the layer to `out`."""
         with self.blob.open() as reader:
-            buffer = memoryview(bytearray(min(_PIECE, max(1, self.blob.size))))
-            for at in range(0, self.blob.size, len(buffer)):
-                out.write(buffer[: reader.readinto_at(buffer, at)])
+            for at in range(0, self.blob.size, _PIECE):
+                out.write(reader.read_at(at, _PIECE))
 
 
 class _Known(NamedTuple):

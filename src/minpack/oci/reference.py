@@ -167,7 +167,11 @@ def default_reference(program: str) -> Reference:
 
 def _part(text: str) -> str:
     """The part of a name that is most like `text`; empty if none is."""
-    return re.sub(r"[^a-z0-9]+", _separator, text.lower()).strip("._-")
+    text = text.lower()
+    if text.isascii() and text.isalnum():
+        # As most are: it takes no pattern.
+        return text
+    return re.sub(r"[^a-z0-9]+", _separator, text).strip("._-")
 
 
 def _separator(found: re.Match[str]) -> str:

@@ -53,9 +53,8 @@ class StoredBlob:
 def sum_of(descriptor: int, algorithm: str) -> str:
     """The sum of everything in an open file, in hexadecimal; `algorithm` is one of hashlib's names."""
     result = hashlib.new(algorithm)
-    buffer = memoryview(bytearray(_PIECE))
     at = 0
-    while count := os.preadv(descriptor, [buffer], at):
-        result.update(buffer[:count])
-        at += count
+    while piece := os.pread(descriptor, _PIECE, at):
+        result.update(piece)
+        at += len(piece)
     return result.hexdigest()
