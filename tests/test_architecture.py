@@ -275,6 +275,29 @@ def test_tree_imports_no_output(tmp_path: Path) -> None:
     assert not new & {"minpack.ld.glibc", "minpack.ld.musl", "minpack.elf.symbols"}, "it is a static program"
 
 
+#: What few runs need, by how a module's name begins: a plain pack must not pay for it.
+RARE = (
+    *("minpack.alpine", "minpack.apk", "minpack.cli.registry", "minpack.deb", "minpack.debian", "minpack.lock"),
+    *("minpack.net.download", "minpack.net.web", "minpack.oci.read", "minpack.oci.validate", "minpack.registry"),
+    *("minpack.embedded.installed", "minpack.ld.allowed", "minpack.ld.bind", "minpack.ld.glibc", "minpack.ld.musl"),
+    *("minpack.output.engine", "minpack.plan.owners", "minpack.plan.secrets", "minpack.plan.take"),
+    *("minpack.report.documents", "minpack.resolve.companions"),
+)
+#: How many modules of minpack's a plain pack and a tree import at the most: each costs a thousandth of the run.
+MOST_MODULES = {"pack": 133, "tree": 75}
+
+
+def test_a_frequent_run_imports_what_it_needs(tmp_path: Path) -> None:
+    """A plain pack and a tree of a static program import few modules, and nothing that few runs need."""
+    from support.elfmaker import static_program
+
+    (tmp_path / "app").write_bytes(static_program())
+    for command, arguments in {"pack": ("./app", "-q"), "tree": ("tree", "./app", "--base", "scratch")}.items():
+        own = {module for module in modules_of(*arguments, cwd=tmp_path) if module.startswith("minpack")}
+        assert not {module for module in own if module.startswith(RARE)}
+        assert len(own) <= MOST_MODULES[command], f"import what is new where it is needed: {sorted(own)}"
+
+
 def test_a_base_that_lacks_nothing_costs_no_packages(tmp_path: Path) -> None:
     """Where the base has every library, repositories and signatures are not even imported."""
     from support.badfiles import MUSL_LOADER

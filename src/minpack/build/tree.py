@@ -6,7 +6,6 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from minpack.ld.allowed import excused, unused_allowance
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath
 from minpack.program.place import place
@@ -103,6 +102,10 @@ def _retargeted(program: Program, spec: ImageSpec, session: Session) -> tuple[Pr
 
 def _idle_notes(closure: Closure, spec: ImageSpec) -> tuple[str, ...]:
     """A note of what may be missing and nothing lacks."""
+    if not spec.allowed_missing:
+        return ()
+    from minpack.ld.allowed import unused_allowance  # noqa: PLC0415 - for --allow-missing alone
+
     return unused_allowance((closure,), spec.allowed_missing, dict(spec.run.env).get("LD_PRELOAD", ""))
 
 
@@ -123,7 +126,11 @@ def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session, allow
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
     from minpack.ld.demands import demands  # noqa: PLC0415
 
-    proof, demanded = excused(prove(closure, symbols), closure, allowed, symbols), demands(closure, symbols)
+    proof, demanded = prove(closure, symbols), demands(closure, symbols)
+    if allowed:
+        from minpack.ld.allowed import excused  # noqa: PLC0415 - for --allow-missing alone
+
+        proof = excused(proof, closure, allowed, symbols)
     proof = proof._replace(problems=(*proof.problems, *demanded.problems))
     return ResolvedTree(closure, session.name, notes, proof, demands=demanded)
 

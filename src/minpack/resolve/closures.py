@@ -77,7 +77,7 @@ def closure_with_late(spec: ImageSpec, program: str, tree: Walker, symbols: Symb
     environment = environment_of(spec.run)
     names = tuple(LateName((soname,), program, required=True) for soname in spec.libraries)
     while True:
-        closure = _without_allowed(resolve_closure(tree, program, environment, names), spec)
+        closure = without_allowed(resolve_closure(tree, program, environment, names), spec)
         if closure.libc is None:
             return ProgramClosure(_with_opened(closure, tree, environment, names), ())
         if closure.missing:
@@ -94,12 +94,13 @@ def closure_with_late(spec: ImageSpec, program: str, tree: Walker, symbols: Symb
         names += tuple(name for name in new if name not in names)
 
 
-def _without_allowed(closure: Closure, spec: ImageSpec) -> Closure:
+def without_allowed(closure: Closure, spec: ImageSpec) -> Closure:
+    """The closure, in which nothing that may be missing is; its edges tell still."""
     if not spec.allowed_missing or not closure.missing:
         return closure
-    from minpack.ld.allowed import without_allowed  # noqa: PLC0415 - for --allow-missing alone
+    from minpack.ld import allowed  # noqa: PLC0415 - for --allow-missing alone
 
-    return without_allowed(closure, spec.allowed_missing)
+    return allowed.without_allowed(closure, spec.allowed_missing)
 
 
 def _late_names(late: Sequence[LateLibrary]) -> tuple[LateName, ...]:

@@ -14,10 +14,9 @@ from minpack.errors import (
     UsageError,
 )
 from minpack.excerpt import listed
-from minpack.ld.allowed import without_allowed
 from minpack.ld.resolve import resolve_closure
 from minpack.namedtuple import NamedTuple
-from minpack.resolve.closures import ProgramClosure, closure_with_late, environment_of, variants_of
+from minpack.resolve.closures import ProgramClosure, closure_with_late, environment_of, variants_of, without_allowed
 from minpack.spec.image import SHELL
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def _add_for_companions(session: Session, beside: Sequence[CompanionClosure], so
 def _closure(spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None) -> ProgramClosure:
     if symbols is None:
         closure = resolve_closure(tree, program, environment_of(spec.run))
-        return ProgramClosure(without_allowed(closure, spec.allowed_missing), ())
+        return ProgramClosure(without_allowed(closure, spec), ())
     return closure_with_late(spec, program, tree, symbols)
 
 
