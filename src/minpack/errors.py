@@ -19,6 +19,7 @@
     │   ├── EntrypointError            nothing that a container can start
     │   ├── LibcMismatchError          a glibc program on a musl base, or the reverse
     │   ├── WrongTargetError           another architecture
+    │   ├── DifferentProgramsError     platforms of one image that have different programs
     │   ├── AmbiguousLibraryError      several packages have it, and nothing says which
     │   └── BaseNeededError            a dynamic program and no base             exit 2
     ├── BaseError                      a base that cannot be read
@@ -79,6 +80,8 @@ class MinpackError(Exception):
     """The base of all errors of this package."""
 
     exit_code = 1
+    #: The platform whose image it is about, of several.
+    platform = ""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         # Lines of minpack's own are indented: no name that is shown can begin another.
@@ -87,6 +90,12 @@ class MinpackError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint if hint is None else shorten(hint, MOST_REASON)
+
+    def for_platform(self, platform: str) -> None:
+        """Say that it is about the image for `platform`, of several."""
+        self.message = "\n  ".join((self.message, f"platform: {platform}"))
+        self.args = (self.message,)
+        self.platform = platform
 
     def reword(self, verb: str) -> None:
         """Say `verb` in place of "pack": another command than that wanted something else of the program."""
@@ -337,6 +346,20 @@ class WrongTargetError(ResolveError):
         self.path = path
         self.wanted = wanted
         self.got = got
+
+
+class DifferentProgramsError(ResolveError):
+    """The platforms of one image have different programs: `programs` has the names of each platform's."""
+
+    def __init__(self, programs: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+        lines = [f"cannot pack one image for {len(programs)} platforms: their programs differ"]
+        rows = (f"  {platform}: {shorten(listed(names))}" for platform, names in programs)
+        lines += few(rows, MOST_PLACES, "  and {} more")
+        hint = "give each platform the same programs, by the names of their files"
+        if all(len(names) == 1 for _, names in programs):
+            hint += f", or one place for all: --dest /usr/local/bin/{programs[0][1][0]}"
+        super().__init__("\n".join(lines), hint)
+        self.programs = programs
 
 
 class AmbiguousLibraryError(ResolveError):

@@ -14,7 +14,7 @@ from minpack.errors import OPTION, BadValueError, UsageError
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class Target(NamedTuple):
@@ -187,6 +187,22 @@ def variant_rank(architecture: str, variant: str) -> int:
     return known.index(variant) + 1 if variant in known else 0
 
 
+def best_platform(machine: Platform, platforms: Sequence[Platform]) -> Platform | None:
+    """Of `platforms`, all different, the one that suits a machine best; None if it runs none of them.
+
+    A machine of a variant runs those that ask less of a CPU, and one whose variant is not known, the one that asks
+    least (containerd's `platforms`).
+    """
+    if machine in platforms:
+        return machine
+    same = [one for one in platforms if one[:2] == machine[:2]]
+    ranks = {one: variant_rank(one.architecture, one.variant) for one in same}
+    most = variant_rank(machine.architecture, machine.variant)
+    if not most:
+        return min(same, key=ranks.__getitem__, default=None)
+    return max((one for one in same if ranks[one] <= most), key=ranks.__getitem__, default=None)
+
+
 def parse_platform(text: str) -> Platform:
     """The platform written ``linux/arm64``, ``arm64`` or ``linux/arm/v7``.
 
@@ -206,6 +222,14 @@ def parse_platform(text: str) -> Platform:
     elif (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
         variant = ""
     return Platform("linux", architecture, variant)
+
+
+def parse_platforms(text: str) -> tuple[Platform, ...]:
+    """The platforms written with commas between them, each once; see `parse_platform`.
+
+    :raises BadValueError: one is none.
+    """
+    return tuple(dict.fromkeys(parse_platform(one.strip()) for one in text.split(",")))
 
 
 #: What kernels, compilers and names of images call architectures, which platforms do not.

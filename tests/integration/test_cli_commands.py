@@ -180,7 +180,8 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     given = ("--base", "fitting.tar", "-o", str(tmp_path / "out.tar"), "--need", "certs", "--json")
     ran = minpack("./server", *given, cwd=files)
     document = ran.document
-    assert list(document) == ["schema", "images", "inputs", "outputs", "notes"]
+    assert list(document) == ["schema", "index", "images", "inputs", "outputs", "notes"]
+    assert document["index"] is None
     (image,) = document["images"]
     assert list(image) == [
         *("platform", "references", "digest", "image_id", "size", "unpacked_size", "layers", "config", "files"),

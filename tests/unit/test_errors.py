@@ -24,6 +24,7 @@ from minpack.errors import (
     ContradictoryOptionsError,
     CredentialsError,
     DanglingLinkError,
+    DifferentProgramsError,
     DownloadError,
     ElfError,
     EngineError,
@@ -212,6 +213,11 @@ ROWS = (
         WrongTargetError("a", "x86_64", "s390x"),
         "cannot use 'a': it is for s390x, not x86_64",
         {"path": "a", "wanted": "x86_64", "got": "s390x"},
+    ),
+    Row(
+        DifferentProgramsError((("linux/amd64", ("app", "helper")), ("linux/arm64", ("app",)))),
+        "cannot pack one image for 2 platforms: their programs differ\n  linux/amd64: app, helper\n  linux/arm64: app",
+        {"programs": (("linux/amd64", ("app", "helper")), ("linux/arm64", ("app",)))},
     ),
     Row(
         AmbiguousLibraryError("liba.so", (("a", "1-r0", "v3.20 main"), ("b", "2-r0", "v3.20 main"))),
@@ -410,6 +416,7 @@ HUGE: dict[str, object] = {
     "int | None": 1 << 64,
     "tuple[str, ...]": (LONG,) * 5000,
     "tuple[tuple[str, str], ...]": ((LONG,) * 2,) * 5000,
+    "tuple[tuple[str, tuple[str, ...]], ...]": ((LONG, (LONG,) * 100),) * 5000,
     "tuple[tuple[str, str, str], ...]": ((LONG,) * 3,) * 5000,
     "tuple[tuple[str, str, str, str], ...]": ((LONG,) * 4,) * 100,
     "Sequence[tuple[str, str, Sequence[tuple[str, str]]]]": ((LONG, LONG, ((LONG, LONG),) * 5000),) * 5000,

@@ -26,7 +26,7 @@ from minpack.lock.values import (
 )
 from minpack.namedtuple import NamedTuple
 from minpack.needs.need import Need
-from minpack.paths import ancestors
+from minpack.paths import ancestors, name
 from minpack.plan.model import Origin, ReasonKind
 from minpack.rootfs.entry import Kind
 from minpack.sources.local import file_sum
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from minpack.base.packages import Packages
     from minpack.content import Content
     from minpack.embedded.base import EmbeddedBase
+    from minpack.errors import MinpackError
     from minpack.paths import RootPath
     from minpack.plan.model import Plan, PlannedEntry
     from minpack.program.read import Program
@@ -52,9 +53,10 @@ _DATA = {str(Need.CERTS): "certifi", str(Need.TZ): "tzdata"}
 
 
 class LockInputs(NamedTuple):
-    """All that a plan was made of, open; `name` is that of the `BaseRef`."""
+    """All that a plan was made of, open; `platform` is that of the programs, `name` that of the `BaseRef`."""
 
     spec: ImageSpec
+    platform: Platform
     name: str
     base: OpenBase
     options: BaseOptions
@@ -63,9 +65,14 @@ class LockInputs(NamedTuple):
     programs: Sequence[Program]
     plan: Plan
 
+    @property
+    def key(self) -> ImageKey:
+        """What the image is found by."""
+        return ImageKey(name(self.programs[0].destination), str(self.platform))
+
 
 class LockPolicy(Protocol):
-    """What the pipeline asks of a lock."""
+    """What the pipeline asks of a lock, for each image by itself."""
 
     def select_base(
         self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
@@ -87,7 +94,6 @@ class LockVerifier:
     def __init__(self, lock: Lock, path: str) -> None:
         self._lock = lock
         self._path = path
-        self._image = LockedImage(LockedBase("", ""))
 
     def select_base(
         self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
@@ -104,16 +110,17 @@ class LockVerifier:
         if options.packages is None and image.packages:
             hint = "leave it out, and unset MINPACK_NO_PACKAGES"
             raise UsageError("--no-packages", "", "the lock names packages", hint)
-        self._image = image
         return base or parse_base(image.base.name), options._replace(locked=image)
 
     def verify_plan(self, made: LockInputs) -> None:
         """Raise `LockedError` if what was planned differs from the lock."""
-        # Base and packages were opened as the lock says, and not all packages are looked into again.
-        now = self._image._replace(files=_locked_files(made), data=_locked_data(made))
-        found = differences(self._image, now)
+        locked = made.options.locked
+        assert locked is not None, "internal error: the base was not opened as the lock says"
+        # Base and packages were, and not all packages are looked into again.
+        now = locked._replace(files=_locked_files(made), data=_locked_data(made))
+        found = differences(locked, now)
         if found:
-            raise LockedError(self._path, found, *_hint(self._image, now))
+            raise LockedError(self._path, found, *_hint(locked, now))
 
     @contextmanager
     def refusing(self) -> Generator[None]:
@@ -125,13 +132,20 @@ class LockVerifier:
             yield
         except MissingLibraryError as error:
             found = dict.fromkeys(("library", name, "", f"needed by {by}") for name, by, _ in error.missing)
-            raise LockedError(self._path, tuple(found)) from error
+            raise self._refusal(error, *found) from error
         except NotInBaseError as error:
-            raise LockedError(self._path, (("file", error.path, "", "needed"),)) from error
+            raise self._refusal(error, ("file", error.path, "", "needed")) from error
         except UsageError as error:
             if error.option != "--package":
                 raise
-            raise LockedError(self._path, (("package", error.value, "", "wanted by --package"),)) from error
+            raise self._refusal(error, ("package", error.value, "", "wanted by --package")) from error
+
+    def _refusal(self, error: MinpackError, *found: tuple[str, str, str, str]) -> LockedError:
+        """The error that these differ, of the platform that `error` is of."""
+        refusal = LockedError(self._path, found)
+        if error.platform:
+            refusal.for_platform(error.platform)
+        return refusal
 
 
 def _hint(locked: LockedImage, now: LockedImage) -> tuple[str, ...]:
@@ -155,25 +169,28 @@ def _unknown(lock: Lock, key: ImageKey) -> tuple[tuple[tuple[str, str, str, str]
 
 
 class LockRecorder:
-    """Takes what an image is made of, for a lock; `before` is what the lock has of each image, `key` this one's.
+    """Takes what images are made of, for a lock; `before` is what the lock has of each.
 
-    :param known: whether the lock must know the image already.
+    :param known: whether the lock must know the images already.
     """
 
     def __init__(self, before: Lock, path: str, *, known: bool) -> None:
         self._before = before
         self._path = path
         self._known = known
-        self.key = ImageKey("", "")
-        self.image = LockedImage(LockedBase("", ""))
+        self._images: dict[ImageKey, LockedImage] = {}
+
+    @property
+    def images(self) -> tuple[tuple[ImageKey, LockedImage], ...]:
+        """What each image is made of, in the order of their keys."""
+        return tuple(sorted(self._images.items()))
 
     def select_base(
         self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
     ) -> tuple[BaseRef | None, BaseOptions]:
         """The base that the user names, else the one that the lock has of this image."""
         key = ImageKey(name, str(platform))
-        self.key = key if self._before.version == 1 or not self._known else self._before.find(key) or key
-        found = self._before.replaced(self.key)
+        found = self._before.replaced(self._key(key))
         if found is None and self._known:
             raise self._no_image(key)
         if base is not None or found is None:
@@ -186,7 +203,11 @@ class LockRecorder:
 
     def verify_plan(self, made: LockInputs) -> None:
         """Record what was planned, whatever it is."""
-        self.image = locked_image(made)
+        self._images[self._key(made.key)] = locked_image(made)
+
+    def _key(self, key: ImageKey) -> ImageKey:
+        """What the lock calls the image, or is to."""
+        return key if self._before.version == 1 or not self._known else self._before.find(key) or key
 
     def _no_image(self, key: ImageKey) -> LockError:
         if names := self._before.names(key.platform):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from minpack.build.inputs import Input, base_input, data_inputs, file_sums, package_inputs
+from minpack.elf.abi import EM_ARM
 from minpack.layers.background import BackgroundLayers
 from minpack.layers.cache import LayerOptions
 from minpack.namedtuple import NamedTuple
@@ -20,17 +21,20 @@ from minpack.sources.fitting import default_base, fitting_hint
 from minpack.sources.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
+    from threading import Lock
 
     from minpack.base.options import BaseOptions
     from minpack.build.lock import LockInputs, LockPolicy
     from minpack.build.plan import PlannedImage
+    from minpack.build.several import PlatformSpec
     from minpack.digest import Digest
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.variants import Variant
     from minpack.output.inputs import LeftOut
     from minpack.output.target import OutputSpec, WrittenOutput
+    from minpack.output.write import LayerInputs
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
     from minpack.plan.unpacked import Unpacked
@@ -54,7 +58,8 @@ class Packed(NamedTuple):
     `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
     file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
     `locked` says that it was made of what a lock names alone. `unpacked` is what the files have the paths of, and is in
-    the base and not in the image.
+    the base and not in the image. Of several platforms it is the image of the first by its name, and `others` are those
+    of the others; the notes are about all of them.
     """
 
     plan: Plan
@@ -68,11 +73,48 @@ class Packed(NamedTuple):
     programs: tuple[Program, ...] = ()
     locked: bool = False
     unpacked: tuple[Unpacked, ...] = ()
+    others: tuple[Packed, ...] = ()
+
+    @property
+    def images(self) -> tuple[Packed, ...]:
+        """That of each platform."""
+        return (self, *self.others)
 
     @property
     def digest(self) -> Digest | None:
-        """The digest by which registries know the image; None if no image was written, or to an engine alone."""
+        """The digest by which registries know what has the name; None where nothing, or an engine alone, has it."""
         return self.written.digest if self.written is not None else None
+
+
+class _Job(NamedTuple):
+    """What `pack` was asked for, whatever the platform."""
+
+    options: BaseOptions
+    output: OutputSpec | None
+    write: bool
+    sums: bool
+    every: bool
+    progress: Progress
+    locking: LockPolicy | None
+
+
+class _Asked(NamedTuple):
+    """An image that is asked for: its programs, and how its base is opened."""
+
+    spec: ImageSpec
+    programs: tuple[Program, ...]
+    platform: Platform
+    base: BaseRef
+    options: BaseOptions
+
+
+class _Prepared(NamedTuple):
+    """An image that can be written, as long as its base is open; `packed` says nothing of that yet."""
+
+    spec: ImageSpec
+    packed: Packed
+    layer_options: LayerOptions
+    background: BackgroundLayers
 
 
 def pack(
@@ -86,7 +128,7 @@ def pack(
     every: bool = False,
     locking: LockPolicy | None = None,
 ) -> Packed:
-    """Make an image of the spec's programs.
+    """Make an image of the spec's programs, or one for each of their platforms.
 
     :param output: where the image goes; None for a plan alone.
     :param write: whether to write the image; without, all is done but that.
@@ -96,20 +138,86 @@ def pack(
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
     programs = read_programs(spec)
-    platform = platform_of(programs, spec.platform)
-    spec, options = _with_selected_base(spec, programs, platform, options, locking)
-    ref = spec.base or default_base(programs, platform, options.today)
-    output, outside = _guarded_output(spec, ref, options, output)
-    to = output if write else None
+    job = _Job(options, output, write, sums, every, progress, locking)
+    if not (spec.platforms or spec.bases or _may_differ(programs)):
+        return _pack_one(spec, programs, job)
+    from minpack.build.several import specs_by_platform  # noqa: PLC0415 - for several platforms alone
+
+    specs, notes = specs_by_platform(spec, programs)
+    packed = _pack_one(specs[0].spec, specs[0].programs, job) if len(specs) == 1 else _pack_several(specs, job)
+    return packed._replace(notes=(*notes, *packed.notes))
+
+
+def _may_differ(programs: tuple[Program, ...]) -> bool:
+    """Whether the programs may be for several platforms; of ARM, the headers do not tell all."""
+    first = programs[0].info.target
+    return len(programs) > 1 and (first.machine == EM_ARM or any(one.info.target != first for one in programs))
+
+
+def _pack_one(spec: ImageSpec, programs: tuple[Program, ...], job: _Job) -> Packed:
+    """Make an image for one platform."""
+    asked = _asked(spec, programs, job)
+    to, outside = _guarded_output((asked,), job)
+    with _prepared(asked, job, to, outside, job.progress) as prepared:
+        (packed,) = _written((prepared,), job, to)
+    return packed._replace(notes=(*outside.notes, *packed.notes, *_written_notes(packed)))
+
+
+def _pack_several(specs: Sequence[PlatformSpec], job: _Job) -> Packed:
+    """Make an image for each platform, in the order of their names."""
+    from minpack.build import several  # noqa: PLC0415 - for several platforms alone
+
+    several.check_several(specs, job.options, job.output)
+    asked = []
+    for one in specs:
+        with several.of_platform(one):
+            asked.append(_asked(one.spec, one.programs, job))
+    to, outside = _guarded_output(asked, job)
+    tasks = [partial(_prepared, one, job, to, outside, turn=turn) for turn in [several.new_turn()] for one in asked]
+    with several.side_by_side(specs, tasks, job.progress) as found:
+        labels = [one.packed.plan.config.platform for one in found]
+        packed = _written(several.in_order(specs, labels, found), job, to)
+    first, *others = packed
+    notes = several.merged_notes([(one.plan.config.platform, one.notes) for one in packed])
+    return first._replace(others=tuple(others), notes=(*outside.notes, *notes, *_written_notes(first)))
+
+
+def _asked(spec: ImageSpec, programs: tuple[Program, ...], job: _Job) -> _Asked:
+    """What is asked for of one platform, of the lock too if there is one.
+
+    :raises MinpackError: there is no platform, or no base.
+    """
+    platform, options = platform_of(programs, spec.platform), job.options
+    if job.locking is not None:
+        base, options = job.locking.select_base(name(programs[0].destination), platform, spec.base, options)
+        spec = spec._replace(base=base)
+    return _Asked(spec, programs, platform, spec.base or default_base(programs, platform, options.today), options)
+
+
+@contextmanager
+def _prepared(
+    asked: _Asked,
+    job: _Job,
+    to: OutputSpec | None,
+    outside: LeftOut,
+    progress: Progress,
+    turn: Lock | None = None,
+) -> Generator[_Prepared]:
+    """The image, planned and proved, while its base is open; its layers may be on the way.
+
+    :param progress: of this image alone; that of writing is the job's.
+    :param turn: see `BackgroundLayers`.
+    """
+    spec, programs, platform, ref, options = asked
     hint = partial(fitting_hint, programs[0].info, platform, options.today)
     with (
         open_session(ref, base_platform(programs, platform, spec.platform), options, progress, hint) as session,
-        BackgroundLayers(options.store if _has_several_layers(spec, to) else None) as background,
+        BackgroundLayers(options.store if _has_several_layers(spec, to) else None, turn) as background,
     ):
         programs, retargeted = _retargeted(spec, programs, session)
         session.check_fit(programs)
         placed = place(spec, programs, session.walker, outside.paths)
-        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress, sums)
+        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, job.progress, job.sums)
         background.begin(own_entries(placed, spec.run.user), layer_options, PROGRAM_LAYER)
         _import_for_push(to)
         # Imported while the program is hashed and compressed on another core.
@@ -119,12 +227,13 @@ def pack(
         planned = make_plan(spec, platform, programs, placed, session)
         background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
         proved = prove_plan(spec, planned, placed, session)
-        if locking is not None:
-            locking.verify_plan(_lock_inputs(spec, options, session, planned, programs))
-        packed = _written(spec, to, layer_options, options, session, background, planned, every=every)
-        beside = _data_notes(programs, planned, packed.unpacked, every=every)
-    notes = (*outside.notes, *retargeted, *planned.notes, *beside, *proved.notes, *packed.notes)
-    return packed._replace(demands=proved.demands, notes=notes)
+        if job.locking is not None:
+            job.locking.verify_plan(_lock_inputs(spec, platform, options, session, planned, programs))
+        packed = _planned(spec, options, session, planned, job)
+        beside = _data_notes(programs, planned, packed.unpacked, every=job.every)
+        notes = (*retargeted, *planned.notes, *beside, *proved.notes)
+        packed = packed._replace(demands=proved.demands, notes=notes)
+        yield _Prepared(spec, packed, layer_options, background)
 
 
 def _import_for_push(to: OutputSpec | None) -> None:
@@ -144,18 +253,37 @@ def _import_for_push(to: OutputSpec | None) -> None:
         Thread(target=load, daemon=True).start()
 
 
-def _with_selected_base(
-    spec: ImageSpec,
-    programs: tuple[Program, ...],
-    platform: Platform,
-    options: BaseOptions,
-    locking: LockPolicy | None,
-) -> tuple[ImageSpec, BaseOptions]:
-    """The spec with the base that the lock selects, and the options to open it with."""
-    if locking is None:
-        return spec, options
-    base, options = locking.select_base(name(programs[0].destination), platform, spec.base, options)
-    return spec._replace(base=base), options
+def _planned(spec: ImageSpec, options: BaseOptions, session: Session, planned: PlannedImage, job: _Job) -> Packed:
+    """What packing gives, as far as a plan says it."""
+    return Packed(
+        planned.plan,
+        None,
+        # Before anything is written: what cannot be read again must not be an image.
+        _inputs(spec, session, planned, sums=job.sums),
+        (),
+        {},
+        planned.late,
+        planned.variants,
+        programs=planned.resolved.programs,
+        locked=options.locked is not None,
+        unpacked=_unpacked(planned, every=job.every),
+    )
+
+
+def _written(images: Sequence[_Prepared], job: _Job, to: OutputSpec | None) -> tuple[Packed, ...]:
+    """What packing gave, with the images written, if they are to be."""
+    if to is None:
+        return tuple(one.packed._replace(sums=file_sums(one.packed.plan)) if job.sums else one.packed for one in images)
+    # Imported while the program is hashed, as planning.
+    from minpack.output.write import write_output  # noqa: PLC0415
+
+    written = write_output(tuple(_layer_inputs(one, job) for one in images), to)
+    # What is written is summed meanwhile.
+    return tuple(image.packed._replace(written=one, sums=one.sums) for image, one in zip(images, written, strict=True))
+
+
+def _written_notes(packed: Packed) -> tuple[str, ...]:
+    return packed.written.notes if packed.written is not None else ()
 
 
 def _unpacked(planned: PlannedImage, *, every: bool) -> tuple[Unpacked, ...]:
@@ -181,13 +309,14 @@ def _data_notes(
     return (*notes, *(finder.left(planned.resolved.closures, every=every) if finder is not None else ()))
 
 
-def _guarded_output(
-    spec: ImageSpec, base: BaseRef, options: BaseOptions, output: OutputSpec | None
-) -> tuple[OutputSpec | None, LeftOut]:
-    """The output, which replaces nothing that is read, and what of it lies in directories that are packed."""
+def _guarded_output(asked: Sequence[_Asked], job: _Job) -> tuple[OutputSpec | None, LeftOut]:
+    """Where to write to, which replaces nothing that is read, and what of it lies in directories that are packed."""
+    output = job.output
     if output is not None:
-        output = guarded(output, spec_inputs(spec, base, options))
-    return output, left_out(output, (addition.source for addition in spec.additions), options.store)
+        for one in asked:
+            output = guarded(output, spec_inputs(one.spec, one.base, one.options))
+    added = (addition.source for addition in asked[0].spec.additions)
+    return output if job.write else None, left_out(output, added, job.options.store)
 
 
 def _has_several_layers(spec: ImageSpec, to: OutputSpec | None) -> bool:
@@ -197,6 +326,7 @@ def _has_several_layers(spec: ImageSpec, to: OutputSpec | None) -> bool:
 
 def _lock_inputs(
     spec: ImageSpec,
+    platform: Platform,
     options: BaseOptions,
     session: Session,
     planned: PlannedImage,
@@ -206,7 +336,8 @@ def _lock_inputs(
     from minpack.build.lock import LockInputs  # noqa: PLC0415 - where there is a lock
 
     opened, packages = session.opened, session.packages
-    return LockInputs(spec, session.ref.name, opened, options, packages, planned.data, programs, planned.plan)
+    made_of = (opened, options, packages, planned.data, programs, planned.plan)
+    return LockInputs(spec, platform, session.ref.name, *made_of)
 
 
 def _retargeted(
@@ -220,36 +351,11 @@ def _retargeted(
     return retarget_programs(programs, session)
 
 
-def _written(
-    spec: ImageSpec,
-    to: OutputSpec | None,
-    layer_options: LayerOptions,
-    options: BaseOptions,
-    session: Session,
-    background: BackgroundLayers,
-    planned: PlannedImage,
-    *,
-    every: bool,
-) -> Packed:
-    """What packing gave once the plan is written, with the notes of writing alone."""
-    # Before anything is written: what cannot be read again must not be an image.
-    inputs = _inputs(spec, session, planned, sums=layer_options.sums)
-    unpacked = _unpacked(planned, every=every)
-    written = _write(planned.plan, spec, to, layer_options, options.store, background)
-    # What is written is summed meanwhile.
-    sums = written.sums if written is not None else file_sums(planned.plan) if layer_options.sums else {}
-    return Packed(
-        planned.plan,
-        written,
-        inputs,
-        written.notes if written is not None else (),
-        sums,
-        planned.late,
-        planned.variants,
-        programs=planned.resolved.programs,
-        locked=options.locked is not None,
-        unpacked=unpacked,
-    )
+def _tools() -> tuple[Input, ...]:
+    """What the bytes of changed programs follow from."""
+    from minpack.elf.lief import lief_version  # noqa: PLC0415 - for --retarget alone
+
+    return (Input("tool", "lief", version=lief_version()),)
 
 
 def _inputs(spec: ImageSpec, session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
@@ -262,28 +368,14 @@ def _inputs(spec: ImageSpec, session: Session, planned: PlannedImage, *, sums: b
     )
 
 
-def _tools() -> tuple[Input, ...]:
-    """What the bytes of changed programs follow from."""
-    from minpack.elf.lief import lief_version  # noqa: PLC0415 - for --retarget alone
+def _layer_inputs(image: _Prepared, job: _Job) -> LayerInputs:
+    """The layers of an image, and how they are made."""
+    from minpack.output.write import LayerInputs  # noqa: PLC0415 - where something is written
 
-    return (Input("tool", "lief", version=lief_version()),)
-
-
-def _write(
-    plan: Plan,
-    spec: ImageSpec,
-    to: OutputSpec | None,
-    layer_options: LayerOptions,
-    store: str | None,
-    background: BackgroundLayers,
-) -> WrittenOutput | None:
-    if to is None:
-        return None
-    from minpack.output.write import LayerInputs, write_output  # noqa: PLC0415 - imported while the program is hashed, as planning
-
+    spec, plan = image.spec, image.packed.plan
     if spec.single_layer:
         layers: tuple[tuple[str, tuple[Entry, ...]], ...] = (("root file system", plan.all),)
     else:
         layers = ((LOWER_LAYER, plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    return write_output((LayerInputs(kept, plan.all, plan.config, layer_options, store, background),), to)[0]
+    return LayerInputs(kept, plan.all, plan.config, image.layer_options, job.options.store, image.background)

@@ -19,6 +19,8 @@ from minpack.store.pins import pin
 from minpack.store.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minpack.base.options import BaseOptions
     from minpack.host.overwrite import HostInput
     from minpack.lock.values import Difference, ImageKey, LockedImage
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 class LockUpdate(NamedTuple):
     """What a lock has of one image now, and what it had `before`, which is None if it is new there.
 
-    `changed` says whether the file's bytes are others now, or would be; `written` whether they were written.
+    `changed` says whether the file's bytes are others now, or would be; `written` whether they were written. Of several
+    platforms it is the image of the first by its name, and `others` are those of the others; the notes are about all.
     """
 
     path: str
@@ -39,6 +42,12 @@ class LockUpdate(NamedTuple):
     changed: bool
     written: bool
     notes: tuple[str, ...]
+    others: tuple[LockUpdate, ...] = ()
+
+    @property
+    def images(self) -> tuple[LockUpdate, ...]:
+        """That of each platform."""
+        return (self, *self.others)
 
     @property
     def changes(self) -> tuple[Difference, ...]:
@@ -55,7 +64,7 @@ def update_lock(
     known: bool = False,
     write: bool = True,
 ) -> LockUpdate:
-    """Write into the lock file `path` what an image of the spec is made of now.
+    """Write into the lock file `path` what an image of the spec is made of now, for each of its platforms.
 
     What the lock has of other images and platforms stays. Nothing is written if the file has these bytes already. What
     it names is kept in the store as long as the file is there.
@@ -66,7 +75,8 @@ def update_lock(
     :raises OutputError: it cannot be written.
     :raises MinpackError: as `minpack.build.pack.pack`.
     """
-    _check_place(path, spec_inputs(spec, spec.base or SCRATCH_BASE, options))
+    bases = [spec.base or SCRATCH_BASE, *(base for _, base in spec.bases)]
+    _check_place(path, [one for base in bases for one in spec_inputs(spec, base, options)])
     taking = LockRecorder(_before(path, known=known), path, known=known)
     packed = pack(spec, options, None, progress, locking=taking)
     notes = packed.notes
@@ -74,19 +84,26 @@ def update_lock(
         notes = (*notes, "--offline: the newest versions are the newest in the cache")
     with exclusive_lock(path, progress):
         # Another process may have added another image meanwhile.
-        before = _before(path, known=known)
-        lock = before.with_image(taking.key, taking.image)
+        before = lock = _before(path, known=known)
+        for key, image in taking.images:
+            lock = lock.with_image(key, image)
         changed = not holds(path, lock)
         if changed and write:
             write_lock(lock, path)
         if write and os.path.isfile(path):
             notes = (*notes, *keep(lock, path, options.store))
-        replaced = before.replaced(taking.key)
-    old = before.images[replaced] if replaced is not None else None
-    return LockUpdate(path, taking.key, taking.image, old, changed, changed and write, notes)
+    done = (changed, changed and write, notes)
+    first, *others = (LockUpdate(path, key, image, _replaced(before, key), *done) for key, image in taking.images)
+    return first._replace(others=tuple(others))
 
 
-def _check_place(path: str, inputs: tuple[HostInput, ...]) -> None:
+def _replaced(before: Lock, key: ImageKey) -> LockedImage | None:
+    """What the lock had in the place of the image of that key."""
+    replaced = before.replaced(key)
+    return before.images[replaced] if replaced is not None else None
+
+
+def _check_place(path: str, inputs: Sequence[HostInput]) -> None:
     """Raise `OutputError` if `path` is an input, or something else that no lock can be written to."""
     try:
         # What is there is replaced only if it can be read as a lock: it may lie in a directory that is packed.

@@ -15,7 +15,7 @@ from minpack.cli.options import (
     base_option,
     lock_option,
     output_options,
-    platform_option,
+    platforms_option,
     selected,
     store_options,
 )
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.command("lock", cls=Command, short_help="Record what an image is made of in a lock file.")
 @programs_argument
 @base_option
-@platform_option
+@platforms_option
 @file_options
 @lock_option
 @store_options
@@ -78,12 +78,13 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
         raise UsageError("--lock", path, "--json takes stdout", "name a file with --lock FILE")
     spec = files_spec(selected(FileOptions, given))
     store = selected(StoreSettings, given)
-    check_packages(given["base"], store)
+    check_packages((base for _, base in given["base"]), store)
     options = base_options(store)
     # An older index or release than one seen before is no more than a note else.
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
         done = update_lock(spec, options, path, progress, known=refresh, write=write)
-    fetched = fetching_notes(base=bool(done.image.base.url), packages=bool(done.image.packages))
+    images = [one.image for one in done.images]
+    fetched = fetching_notes(base=any(one.base.url for one in images), packages=any(one.packages for one in images))
     return done._replace(notes=(*done.notes, *fetched))

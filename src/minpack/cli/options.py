@@ -9,15 +9,18 @@ from click.core import ParameterSource
 
 from minpack.cli.effects import refuse_contradictions
 from minpack.errors import BadValueError, UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import Check
 from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_host, parse_sha512
-from minpack.target import parse_platform
+from minpack.target import parse_platform, parse_platforms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from minpack.paths import RootPath
+    from minpack.spec.base_ref import BaseRef
+    from minpack.target import Platform
 
 #: What an empty value most often comes from.
 UNSET = "was a variable of the shell not set?"
@@ -49,6 +52,10 @@ class Parsed(click.ParamType):  # type: ignore[type-arg] # generic from click 8.
             raise UsageError(option, "", "its value is empty", UNSET)
         return value_of(option, self._parse)(value)
 
+    def split_envvar_value(self, rv: str) -> tuple[str]:
+        """What a variable of the environment has, of an option that may be given several times: one text."""
+        return (rv,)
+
 
 def value_of(option: str, parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """`parse`, whose errors say that the value is of `option`."""
@@ -69,6 +76,11 @@ def parse_dest(text: str | None, programs: tuple[str, ...]) -> tuple[RootPath | 
     """
     if text is None:
         return None, PROGRAM_DIRECTORY
+    if len(programs) > 1:
+        from minpack.program.groups import have_several_targets  # noqa: PLC0415 - for several programs alone
+
+        # Of several platforms each may have one, which is looked at where they are known.
+        programs = programs[:1] if have_several_targets(programs) else programs
     return value_of("--dest", lambda text: parse_destination(text, programs))(text)
 
 
@@ -193,15 +205,51 @@ output_options = applied(
     _JSON,
 )
 
+
+class Bases(NamedTuple):
+    """What --base names: one for every platform, if there is one, and those of single platforms."""
+
+    every: BaseRef | None = None
+    single: tuple[tuple[Platform, BaseRef], ...] = ()
+
+
+def bases_of(named: Iterable[tuple[Platform | None, BaseRef]]) -> Bases:
+    """What the values of --base name together.
+
+    :raises UsageError: a platform has two.
+    """
+    found: dict[Platform | None, BaseRef] = {}
+    for platform, base in named:
+        if found.setdefault(platform, base) == base:
+            continue
+        if platform is not None:
+            reason, hint = f"{platform} has another base", "give only one of them"
+        else:
+            reason, hint = "there is another base", f"give each platform its own: --base linux/arm64={base.text}"
+        raise UsageError("--base", base.text, reason, hint)
+    every = found.pop(None, None)
+    return Bases(every, tuple((platform, base) for platform, base in found.items() if platform is not None))
+
+
+def _parse_base(text: str) -> tuple[Platform | None, BaseRef]:
+    """The platform that a base is named for, None for every one; and the base."""
+    if "=" not in text:
+        return None, parse_base(text)
+    from minpack.spec.platform_bases import parse_platform_base  # noqa: PLC0415 - for several platforms alone
+
+    return parse_platform_base(text)
+
+
 base_option = click.option(
     "--base",
     envvar="MINPACK_BASE",
-    metavar="BASE",
-    type=Parsed(parse_base),
+    metavar="[OS/ARCH=]BASE",
+    multiple=True,
+    type=Parsed(_parse_base),
     shell_complete=completed("base"),
     help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
-    " all), a tarball, a directory (/ is this host), or an image (./saved.tar, oci:DIR[:TAG]). Default: scratch, for"
-    " static programs.",
+    " all), a tarball, a directory (/ is this host), or an image (./saved.tar, oci:DIR[:TAG]); with linux/arm64= in"
+    " front, for that platform alone. Default: scratch, for static programs.",
 )
 
 base_platform_option = click.option(
@@ -218,6 +266,16 @@ platform_option = click.option(
     shell_complete=completed("platform"),
     metavar="OS/ARCH",
     help="Platform of the image. Taken from the program: use this only to choose a variant (linux/arm/v6).",
+)
+
+platforms_option = click.option(
+    "--platform",
+    "platforms",
+    type=Parsed(parse_platforms),
+    shell_complete=completed("platform"),
+    metavar="OS/ARCH,…",
+    help="Platforms of the image. Taken from the programs: use this to choose some of them, or a variant"
+    " (linux/arm/v6).",
 )
 
 store_options = applied(

@@ -10,7 +10,7 @@ import click
 
 from minpack.cli.effects import refuse_for_trees, refuse_without_registry
 from minpack.cli.options import FILLED, STDOUT, Choice, Parsed, applied, registry_access_options
-from minpack.cli.settings import engine_environment, never_replaced, temporary_directory
+from minpack.cli.settings import engine_environment, host_platform, never_replaced, temporary_directory
 from minpack.cli.terminal import binary_stdout, print_lines, stdout_is_closed
 from minpack.errors import OutputError, UsageError
 from minpack.namedtuple import NamedTuple
@@ -182,6 +182,7 @@ def output_spec(
         load_alone and not settings.compresses,
         registry,
         settings.digest_file,
+        host_platform() if settings.load else None,
     )
 
 

@@ -17,7 +17,7 @@ from minpack.cli.options import (
     base_option,
     lock_option,
     output_options,
-    platform_option,
+    platforms_option,
     selected,
     store_options,
     why_option,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 )
 @programs_argument
 @base_option
-@platform_option
+@platforms_option
 @result_options
 @click.option(
     "--single-layer", is_flag=True, help="Write one layer instead of two (files from the base, files from you)."
@@ -127,7 +127,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     """  # noqa: D301 - click's mark for a block
     quiet, as_json = given["quiet"], given["as_json"]
     settings = output_settings(given)
-    name = os.path.basename(given["programs"][0].rstrip("/"))
+    name = _name(given["programs"])
     lock = (given["lock"] or LOCK) if given["locked"] else None
     output = output_spec(settings, name, default_reference(name), lock, registry_wanted(given))
     spec = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
@@ -144,10 +144,29 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
         if quiet:
             print_names(packed.written)
         else:
-            from minpack.report.text import pack_lines  # noqa: PLC0415
-
+            pack_lines = _pack_lines(packed)
             lines = pack_lines(packed, output.references, verbose=given["verbose"], host=host_platform())
             print_lines(lines, to_stderr=output.path == "-")
+
+
+def _pack_lines(packed: Packed) -> Callable[..., list[str]]:
+    """What makes the closing summary."""
+    if packed.others:
+        from minpack.report.several import several_lines  # noqa: PLC0415 - as the next, where it is printed
+
+        return several_lines
+    from minpack.report.text import pack_lines  # noqa: PLC0415
+
+    return pack_lines
+
+
+def _name(programs: tuple[str, ...]) -> str:
+    """What image and file are called after, where they have no other name."""
+    if len(programs) == 1:
+        return os.path.basename(programs[0].rstrip("/"))
+    from minpack.program.suffixes import image_name  # noqa: PLC0415 - for several programs alone
+
+    return image_name(programs)
 
 
 def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, ...]:
@@ -156,8 +175,8 @@ def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, 
     return (
         *variables_notes(output.format, variables),
         *fetching_notes(
-            base=any(item.kind == "base" and item.url for item in packed.inputs),
-            packages=any(item.kind == "package" for item in packed.inputs),
+            base=any(item.kind == "base" and item.url for one in packed.images for item in one.inputs),
+            packages=any(item.kind == "package" for one in packed.images for item in one.inputs),
             locked=packed.locked,
         ),
     )
@@ -167,7 +186,7 @@ def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
     options = base_options(store)
-    check_packages(given["base"], store)
+    check_packages((base for _, base in given["base"]), store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:
         every = as_json or given["verbose"]
@@ -177,7 +196,7 @@ def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress
         if given["lock"] is not None:
             hint = "add --locked to build from it; minpack lock writes one"
             raise UsageError("--lock", given["lock"], "no lock is read without --locked", hint)
-        return _unlocked(packed, _lock_here(spec.programs) if given["base"] is None else "")
+        return _unlocked(packed, "" if given["base"] else _lock_here(spec.programs))
     from minpack.build.lock import LockVerifier  # noqa: PLC0415
     from minpack.build.update import keep  # noqa: PLC0415
     from minpack.lock.file import read_lock  # noqa: PLC0415 - as the others here: for locked builds alone

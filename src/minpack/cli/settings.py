@@ -16,6 +16,8 @@ from minpack.spec.values import MAX_CREATED
 from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from minpack.host.overwrite import HostInput
     from minpack.spec.base_ref import BaseRef
 
@@ -46,18 +48,25 @@ def base_options(settings: StoreSettings) -> BaseOptions:
     )
 
 
-def check_packages(base: BaseRef | None, settings: StoreSettings) -> None:
-    """Raise an error if `base` is made of packages and none may be fetched, or if --keys names no directory.
+def check_packages(bases: Iterable[BaseRef], settings: StoreSettings) -> None:
+    """Raise an error if a base is made of packages and none may be fetched, or if --keys names no directory.
 
-    :raises UsageError: `base` needs packages.
+    :raises UsageError: one of `bases` needs packages.
     :raises InputError: --keys names no directory.
     """
     if settings.keys and not os.path.isdir(settings.keys):
         reason = "it is not a directory" if os.path.exists(settings.keys) else "no such file or directory"
         raise InputError(settings.keys, reason, hint="--keys names a directory of public keys")
     # With a sum for what is not a tarball, that is told.
-    if not settings.no_packages or settings.sha512 or base is None or base.kind is not BaseKind.PACKAGES:
+    if not settings.no_packages or settings.sha512:
         return
+    for base in bases:
+        if base.kind is BaseKind.PACKAGES:
+            _check_unpackaged(base)
+
+
+def _check_unpackaged(base: BaseRef) -> None:
+    """Raise `UsageError` if there is such a base of packages."""
     from minpack.catalog.debian import find_debian  # noqa: PLC0415 - where no packages are wanted alone
 
     if find_debian(base.name) is not None:
@@ -161,8 +170,10 @@ def never_replaced(lock: str | None) -> tuple[HostInput, ...]:
 
 def host_platform() -> Platform | None:
     """The platform of programs of this machine, as its kernel says; None if it is none that images know."""
+    machine = os.uname().machine
     try:
-        return parse_platform(os.uname().machine)
+        # Linux names ARM by its version and byte order (arch/arm/include/asm/elf.h, ELF_PLATFORM).
+        return parse_platform(re.sub(r"^armv([5-8]).*l$", r"arm/v\1", machine))
     except UsageError:
         return None
 

@@ -11,6 +11,7 @@ from minpack.cli.options import (
     Parsed,
     allow_missing_option,
     applied,
+    bases_of,
     check_option,
     completed,
     package_options,
@@ -177,8 +178,8 @@ class FileOptions(NamedTuple):
     """The options that decide which files an image has, as they were given, each value parsed."""
 
     programs: tuple[str, ...]
-    base: BaseRef | None
-    platform: Platform | None
+    base: tuple[tuple[Platform | None, BaseRef], ...]
+    platforms: tuple[Platform, ...] | None
     strip: bool
     retarget: bool
     dest: str | None
@@ -209,10 +210,11 @@ def files_spec(options: FileOptions) -> ImageSpec:
     _check_needs(options)
     destination, directory = parse_dest(options.dest, options.programs)
     workdir = options.workdir or RunConfig().workdir
+    bases, platforms = bases_of(options.base), options.platforms or ()
     return ImageSpec(
         options.programs,
-        options.base,
-        options.platform,
+        bases.every,
+        platforms[0] if len(platforms) == 1 else None,
         destination,
         directory,
         options.additions,
@@ -233,6 +235,8 @@ def files_spec(options: FileOptions) -> ImageSpec:
         retarget=options.retarget,
         taken=options.taken,
         strict=options.strict,
+        platforms=platforms if len(platforms) > 1 else (),
+        bases=bases.single,
     )
 
 

@@ -14,6 +14,7 @@ from minpack.cli.options import (
     Parsed,
     allow_missing_option,
     base_option,
+    bases_of,
     check_option,
     output_options,
     package_options,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 def command(
     program: str,
     *,
-    base: BaseRef | None,
+    base: tuple[tuple[Platform | None, BaseRef], ...],
     platform: Platform | None,
     dest: str | None,
     retarget: bool,
@@ -89,9 +90,13 @@ def command(
     if a library is missing or, with --check load, if the program would not start.
     """
     destination, directory = parse_dest(dest, (program,))
+    bases = bases_of(base)
+    for platform_, ref in bases.single:
+        hint = f"leave the platform out: --base {ref.text}"
+        raise UsageError("--base", f"{platform_}=…", "a tree is of one program, which has one platform", hint)
     spec = ImageSpec(
         (program,),
-        base=base,
+        base=bases.every,
         platform=platform,
         destination=destination,
         directory=directory,
@@ -101,7 +106,7 @@ def command(
         retarget=retarget,
     )
     store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, no_packages, keys)
-    check_packages(base, store)
+    check_packages((ref for _, ref in base), store)
     options = base_options(store)
     with drawing(quiet=quiet) as progress:
         resolved = resolve_tree(spec, options, progress)

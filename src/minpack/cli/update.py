@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from minpack.cli.lock import renewed, tell
-from minpack.cli.options import Command, base_option, lock_option, output_options, platform_option, store_options
+from minpack.cli.options import Command, base_option, lock_option, output_options, platforms_option, store_options
 from minpack.cli.spec import file_options, programs_argument
 from minpack.report.locks import update_document, update_lines
 
@@ -15,7 +15,7 @@ from minpack.report.locks import update_document, update_lines
 @click.command("update", cls=Command, short_help="Renew a lock file and show what changes.")
 @programs_argument
 @base_option
-@platform_option
+@platforms_option
 @file_options
 @lock_option
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")

@@ -7,7 +7,7 @@ other cores. A layer counts only if it turns out to be one that was planned.
 
 from __future__ import annotations
 
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from minpack.errors import StoreError
@@ -36,10 +36,12 @@ class BackgroundLayers:
     """Layers that may be begun early, made one after the other. Leave its ``with`` block to give up what is not taken.
 
     :param directory: of the store they are made in; without one nothing is made ahead.
+    :param turn: held while a layer is made, which takes all CPUs there are: shared by images that are made together.
     """
 
-    def __init__(self, directory: str | None) -> None:
+    def __init__(self, directory: str | None, turn: Lock | None = None) -> None:
         self._directory = directory
+        self._turn = turn or Lock()
         self._begun: list[_BackgroundLayer] = []
 
     def begin(self, entries: Sequence[Entry], options: LayerOptions, comment: str) -> None:
@@ -49,7 +51,7 @@ class BackgroundLayers:
             return
         if options.compression is not Compression.NONE:
             before = self._begun[-1] if self._begun else None
-            self._begun.append(_BackgroundLayer(self._directory, entries, options, before))
+            self._begun.append(_BackgroundLayer(self._directory, entries, options, before, self._turn))
             self._begun[-1].start(comment)
 
     def take(self, entries: Sequence[Entry], out: Writable, options: LayerOptions) -> Layer | None:
@@ -76,13 +78,19 @@ class _BackgroundLayer:
     """One layer, begun when the one `before` it is made."""
 
     def __init__(
-        self, directory: str, entries: Sequence[Entry], options: LayerOptions, before: _BackgroundLayer | None
+        self,
+        directory: str,
+        entries: Sequence[Entry],
+        options: LayerOptions,
+        before: _BackgroundLayer | None,
+        turn: Lock,
     ) -> None:
         self.entries = entries
         self.options = options
         self.unwanted = False
         self._directory = directory
         self._before = before
+        self._turn = turn
         self._thread: Thread | None = None
         self._made: StoredLayer | None = None
         self._error: BaseException | None = None
@@ -119,7 +127,7 @@ class _BackgroundLayer:
         if self._before is not None:
             self._before.wait()
         try:
-            with open_store(self._directory) as store:
+            with self._turn, open_store(self._directory) as store:
                 if store.keeps and not self.unwanted:
                     self._made = stored_layer(self.entries, store, options, comment)
         except (_GivenUpError, StoreError):

@@ -130,6 +130,10 @@ class Index(NamedTuple):
         found += [blob for artifact in self.artifacts for blob in artifact.blobs]
         return tuple({blob.descriptor.digest: blob for blob in found}.values())
 
+    def only(self, platform: Platform) -> Index:
+        """The image of one platform by itself, without artifacts."""
+        return Index(tuple(image for image in self.images if image.platform == platform))
+
     def stored(self, find: Callable[[Descriptor], Content]) -> Index:
         """The same, with its blobs where `find` has them."""
 

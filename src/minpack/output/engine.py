@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from minpack.errors import EngineError, MinpackError
 from minpack.namedtuple import NamedTuple
+from minpack.oci.image import put_index
 from minpack.progress import tell
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from minpack.oci.image import Index
     from minpack.oci.reference import Reference
     from minpack.progress import Progress
+    from minpack.target import Platform
 
 CHUNK = 1 << 20
 #: Where the engine listens unless told otherwise.
@@ -107,8 +109,9 @@ class EngineSink:
         self._environment = environment
         self._progress = progress
         self._shared = shared
-        #: The engine's id of the image, once it is loaded.
+        #: The engine's id of the image and the digest by which registries know it, once it is loaded.
         self.image_id = ""
+        self.digest: Digest | None = None
 
     def has(self, digest: Digest) -> bool:
         """See `Sink.has`."""
@@ -123,6 +126,7 @@ class EngineSink:
 
         :raises EngineError: see `load_archive`.
         """
+        self.digest = index.digest
         if not self._shared:
             self._archive.commit(index, references)
         size = self._out.seek(0, SEEK_END)
@@ -130,6 +134,38 @@ class EngineSink:
         ids = {str(index.digest), *(str(one) for image in index.images for one in (image.image_id, image.digest))}
         sent = Archive(self._out, size, references[0].familiar, ids)
         self.image_id = load_archive(sent, environment=self._environment, progress=self._progress).image_id
+
+
+class MachineSink:
+    """An engine that takes, of the images of several platforms, that of its machine alone."""
+
+    def __init__(self, engine: EngineSink, platform: Platform) -> None:
+        self._engine = engine
+        self._platform = platform
+
+    @property
+    def image_id(self) -> str:
+        """See `EngineSink`."""
+        return self._engine.image_id
+
+    @property
+    def digest(self) -> Digest | None:
+        """See `EngineSink`."""
+        return self._engine.digest
+
+    def has(self, digest: Digest) -> bool:
+        """See `Sink.has`."""
+        return self._engine.has(digest)
+
+    def put(self, blob: Blob) -> None:
+        """Take nothing: which blobs are its image's, `commit` is told."""
+
+    def commit(self, index: Index, references: Sequence[Reference]) -> None:
+        """See `Sink.commit`.
+
+        :raises EngineError: see `load_archive`.
+        """
+        put_index(index.only(self._platform), self._engine, references)
 
 
 def load_archive(

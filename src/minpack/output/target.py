@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from minpack.oci.reference import Reference
     from minpack.paths import RootPath
     from minpack.registry.options import RegistryOptions
+    from minpack.target import Platform
 
 
 class Format(StrEnum):
@@ -63,6 +64,8 @@ class OutputSpec(NamedTuple):
     registry: RegistryOptions | None = None
     #: A file that gets the digest of the image, if one is wanted.
     digest_file: str | None = None
+    #: The platform of this machine, whose image an engine is given where there are several; None if it is not known.
+    machine: Platform | None = None
 
 
 class WrittenTarget(NamedTuple):
@@ -87,8 +90,9 @@ class WrittenTarget(NamedTuple):
 class WrittenOutput(NamedTuple):
     """What was written: an image is `built` unless just a file system was asked for; `size` is what was written.
 
-    `built` may have images of several platforms, of which this is of the one with that `number`. `layers` are what
-    writing showed of its layers, and `sums` the SHA-256 of each of its files, in hexadecimal, if they were asked for.
+    `built` may have images of several platforms, of which this is of the one with that `number`; None for one that was
+    not written: an engine alone is given just one. `layers` are what writing showed of its layers, and `sums` the
+    SHA-256 of each of its files, in hexadecimal, if they were asked for.
     """
 
     built: Index | None
@@ -98,17 +102,22 @@ class WrittenOutput(NamedTuple):
     layers: tuple[Layer, ...] = ()
     references: tuple[Reference, ...] = ()
     sums: Mapping[RootPath, str] = {}
-    number: int = 0
+    number: int | None = 0
 
     @property
     def image(self) -> BuiltImage | None:
-        """The image, if there is one."""
-        return self.built.images[self.number] if self.built is not None else None
+        """The image, if it is written."""
+        return self.built.images[self.number] if self.built is not None and self.number is not None else None
 
     @property
     def digest(self) -> Digest | None:
         """The digest by which registries will know what has the name, if it is one that they may have."""
         return self.outputs[0].digest if self.built is not None else None
+
+    @property
+    def image_digest(self) -> Digest | None:
+        """As `digest`, of the image by itself."""
+        return self.image.digest if self.image is not None and self.digest is not None else None
 
     @property
     def unpacked_size(self) -> int:

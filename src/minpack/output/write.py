@@ -20,6 +20,7 @@ from minpack.oci.layout import LayoutSink, blob_path
 from minpack.oci.mediatypes import LAYER
 from minpack.output.target import Format, WrittenOutput, WrittenTarget
 from minpack.store.store import open_store
+from minpack.target import best_platform
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -34,13 +35,14 @@ if TYPE_CHECKING:
     from minpack.oci.image import BuiltImage, Index, Sink, StreamingSink
     from minpack.oci.reference import Reference
     from minpack.output.digest_file import DigestFile
-    from minpack.output.engine import EngineSink
+    from minpack.output.engine import EngineSink, MachineSink
     from minpack.output.registry import RegistrySink
     from minpack.output.target import OutputSpec
     from minpack.paths import RootPath
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
     from minpack.store.store import Store
+    from minpack.target import Platform
 
 
 COPY_SIZE = 1 << 20
@@ -78,6 +80,8 @@ def write_output(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[Writte
     :raises RegistryError: a registry does not take it.
     :raises ChangedInputError: an input changed since it was planned.
     """
+    if len(works) > 1 and to.path is None and to.registry is None:
+        return _write_one_of(works, to)
     digest = _digest_file(works, to)
     with _opened(to) as ready:
         if not ready.format.has_layers:
@@ -99,6 +103,22 @@ def _digest_file(works: Sequence[LayerInputs], to: OutputSpec) -> DigestFile | N
     from minpack.output.digest_file import DigestFile  # noqa: PLC0415 - where one is wanted
 
     return DigestFile(to.digest_file, _inputs(works, to), force=to.force)
+
+
+def _write_one_of(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[WrittenOutput, ...]:
+    """Write what alone is wanted: the image that an engine of this machine runs."""
+    platforms = [work.config.platform for work in works]
+    at = platforms.index(_loaded(platforms, to))
+    (written,) = write_output((works[at],), to)
+    unwritten = written._replace(layers=(), sums={}, number=None)
+    return tuple(written if number == at else unwritten for number in range(len(works)))
+
+
+def _loaded(platforms: Sequence[Platform], to: OutputSpec) -> Platform:
+    """Of several platforms, the one whose image an engine is given."""
+    found = best_platform(to.machine, platforms) if to.machine is not None else None
+    assert found is not None, "internal error: no image is for this machine"
+    return found
 
 
 @contextmanager
@@ -205,8 +225,8 @@ def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -
     spooled, progress = to.path is None or to.stdout is not None, works[0].options.progress
     with _spool(to.temporary) if spooled else _new_file(works, to) as out, _registry(to, progress) as registry:
         archive = ArchiveSink(out, to.path or "the engine")
-        engines = _engines(archive, out, to, progress)
-        written = write_images(works, (archive, *engines), to.references, store, registry)
+        with _engine_of(works, to, archive, out) as engines:
+            written = write_images(works, (archive, *engines), to.references, store, registry)
         size = out.seek(0, os.SEEK_END)
         if to.stdout is not None:
             _copy(out, to.stdout, to)
@@ -222,12 +242,10 @@ def _write_layout(works: Sequence[LayerInputs], to: OutputSpec, store: Store) ->
     path = to.path
     assert path is not None, "internal error: a layout needs a path"
     with ExitStack() as stack:
-        spool = stack.enter_context(_spool(to.temporary)) if to.engine is not None else None
-        progress = works[0].options.progress
-        engines = _engines(ArchiveSink(spool), spool, to, progress, shared=False) if spool is not None else ()
+        engines = stack.enter_context(_engine_of(works, to))
         made = stack.enter_context(new_directory(path, _inputs(works, to), force=to.force))
         writer = stack.enter_context(LayoutSink(made.path))
-        registry = stack.enter_context(_registry(to, progress))
+        registry = stack.enter_context(_registry(to, works[0].options.progress))
         written = write_images(works, (writer, *engines), to.references, store, registry)
     index = written.built.stored(lambda one: FileContent(os.path.join(path, blob_path(one.digest)), one.size))
     size = sum(blob.descriptor.size for blob in index.blobs)
@@ -238,7 +256,7 @@ def _output_of(
     written: WrittenImages,
     to: OutputSpec,
     size: int,
-    engines: Sequence[EngineSink],
+    engines: Sequence[EngineSink | MachineSink],
     registry: RegistrySink | None,
     notes: tuple[str, ...] = (),
 ) -> tuple[WrittenOutput, ...]:
@@ -249,8 +267,10 @@ def _output_of(
     if skipped and all(engine.image_id != str(digest) for engine in engines):
         digest = None
     outputs = (WrittenTarget(to.format, to.path, None, digest),) if to.path is not None else ()
-    loaded = tuple(WrittenTarget("engine", None, one.familiar, digest) for one in to.references if engines)
     pushed = registry.pushed(written.built) if registry is not None else ()
+    # Of several platforms, an engine was given one.
+    given = next((engine.digest for engine in engines if digest is not None), None)
+    loaded = tuple(WrittenTarget("engine", None, one.familiar, given) for one in to.references if engines)
     whole = WrittenOutput(written.built, outputs + loaded + pushed, size, notes, references=to.references)
     return tuple(
         whole._replace(layers=layers, sums=dict(one for layer in layers for one in layer.sums), number=number)
@@ -334,15 +354,27 @@ def _leftover(made: NewDirectory) -> tuple[str, ...]:
     return (f"what was there before could not be removed: {made.leftover!r}",) if made.leftover else ()
 
 
-def _engines(
-    archive: ArchiveSink, out: IO[bytes], to: OutputSpec, progress: Progress, *, shared: bool = True
-) -> tuple[EngineSink, ...]:
-    """The engine to load into, if there is one, by way of `archive` in `out`; see `EngineSink`."""
-    if to.engine is None:
-        return ()
-    from minpack.output.engine import EngineSink  # noqa: PLC0415
+@contextmanager
+def _engine_of(
+    works: Sequence[LayerInputs], to: OutputSpec, archive: ArchiveSink | None = None, out: IO[bytes] | None = None
+) -> Generator[tuple[EngineSink | MachineSink, ...]]:
+    """The engine to load into, if there is one, by way of `archive` in `out`, or of one that is not kept.
 
-    return (EngineSink(archive, out, to.engine, progress, shared=shared),)
+    Of several platforms it takes the image of this machine's: not all engines look for it by themselves.
+    """
+    if to.engine is None:
+        yield ()
+        return
+    from minpack.output.engine import EngineSink, MachineSink  # noqa: PLC0415
+
+    progress = works[0].options.progress
+    if archive is not None and out is not None and len(works) == 1:
+        yield (EngineSink(archive, out, to.engine, progress, shared=True),)
+        return
+    with _spool(to.temporary) as spool:
+        engine = EngineSink(ArchiveSink(spool, "the engine"), spool, to.engine, progress, shared=False)
+        platforms = [work.config.platform for work in works]
+        yield (MachineSink(engine, _loaded(platforms, to)) if len(works) > 1 else engine,)
 
 
 @contextmanager

@@ -43,8 +43,9 @@ def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str
     """``minpack.pack/1``. Without an image (`--format rootfs`, `--dry-run`) its digests are null."""
     return {
         "schema": "minpack.pack/1",
-        "images": [_image(packed, references)],
-        "inputs": [_input(item) for item in packed.inputs],
+        "index": _index(packed.written),
+        "images": [_image(one, references) for one in packed.images],
+        "inputs": [_input(item) for item in dict.fromkeys(item for one in packed.images for item in one.inputs)],
         "outputs": _outputs(packed.written),
         "notes": few_notes(packed.notes),
     }
@@ -367,6 +368,13 @@ def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:
     return {"platform": platform, "references": [str(reference) for reference in references]}
 
 
+def _index(written: WrittenOutput | None) -> dict[str, Any] | None:
+    """What the images of several platforms are together; null where there is one."""
+    if written is None or written.built is None or written.built.document is None:
+        return None
+    return {"digest": str(written.digest) if written.digest is not None else None}
+
+
 def _digests(written: WrittenOutput | None) -> dict[str, Any]:
     if written is None or written.image is None:
         return {"digest": None, "image_id": None, "size": None, "unpacked_size": None, "layers": []}
@@ -380,7 +388,7 @@ def _digests(written: WrittenOutput | None) -> dict[str, Any]:
         for layer in written.layers
     ]
     return {
-        "digest": str(written.digest) if written.digest is not None else None,
+        "digest": str(written.image_digest) if written.image_digest is not None else None,
         "image_id": str(written.image.image_id),
         "size": written.image.size,
         "unpacked_size": written.unpacked_size,

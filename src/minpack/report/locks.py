@@ -19,7 +19,11 @@ _SHORT = 12
 
 
 def lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
-    """What a lock has of a platform now, and what changed if it was there before."""
+    """What a lock has of each platform now, and what changed if it was there before."""
+    return [*(line for one in done.images for line in _lock_lines(one, verbose=verbose)), _written(done)]
+
+
+def _lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     image = done.image
     lines = [_head(done), _row("base", _base(image))]
     if image.packages:
@@ -31,14 +35,16 @@ def lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
         lines += [f"    {file.path}  {file}" for file in image.files]
     lines += [_row("data", f"{data.name} {data.version}") for data in image.data]
     changes = change_lines(done, verbose=verbose)
-    return [*lines, *(["", *changes] if changes else []), "", _written(done)]
+    return [*lines, *(["", *changes] if changes else []), ""]
 
 
 def update_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
-    """What changed, old → new."""
-    changes = change_lines(done, verbose=verbose)
-    head = f"{_head(done)}  {_base(done.image)}"
-    return [head, *(changes or ["  nothing in this image changes"]), "", _written(done)]
+    """What changed, old → new, on each platform."""
+    lines = []
+    for one in done.images:
+        changes = change_lines(one, verbose=verbose)
+        lines += [f"{_head(one)}  {_base(one.image)}", *(changes or ["  nothing in this image changes"]), ""]
+    return [*lines, _written(done)]
 
 
 def change_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
@@ -55,11 +61,15 @@ def change_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
 
 
 def lock_document(done: LockUpdate) -> dict[str, Any]:
-    """``minpack.lock/1``: what the lock has of the platform."""
+    """``minpack.lock/1``: what the lock has of the first platform, and in ``others`` of further ones."""
+    document = {"schema": "minpack.lock/1", **_common(done), **_locked(done)}
+    others = [{**_image(one), **_locked(one)} for one in done.others]
+    return {**document, "others": others, "notes": few_notes(done.notes)}
+
+
+def _locked(done: LockUpdate) -> dict[str, Any]:
     image = done.image
     return {
-        "schema": "minpack.lock/1",
-        **_common(done),
         "packages": [{key: value or None for key, value in one._asdict().items()} for one in image.packages],
         "files": [
             {
@@ -73,24 +83,25 @@ def lock_document(done: LockUpdate) -> dict[str, Any]:
         ],
         "data": [one._asdict() for one in image.data],
         "changes": _changes(done),
-        "notes": few_notes(done.notes),
     }
 
 
 def update_document(done: LockUpdate) -> dict[str, Any]:
-    """``minpack.update/1``: what changed, of files those of this image."""
-    return {"schema": "minpack.update/1", **_common(done), "changes": _changes(done), "notes": few_notes(done.notes)}
+    """``minpack.update/1``: what changed, of files those of this image; in ``others`` on further platforms."""
+    document = {"schema": "minpack.update/1", **_common(done), "changes": _changes(done)}
+    others = [{**_image(one), "changes": _changes(one)} for one in done.others]
+    return {**document, "others": others, "notes": few_notes(done.notes)}
 
 
 def _common(done: LockUpdate) -> dict[str, Any]:
-    return {
-        "lock": done.path,
-        "image": done.key.name,
-        "platform": done.key.platform,
-        "changed": done.changed,
-        "written": done.written,
-        "base": {key: value or None for key, value in done.image.base._asdict().items() if key != "use"},
-    }
+    image = _image(done)
+    base = image.pop("base")
+    return {"lock": done.path, **image, "changed": done.changed, "written": done.written, "base": base}
+
+
+def _image(done: LockUpdate) -> dict[str, Any]:
+    base = {key: value or None for key, value in done.image.base._asdict().items() if key != "use"}
+    return {"image": done.key.name, "platform": done.key.platform, "base": base}
 
 
 def _changes(done: LockUpdate) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minpack.build.pack import Packed
     from minpack.build.push import Pushed
     from minpack.oci.documents import ImageConfig
+    from minpack.oci.image import BuiltImage
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenOutput, WrittenTarget
     from minpack.plan.model import Plan, PlannedEntry
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 3
 MANY_PLATFORMS = 8
+NOTHING_WRITTEN = "nothing was written (--dry-run)"
 #: More are shown by the directory that holds them all, even if it is at the top.
 MANY_FILES = 100
 #: What has the bytes of a file; those of a hard link count where the file is.
@@ -57,18 +59,34 @@ def pack_lines(
     platform = str(packed.plan.config.platform)
     lines = _head(packed.written, references, platform, packed.inputs, verbose=verbose)
     if packed.written is None:
-        lines.append(_row("size", f"{human(sum(entry.size for entry in packed.plan.all))} of files"))
+        lines.append(row("size", files_size(packed)))
     if packed.written is None or packed.written.image is not None:
-        lines += _config_lines(packed.plan.config)
+        lines += config_lines(packed.plan.config)
+    lines += ["", *contents_lines(packed, verbose=verbose), *absent_lines(packed, verbose=verbose)]
+    if packed.written is None:
+        return [*lines, "", NOTHING_WRITTEN]
+    start = RunCommand(packed.plan.config.platform, host)
+    return [*lines, "", *output_lines(packed.written, start)]
+
+
+def files_size(packed: Packed) -> str:
+    """How much there is to write."""
+    return f"{human(sum(entry.size for entry in packed.plan.all))} of files"
+
+
+def contents_lines(packed: Packed, *, verbose: bool) -> list[str]:
+    """What is in the image."""
     trusted = "as locked" if packed.locked else "signature verified"
-    lines += ["", *_groups(packed.plan, trusted, verbose=verbose), *_symbol_lines(packed.programs, packed.plan)]
-    lines += _from_packages(packed.plan, trusted) if verbose else []
-    lines += [
-        _row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)
-    ]
+    lines = [*_groups(packed.plan, trusted, verbose=verbose), *_symbol_lines(packed.programs, packed.plan)]
+    return [*lines, *(_from_packages(packed.plan, trusted) if verbose else [])]
+
+
+def absent_lines(packed: Packed, *, verbose: bool) -> list[str]:
+    """What is not in the image, and may be missed; with more detail also every file that is."""
+    lines = [row("left out", f"{'':>8}  {'':<7}  {text}") for text in left_out(packed.plan.decisions, verbose=verbose)]
     if packed.late:
         files = f"{len(packed.late)} file{'s' if len(packed.late) > 1 else ''} it may load at run time"
-        lines.append(_row("optional", f"{'':>8}  {'':<7}  {files} (-v lists them, --add-lib packs one)"))
+        lines.append(row("optional", f"{'':>8}  {'':<7}  {files} (-v lists them, --add-lib packs one)"))
     callers = caller_lines(packed.plan.decisions, verbose=verbose)
     lines += ["", *callers] if callers else []
     if verbose:
@@ -80,10 +98,7 @@ def pack_lines(
         from minpack.report.unpacked import unpacked_lines  # noqa: PLC0415 - for few programs
 
         lines += unpacked_lines(packed.unpacked, verbose=verbose)
-    if packed.written is None:
-        return [*lines, "", "nothing was written (--dry-run)"]
-    start = _Start(packed.plan.config.platform, host)
-    return [*lines, "", *_output_lines(packed.written, start)]
+    return lines
 
 
 def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]:
@@ -92,8 +107,8 @@ def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]
     :param host: the platform of this machine, where it is known.
     """
     lines = _head(made.written, made.written.references, str(made.platform), made.inputs, verbose=False)
-    start = _Start(made.platform, host, made.cmd, interactive=made.cmd == (SHELL,))
-    return [*lines, "", *_output_lines(made.written, start)]
+    start = RunCommand(made.platform, host, made.cmd, interactive=made.cmd == (SHELL,))
+    return [*lines, "", *output_lines(made.written, start)]
 
 
 def _head(
@@ -107,22 +122,27 @@ def _head(
     """Name, digest and sizes of the image."""
     image = written.image if written is not None else None
     if written is not None and image is None:
-        lines = [f"root file system for {platform}", _row("size", f"{human(written.size)}")]
+        lines = [f"root file system for {platform}", row("size", f"{human(written.size)}")]
     else:
         lines = [f"{', '.join(reference.familiar for reference in references)}  {platform}"]
     if written is not None and image is not None:
-        count = len(image.layers)
-        sizes = f"{human(image.size)} packed, {human(written.unpacked_size)} unpacked"
-        if all(layer.descriptor.media_type == Compression.NONE.media_type for layer in image.layers):
-            sizes = f"{human(written.unpacked_size)}, not compressed"
-        lines += [_row("digest", str(written.digest))] if written.digest is not None else []
-        lines += [_row("image id", str(image.image_id))] if verbose or written.digest is None else []
-        lines.append(_row("size", f"{sizes}, {count} layer{'s' if count > 1 else ''}"))
+        lines += [row("digest", str(written.digest))] if written.digest is not None else []
+        lines += [row("image id", str(image.image_id))] if verbose or written.digest is None else []
+        lines.append(row("size", sizes(image, written)))
     bases = [item.name for item in inputs if item.kind == "base" and item.name != "scratch"]
-    return [*lines, *(_row("base", name) for name in bases)]
+    return [*lines, *(row("base", name) for name in bases)]
 
 
-def _config_lines(config: ImageConfig) -> list[str]:
+def sizes(image: BuiltImage, written: WrittenOutput) -> str:
+    """How much an image takes in a registry and where it runs."""
+    text = f"{human(image.size)} packed, {human(written.unpacked_size)} unpacked"
+    if all(layer.descriptor.media_type == Compression.NONE.media_type for layer in image.layers):
+        text = f"{human(written.unpacked_size)}, not compressed"
+    count = len(image.layers)
+    return f"{text}, {count} layer{'s' if count > 1 else ''}"
+
+
+def config_lines(config: ImageConfig) -> list[str]:
     """How the image is run."""
     rows = [
         ("entrypoint", listed((*config.entrypoint, *config.cmd), separator=" ")),
@@ -130,14 +150,15 @@ def _config_lines(config: ImageConfig) -> list[str]:
         *(("env", text) for text in few((shorten(f"{name}={value}") for name, value in config.env), MOST_NAMES)),
         ("ports", listed(config.exposed)),
     ]
-    return [_row(label, value) for label, value in rows if value]
+    return [row(label, value) for label, value in rows if value]
 
 
-def _row(label: str, value: str) -> str:
+def row(label: str, value: str) -> str:
+    """A line of the summary."""
     return f"  {label:<12} {value}"
 
 
-class _Start(NamedTuple):
+class RunCommand(NamedTuple):
     """What starting the image takes: `cmd` is None where it starts by itself, empty where it has nothing to start."""
 
     platform: Platform
@@ -158,7 +179,7 @@ class _Start(NamedTuple):
         return f"docker run --rm {'-it ' if self.interactive else ''}{self.foreign}{name}"
 
 
-def _output_lines(written: WrittenOutput, start: _Start) -> list[str]:
+def output_lines(written: WrittenOutput, start: RunCommand) -> list[str]:
     """Where everything went, and what to type next."""
     lines = []
     for output in written.outputs:
@@ -182,12 +203,12 @@ def image_lines(pushed: Pushed, host: Platform | None = None) -> list[str]:
     platforms = [image.platform for image in index.images]
     layers = {layer.descriptor.digest for image in index.images for layer in image.layers}
     size = sum(blob.descriptor.size for blob in index.blobs)
-    start = _Start(platforms[0], host)
+    start = RunCommand(platforms[0], host)
     return [
         f"{pushed.image.path}  {listed(map(str, platforms), MANY_PLATFORMS)}",
-        _row("digest", str(index.digest)),
-        _row("size", f"{human(size)}, {len(layers)} layer{'s' if len(layers) > 1 else ''}"),
-        *([_row("artifacts", str(len(index.artifacts)))] if index.artifacts else []),
+        row("digest", str(index.digest)),
+        row("size", f"{human(size)}, {len(layers)} layer{'s' if len(layers) > 1 else ''}"),
+        *([row("artifacts", str(len(index.artifacts)))] if index.artifacts else []),
         "",
         *pushed_lines(pushed.targets),
         f"next: docker pull {start.foreign if len(platforms) == 1 else ''}{pushed.targets[0].by_digest}",
@@ -203,7 +224,7 @@ def pushed_lines(targets: Sequence[WrittenTarget]) -> list[str]:
     return lines
 
 
-def _next(written: WrittenOutput, start: _Start) -> str:
+def _next(written: WrittenOutput, start: RunCommand) -> str:
     """What to type next; empty where nothing follows."""
     first = written.outputs[0]
     pushed = next((output.by_digest for output in written.outputs if output.format == "registry"), "")
@@ -220,9 +241,10 @@ def _next(written: WrittenOutput, start: _Start) -> str:
     if first.format == "archive":
         return f"docker load -i {path}" + (f" && {run}" if run else "")
     if first.format == "oci":
-        # Of several names skopeo wants one; a colon begins it.
+        # Of several names skopeo wants one; a colon begins it. Of several platforms it shows the host's alone.
         tag = f":{references[0].tag}" if len(references) > 1 else ""
-        return f"skopeo inspect oci:{path}{tag}" if ":" not in first.path else ""
+        raw = "--raw " if written.built is not None and written.built.document is not None else ""
+        return f"skopeo inspect {raw}oci:{path}{tag}" if ":" not in first.path else ""
     return f"docker import {start.foreign}{path}" if first.format == "tar" else ""
 
 
@@ -255,7 +277,7 @@ def _groups(plan: Plan, trusted: str, *, verbose: bool) -> list[str]:
         if group == "data":
             because = listed(dict.fromkeys(planned.reason.text for planned in members), MOST_NAMES, "; ")
         if group == "libraries" and source == "package":
-            lines.append(_row(group, f"{human(size):>8}  from {_packages(members, trusted)}"))
+            lines.append(row(group, f"{human(size):>8}  from {_packages(members, trusted)}"))
         else:
             lines.append(_group_line(group, source, members, size, because))
     return lines
@@ -294,10 +316,10 @@ def _group_line(name: str, source: str, members: Sequence[PlannedEntry], size: i
     files = [planned for planned in members if planned.entry.kind in _FILES] or members
     together = _directories([planned.entry.path for planned in files]) if len(files) > MOST_NAMES else ""
     if together:
-        return _row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files){_because(reason)}")
+        return row(name, f"{human(size):>8}  {source:<7}  {together} ({len(files)} files){_because(reason)}")
     shown = ", ".join(shorten(planned.entry.path) for planned in files[:MOST_NAMES])
     more = f", … {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
-    return _row(name, f"{human(size):>8}  {source:<7}  {shown}{more}{_because(reason)}")
+    return row(name, f"{human(size):>8}  {source:<7}  {shown}{more}{_because(reason)}")
 
 
 def _directories(paths: Sequence[RootPath]) -> str:
@@ -325,7 +347,7 @@ def _symbol_lines(programs: Sequence[Program], plan: Plan) -> list[str]:
         advice = "left out" if program.stripped else program.unstripped or "--strip leaves them out"
         name = program.destination.rpartition("/")[2]
         lines.append(
-            _row("symbols", f"{human(symbols + debug):>8}  {'yours':<7}  {name}: {', '.join(parts)} ({advice})")
+            row("symbols", f"{human(symbols + debug):>8}  {'yours':<7}  {name}: {', '.join(parts)} ({advice})")
         )
     return lines
 

@@ -49,7 +49,8 @@ class Check(StrEnum):
 class ImageSpec(NamedTuple):
     """One image to make: of `programs`, host paths, the first being the entrypoint.
 
-    A single program goes to `destination`, if there is one, others into `directory` under their own names.
+    A single program goes to `destination`, if there is one, others into `directory` under their own names. Programs of
+    several platforms make an image for each, with the same programs.
     """
 
     programs: tuple[str, ...]
@@ -89,6 +90,10 @@ class ImageSpec(NamedTuple):
     taken: tuple[str, ...] = ()
     #: Refuse what is else a note: added files that would not load, and links that lead nowhere.
     strict: bool = False
+    #: The platforms to make an image for, where they are several; without, those of the programs.
+    platforms: tuple[Platform, ...] = ()
+    #: The bases of single platforms, before `base`.
+    bases: tuple[tuple[Platform, BaseRef], ...] = ()
 
 
 def unexpanded(run: RunConfig) -> tuple[str, ...]:
