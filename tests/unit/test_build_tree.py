@@ -11,12 +11,12 @@ import pytest
 from minpack.base.options import BaseOptions
 from minpack.build.pack import pack
 from minpack.build.tree import resolve_tree
-from minpack.errors import MissingLibraryError
+from minpack.errors import MissingLibraryError, UsageError
 from minpack.net.network import Network
 from minpack.progress import no_progress
 from minpack.report.tree import tree_lines
 from minpack.spec.base_ref import parse_base
-from minpack.spec.image import Check, ImageSpec
+from minpack.spec.image import Check, ImageSpec, RunConfig
 from support.elfmaker import GLIBC, MUSL, dlopen_note, library, make_elf, program
 from support.mirror import Mirror
 from support.repository import Place, library_package
@@ -66,6 +66,22 @@ def test_what_no_package_has_fails_in_both(place: Place) -> None:
     assert [missing.name for missing in resolved.closure.missing] == ["liblate.so.1"]
     with pytest.raises(MissingLibraryError):
         pack(request, place.options(), None)
+
+
+@pytest.mark.parametrize("path", ["libplug.so.1", "/usr/lib/libplug.so.1"])
+def test_what_is_preloaded_comes_from_packages_in_both(place: Place, path: str) -> None:
+    """A library that LD_PRELOAD names, by its name or where the package has it, with what it needs."""
+    app = place.path / "app"
+    app.write_bytes(program(("libc.so",), interpreter=MUSL))
+    place.publish(library_package("libplug.so.1", ("libdeep.so.1",)), library_package("libdeep.so.1"))
+    run = RunConfig(env=(("LD_PRELOAD", path),))
+    request = ImageSpec((str(app),), base=parse_base(place.base()), run=run)
+    (packed,) = pack(request, place.options(), None).plan.closures
+    resolved = resolve_tree(request, place.options(), no_progress)
+    assert names(packed) == names(resolved.closure) >= {path, "libdeep.so.1"}
+    absent = request._replace(run=RunConfig(env=(("LD_PRELOAD", "libnope.so.1"),)))
+    with pytest.raises(UsageError, match=r"has no libnope\.so\.1 that loads"):
+        pack(absent, place.options(), None)
 
 
 def test_what_the_host_brings_is_missing_in_neither(place: Place) -> None:

@@ -16,6 +16,8 @@ from minpack.errors import (
 from minpack.excerpt import listed
 from minpack.ld.resolve import resolve_closure
 from minpack.namedtuple import NamedTuple
+from minpack.paths import RootPath
+from minpack.paths import name as name_of
 from minpack.resolve.closures import ProgramClosure, closure_with_late, environment_of, variants_of, without_allowed
 from minpack.spec.image import SHELL
 
@@ -101,7 +103,7 @@ def resolve_with_packages(
         found = (*before, *(_closure(spec, one.destination, tree, symbols) for one in programs[len(before) :]))
         known = None
         missing = [missing.name for one in found for missing in one.closure.missing]
-        if _add_missing(session.packages, missing, session.name):
+        if _add_missing(session.packages, (*missing, *_not_preloaded(spec, found)), session.name):
             continue
         if missing or not companions or symbols is None:
             return ResolvedPrograms(tree, found)
@@ -133,6 +135,16 @@ def _closure(spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | N
         closure = resolve_closure(tree, program, environment_of(spec.run))
         return ProgramClosure(without_allowed(closure, spec), ())
     return closure_with_late(spec, program, tree, symbols)
+
+
+def _not_preloaded(spec: ImageSpec, found: Sequence[ProgramClosure]) -> tuple[str, ...]:
+    """The names of libraries that LD_PRELOAD names and no program has; the loader goes on without them."""
+    preload = dict(spec.run.env).get("LD_PRELOAD", "")
+    if not preload:
+        return ()
+    loaded = {name for one in found for each in one.closure.objects for name in (each.name, each.path)}
+    wanted = (name for name in preload.replace(":", " ").split() if "$" not in name)
+    return tuple(name_of(RootPath(name)) for name in wanted if name not in loaded | spec.allowed_missing)
 
 
 def _add_missing(packages: Packages, missing: Sequence[str], base: str) -> bool:
