@@ -107,6 +107,16 @@ def test_paths_that_nobody_knows_are_told(world: DebianWorld) -> None:
     assert note in world.done("./tool", "--base", "debian-12", "--dry-run", "-v").err
 
 
+def test_the_paths_of_libraries_ask_for_the_program_too(world: DebianWorld) -> None:
+    """As libout123 has that of plugins which come with mpg123."""
+    program = app(needed=("libout.so.0",))
+    library_ = elf("/usr/lib/tool/plugins", soname="libout.so.0", imports=("dlopen",))
+    tool = Deb("tool", {"usr/bin/tool": program, "usr/lib/tool/plugins/one.so": library(None)}, source="out")
+    world.serve(LIBC, tool, Deb("libout0", {"usr/lib/libout.so.0": library_}, source="out"))
+    (world.place / "tool").write_bytes(program)
+    assert unpacked(pack(world)) == {"/usr/lib/tool/plugins": ("tool", True)}
+
+
 def test_what_cannot_be_looked_up_is_told(world: DebianWorld) -> None:
     """Offline, the package of the program is not there: the image is made all the same, and the note says why."""
     (world.place / "app").write_bytes(app(needed=("libocr.so.1",)))

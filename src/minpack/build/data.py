@@ -105,7 +105,8 @@ class DataFinder:
         tree, count = self._tree(), len(self._session.packages.fetched)
         for closure in closures:
             source = self._sources.pop(closure.program.path, "")
-            if source and (found or unknown_paths(closure, self.paths, self._variables, tree)):
+            about = (closure, self.paths, self._variables, tree)
+            if source and (found or unknown_paths(*about, of_libraries=True)):
                 try:
                     self._session.packages.add_program(places_of(source))
                 except (StoreError, DownloadError, PackageError, SumMismatchError) as error:

@@ -173,16 +173,25 @@ def find_unpacked(
 
 
 def unknown_paths(
-    closure: Closure, paths: PathCache, variables: Sequence[tuple[str, str]], tree: Walker
+    closure: Closure,
+    paths: PathCache,
+    variables: Sequence[tuple[str, str]],
+    tree: Walker,
+    *,
+    of_libraries: bool = False,
 ) -> tuple[RootPath, ...]:
     """The paths of a distribution's files that a program has within it, or that variables are set to, and `tree` lacks.
 
     A pattern that nothing in the tree begins as ends in ``…``.
 
-    :raises InputError: the program cannot be read.
+    :param of_libraries: those of the libraries too that the program itself needs.
+    :raises InputError: a file cannot be read.
     """
     program = closure.program
-    texts = (*paths(program), *_below_prefix(program)) if closure.libc is not None else ()
+    texts = [*paths(program), *_below_prefix(program)] if closure.libc is not None else []
+    for loaded in closure.objects[1:] if of_libraries else ():
+        if loaded.needed_by == program.path and not is_silent(loaded.info.soname or loaded.name):
+            texts += paths(loaded)
     set_paths = (value.encode("utf-8", "surrogateescape") for _, value in variables)
     found = {path for text in (*texts, *set_paths) for path in _paths_in(text) if not tree.walk(path).entry}
     for text in texts:
