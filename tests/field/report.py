@@ -29,6 +29,7 @@ its image, as the image's user and without a network. `make field` makes this pa
 
 It takes root, debootstrap and apt: the programs are installed, or built, in a root file system of Debian 12 kept in
 `~/.cache/minpack-field`, and packed with that root as `--base` where the table names no other.
+`make field ARGS='--base debian-12'` packs Debian's programs among them from Debian's packages alone.
 
 """
 

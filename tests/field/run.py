@@ -1,6 +1,6 @@
 """Trying every program of the table, and writing docs/field.md; see `make field`.
 
-    python tests/field/run.py [--jobs N] [--keep DIR] [--write] [NAME...]
+    python tests/field/run.py [--jobs N] [--keep DIR] [--base BASE] [--write] [NAME...]
 
 It must be root, and have debootstrap and apt's network. What is installed and built is kept in
 $MINPACK_FIELD, by default ~/.cache/minpack-field.
@@ -42,16 +42,19 @@ def main() -> int:
     options = argparse.ArgumentParser()
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options.add_argument("--keep", type=Path, help="keep the summaries in this directory")
+    options.add_argument("--base", help="pack Debian's programs on this base: debian-12 is made of the same packages")
     options.add_argument("--write", action="store_true", help="write docs/field.md")
     options.add_argument("names", nargs="*")
     args = options.parse_args()
     rows = tuple(row for row in read_table() if not args.names or row.name in args.names)
+    if args.base:
+        rows = tuple(row._replace(base=args.base) for row in rows if row.packages and not (row.build or row.base))
     start = time.monotonic()
     with debian_root(packages_of(rows)) as root:
         trials = _try_all(rows, root, args.jobs, args.keep)
     counts = Counter(trial.outcome for trial in trials)
     print(", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome), f"in {time.monotonic() - start:.0f} s")
-    if args.write:
+    if args.write and not args.base:
         (HERE.parents[2] / "docs/field.md").write_text(page(trials))
     return int(any(counts[fault] for fault in FAULTS))
 
