@@ -69,8 +69,8 @@ def test_a_bundle_is_packed_as_it_lies(sdk: Path) -> None:
         "/usr/lib64/libc.so.6",
     }
     (note,) = packed.notes
-    assert note.startswith(f"packed as {sdk}/bin/tool has them beside it: /usr/local/lib/libmain.so, /usr/local/lib/")
-    assert note.endswith(f"; --add {sdk}:/usr/local adds all around it")
+    assert note.startswith(f"packed from beside {sdk}/bin/tool: /usr/local/lib/libmain.so, /usr/local/lib/")
+    assert note.endswith(f"; --add {sdk}:/usr/local adds everything around it")
 
 
 def test_the_relation_is_that_to_dest(sdk: Path) -> None:

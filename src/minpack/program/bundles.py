@@ -88,8 +88,8 @@ def bundle_notes(programs: Iterable[Program], placed: Sequence[Placed]) -> Itera
         if found:
             home, above = os.path.dirname(os.path.realpath(program.path)), os.path.dirname(program.destination)
             around, there = os.path.dirname(home), os.path.dirname(above)
-            more = "" if around in _BROAD else f"; --add {around}:{there} adds all around it"
-            yield f"packed as {program.path} has them beside it: {listed(found, MOST_NAMED)}{more}"
+            more = "" if around in _BROAD else f"; --add {around}:{there} adds everything around it"
+            yield f"packed from beside {program.path}: {listed(found, MOST_NAMED)}{more}"
 
 
 def data_notes(programs: Iterable[Program], packed: Container[str], told: Collection[str]) -> Iterator[str]:
