@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test coverage lint check fmt golden docs bench counts pythons fuzz faults mutants oracle pushes field clean
+.PHONY: help demo setup test coverage lint check fmt golden docs bench counts pythons fuzz faults mutants live oracle pushes field clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -80,6 +80,9 @@ pushes: $(VENV)/dev ## push 200 times through a bad network, and kill 100 pushes
 
 field: $(VENV)/dev ## pack and try 160 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
 	$(BIN)/python tests/field/run.py --write $(ARGS)
+
+live: $(VENV)/dev ## compare the catalogue of bases with the mirrors of today (MINPACK_MIRROR, MINPACK_MIRROR_DEBIAN)
+	$(BIN)/pytest -q -m live tests/integration/test_live_catalogue.py
 
 oracle: $(VENV)/dev ## the long comparisons: every program of the machine, thousands of library graphs, 300 images of layers
 	MINPACK_ALL=1 MINPACK_GRAPHS=2000 MINPACK_LAYERS=300 $(BIN)/pytest -n $(WORKERS) tests/integration/test_bind.py \
