@@ -351,7 +351,7 @@ package_options = applied(
 retarget_option = click.option(
     "--retarget",
     is_flag=True,
-    help="Let packed copies of programs that a store built (Nix, Guix, Spack) use the base's loader and libraries.",
+    help="Pack programs built for a store (Nix, Guix, Spack) as copies that use the base's loader and libraries.",
 )
 allow_missing_option = click.option(
     "--allow-missing",
@@ -359,7 +359,7 @@ allow_missing_option = click.option(
     multiple=True,
     type=FILLED,
     metavar="SONAME",
-    help="Do not pack this library, because the host's container runtime provides it (libcuda.so.1); repeatable.",
+    help="Allow this library to be missing: the host's container runtime provides it (libcuda.so.1); repeatable.",
 )
 
 

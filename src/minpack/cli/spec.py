@@ -77,8 +77,8 @@ file_options = applied(
         multiple=True,
         type=Parsed(parse_take),
         metavar="PATH",
-        help="Take a file of the base, a directory with all that is in it, or what a pattern matches; strong takes all"
-        " that the summary has strong evidence of; repeatable.",
+        help="Take a file from the base, a directory with everything in it, or whatever a pattern matches; strong takes"
+        " everything that the summary has strong evidence for; repeatable.",
     ),
     click.option(
         "--dir",

@@ -101,7 +101,7 @@ def _data(libc: Importer, importers: Sequence[Importer]) -> Iterator[LateLibrary
         yield LateLibrary((), Level.HINT, user.path, why, _said(libc, rb"(/.+/gconv)/gconv-modules\.cache"))
     user = _first(importers[:1], b"setlocale", b"newlocale")
     if user is not None:
-        why = "imports setlocale or newlocale, which without it know C and POSIX alone"
+        why = "imports setlocale or newlocale, which know only C and POSIX without it"
         yield LateLibrary((), Level.HINT, user.path, why, _said(libc, rb"(/.+)/locale-archive"))
 
 

@@ -131,7 +131,7 @@ def _base(image: LockedImage) -> str:
 def _written(done: LockUpdate) -> str:
     if done.written:
         return f"wrote {done.path}"
-    return f"{done.path} is as it was" if not done.changed else f"{done.path} would change; nothing was written"
+    return f"{done.path} is unchanged" if not done.changed else f"{done.path} would change; nothing was written"
 
 
 def _sign(change: Difference) -> str:
