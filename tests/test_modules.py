@@ -89,6 +89,8 @@ ELSEWHERE = {
         "tar/names": "test_base_tarball",
         "tar/spool": "test_apk_package",
         "tar/zstd": "test_tar_decompress",
+        "engine/conversation": "test_output_engine",
+        "oci/pulled": "test_sources_pull",
         "base/layer_index": "test_base_flatten",
         "base/layer_tars": "test_base_layered",
         "base/tar_index": "test_base_tarball",

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minpack.engine.conversation import EngineLimits
 from minpack.errors import EngineError
-from minpack.output.engine import Archive, EngineLimits, load_archive
+from minpack.output.engine import Archive, load_archive
 from minpack.progress import no_progress
 from support.command import assert_error_document, assert_refused, matches, minpack
 from support.elfmaker import static_program

@@ -27,6 +27,7 @@ class FakeEngine:
     :param image: the bytes that it says of every image; None if it knows none.
     :param endless: what to answer to paths with these endings: some bytes, then others again and again, with pauses of
         so many seconds.
+    :param saved: the archive that it gives of every image.
     :param keeps: whether it knows afterwards what it was given, by its configuration's digest.
     """
 
@@ -37,6 +38,7 @@ class FakeEngine:
         version: bytes | None = None,
         image: bytes | None = None,
         endless: Mapping[str, tuple[bytes, bytes, float]] | None = None,
+        saved: bytes = b"",
         *,
         keeps: bool = False,
     ) -> None:
@@ -44,6 +46,7 @@ class FakeEngine:
         self.load = load
         self.version = json.dumps(VERSION).encode() if version is None else version
         self.image = image
+        self.saved = saved
         self.endless = endless or {}
         self.keeps = keeps
         self.loading = threading.Event()
@@ -86,7 +89,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path.endswith("/version"):
             self._answer(200, engine.version)
         elif engine.image is not None:
-            self._answer(200, engine.image)
+            self._answer(200, engine.saved if self.path.endswith("/get") else engine.image)
         else:
             self._answer(404, b'{"message": "no such image"}')
 

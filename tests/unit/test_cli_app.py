@@ -213,7 +213,8 @@ def test_bases_by_the_names_of_images_have_an_answer(text: str, name: str, tmp_p
     (tmp_path / "app").write_bytes(static_program())
     with (
         pytest.raises(MinpackError) as caught,
-        app.make_context("minpack", [str(tmp_path / "app"), "--base", text]) as c,
+        app.make_context("minpack", [str(tmp_path / "app"), "--base", text, "--offline"]) as c,
     ):
         app.invoke(c)
-    assert f"did you mean {name}" in str(caught.value.hint)
+    asked = "without a registry: --base" if ":" in text else "did you mean"
+    assert f"{asked} {name}" in str(caught.value.hint)

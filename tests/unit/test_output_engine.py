@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minpack.engine.conversation import EngineLimits
 from minpack.errors import EngineError
-from minpack.output.engine import Archive, EngineLimits, Loaded, load_archive
+from minpack.output.engine import Archive, Loaded, load_archive
 from support.fake_engine import FakeEngine
 from support.listener import Listener
 

@@ -104,8 +104,8 @@ def test_images_at_paths_are_told_by_what_is_there(tmp_path: Path, monkeypatch: 
     assert parse_base("root.tar").kind is BaseKind.TARBALL
     assert parse_base("./layout").path == "./layout"
     assert parse_base("alpine:3").path is None
-    assert parse_base("alpine:3").is_fetched
-    assert not parse_base("layout").is_fetched
+    assert parse_base("alpine:3").is_pulled
+    assert not parse_base("layout").is_pulled
 
 
 def test_nothing() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minpack.base.interface import Base
     from minpack.lock.values import LockedImage
     from minpack.net.network import Network
+    from minpack.registry.options import RegistryOptions
     from minpack.target import Platform
 
 
@@ -62,6 +66,10 @@ class BaseOptions(NamedTuple):
     refresh: bool = False
     #: Fetch all that tells what there is, whether it is asked for or not.
     complete: bool = False
+    #: How registries are reached; None where no option says more of it than `network`.
+    registry: RegistryOptions | None = None
+    #: The variables that name a container engine (DOCKER_HOST, …).
+    engine: Mapping[str, str] = MappingProxyType({})
     #: Take an image that is for one platform alone, whatever that is.
     any_platform: bool = False
     #: What the base and its packages are, and nothing else; None where they are looked for.

@@ -48,8 +48,8 @@ class ResolvedTree(NamedTuple):
     late: tuple[LateLibrary, ...] = ()
     variants: tuple[Variant, ...] = ()
     demands: Demands | None = None
-    #: Whether the base is one that is fetched, and whether a package was.
-    fetched_base: bool = False
+    #: Where the base was fetched from, empty if it was not; and whether a package was.
+    base_url: str = ""
     fetched_package: bool = False
     #: What may be missing.
     allowed: frozenset[str] = frozenset()
@@ -85,9 +85,7 @@ def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress) -> R
         found = _proved(closure, None if closure.missing else symbols, session, spec.allowed_missing)
         fetched = bool(session.packages.fetched)
         found = found._replace(notes=(*found.notes, *notes), late=late, variants=variants)
-        return found._replace(
-            fetched_base=bool(session.opened.url), fetched_package=fetched, allowed=spec.allowed_missing
-        )
+        return found._replace(base_url=session.opened.url, fetched_package=fetched, allowed=spec.allowed_missing)
 
 
 def _retargeted(program: Program, spec: ImageSpec, session: Session) -> tuple[Program, tuple[str, ...]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from minpack.lock.values import Difference, ImageKey, LockedImage
     from minpack.progress import Progress
     from minpack.spec.image import ImageSpec
+    from minpack.store.store import Store
 
 
 class LockUpdate(NamedTuple):
@@ -125,7 +126,18 @@ def keep(lock: Lock, path: str, directory: str | None) -> tuple[str, ...]:
     """
     try:
         with open_store(directory) as store:
-            pin(store, os.path.realpath(path), lock.sums)
+            pin(store, os.path.realpath(path), (*lock.sums, *_image_sums(lock, store)))
     except StoreError as error:
         return (f"the store does not keep what {path!r} names: {error.reason}",)
     return ()
+
+
+def _image_sums(lock: Lock, store: Store) -> tuple[str, ...]:
+    """The SHA-256 of all that the store has of the images that `lock` names, sorted."""
+    bases = [base for image in lock.images.values() for base in (image.base, *image.others)]
+    digests = sorted({base.digest for base in bases if base.digest})
+    if not digests:
+        return ()
+    from minpack.sources.pull import kept_sums  # noqa: PLC0415 - for images alone
+
+    return tuple(sorted({one for digest in digests for one in kept_sums(digest, store)}))

@@ -15,6 +15,7 @@ from minpack.cli.options import (
     arguments,
     base_platform_option,
     completed,
+    registry_access_options,
     selected,
     store_options,
 )
@@ -27,7 +28,15 @@ from minpack.cli.output import (
     registry_wanted,
     result_options,
 )
-from minpack.cli.settings import StoreSettings, base_options, created, host_platform, store_directory, threads, today
+from minpack.cli.settings import (
+    StoreSettings,
+    base_options,
+    created,
+    host_platform,
+    store_directory,
+    threads,
+    today,
+)
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import BadValueError, UsageError
 from minpack.oci.reference import default_reference
@@ -38,6 +47,8 @@ from minpack.spec.values import parse_label, parse_variable
 from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minpack.base.options import BaseOptions
     from minpack.spec.base_ref import BaseRef
 
@@ -69,12 +80,13 @@ def list_(*, quiet: bool, as_json: bool) -> None:
 @command.command("pull")
 @click.argument("base", metavar="BASE", shell_complete=completed("named base"))
 @base_platform_option
+@registry_access_options
 @store_options
 @answer_options
 def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
     """Download BASE into the cache, so that later runs need no network."""
     settings, ref = selected(StoreSettings, store), _named(base)
-    if not ref.is_fetched:
+    if not ref.is_named and not ref.is_pulled:
         hint = "minpack base list shows the names; images of registries are fetched too"
         raise UsageError("BASE", base, "only named bases are fetched", hint)
     if settings.no_cache:
@@ -82,12 +94,14 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     if store_directory(settings) is None:
         hint = "name a directory with --cache-dir DIR"
         raise UsageError("minpack base pull", "", "there is no home directory to cache it in", hint, verb="run")
-    _show(ref, platform, base_options(settings)._replace(refresh=True, complete=True), quiet=quiet, as_json=as_json)
+    options = _options(settings, store, ref)._replace(refresh=True, complete=True)
+    _show(ref, platform, options, quiet=quiet, as_json=as_json)
 
 
 @command.command("info")
 @click.argument("base", metavar="BASE", shell_complete=completed("base"))
 @base_platform_option
+@registry_access_options
 @store_options
 @answer_options
 def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **store: Any) -> None:  # noqa: ANN401
@@ -97,7 +111,8 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
         raise UsageError(
             "--platform", str(platform), f"{base!r} is a local base, which has one platform", "leave it out"
         )
-    _show(ref, platform, base_options(selected(StoreSettings, store)), quiet=quiet, as_json=as_json)
+    options = _options(selected(StoreSettings, store), store, ref)
+    _show(ref, platform, options, quiet=quiet, as_json=as_json)
 
 
 @command.command("image", short_help="Turn the whole of BASE into an image.")
@@ -151,8 +166,9 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         # The image of base.tar must not be base.tar.
         file_name = f"{name}-image" if ref.is_local and base.endswith(".tar") else name
         output = output_spec(settings, file_name, default_reference(name), registry=registry_wanted(given))
-        made = pack_base(spec, base_options(selected(StoreSettings, given)), output, progress)
-    made = made._replace(notes=(*made.notes, *fetching_notes(base=bool(made.inputs[0].url), packages=False)))
+        options = _options(selected(StoreSettings, given), given, ref)
+        made = pack_base(spec, options, output, progress)
+    made = made._replace(notes=(*made.notes, *fetching_notes(url=made.inputs[0].url, packages=False)))
     with reporting(done(made.written)):
         if as_json:
             from minpack.report.documents import base_image_document  # noqa: PLC0415
@@ -179,6 +195,16 @@ def _named(text: str) -> BaseRef:
         raise error.given_by("BASE") from error
 
 
+def _options(settings: StoreSettings, given: Mapping[str, Any], ref: BaseRef) -> BaseOptions:
+    """The options to open `ref` with."""
+    options = base_options(settings)
+    if not ref.is_pulled:
+        return options
+    from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries alone
+
+    return with_registry(options, given, ref)
+
+
 def _short_name(ref: BaseRef) -> str:
     """What an image of a base is called: as the last part of its path or name, without what that ends with."""
     where = ref.path or (ref.image.name.partition("@")[0] if ref.image is not None else ref.text)
@@ -196,7 +222,7 @@ def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quie
         open_session(ref, wanted, options, progress, with_packages=False) as session,
     ):
         opened, facts = session.opened, read_facts(session.walker)
-        told = opened._replace(notes=(*opened.notes, *fetching_notes(base=bool(opened.url), packages=False)))
+        told = opened._replace(notes=(*opened.notes, *fetching_notes(url=opened.url, packages=False)))
         if as_json:
             from minpack.report.documents import base_document  # noqa: PLC0415
 

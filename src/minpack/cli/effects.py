@@ -89,18 +89,21 @@ def loader_notes(libc: Libc | None, names: Iterable[str]) -> tuple[str, ...]:
     return (f"{idle} had no effect: {what}",)
 
 
-def fetching_notes(*, base: bool, packages: bool, locked: bool = False) -> tuple[str, ...]:
+def fetching_notes(*, url: str, packages: bool, locked: bool = False) -> tuple[str, ...]:
     """Notes of the options about fetching, where what they are about was not fetched, or not by them.
 
-    :param base: whether the base is one that is fetched.
+    :param url: where the base was fetched from; empty if it was not.
     :param packages: whether a package was fetched.
     :param locked: whether it was the one that a lock names, with its sum.
     """
-    context = click.get_current_context()
+    context, base = click.get_current_context(), url.startswith("http")
     idle = {"mirror": not (base or packages), "keys": not packages}
     options = [f"--{name}" for name, nothing in idle.items() if nothing and _is_explicit(context, name)]
     if options:
-        return (f"{' and '.join(options)} had no effect: {'no package' if base else 'nothing'} was fetched",)
+        why = "images come from their registry" if url and not base else None
+        return (
+            f"{' and '.join(options)} had no effect: {why or ('no package' if base else 'nothing') + ' was fetched'}",
+        )
     if locked and _is_explicit(context, "keys"):
         return ("--keys had no effect: the lock says which packages are trusted, by their sums",)
     return ()

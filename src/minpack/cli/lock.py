@@ -16,6 +16,7 @@ from minpack.cli.options import (
     lock_option,
     output_options,
     platforms_option,
+    registry_access_options,
     selected,
     store_options,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @platforms_option
 @file_options
 @lock_option
+@registry_access_options
 @store_options
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
@@ -78,13 +80,19 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
         raise UsageError("--lock", path, "--json takes stdout", "name a file with --lock FILE")
     spec = files_spec(selected(FileOptions, given))
     store = selected(StoreSettings, given)
-    check_packages((base for _, base in given["base"]), store)
+    bases = [base for _, base in given["base"]]
+    check_packages(bases, store)
     options = base_options(store)
+    if not bases or any(base.is_pulled for base in bases):
+        from minpack.cli.registry import with_registry  # noqa: PLC0415 - not for bases that are in no registry
+
+        options = with_registry(options, given, *bases)
     # An older index or release than one seen before is no more than a note else.
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
         done = update_lock(spec, options, path, progress, known=refresh, write=write)
     images = [one.image for one in done.images]
-    fetched = fetching_notes(base=any(one.base.url for one in images), packages=any(one.packages for one in images))
+    url = next((one.base.url for one in images if one.base.url), "")
+    fetched = fetching_notes(url=url, packages=any(one.packages for one in images))
     return done._replace(notes=(*done.notes, *fetched))

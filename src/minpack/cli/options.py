@@ -248,8 +248,8 @@ base_option = click.option(
     type=Parsed(_parse_base),
     shell_complete=completed("base"),
     help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
-    " all), a tarball, a directory (/ is this host), or an image (./saved.tar, oci:DIR[:TAG]); with linux/arm64= in"
-    " front, for that platform alone. Default: scratch, for static programs.",
+    " all), a tarball, a directory (/ is this host), or an image (alpine:3.22, ./saved.tar, oci:DIR[:TAG]); with"
+    " linux/arm64= in front, for that platform alone. Default: scratch, for static programs.",
 )
 
 base_platform_option = click.option(

@@ -31,7 +31,14 @@ from minpack.cli.output import (
     registry_wanted,
     result_options,
 )
-from minpack.cli.settings import StoreSettings, base_options, check_packages, created, host_platform, threads
+from minpack.cli.settings import (
+    StoreSettings,
+    base_options,
+    check_packages,
+    created,
+    host_platform,
+    threads,
+)
 from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import BaseNeededError, UsageError
@@ -175,7 +182,9 @@ def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, 
     return (
         *variables_notes(output.format, variables),
         *fetching_notes(
-            base=any(item.kind == "base" and item.url for one in packed.images for item in one.inputs),
+            url=next(
+                (item.url for one in packed.images for item in one.inputs if item.kind == "base" and item.url), ""
+            ),
             packages=any(item.kind == "package" for one in packed.images for item in one.inputs),
             locked=packed.locked,
         ),
@@ -185,8 +194,12 @@ def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, 
 def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
-    options = base_options(store)
-    check_packages((base for _, base in given["base"]), store)
+    options, bases = base_options(store), [base for _, base in given["base"]]
+    if given["locked"] or any(base.is_pulled for base in bases):
+        from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries, and for locks
+
+        options = with_registry(options, given, *bases)
+    check_packages(bases, store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:
         every = as_json or given["verbose"]

@@ -17,6 +17,9 @@ from minpack.registry.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from minpack.base.options import BaseOptions
+    from minpack.spec.base_ref import BaseRef
+
 #: Where Docker and podman look for certificates, besides the user's own directory.
 _CERTIFICATES = ("/etc/docker/certs.d", "/etc/containers/certs.d")
 #: More bytes than any password or token has.
@@ -45,6 +48,18 @@ def registry_options(given: Mapping[str, Any], hosts: Collection[str] = ()) -> R
         tuple(given.get("insecure") or ()),
         hub_mirrors(os.environ.get(_MIRRORS, "")),
     )
+
+
+def with_registry(options: BaseOptions, given: Mapping[str, Any], *refs: BaseRef | None) -> BaseOptions:
+    """The options with how registries are reached, for bases that are in some.
+
+    :param refs: what is opened; None for what a lock names.
+    :raises UsageError: an option about registries cannot be meant.
+    """
+    images = [ref.image for ref in refs if ref is not None and ref.is_pulled and ref.image is not None]
+    # A user who is named is whose image is pushed, where one is; a password is read once.
+    access = {**given, "username": None, "password_stdin": False} if given.get("push") else given
+    return options._replace(registry=registry_options(access, {image.name.partition("/")[0] for image in images}))
 
 
 def auth_files() -> tuple[str, ...]:

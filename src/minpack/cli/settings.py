@@ -45,6 +45,7 @@ def base_options(settings: StoreSettings) -> BaseOptions:
         temporary_directory(),
         PackageOptions(now(), settings.keys or "") if not settings.no_packages else None,
         debian_mirror(settings),
+        engine=os.environ,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,7 @@ from minpack.cli.options import (
     package_options,
     parse_dest,
     platform_option,
+    registry_access_options,
     retarget_option,
     store_options,
 )
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 @check_option(Check.NONE)
 @allow_missing_option
 @package_options
+@registry_access_options
 @store_options
 @output_options
 def command(
@@ -83,6 +85,7 @@ def command(
     quiet: bool,
     verbose: bool,
     as_json: bool,
+    **access: Any,  # noqa: ANN401 - the options about registries
 ) -> int:
     """Show every object that the loader would open for APP, which rule finds it, and what needs it.
 
@@ -106,11 +109,16 @@ def command(
         retarget=retarget,
     )
     store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, no_packages, keys)
-    check_packages((ref for _, ref in base), store)
+    bases = [ref for _, ref in base]
+    check_packages(bases, store)
     options = base_options(store)
+    if any(ref.is_pulled for ref in bases):
+        from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries alone
+
+        options = with_registry(options, {"offline": offline, **access}, *bases)
     with drawing(quiet=quiet) as progress:
         resolved = resolve_tree(spec, options, progress)
-    fetched = fetching_notes(base=resolved.fetched_base, packages=resolved.fetched_package)
+    fetched = fetching_notes(url=resolved.base_url, packages=resolved.fetched_package)
     told = (*loader_notes(resolved.closure.libc, dict(env)), *fetched)
     resolved = resolved._replace(notes=(*resolved.notes, *told))
     chain = chain_to(resolved.closure, why) if why is not None else ()

@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from minpack.cli.lock import renewed, tell
-from minpack.cli.options import Command, base_option, lock_option, output_options, platforms_option, store_options
+from minpack.cli.options import (
+    Command,
+    base_option,
+    lock_option,
+    output_options,
+    platforms_option,
+    registry_access_options,
+    store_options,
+)
 from minpack.cli.spec import file_options, programs_argument
 from minpack.report.locks import update_document, update_lines
 
@@ -19,6 +27,7 @@ from minpack.report.locks import update_document, update_lines
 @file_options
 @lock_option
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@registry_access_options
 @store_options
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature

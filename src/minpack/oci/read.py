@@ -56,7 +56,7 @@ def read_image(path: str) -> tuple[NamedIndex, ...]:
     :raises UnreadableImageError: there is none, or it is damaged.
     """
     files = _layout_files(path) if os.path.isdir(path) else _archive_files(path)
-    source = _Source(path, files)
+    source = DocumentSource(path, files)
     try:
         if "index.json" in files and "oci-layout" in files:
             return _from_index(source)
@@ -89,7 +89,7 @@ def is_image_archive(path: str) -> bool:
 _FIRST = r"(blobs/|(oci-layout|index\.json|manifest\.json|repositories)$|sha256:|[0-9a-f]{64}\b)"
 
 
-class _Source(NamedTuple):
+class DocumentSource(NamedTuple):
     """The files of an archive or layout by name, and what is wrong with them as an error."""
 
     path: str
@@ -210,14 +210,14 @@ def _check_count(path: str, count: int) -> None:
         raise UnreadableImageError(path, f"it has more than {MAX_MEMBERS} files")
 
 
-def _from_index(source: _Source) -> tuple[NamedIndex, ...]:
+def _from_index(source: DocumentSource) -> tuple[NamedIndex, ...]:
     """What `index.json` lists (image-spec, image-layout.md)."""
     layout = source.stated(_data(source, "oci-layout"), "oci-layout")
     layout.field("imageLayoutVersion").equals("1.0.0")
     source.settled(layout.issues)
     document = source.stated(_data(source, "index.json"), "index.json")
     named: dict[Digest, tuple[Descriptor, list[str]]] = {}
-    for one in _listed(source, document):
+    for one in listed_descriptors(source, document):
         name = dict(one.annotations).get(NAME) or dict(one.annotations).get(TAG)
         named.setdefault(one.digest, (one, []))[1].extend([name] if name else [])
     referrers = _Referrers(source)
@@ -231,7 +231,7 @@ def _from_index(source: _Source) -> tuple[NamedIndex, ...]:
     return tuple(found)
 
 
-def _not_an_image(source: _Source, named: Mapping[Digest, tuple[Descriptor, list[str]]]) -> str:
+def _not_an_image(source: DocumentSource, named: Mapping[Digest, tuple[Descriptor, list[str]]]) -> str:
     """What an index lists that has no image."""
     for one, _ in named.values():
         if one.media_type in mediatypes.MANIFESTS:
@@ -242,7 +242,7 @@ def _not_an_image(source: _Source, named: Mapping[Digest, tuple[Descriptor, list
     return "it lists no image"
 
 
-def _data(source: _Source, name: str) -> bytes:
+def _data(source: DocumentSource, name: str) -> bytes:
     """The bytes of a document that is no blob."""
     content = source.file(name)
     if content.size > MAX_DOCUMENT:
@@ -250,7 +250,7 @@ def _data(source: _Source, name: str) -> bytes:
     return Blob(Descriptor("", Digest(""), content.size), content).data
 
 
-def _listed(source: _Source, document: JsonNode) -> tuple[Descriptor, ...]:
+def listed_descriptors(source: DocumentSource, document: JsonNode) -> tuple[Descriptor, ...]:
     """The descriptors that an index lists."""
     entries = document.field("manifests").items("a list of descriptors")
     if len(entries) > MAX_MANIFESTS:
@@ -260,11 +260,11 @@ def _listed(source: _Source, document: JsonNode) -> tuple[Descriptor, ...]:
     return tuple(one for one in descriptors if one is not None)
 
 
-def _root(source: _Source, descriptor: Descriptor) -> Index | None:
+def _root(source: DocumentSource, descriptor: Descriptor) -> Index | None:
     """What a name stands for; None if it is not an image."""
     if descriptor.media_type in mediatypes.INDEXES:
         found, document = source.document(descriptor)
-        entries = _listed(source, document)
+        entries = listed_descriptors(source, document)
         nested = next((one.digest for one in entries if one.media_type in mediatypes.INDEXES), None)
         if nested is not None:
             reason = f"{descriptor.digest} lists {nested}, an index in an index, which nobody pulls"
@@ -283,19 +283,21 @@ def _root(source: _Source, descriptor: Descriptor) -> Index | None:
     return None
 
 
-def _image(source: _Source, descriptor: Descriptor) -> BuiltImage | None:
+def _image(source: DocumentSource, descriptor: Descriptor) -> BuiltImage | None:
     """The image of a manifest; None if that is an artifact's."""
     manifest, document = source.document(descriptor)
-    config, layers = _parts(source, document)
+    config, layers = manifest_parts(source, document)
     if config.media_type not in mediatypes.CONFIGS or (
         descriptor.platform is not None and descriptor.platform.os == "unknown"
     ):
         return None
     found, stated = source.document(config)
-    return _built(source, Blob(config, found.content), manifest, tuple(map(source.blob, layers)), stated)
+    return built_image(source, Blob(config, found.content), manifest, tuple(map(source.blob, layers)), stated)
 
 
-def _built(source: _Source, config: Blob, manifest: Blob, layers: tuple[Blob, ...], stated: JsonNode) -> BuiltImage:
+def built_image(
+    source: DocumentSource, config: Blob, manifest: Blob, layers: tuple[Blob, ...], stated: JsonNode
+) -> BuiltImage:
     """The image, whose configuration says what `stated` has."""
     platform = _platform(stated)
     items = stated.field("rootfs").field("diff_ids").items("a list of digests")
@@ -307,7 +309,7 @@ def _built(source: _Source, config: Blob, manifest: Blob, layers: tuple[Blob, ..
     return BuiltImage(platform, config, manifest, layers, tuple(one for one in diff_ids if one is not None))
 
 
-def _parts(source: _Source, document: JsonNode) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+def manifest_parts(source: DocumentSource, document: JsonNode) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     """The configuration and the layers that a manifest names."""
     config = described(document.field("config"))
     items = document.field("layers").items("a list of descriptors")
@@ -322,7 +324,7 @@ def _parts(source: _Source, document: JsonNode) -> tuple[Descriptor, tuple[Descr
 class _Referrers:
     """The artifacts of an archive by the digest of what they are about, listed in its index or not."""
 
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: DocumentSource) -> None:
         self._source = source
         self._found: dict[Digest, list[Artifact]] | None = None
 
@@ -352,7 +354,7 @@ class _Referrers:
         return self._found
 
 
-def _artifact(source: _Source, name: str, content: Content) -> Artifact | None:
+def _artifact(source: DocumentSource, name: str, content: Content) -> Artifact | None:
     """The artifact whose manifest that file is; None if it is none that is about something."""
     if not name.startswith("blobs/sha256/") or not 0 < content.size <= MAX_DOCUMENT:
         return None
@@ -371,16 +373,16 @@ def _artifact(source: _Source, name: str, content: Content) -> Artifact | None:
     return _artifact_of(source, Blob(Descriptor(media_type, digest, content.size), content), document, subject)
 
 
-def _listed_artifact(source: _Source, descriptor: Descriptor) -> Artifact:
+def _listed_artifact(source: DocumentSource, descriptor: Descriptor) -> Artifact:
     """What an index lists that is no image."""
     manifest, document = source.document(descriptor)
     subject = document.field("subject")
     return _artifact_of(source, manifest, document, described(subject) if subject.value is not None else None)
 
 
-def _artifact_of(source: _Source, manifest: Blob, document: JsonNode, subject: Descriptor | None) -> Artifact:
+def _artifact_of(source: DocumentSource, manifest: Blob, document: JsonNode, subject: Descriptor | None) -> Artifact:
     """The artifact of a manifest, which says what `document` has."""
-    config, layers = _parts(source, document)
+    config, layers = manifest_parts(source, document)
     annotations = _annotations(document.field("annotations"))
     kind = document.field("artifactType")
     stated = kind if kind.value is not None else document.field("config").field("mediaType")
@@ -390,7 +392,7 @@ def _artifact_of(source: _Source, manifest: Blob, document: JsonNode, subject: D
     return Artifact(about, source.blob(config), manifest, tuple(map(source.blob, layers)), subject)
 
 
-def _from_docker(source: _Source) -> tuple[NamedIndex, ...]:
+def _from_docker(source: DocumentSource) -> tuple[NamedIndex, ...]:
     """What Docker's `manifest.json` lists; each image gets the manifest that it lacks."""
     document = source.stated(_data(source, "manifest.json"), "manifest.json")
     items = document._replace(name="it").items("a list of images")
@@ -404,7 +406,7 @@ def _from_docker(source: _Source) -> tuple[NamedIndex, ...]:
     return found
 
 
-def _saved(source: _Source, item: JsonNode, known: dict[str, Blob]) -> NamedIndex:
+def _saved(source: DocumentSource, item: JsonNode, known: dict[str, Blob]) -> NamedIndex:
     """An image as `docker save` has it; `known` has layers by their names."""
     name = item.field("Config").text(_TEXT, "the name of a file")
     layers = [one.text(_TEXT, "the name of a file") for one in item.field("Layers").items("a list of files")]
@@ -417,11 +419,11 @@ def _saved(source: _Source, item: JsonNode, known: dict[str, Blob]) -> NamedInde
     config = Blob(Descriptor(mediatypes.CONFIG, Digest.of(data), len(data)), source.file(name or ""))
     blobs = tuple(_layer(source, layer or "", known) for layer in layers)
     manifest = blob(mediatypes.MANIFEST, manifest_document(config.descriptor, [one.descriptor for one in blobs], {}))
-    image = _built(source, config, manifest, blobs, source.stated(data, name or ""))
+    image = built_image(source, config, manifest, blobs, source.stated(data, name or ""))
     return NamedIndex(Index((image,)), names)
 
 
-def _layer(source: _Source, name: str, known: dict[str, Blob]) -> Blob:
+def _layer(source: DocumentSource, name: str, known: dict[str, Blob]) -> Blob:
     """A layer of `docker save`, which says nothing of its digest and how it is compressed."""
     from minpack.content import sum_of  # noqa: PLC0415 - for these alone
 

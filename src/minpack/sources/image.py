@@ -10,91 +10,141 @@ from minpack.base.layer_tars import LayerBlob
 from minpack.base.layered import open_layers
 from minpack.base.options import BaseKind, OpenBase
 from minpack.errors import UnknownBaseError, UnreadableImageError, UsageError
-from minpack.namedtuple import NamedTuple
-from minpack.oci.read import choose, read_image
-from minpack.oci.select import check_layers, select_image
+from minpack.oci.pulled import PulledImage
 from minpack.sources.local import is_there, near_hint, store_for_unpacked
+from minpack.spec.base_ref import DOCKER, DOCKER_ARCHIVE, ImageRef
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
+    from minpack.base.layered import LayeredBase
     from minpack.base.options import BaseOptions
+    from minpack.content import Content
     from minpack.oci.documents import Blob
     from minpack.oci.image import BuiltImage, Index
     from minpack.progress import Progress
-    from minpack.spec.base_ref import BaseRef, ImageRef
+    from minpack.spec.base_ref import BaseRef
+    from minpack.store.store import Store
     from minpack.target import Platform
-
 
 _BY_DIGEST = "name it by its digest, or lock it (minpack lock)"
 
 
-class FoundImage(NamedTuple):
-    """An image for one platform; `index_digest` is that of the index that lists it, empty if none does."""
-
-    image: BuiltImage
-    index_digest: str = ""
-
-
 @contextmanager
 def open_image(
-    ref: BaseRef,
-    platform: Platform,
-    options: BaseOptions,
-    progress: Progress,  # noqa: ARG001 - for images of registries
+    ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress, digest: str = ""
 ) -> Generator[OpenBase]:
     """The image that `ref` names, open until the block is left.
 
+    :param digest: that of the manifest to take of a registry, whatever a tag means by now; empty for what it means.
     :raises UnknownBaseError: there is nothing at its path.
     :raises UnreadableImageError: it is damaged, or has what no base has.
     :raises WrongTargetError: it is for other platforms.
-    :raises MinpackError: as `open_layers`.
+    :raises MinpackError: as `open_layers` and `Puller`.
     """
     if options.sha512:
         raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {ref.text!r} is an image", _BY_DIGEST)
     assert ref.image is not None, "internal error: it is an image"
-    if not ref.image.is_local:
-        raise UnknownBaseError(ref.text, "no such base or file", near_hint(ref.text))
-    name = _display_name(ref.image)
-    found = find_local(ref.image, platform, any_platform=options.any_platform)
-    image = found.image
-    check_layers([one.descriptor for one in image.layers], name)
-    layers = [
-        _layer(one, diff_id.hex, f"layer {number} of {name}")
-        for number, (one, diff_id) in enumerate(zip(image.layers, image.diff_ids, strict=True), 1)
-    ]
     with (
         store_for_unpacked(options) as store,
-        open_layers(name, layers, store, temporary=options.temporary) as base,
+        _found(ref, platform, options, progress, store, digest) as found,
+        opened_layers(found.image, _display_name(ref.image), options, store) as base,
     ):
         yield OpenBase(
             base,
             BaseKind.IMAGE,
-            size=image.size,
-            notes=base.notes,
-            digest=str(image.digest),
+            url=f"docker://{ref.image.name}" if ref.image.transport == DOCKER else "",
+            size=found.image.size,
+            notes=(*base.notes, *((store.problem,) if store.problem else ())),
+            digest=str(found.image.digest),
             index_digest=found.index_digest,
-            platform=image.platform,
+            platform=found.image.platform,
         )
 
 
-def find_local(ref: ImageRef, platform: Platform, *, any_platform: bool = False) -> FoundImage:
+@contextmanager
+def _found(
+    ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress, store: Store, digest: str
+) -> Generator[PulledImage]:
+    """The image, whose layers can be had until the block is left."""
+    image = ref.image
+    assert image is not None, "internal error: it is an image"
+    if image.is_local:
+        yield find_local(image, platform, any_platform=options.any_platform)
+    elif image.transport == DOCKER:
+        from minpack.oci.pulled import read_pulled  # noqa: PLC0415 - for images of registries alone
+        from minpack.oci.reference import parse_image  # noqa: PLC0415 - as above
+        from minpack.sources.pull import Puller, hinted  # noqa: PLC0415 - as above
+
+        named = parse_image(image.name)
+        wanted = digest or named.digest or named.tag
+        with Puller(named, options, store, progress) as puller:
+            with hinted(named, ref.text):
+                found = read_pulled(named.familiar, puller, wanted, platform, any_platform=options.any_platform)
+            yield found
+    else:
+        with _saved(image, options, progress) as path:
+            yield find_local(
+                ImageRef(DOCKER_ARCHIVE, path), platform, any_platform=options.any_platform, name=image.name
+            )
+
+
+@contextmanager
+def _saved(image: ImageRef, options: BaseOptions, progress: Progress) -> Generator[str]:
+    """The path of a file that has what an engine has of an image, gone when the block is left."""
+    from tempfile import NamedTemporaryFile  # noqa: PLC0415 - for images of engines alone
+
+    from minpack.engine.save import save_image  # noqa: PLC0415 - as above
+
+    with NamedTemporaryFile(dir=options.temporary, prefix="minpack-") as file:
+        save_image(image.name, file, environment=options.engine, progress=progress)
+        file.flush()
+        yield file.name
+
+
+def opened_layers(
+    image: BuiltImage, name: str, options: BaseOptions, store: Store
+) -> AbstractContextManager[LayeredBase]:
+    """The tree that the layers of an image make.
+
+    :param name: what to call it in messages.
+    """
+    layers = [
+        LayerBlob(f"layer {number} of {name}", blob.descriptor.digest.hex, diff_id.hex, _fetch_of(blob))
+        for number, (blob, diff_id) in enumerate(zip(image.layers, image.diff_ids, strict=True), 1)
+    ]
+    return open_layers(name, layers, store, temporary=options.temporary)
+
+
+def _fetch_of(blob: Blob) -> Callable[[], AbstractContextManager[Content]]:
+    """What gives the bytes of a layer, wherever they are."""
+    fetched: Callable[[], AbstractContextManager[Content]] | None = getattr(blob.content, "fetched", None)
+    return fetched if fetched is not None else lambda: nullcontext(blob.content)
+
+
+def find_local(ref: ImageRef, platform: Platform, *, any_platform: bool = False, name: str = "") -> PulledImage:
     """The image in a layout or archive of this host.
 
+    :param name: what to call it in errors, where its path says nothing.
     :param any_platform: take the only one, whatever it is for.
     :raises UnknownBaseError: there is nothing.
     :raises UnreadableImageError: there is no such image, or it is damaged.
     :raises WrongTargetError: it is for other platforms.
     """
+    from minpack.oci.read import choose, read_image  # noqa: PLC0415 - not for images of registries
+    from minpack.oci.select import check_layers, select_image  # noqa: PLC0415 - as above
+
     if not is_there(ref.name):
         raise UnknownBaseError(ref.name, "no such file or directory", near_hint(ref.name))
     found = read_image(ref.name)
     index = _merged(ref, [one.built for one in found]) if len(found) > 1 and not ref.tag else None
     index = index or choose(ref.name, found, ref.tag)
-    listing = str(index.digest) if index.document is not None else ""
-    if any_platform and len(index.images) == 1:
-        return FoundImage(index.images[0], listing)
-    return FoundImage(select_image(index.images, platform, _display_name(ref)), listing)
+    name = name or _display_name(ref)
+    only = any_platform and len(index.images) == 1
+    image = index.images[0] if only else select_image(index.images, platform, name)
+    check_layers([one.descriptor for one in image.layers], name)
+    return PulledImage(image, str(index.digest) if index.document is not None else "")
 
 
 def _merged(ref: ImageRef, found: list[Index]) -> Index | None:
@@ -109,9 +159,9 @@ def _merged(ref: ImageRef, found: list[Index]) -> Index | None:
 
 def _display_name(ref: ImageRef) -> str:
     """What to call an image in messages; no path of this host."""
-    name = os.path.basename(ref.name.rstrip("/")) if ref.is_local else ref.name
+    if not ref.is_local:
+        from minpack.oci.reference import parse_image  # noqa: PLC0415 - as above
+
+        return ref.name if ref.name.startswith("sha256:") else parse_image(ref.name).familiar
+    name = os.path.basename(ref.name.rstrip("/"))
     return f"{name}:{ref.tag}" if ref.tag else name
-
-
-def _layer(blob: Blob, diff_id: str, name: str) -> LayerBlob:
-    return LayerBlob(name, blob.descriptor.digest.hex, diff_id, lambda: nullcontext(blob.content))

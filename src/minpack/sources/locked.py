@@ -89,7 +89,7 @@ def _open_image(
     from minpack.sources.image import open_image  # noqa: PLC0415 - for images alone
 
     base = locked.base
-    with open_image(ref, platform, options, progress) as opened:
+    with open_image(ref, platform, options, progress, base.digest) as opened:
         if opened.digest != base.digest:
             raise LockedError(locked.lock, (("base", base.name, base.digest, opened.digest),))
         yield opened

@@ -78,9 +78,9 @@ class BaseRef(NamedTuple):
         return self.kind in (BaseKind.RELEASE, BaseKind.PACKAGES)
 
     @property
-    def is_fetched(self) -> bool:
-        """Whether it is from a server: of the catalogue, or a registry's."""
-        return self.is_named or (self.image is not None and self.image.transport is DOCKER)
+    def is_pulled(self) -> bool:
+        """Whether it is an image of a registry."""
+        return self.image is not None and self.image.transport == DOCKER
 
     @property
     def is_host(self) -> bool:

@@ -1,0 +1,1 @@
+"""Container engines: asking them, and taking images out of them."""

@@ -1,0 +1,119 @@
+"""Reading an image document by document, as a registry gives them: no more of it than one platform takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from minpack.errors import UnreadableImageError
+from minpack.namedtuple import NamedTuple
+from minpack.oci import mediatypes
+from minpack.oci.documents import Blob
+from minpack.oci.read import DocumentSource, built_image, listed_descriptors, manifest_parts
+from minpack.oci.select import check_layers, no_platform, select_platform
+from minpack.target import Platform
+
+if TYPE_CHECKING:
+    from minpack.content import Content
+    from minpack.oci.documents import Descriptor
+    from minpack.oci.image import BuiltImage
+    from minpack.oci.json_node import JsonNode
+
+#: What Docker called manifests before they had digests of layers' tars (schema 1).
+_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+_WHAT = "name the image of a root file system"
+
+
+class Documents(Protocol):
+    """Who has the blobs of images; every byte of them is that of its digest."""
+
+    def manifest(self, tag_or_digest: str) -> tuple[Descriptor, Blob]:
+        """A manifest or an index."""
+
+    def config(self, descriptor: Descriptor) -> Blob:
+        """A configuration."""
+
+    def layer(self, descriptor: Descriptor) -> Content:
+        """A layer, had when it is opened."""
+
+
+class PulledImage(NamedTuple):
+    """An image for one platform; `index_digest` is that of the index which lists it, empty if none does."""
+
+    image: BuiltImage
+    index_digest: str = ""
+
+
+def read_pulled(
+    name: str, documents: Documents, tag_or_digest: str, wanted: Platform, *, any_platform: bool = False
+) -> PulledImage:
+    """The image that `documents` has under a tag or digest, for a platform.
+
+    :param name: what to call it in errors.
+    :param any_platform: take the only one, whatever it is for.
+    :raises UnreadableImageError: it is no image, or one that cannot be read.
+    :raises WrongTargetError: it is for other platforms.
+    """
+    source = DocumentSource(name, {})
+    descriptor, blob = documents.manifest(tag_or_digest)
+    document, index_digest = source.stated(blob.data, str(descriptor.digest)), ""
+    if _media_type(descriptor, document) in mediatypes.INDEXES:
+        index_digest = str(descriptor.digest)
+        entry = _entry(source, document, wanted, any_platform=any_platform)
+        descriptor, blob = documents.manifest(str(entry.digest))
+        document = source.stated(blob.data, str(descriptor.digest))
+    _check_manifest(source, descriptor, document)
+    config, layers = manifest_parts(source, document)
+    check_layers(layers, name)
+    stated = documents.config(config)
+    blobs = tuple(Blob(layer, documents.layer(layer)) for layer in layers)
+    manifest = Blob(descriptor._replace(media_type=_media_type(descriptor, document)), blob.content)
+    image = built_image(source, stated, manifest, blobs, source.stated(stated.data, str(config.digest)))
+    if not any_platform and not index_digest and select_platform([image.platform], wanted) is None:
+        raise no_platform(name, wanted, [image.platform])
+    return PulledImage(image, index_digest)
+
+
+def _media_type(descriptor: Descriptor, document: JsonNode) -> str:
+    """What a document is: as it says itself, else as whoever gave it says, else as what is in it says."""
+    stated = document.field("mediaType").value
+    if isinstance(stated, str):
+        return stated
+    lists = document.field("manifests").value is not None
+    return descriptor.media_type or (mediatypes.INDEX if lists else mediatypes.MANIFEST)
+
+
+def _entry(source: DocumentSource, document: JsonNode, wanted: Platform, *, any_platform: bool) -> Descriptor:
+    """The manifest that an index lists for a platform."""
+    entries = [one for one in listed_descriptors(source, document) if not one.artifact_type]
+    images = [one for one in entries if one.media_type in mediatypes.MANIFESTS]
+    known = [one for one in images if one.platform is not None and one.platform.os != "unknown"]
+    platforms = [one.platform or Platform("", "") for one in known]
+    number = select_platform(platforms, wanted)
+    if number is not None:
+        return known[number]
+    nested = next((one.digest for one in entries if one.media_type in mediatypes.INDEXES), None)
+    if nested is not None:
+        raise UnreadableImageError(source.path, f"it lists {nested}, an index in an index, which nobody pulls", _WHAT)
+    if any_platform and len(known) == 1:
+        return known[0]
+    if not known and len(images) == 1:
+        return images[0]
+    if not known:
+        raise UnreadableImageError(source.path, "it lists no image", _WHAT)
+    raise no_platform(source.path, wanted, platforms)
+
+
+def _check_manifest(source: DocumentSource, descriptor: Descriptor, document: JsonNode) -> None:
+    """Raise `UnreadableImageError` if it is not the manifest of an image."""
+    media_type = _media_type(descriptor, document)
+    if document.field("schemaVersion").value == 1 or media_type.startswith(_SCHEMA_1):
+        reason = "its manifest is of schema 1, which says nothing of the layers' content"
+        raise UnreadableImageError(source.path, reason, "push it again with a tool of this decade, and name that")
+    if media_type in mediatypes.INDEXES:
+        raise UnreadableImageError(
+            source.path, f"{descriptor.digest} is an index in an index, which nobody pulls", _WHAT
+        )
+    config_type = document.field("config").field("mediaType").value
+    if config_type not in mediatypes.CONFIGS:
+        kind = document.field("artifactType").value or config_type or media_type
+        raise UnreadableImageError(source.path, f"it is an artifact of the type {kind}, and no image", _WHAT)
