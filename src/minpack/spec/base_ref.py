@@ -43,7 +43,7 @@ class ImageRef(NamedTuple):
         return self.transport not in (DOCKER, DOCKER_DAEMON)
 
     def __str__(self) -> str:
-        slashes = "//" if self.transport is DOCKER else ""
+        slashes = "//" if self.transport == DOCKER else ""
         return f"{self.transport}:{slashes}{self.name}" + (f":{self.tag}" if self.tag else "")
 
 
