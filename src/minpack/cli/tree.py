@@ -109,13 +109,13 @@ def command(
         retarget=retarget,
     )
     store = StoreSettings(offline, mirror, cache_dir, no_cache, sha512, no_packages, keys)
-    bases = [ref for _, ref in base]
-    check_packages(bases, store)
+    refs = [ref for _, ref in base]
+    check_packages(refs, store)
     options = base_options(store)
-    if any(ref.is_pulled for ref in bases):
+    if any(ref.is_pulled for ref in refs):
         from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries alone
 
-        options = with_registry(options, {"offline": offline, **access}, *bases)
+        options = with_registry(options, {"offline": offline, **access}, *refs)
     with drawing(quiet=quiet) as progress:
         resolved = resolve_tree(spec, options, progress)
     fetched = fetching_notes(url=resolved.base_url, packages=resolved.fetched_package)
