@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from threading import Lock, local
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from minpack._version import __version__
 from minpack.errors import reason_of
@@ -100,6 +99,8 @@ class Web:
         :raises WebError: none will, or the budget is spent.
         :raises InputError: a file of certificates cannot be used.
         """
+        import minpack.net.import_urllib3  # noqa: F401, PLC0415 - before urllib3
+
         here = ask.url
         for _ in range(_MOST_REDIRECTS + 1):
             with in_words():
@@ -158,7 +159,7 @@ class Web:
         parts = urlsplit(url)
         proxies = self._network.proxies
         proxy = proxies.get(parts.scheme, "")
-        if proxy and proxy_bypass_environment(parts.netloc, {"no": proxies.get("no_proxy", "")}):
+        if proxy and _is_bypassed(parts.netloc, proxies.get("no_proxy", "")):
             proxy = ""
         key = (parts.scheme, proxy, self._tls(parts.netloc.rpartition("@")[2]) if parts.scheme == "https" else Tls())
         with self._lock:
@@ -167,6 +168,13 @@ class Web:
                 manager.pool_classes_by_scheme = counted_pools(lambda: self._local.call)
                 self._managers[key] = manager
             return self._managers[key]
+
+
+def _is_bypassed(host: str, no_proxy: str) -> bool:
+    """Whether ``HOST[:PORT]`` is asked without a proxy, as curl and Python understand ``no_proxy``."""
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # noqa: PLC0415
+
+    return bool(proxy_bypass_environment(host, {"no": no_proxy}))
 
 
 def _counted(pieces: Iterable[bytes], budget: Budget) -> Generator[bytes]:

@@ -179,8 +179,10 @@ def resolve(host: str, port: int, seconds: float) -> Sequence[Address]:
     answers: list[Sequence[Address] | Exception] = []
 
     def ask() -> None:
+        name = host.strip("[]")
         try:
-            answers.append(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM))
+            # Of text Python would make IDNA, for which it loads tables, whether that changes anything or not.
+            answers.append(socket.getaddrinfo(name.encode() if name.isascii() else name, port, type=socket.SOCK_STREAM))
         except Exception as error:  # noqa: BLE001 - raised again by who asks
             answers.append(error)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from contextlib import contextmanager
 from threading import Lock
@@ -171,6 +170,8 @@ class Requester:
                         return response
             except PassingError as error:
                 pause = error.wait
+            import random  # noqa: PLC0415 - where something went wrong alone
+
             # Not all that a registry turned away come back at the same moment.
             backoff = _FIRST_PAUSE * 2 ** (count - 1) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
             network.pause(pause if pause is not None else backoff)
