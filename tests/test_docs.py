@@ -109,7 +109,7 @@ CASES = {
     "Locks": 27,
     "Paths in the image": 23,
     "The entrypoint": 13,
-    "Registries": 4,
+    "Registries": 30,
     "Output and engine": 39,
     "Options": 63,
     "The machine": 3,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +24,7 @@ from minpack.registry.secret import Secret
 from minpack.store.store import open_store
 from support.certificates import Authority
 from support.dockerregistry import PASSWORD, USER, password_file, running_registry
+from support.elfmaker import static_program
 from support.tokenserver import TokenServer
 
 if TYPE_CHECKING:
@@ -303,3 +306,62 @@ def test_a_client_certificate(tmp_path: Path, store: Store) -> None:
         with RegistryClient(options(host, cert_directories=(str(tmp_path / "certs.d"),))) as client:
             push(client, host)
             pull(client, host, store)
+
+
+# --- the command line
+
+
+def minpack(place: Path, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run it as a user would, in `place`, with a home of its own."""
+    environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": f"{place}/home", **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "minpack", *arguments],
+        cwd=place,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_nothing_secret_is_seen_on_the_command_line(tmp_path: Path) -> None:
+    """Neither in what is printed, JSON and tracebacks among it, nor in a file, nor in the list of processes."""
+    (tmp_path / "app").write_bytes(static_program())
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "home" / ".docker").mkdir(parents=True)
+    helper = tmp_path / "bin" / "docker-credential-test"
+    answer = json.dumps({"Username": USER, "Secret": PASSWORD})
+    helper.write_text(f"#!/bin/sh\ncat /proc/[0-9]*/cmdline >{tmp_path}/processes\ncat <<'END'\n{answer}\nEND\n")
+    helper.chmod(0o755)
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    seen = []
+    with TokenServer(tmp_path / "tokens", {USER: PASSWORD}) as tokens:
+        (tmp_path / "plain").mkdir()
+        (tmp_path / "bearer").mkdir()
+        with (
+            running_registry(tmp_path / "plain", password_file(tmp_path)) as plain,
+            running_registry(tmp_path / "bearer", tokens.auth) as bearer,
+        ):
+            for host in (plain, bearer):
+                push_to = ("./app", "-t", f"{host}/{NAME}:1", "--push", "--json")
+                typed = ("--username", USER, "--password-stdin")
+                config = tmp_path / "home" / ".docker" / "config.json"
+                config.write_text("{}")
+                seen.append(minpack(tmp_path, *push_to, *typed, stdin=f"{PASSWORD}\n"))
+                seen.append(minpack(tmp_path, *push_to, *typed, stdin=PASSWORD[:-1], MINPACK_TRACEBACK="1"))
+                config.write_text(json.dumps({"credHelpers": {host: "test"}}))
+                seen.append(minpack(tmp_path, *push_to))
+                config.write_text(json.dumps({"auths": {host: {"auth": basic}}}))
+                seen.append(minpack(tmp_path, *push_to))
+                config.write_text(f'{{"auths": {{"{host}": {{"auth": "{basic}"}}')
+                seen.append(minpack(tmp_path, *push_to, MINPACK_TRACEBACK="1"))
+            config.unlink()
+    assert [one.returncode for one in seen] == [0, 1, 0, 0, 1] * 2
+    texts = [one.stdout + one.stderr for one in seen]
+    texts.append((tmp_path / "processes").read_bytes().decode(errors="replace"))
+    assert "docker-credential-test" in texts[-1]
+    texts += [file.read_bytes().decode("latin-1") for file in (tmp_path / "home").rglob("*") if file.is_file()]
+    assert len(texts) > len(seen) + 1
+    for secret in (PASSWORD, PASSWORD[:-1], basic):
+        assert not [text for text in texts if secret in text]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 4 << 20
 #: The user name that stands for "the secret is an identity token" (docker/cli, credentials).
 _IDENTITY = "<token>"
+_TYPED = "--username"
 _HINT = "log in again (docker login, podman login), or name another file with DOCKER_CONFIG or REGISTRY_AUTH_FILE"
 
 
@@ -35,6 +36,11 @@ class Credential(NamedTuple):
     password: Secret = Secret("")
     identity_token: Secret = Secret("")
     registry_token: Secret = Secret("")
+
+    @property
+    def typed(self) -> bool:
+        """Whether the user gave them just now."""
+        return self.source == _TYPED
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -74,7 +80,7 @@ class Credentials:
     def _find(self, repository: ImageRepository) -> Credential | None:
         login = self._options.login
         if login is not None and login.host == repository.host:
-            return Credential("--username", login.username, login.password)
+            return Credential(_TYPED, login.username, login.password)
         for path in self._options.auth_files:
             if path not in self._files:
                 self._files[path] = _read_file(path)

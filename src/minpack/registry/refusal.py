@@ -62,7 +62,8 @@ def refused_login(wish: Wish, said: str, status: int, code: str = "", *, known: 
         hint = f"ask its owner for the right to {wish.verb}, or log in as another user: docker login {host}"
     else:
         reason = f"the registry does not accept the credentials for {host} (from {credential.source}; {said})"
-        hint = f"they are wrong or expired: log in again with docker login {host} or podman login {host}"
+        again = f"log in again with docker login {host} or podman login {host}"
+        hint = f"they are wrong or expired: {'check the user and the password' if credential.typed else again}"
     return RegistryAccessError(wish.verb, wish.named, reason, hint, status=status, code=code)
 
 
