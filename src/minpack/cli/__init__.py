@@ -8,6 +8,9 @@ import sys
 #: How many objects are made before Python looks for cycles among them. A run makes few, and few of those that it makes
 #: form cycles: looking through its modules again and again, as by default, takes a tenth of a small run.
 GC_THRESHOLD = 200_000
+#: Seconds that a thread may keep the interpreter from others. Threads that hash and compress need it for microseconds a
+#: megabyte; by default they wait five milliseconds for it each time, while the main one plans and proves.
+SWITCH_INTERVAL = 0.0005
 
 
 def main() -> None:
@@ -28,6 +31,7 @@ def main() -> None:
     import gc  # noqa: PLC0415
 
     gc.set_threshold(GC_THRESHOLD)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         _speak_utf8()
         from minpack.cli.run import run  # noqa: PLC0415
