@@ -107,7 +107,7 @@ class _BackgroundLayer:
             self._thread = None
 
     def take(self, out: Writable) -> Layer | None:
-        """See `BackgroundLayers.take`."""
+        """Write the layer to `out` when it is ready; None, and nothing written, if it could not be begun or kept."""
         if self._thread is None:
             return None
         while self._thread.is_alive():

@@ -50,7 +50,7 @@ class KeptMembers:
         self._block_size = block_size
 
     def is_of(self, content: Content) -> bool:
-        """See `minpack.oci.compress.KeptFile.is_of`."""
+        """Whether the members are undamaged and `content` is what they were made of, by its key or its sums."""
         total, at = hashlib.sha256(), self._where.at
         for size in self._where.members:
             total.update(os.pread(self._descriptor, size, at))

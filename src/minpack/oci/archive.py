@@ -60,7 +60,7 @@ class ArchiveSink:
         self._starts: dict[Digest, int] = {}
 
     def has(self, digest: Digest) -> bool:
-        """See `Sink.has`."""
+        """Whether the blob is a member."""
         return digest in self._starts
 
     def start_of(self, digest: Digest) -> int:
@@ -68,18 +68,18 @@ class ArchiveSink:
         return self._starts[digest]
 
     def put(self, blob: Blob) -> None:
-        """See `Sink.put`."""
+        """Write the blob's member; raise `SumMismatchError` if its bytes are not those of its digest."""
         blob.copy_to(self.begin_blob())
         self.end_blob(blob.descriptor)
 
     def begin_blob(self) -> Writable:
-        """See `StreamingSink.begin_blob`."""
+        """Where to write the next blob: behind a header that is filled in when digest and size are known."""
         self._start = self._out.tell()
         self._out.write(bytes(BLOCK))
         return self._out
 
     def end_blob(self, descriptor: Descriptor) -> Blob:
-        """See `StreamingSink.end_blob`; a blob that is there already is taken back."""
+        """The blob that was begun is whole, and is read from its member; one that was there already is taken back."""
         if descriptor.digest in self._starts:
             self._out.seek(self._start)
             self._out.truncate()
@@ -95,7 +95,7 @@ class ArchiveSink:
         return Blob(descriptor, RangeContent(self._out.fileno(), start, descriptor.size, self._where))
 
     def commit(self, index: Index, references: Sequence[Reference]) -> None:
-        """See `Sink.commit`: the documents and the end of the archive are written."""
+        """Write the documents, with these names, and the end of the archive: all blobs are there."""
         self._member("index.json", layout_index(index, references))
         self._member("manifest.json", docker_manifest(docker_image(index), references))
         self._member("oci-layout", LAYOUT_FILE)

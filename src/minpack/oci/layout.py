@@ -63,22 +63,22 @@ class LayoutSink:
             self._file.close()
 
     def has(self, digest: Digest) -> bool:
-        """See `Sink.has`."""
+        """Whether the blob has its file."""
         return os.path.exists(os.path.join(self._directory, blob_path(digest)))
 
     def put(self, blob: Blob) -> None:
-        """See `Sink.put`."""
+        """Write the blob's file; raise `SumMismatchError` if its bytes are not those of its digest."""
         blob.copy_to(self.begin_blob())
         self.end_blob(blob.descriptor)
 
     def begin_blob(self) -> Writable:
-        """See `StreamingSink.begin_blob`."""
+        """Where to write the next blob: a file that gets its name when the digest is known."""
         os.makedirs(os.path.dirname(self._partial), exist_ok=True)
         self._file = open(self._partial, "wb")  # noqa: SIM115 - closed by end_blob
         return self._file
 
     def end_blob(self, descriptor: Descriptor) -> Blob:
-        """See `StreamingSink.end_blob`."""
+        """The blob that was begun is whole; it is read from its file."""
         assert self._file is not None, "internal error: no blob was begun"
         self._file.close()
         path = os.path.join(self._directory, blob_path(descriptor.digest))
@@ -86,7 +86,7 @@ class LayoutSink:
         return Blob(descriptor, FileContent(path, descriptor.size))
 
     def commit(self, index: Index, references: Sequence[Reference]) -> None:
-        """See `Sink.commit`: the index and the layout file are written."""
+        """Write the index, with these names, and the layout file: all blobs are there."""
         for name, data in (("index.json", layout_index(index, references)), ("oci-layout", LAYOUT_FILE)):
             with open(os.path.join(self._directory, name), "wb") as out:
                 out.write(data)

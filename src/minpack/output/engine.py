@@ -79,15 +79,15 @@ class EngineSink:
         self.digest: Digest | None = None
 
     def has(self, digest: Digest) -> bool:
-        """See `Sink.has`."""
+        """Whether the archive has the blob."""
         return self._archive.has(digest)
 
     def put(self, blob: Blob) -> None:
-        """See `Sink.put`."""
+        """Write the blob into the archive; raise `SumMismatchError` if its bytes are not those of its digest."""
         self._archive.put(blob)
 
     def commit(self, index: Index, references: Sequence[Reference]) -> None:
-        """See `Sink.commit`.
+        """Load the archive into the engine, with these names.
 
         :raises EngineError: see `load_archive`.
         """
@@ -110,23 +110,23 @@ class MachineSink:
 
     @property
     def image_id(self) -> str:
-        """See `EngineSink`."""
+        """The engine's id of the image, once it is loaded."""
         return self._engine.image_id
 
     @property
     def digest(self) -> Digest | None:
-        """See `EngineSink`."""
+        """The digest by which registries know the image, once it is loaded."""
         return self._engine.digest
 
     def has(self, digest: Digest) -> bool:
-        """See `Sink.has`."""
+        """Whether the archive has the blob."""
         return self._engine.has(digest)
 
     def put(self, blob: Blob) -> None:
         """Take nothing: which blobs are its image's, `commit` is told."""
 
     def commit(self, index: Index, references: Sequence[Reference]) -> None:
-        """See `Sink.commit`.
+        """Load the image of the engine's platform alone, with these names.
 
         :raises EngineError: see `load_archive`.
         """

@@ -45,7 +45,7 @@ def ownership_of(walker: Walker) -> Ownership | None:
 
 
 class DpkgOwnership:
-    """See `Ownership`; the lists are read when they are first asked, all of them."""
+    """What dpkg's database says; its lists are read when they are first asked for, all of them."""
 
     def __init__(self, walker: Walker, lists: RootPath) -> None:
         self._walker = walker
@@ -55,7 +55,7 @@ class DpkgOwnership:
         self._lines: dict[str, frozenset[bytes]] = {}
 
     def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
-        """See `Ownership`."""
+        """The package of each path that one owns, as its list has it; usr-merged paths are known by both names."""
         wanted = set(paths)
         lines = {line: path for path in wanted - self._known.keys() for line in _as_listed(path)}
         stems = {stem for path in lines.values() for stem in _stems(path)}
@@ -70,7 +70,7 @@ class DpkgOwnership:
         return {path: self._known[path] for path in wanted if self._known[path]}
 
     def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
-        """See `Ownership`."""
+        """Whether the package's list has all of these paths."""
         if package not in self._lines:
             # The list of a package of several architectures has the name of its own, as libc6:amd64.
             lists = (one for one in self._names() if one.partition(".list")[0].partition(":")[0] == package)
@@ -80,13 +80,13 @@ class DpkgOwnership:
         return all(not self._lines[package].isdisjoint(_as_listed(path)) for path in paths)
 
     def are_related(self, package: str, other: str) -> bool:
-        """See `Ownership`."""
+        """Whether both are of one source package, or `other` has only data and the package needs it."""
         if package == other or source_of(self._paragraph(package), package) == source_of(self._paragraph(other), other):
             return True
         return is_data_name(other) and other in names_needed(self._paragraph(package))
 
     def is_unmodified(self, entry: Entry, package: str) -> bool:
-        """See `Ownership`. Links have no sum, and configuration files have theirs elsewhere: both count as they are."""
+        """Whether the file has the sum of the package's list; links and configuration files have none, and count as is."""
         if entry.content is None:
             return True
         sums = self._read(f"{self._lists}/{package}.md5sums", MAX_LIST)
@@ -110,7 +110,7 @@ class DpkgOwnership:
 
 
 class ApkOwnership:
-    """See `Ownership`."""
+    """What apk's database says; it is read when it is first asked for."""
 
     def __init__(self, database: Entry) -> None:
         self._database = database
@@ -118,22 +118,22 @@ class ApkOwnership:
         self._origins: dict[str, str] = {}
 
     def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
-        """See `Ownership`."""
+        """The package of each path that one owns."""
         if self._packages is None:
             self._packages = self._read()
         return {path: owner for path in paths if (owner := self._packages.get(path) or self._packages.get(_old(path)))}
 
     def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
-        """See `Ownership`."""
+        """Whether the package owns all of these paths."""
         wanted = set(paths)
         return {path for path, owner in self.owners(wanted).items() if owner == package} == wanted
 
     def are_related(self, package: str, other: str) -> bool:
-        """See `Ownership`."""
+        """Whether both were built from one origin."""
         return self._origins.get(package, package) == self._origins.get(other, other)
 
     def is_unmodified(self, entry: Entry, package: str) -> bool:  # noqa: ARG002
-        """See `Ownership`."""
+        """True: what is changed in a root of apk is not looked for."""
         return True
 
     def _read(self) -> dict[RootPath, str]:
