@@ -123,6 +123,7 @@ def test_endless_numbers_are_refused(option: str) -> None:
 def test_additions(text: str, expected: Addition) -> None:
     """The destination is the last part that is absolute; a slash at its end means into that directory."""
     assert parse_addition(text) == expected
+    assert parse_addition(str(expected)) == expected
     assert parse_addition(str(expected).removeprefix("--add ")) == expected
 
 
@@ -191,6 +192,7 @@ def test_a_destination_of_several_programs_is_a_directory() -> None:
 def test_directories(text: str, expected: AddedDirectory) -> None:
     """The mode is octal, the owner two numbers."""
     assert parse_directory(text) == expected
+    assert parse_directory(str(expected)) == expected
 
 
 @pytest.mark.parametrize(
@@ -224,6 +226,7 @@ def test_links() -> None:
             with pytest.raises(UsageError):
                 parse_link(text)
     assert parse_link("a:/") == AddedLink(RootPath("/a"), "a")
+    assert parse_link(str(AddedLink(RootPath("/a"), "b:c"))) == AddedLink(RootPath("/a"), "b:c")
 
 
 @pytest.mark.parametrize(

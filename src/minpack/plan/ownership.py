@@ -86,7 +86,7 @@ class DpkgOwnership:
         return is_data_name(other) and other in names_needed(self._paragraph(package))
 
     def is_unmodified(self, entry: Entry, package: str) -> bool:
-        """Whether the file has the sum of the package's list; links and configuration files have none, and count as is."""
+        """Whether the file has the sum of the package's list; links and configuration files have none and count."""
         if entry.content is None:
             return True
         sums = self._read(f"{self._lists}/{package}.md5sums", MAX_LIST)

@@ -14,13 +14,14 @@ from minpack.paths import PATH_MAX, ROOT, RootPath, normal
 from minpack.rootfs.entry import Entry, Kind, directory, symlink
 from minpack.rootfs.modes import SPECIAL_BITS, normal_mode, tree_mode
 from minpack.rootfs.tree import Claim, Precedence
+from minpack.spec.values import AddedDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from minpack.content import Content
     from minpack.spec.image import ImageSpec
-    from minpack.spec.values import AddedDirectory, Addition
+    from minpack.spec.values import Addition
 
 _ROOT_OWNER = (0, 0)
 
@@ -67,7 +68,8 @@ def additions(
     for addition in spec.additions:
         yield from _added_tree(addition, left_out) if os.path.isdir(addition.source) else (_added_file(addition, read),)
     for link in spec.links:
-        yield Placed(symlink(link.path, link.target), PlaceKind.ADDED, str(link), Claim(option=str(link)))
+        option = f"--symlink {link}"
+        yield Placed(symlink(link.path, link.target), PlaceKind.ADDED, option, Claim(option=option))
     yield from _directories(spec)
 
 
@@ -129,8 +131,10 @@ def _added_file(addition: Addition, read: Mapping[tuple[str, RootPath], Content]
 def _added_tree(addition: Addition, left_out: frozenset[str]) -> Iterator[Placed]:
     """A directory with all that is in it but for what is left out."""
     if addition.mode is not None and addition.mode & SPECIAL_BITS:
-        value, hint = str(addition).removeprefix("--add "), "add that file on its own, or set a directory's with --dir"
-        raise UsageError("--add", value, "set-id and sticky bits are for a single file, and it is a directory", hint)
+        hint = "add that file on its own, or set a directory's with --dir"
+        raise UsageError(
+            "--add", str(addition), "set-id and sticky bits are for a single file, and it is a directory", hint
+        )
     claim, why = _claim(addition, Precedence.TREE), _why(addition)
     for entry in _tree_of(addition.source, left_out):
         path = normal(addition.destination + entry.path)
@@ -192,4 +196,5 @@ def _why(addition: Addition) -> str:
 def _claim(given: Addition | AddedDirectory, stated: int, unstated: int = Precedence.DEFAULT) -> Claim:
     """How specifically an option says mode and owner: `stated` where it does, else `unstated`."""
     mode = unstated if given.mode is None else stated
-    return Claim(mode, unstated if given.owner is None else stated, str(given))
+    option = "--dir" if isinstance(given, AddedDirectory) else "--add"
+    return Claim(mode, unstated if given.owner is None else stated, f"{option} {given}")

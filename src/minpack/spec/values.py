@@ -44,7 +44,7 @@ class Addition(NamedTuple):
 
     Without `mode` files are 0644, or 0755 if their owner may execute them, and directories 0755; without `owner` all
     are root's. A directory's `mode` is that of its files and directories: those that are executable, and directories,
-    can be executed by whoever may read them, and other files by nobody.
+    can be executed by whoever may read them, and other files by nobody. Its text is what `parse_addition` reads.
     """
 
     source: str
@@ -53,32 +53,35 @@ class Addition(NamedTuple):
     owner: User | None = None
 
     def __str__(self) -> str:
-        return f"--add {self.source}:{self.destination}{_rights(self.mode, self.owner)}"
+        return f"{self.source}:{self.destination}{_rights(self.mode, self.owner)}"
 
 
 class AddedDirectory(NamedTuple):
-    """A directory, 0755 unless `mode` is given; its owner is the image's user unless given."""
+    """A directory, 0755 unless `mode` is given; its owner is the image's user unless given.
+
+    Its text is what `parse_directory` reads.
+    """
 
     path: RootPath
     mode: int | None = None
     owner: User | None = None
 
     def __str__(self) -> str:
-        return f"--dir {self.path}{_rights(self.mode, self.owner)}"
+        return f"{self.path}{_rights(self.mode, self.owner)}"
 
 
 class AddedLink(NamedTuple):
-    """A symbolic link to `target`, as written."""
+    """A symbolic link to `target`, as written. Its text is what `parse_link` reads."""
 
     path: RootPath
     target: str
 
     def __str__(self) -> str:
-        return f"--symlink {self.target}:{self.path}"
+        return f"{self.target}:{self.path}"
 
 
 def _rights(mode: int | None, owner: User | None) -> str:
-    """``[:MODE[:UID:GID]]``, as options have it."""
+    """``[:MODE[:UID:GID]]``."""
     if mode is None:
         return ""
     return f":{mode:04o}:{owner}" if owner is not None else f":{mode:04o}"
