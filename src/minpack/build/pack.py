@@ -120,7 +120,7 @@ class _Prepared(NamedTuple):
 def pack(
     spec: ImageSpec,
     options: BaseOptions,
-    output: OutputSpec | None,
+    output: OutputSpec | None = None,
     progress: Progress = no_progress,
     *,
     write: bool = True,

@@ -11,6 +11,7 @@ from minpack.paths import RootPath
 from minpack.program.place import place
 from minpack.program.platforms import base_platform, platform_of
 from minpack.program.read import read_programs
+from minpack.progress import no_progress
 from minpack.resolve.closures import audit_notes, symbols_for, variants_of
 from minpack.resolve.with_packages import resolve_with_packages
 from minpack.sources.fitting import fitting_hint
@@ -62,7 +63,7 @@ class ResolvedTree(NamedTuple):
         return "loads" if self.proof is not None else "unchecked"
 
 
-def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress) -> ResolvedTree:
+def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress = no_progress) -> ResolvedTree:
     """The closure of the spec's one program on its base; what is missing is in it, not raised.
 
     Without a base it is that of this host as ldd(1) shows it, the program at its own place.

@@ -13,25 +13,14 @@ from minpack.sources import session
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from minpack.base.options import BaseOptions, OpenBase
+    from minpack.base.options import BaseOptions
     from minpack.library.callbacks import Progress
     from minpack.sources.session import Session
     from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 
-@checked
-@contextmanager
-def open_base(
-    ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress = no_progress
-) -> Generator[OpenBase]:
-    """The base that `ref` names, open until the block is left.
-
-    :param platform: the one to fetch the base for.
-    :raises MinpackError: it cannot be opened.
-    """
-    with opening.open_base(ref, platform, options, progress) as opened:
-        yield opened
+open_base = checked(opening.open_base)
 
 
 @checked

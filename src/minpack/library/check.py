@@ -37,8 +37,11 @@ _PARSERS = {
 _MOST = 100
 
 
-def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """`function`, but it raises `TypeError` if an argument, or a field of one, has another type than is declared."""
+def checked(function: Callable[_P, _R], **rules: Callable[[Any], None]) -> Callable[_P, _R]:
+    """`function`, but it raises `TypeError` if an argument, or a field of one, has another type than is declared.
+
+    :param rules: by the name of an argument what raises an error if it cannot be meant.
+    """
     inner: Any = function
     while hasattr(inner, "__wrapped__"):
         inner = inner.__wrapped__
@@ -50,6 +53,8 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             if name in hints:
                 check(value, hints[name], f"{function.__name__}({name})")
+            if name in rules:
+                rules[name](value)
         return function(*args, **kwargs)
 
     return wrapper

@@ -17,42 +17,12 @@ from minpack.progress import no_progress
 if TYPE_CHECKING:
     from minpack.base.options import BaseOptions
     from minpack.build.inspect import Inspected
-    from minpack.build.lock import LockPolicy
-    from minpack.build.pack import Packed
     from minpack.build.push import Pushed
-    from minpack.build.tree import ResolvedTree
     from minpack.library.callbacks import Progress
     from minpack.oci.reference import Reference
     from minpack.output.target import OutputSpec
     from minpack.registry.options import RegistryOptions
     from minpack.spec.image import ImageSpec
-
-
-@checked
-def pack(
-    spec: ImageSpec,
-    options: BaseOptions,
-    output: OutputSpec | None = None,
-    progress: Progress = no_progress,
-    *,
-    write: bool = True,
-    sums: bool = False,
-    every: bool = False,
-    locking: LockPolicy | None = None,
-) -> Packed:
-    """Make an image of the spec's programs.
-
-    :param output: where the image goes; None for a plan alone.
-    :param write: whether to write the image; without, all is done but that.
-    :param sums: compute the sums of the files, as they are written, and of the inputs.
-    :param every: look in all files for paths of what is not packed, where else those are left out that tell little.
-    :param locking: what a lock has to say of it.
-    :raises MinpackError: one of its subclasses, saying what cannot be done.
-    """
-    _check_programs(spec)
-    _check_day(options.today)
-    _check_output(output)
-    return packing.pack(spec, options, output, progress, write=write, sums=sums, every=every, locking=locking)
 
 
 @checked
@@ -78,21 +48,6 @@ def push(
 
 
 @checked
-def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress = no_progress) -> ResolvedTree:
-    """What the dynamic loader would open for the spec's one program on its base; what is missing is in it, not raised.
-
-    Without a base it is that of this host as ldd(1) shows it, the program at its own place.
-
-    :raises MinpackError: one of its subclasses, saying what cannot be done.
-    """
-    _check_programs(spec)
-    if len(spec.programs) > 1:
-        raise UsageError("ImageSpec.programs", "", f"a tree has one program, not {len(spec.programs)}")
-    _check_day(options.today)
-    return tree.resolve_tree(spec, options, progress)
-
-
-@checked
 def inspect(path: str | os.PathLike[str], today: str, *, why: bool = False, full: bool = False) -> Inspected:
     """What the ELF file at the host's `path` is and needs.
 
@@ -110,6 +65,18 @@ def _check_programs(spec: ImageSpec) -> None:
     """Raise `UsageError` if `spec` names no program."""
     if not spec.programs:
         raise UsageError("ImageSpec.programs", "", "it is empty", 'name a program: ImageSpec(("./myapp",))')
+
+
+def _check_program(spec: ImageSpec) -> None:
+    """Raise `UsageError` if `spec` names no program, or several."""
+    _check_programs(spec)
+    if len(spec.programs) > 1:
+        raise UsageError("ImageSpec.programs", "", f"a tree has one program, not {len(spec.programs)}")
+
+
+def _check_options(options: BaseOptions) -> None:
+    """Raise `UsageError` if the options have no date."""
+    _check_day(options.today)
 
 
 def _check_day(today: str) -> None:
@@ -131,3 +98,7 @@ def _check_output(output: OutputSpec | None) -> None:
         return
     reason = "its path is '-', and it has no stdout" if output.path else "it has no path and no engine"
     raise UsageError("OutputSpec", "", reason, 'name a file: OutputSpec(Format.ARCHIVE, "app.tar", …)')
+
+
+pack = checked(packing.pack, spec=_check_programs, options=_check_options, output=_check_output)
+resolve_tree = checked(tree.resolve_tree, spec=_check_program, options=_check_options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind, OpenBase
 from minpack.errors import UnknownBaseError, UsageError
+from minpack.progress import no_progress
 from minpack.sources.local import open_local
 from minpack.target import alpine_arch
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_base(ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress) -> Generator[OpenBase]:
+def open_base(
+    ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress = no_progress
+) -> Generator[OpenBase]:
     """The base that `ref` names, open until the block is left.
 
     :param platform: the one to fetch the base for.
