@@ -26,6 +26,7 @@ from support.certificates import Authority
 from support.dockerregistry import PASSWORD, USER, password_file, running_registry
 from support.elfmaker import static_program
 from support.tokenserver import TokenServer
+from support.tools import need_tool
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -155,6 +156,19 @@ def test_docker_login_is_enough(tmp_path: Path, store: Store) -> None:
             with RegistryClient(options(host, auth_files=(one,))) as client:
                 push(client, host)
                 pull(client, host, store)
+
+
+@pytest.mark.parametrize("tool", ["skopeo", "podman"])
+def test_what_a_tool_logged_in_to(tmp_path: Path, store: Store, tool: str) -> None:
+    """The file that the login of another tool writes has what minpack needs."""
+    command = need_tool(tool)
+    file = tmp_path / "auth.json"
+    with running_registry(tmp_path, password_file(tmp_path)) as host:
+        login = [command, "login", "--tls-verify=false", "--authfile", str(file), "-u", USER, "--password-stdin", host]
+        subprocess.run(login, input=PASSWORD.encode(), check=True, capture_output=True)
+        with RegistryClient(options(host, auth_files=(str(file),))) as client:
+            push(client, host)
+            pull(client, host, store)
 
 
 def test_a_helper_gives_the_password(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

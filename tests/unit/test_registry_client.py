@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import logging
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -355,6 +357,33 @@ def test_a_slow_registry_ends(client_of: Callable[..., RegistryClient]) -> None:
         pytest.raises(RegistryError, match=r"too slow|timed out"),
     ):
         client.manifest(ImageRepository(server.host, NAME), "1")
+
+
+@pytest.mark.parametrize(("takes", "enough"), [(1.5, True), (1.5, False)])
+def test_what_was_sent_may_be_worked_on(
+    client_of: Callable[..., RegistryClient], takes: float, *, enough: bool
+) -> None:
+    """An answer to a body is waited for ten times as long as another: registries sum what they got, or move it."""
+
+    def work(_: Asked) -> Answer:
+        threading.Event().wait(takes)
+        return Answer(201)
+
+    network = {"read_timeout": 0.5 if enough else 0.1, "limits": Limits(window=0.3), "attempts": 1}
+    with registry(work) as server, client_of(network=network) as client:
+        repository = ImageRepository(server.host, NAME)
+
+        def put() -> None:
+            headers = {"Content-Length": "4"}
+            client.request(repository, "PUT", "x", headers=headers, body=lambda: (b"data",), expected=(201,))
+
+        if enough:
+            put()
+        else:
+            with pytest.raises(RegistryError, match=r"timed out|too slow"):
+                put()
+        with pytest.raises(RegistryError, match=r"timed out|too slow"):
+            client.request(repository, "GET", "x", expected=(201,))
 
 
 # --- where it sends its users
@@ -790,6 +819,64 @@ def test_docker_hub_has_names_of_its_own(client_of: Callable[..., RegistryClient
             before = len(empty.requests)
             client.manifest(ImageRepository(mirror.host, NAME), "1")
         assert len(empty.requests) == before
+
+
+def test_through_a_proxy(client_of: Callable[..., RegistryClient], tmp_path: Path) -> None:
+    """TLS goes through a proxy as it is: the proxy is told the host, and sees no login but its own."""
+    authority = Authority(tmp_path)
+    with Scripted(lambda _: manifest(), authority.server_context()) as server, Tunnel(server.port) as proxy:
+        repository = ImageRepository(f"localhost:{server.port}", NAME)
+        proxies = {"https": f"http://proxied:s3cret@127.0.0.1:{proxy.port}", "http": "http://127.0.0.1:1"}
+        network = {"proxies": {**proxies, "no_proxy": "other.example"}, "attempts": 1}
+        with client_of(repository.host, network=network, ca_file=str(authority.ca)) as client:
+            client.manifest(repository, "1")
+        (connect,) = proxy.asked
+    lines = connect.split(b"\r\n")
+    assert lines[0].startswith(f"CONNECT localhost:{server.port} HTTP/1.".encode())
+    login = base64.b64encode(b"proxied:s3cret").decode()
+    sent = [line.decode() for line in lines if b"authorization" in line.lower()]
+    assert [line.lower() for line in sent] == [f"proxy-authorization: basic {login}".lower()]
+    assert sent[0].endswith(login)
+    assert all("Proxy-Authorization" not in one.headers for one in server.requests)
+
+
+class Tunnel:
+    """A proxy that leads every CONNECT to a port of this machine; `asked` are the requests."""
+
+    def __init__(self, target: int) -> None:
+        self.asked: list[bytes] = []
+        self._target = target
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> Tunnel:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._socket.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._socket.accept()
+                threading.Thread(target=self._lead, args=(client,), daemon=True).start()
+
+    def _lead(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._target)) as server, contextlib.suppress(OSError):
+            self.asked.append(client.recv(65536))
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=self._copy, args=(server, client), daemon=True)
+            back.start()
+            self._copy(client, server)
+            back.join()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
 
 # --- nothing secret

@@ -92,10 +92,10 @@ def hub_mirrors(text: str) -> tuple[str, ...]:
     for item in re.split(r"[,\s]+", text):
         mirror = item.removeprefix("https://").rstrip("/")
         host, _, prefix = mirror.partition("/")
-        if mirror and (not is_host(host) or re.fullmatch(r"[a-z0-9._/-]*", prefix) is None):
+        if item and (not is_host(host) or re.fullmatch(r"[a-z0-9._/-]*", prefix) is None):
             shown = re.sub(r"[^/]*@", "…@", item)
             raise UsageError(_MIRRORS, shown, "it is not a registry", "write it as HOST[:PORT][/PREFIX]")
-        found += [mirror] if mirror else []
+        found += [mirror] if item else []
     return tuple(found)
 
 
@@ -118,7 +118,8 @@ def _password() -> Secret:
     """What comes on stdin, without the end of its line."""
     stdin = sys.stdin
     if stdin is None or stdin.isatty():
-        raise UsageError("--password-stdin", "", "stdin is a terminal, which would show it", _PIPE)
+        reason = "there is no stdin" if stdin is None else "stdin is a terminal, which would show it"
+        raise UsageError("--password-stdin", "", reason, _PIPE)
     data = stdin.buffer.read(_MOST_PASSWORD + 1)
     if len(data) > _MOST_PASSWORD:
         raise UsageError("--password-stdin", "", f"it has more than {_MOST_PASSWORD} bytes", _PIPE)

@@ -77,6 +77,11 @@ class Budget:
                 f" {limits.rate} a second are required"
             )
 
+    def wait_for_answer(self, seconds: float) -> None:
+        """For the next `seconds` nothing need come: who was sent much works on it."""
+        self.rest()
+        self._windows = deque([(self._seconds + seconds - self._limits.window, self._came)])
+
     def use(self, count: int) -> None:
         """`count` of the bytes that came are the file's."""
         self._useful += count

@@ -39,6 +39,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 #: Those that keep method and body (RFC 9110, 15.4.8 and 15.4.9).
 _SAME_METHOD = (307, 308)
+#: So many times longer than for another answer is waited for that to what was sent: registries sum it, or move it.
+_LONGER = 10
 #: A body of a redirect that is read so that its connection can be used again.
 _SMALL = 1 << 16
 
@@ -141,12 +143,13 @@ class Web:
             headers["Authorization"] = ask.authorization
         elif login and url.startswith(f"{origin}/"):
             headers.update(_basic(login))
-        self._local.call = Call(budget, self._network, ask.led)
+        wait = self._network.read_timeout * (1 if ask.body is None else _LONGER)
+        self._local.call = Call(budget, self._network, wait, ask.led)
         return self._manager(url).request(
             ask.method,
             url,
             headers=headers,
-            body=_counted(ask.body(), budget) if ask.body is not None else None,
+            body=_counted(ask.body(), budget, wait) if ask.body is not None else None,
             timeout=Timeout(connect=self._network.connect_timeout, read=self._network.read_timeout),
             retries=False,
             redirect=False,
@@ -177,14 +180,17 @@ def _is_bypassed(host: str, no_proxy: str) -> bool:
     return bool(proxy_bypass_environment(host, {"no": no_proxy}))
 
 
-def _counted(pieces: Iterable[bytes], budget: Budget) -> Generator[bytes]:
-    """The pieces, sent at the budget's cost; the time it takes to make them is nobody's."""
+def _counted(pieces: Iterable[bytes], budget: Budget, wait: float) -> Generator[bytes]:
+    """The pieces, sent at the budget's cost; the time it takes to make them is nobody's.
+
+    :param wait: how many seconds the server may take to answer once it has all of them.
+    """
     for piece in pieces:
         budget.rest()
         yield piece
         budget.use(len(piece))
         budget.spend(len(piece))
-    budget.rest()
+    budget.wait_for_answer(wait)
 
 
 def _target(here: str, location: str) -> str:

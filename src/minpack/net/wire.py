@@ -37,10 +37,11 @@ _LINK_LOCAL = re.compile(r"(?:::ffff:)?169\.254\.|fe[89ab][0-9a-f]:", re.IGNOREC
 
 
 class Call(NamedTuple):
-    """One request: what it may take, and whether a server chose the address, not the user (`led`)."""
+    """One request: what it may take, for how many seconds one read may wait, and whether a server chose the address."""
 
     budget: Budget
     network: Network
+    wait: float
     led: bool = False
 
 
@@ -89,13 +90,13 @@ class _Connection(HTTPConnection):
     def send(self, data: Any) -> None:  # noqa: ANN401 - http.client's signature
         """As http.client's, for no longer than a read may take."""
         if self.sock is not None:
-            budget, network, _ = self.current()
+            budget, network, *_ = self.current()
             self.sock.settimeout(budget.patience(network.read_timeout))
         super().send(data)
 
     def _new_conn(self) -> socket.socket:
         """As urllib3's own, with its errors, but that looking up the name ends too."""
-        budget, network, led = self.current()
+        budget, network, _, led = self.current()
         try:
             addresses = resolve(self._dns_host, self.port, budget.patience(network.read_timeout))
         except OSError as error:
@@ -113,7 +114,7 @@ class _Connection(HTTPConnection):
 
     def _connected(self, addresses: Sequence[Address]) -> socket.socket:
         """A socket that is connected to the first of `addresses` that takes it."""
-        budget, network, _ = self.current()
+        budget, network, *_ = self.current()
         problem = OSError("the name has no address")
         for family, kind, protocol, _, address in addresses:
             sock = socket.socket(family, kind, protocol)
@@ -140,7 +141,7 @@ class _CountedReads(io.RawIOBase):
         self._raw = raw
         self._sock = sock
         self._budget = call.budget
-        self._longest = call.network.read_timeout
+        self._longest = call.wait
 
     def readable(self) -> bool:
         """True: it is for reading."""
