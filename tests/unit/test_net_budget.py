@@ -170,7 +170,7 @@ def test_a_redirect_does_not_begin_anew(mirror: Mirror, network: Network) -> Non
     """Redirects and attempts share one budget: each of these alone would be in time."""
     slow = without_end(b"HTTP/1.1 200 OK\r\nX: ", b"y" * 40, 0.1)
     for at in range(3):
-        answer = b"HTTP/1.1 302 Found\r\nLocation: /%d\r\nContent-Length: 0\r\n" % (at + 1)
+        answer = b"HTTP/1.1 302 Found\r\nLocation: /%d\r\nContent-Length: 0\r\nConnection: close\r\n" % (at + 1)
         mirror.add(f"/{at}", b"", _late(0.15, answer))
     mirror.add("/3", DATA, always(slow))
     with pytest.raises(DownloadError, match=SLOW):
