@@ -60,6 +60,7 @@ class Deb(NamedTuple):
     says: bytes = b""
     depends: str = ""
     source: str = ""
+    script: bytes = b""
 
     @property
     def control(self) -> bytes:
@@ -97,7 +98,8 @@ class Deb(NamedTuple):
             for name, data in self.files.items()
             if isinstance(data, bytes) and not name.endswith("/")
         )
-        return {"control": self.says or self.control, "md5sums": sums.encode()}
+        files: dict[str, bytes | str] = {"control": self.says or self.control, "md5sums": sums.encode()}
+        return files | ({"postinst": self.script} if self.script else {})
 
 
 def packed(data: bytes, compression: str) -> bytes:

@@ -26,7 +26,7 @@ PACKAGES = (
         {"usr/bin/tool": TOOL, "usr/lib/tool/core/one.so": library(None), "usr/share/doc/tool/copyright": b"MIT"},
         depends="libc6, tool-data (= 1.0-1), tool-doc, words-eng, other",
     ),
-    Deb("tool-data", {"usr/share/tool/table": b"table"}, architecture="all"),
+    Deb("tool-data", {"usr/share/tool/table": b"table"}, architecture="all", script=b"#!/bin/sh\n"),
     Deb("tool-doc", {"usr/share/tool/manual": b"for people"}, architecture="all"),
     Deb("words-eng", {"usr/share/words/en": b"words"}, architecture="all"),
     Deb("libocr1", {"usr/lib/libocr.so.1": elf("/usr/share/words", soname="libocr.so.1")}, source="ocr (1.2)"),
@@ -67,6 +67,7 @@ def test_the_package_of_a_program_is_asked(world: DebianWorld) -> None:
         "/usr/share/words": ("words-eng", True),
     }
     assert not [path for path in world.mirror.paths if "tool-doc_" in path]
+    assert not [note for note in pack(world).document["notes"] if "script" in note]
 
 
 @pytest.mark.parametrize("options", [("--take", "strong"), ("--take", "/usr/lib/tool/core", "--take", "/usr/share/*")])
@@ -75,6 +76,7 @@ def test_what_is_told_can_be_taken(world: DebianWorld, options: tuple[str, ...])
     taken = pack(world, *options)
     assert {"/usr/lib/tool/core/one.so", "/usr/share/tool/table", "/usr/share/words/en"} <= packed(taken)
     assert unpacked(taken) == {}
+    assert "the scripts of tool-data are not run: postinst" in taken.document["notes"]
     world.done("lock", "./tool", "--base", "debian-12", "-q", *options)
     assert packed(pack(world, "--locked", *options)) == packed(taken)
 

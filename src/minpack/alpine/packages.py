@@ -175,6 +175,9 @@ class AlpinePackages:
     def add_program(self, paths: Iterable[RootPath]) -> None:
         """Nothing: what the base has is known."""
 
+    def add_data(self, names: Iterable[str]) -> None:
+        """Nothing: what the base has is known."""
+
     def known(self, base: Base) -> Base:
         """As `over`: looking at it fetches nothing."""
         return self.over(base)

@@ -76,6 +76,13 @@ class Packages(Protocol):
         :raises DownloadError: as `add_libraries`.
         """
 
+    def add_data(self, names: Iterable[str]) -> None:
+        """Fetch those of these packages that there are, where a base is made of packages.
+
+        :raises PackageError: as `add_libraries`.
+        :raises DownloadError: as `add_libraries`.
+        """
+
     def over(self, base: Base) -> Base:
         """`base`, with the files of all fetched packages wherever it has none."""
 
@@ -136,6 +143,9 @@ class NoPackages:
         raise UsageError("--package", name, "the base has no package repositories", "choose another --base")
 
     def add_program(self, paths: Iterable[RootPath]) -> None:
+        """Nothing: no package comes."""
+
+    def add_data(self, names: Iterable[str]) -> None:
         """Nothing: no package comes."""
 
     def over(self, base: Base) -> Base:

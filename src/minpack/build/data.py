@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
 from minpack.base.walk import Walker
-from minpack.errors import DownloadError, PackageError, StoreError, SumMismatchError, UsageError
+from minpack.errors import DownloadError, PackageError, StoreError, SumMismatchError
 from minpack.excerpt import listed
 from minpack.needs.paths import PathCache
 from minpack.paths import normal
@@ -20,7 +19,7 @@ from minpack.plan.unpacked import find_unpacked, place_in_base, unknown_paths
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from minpack.base.packages import Ownership
+    from minpack.base.packages import Ownership, Packages
     from minpack.ld.closure import Closure
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.paths import RootPath
@@ -67,8 +66,7 @@ class DataFinder:
 
     def known(self, closures: Sequence[Closure]) -> tuple[Taken, ...]:
         """What the libraries never work without."""
-        fetch = self._fetch if self._is_fetched else None
-        found = find_known_data(closures, self._symbols, self._tree, fetch)
+        found = find_known_data(closures, self._symbols, self._tree, self._session.packages.add_data)
         return self._of_packages(found) if found else ()
 
     def strong(self, closures: Sequence[Closure], packed: Collection[RootPath]) -> tuple[Taken, ...]:
@@ -79,7 +77,10 @@ class DataFinder:
         for one in unpacked:
             for taken in take((one.path,), tree, f"--take strong: {one.needed_by} has {{}} within it").files:
                 found.setdefault(taken.entry.path, taken._replace(named=False))
-        return self._of_packages(tuple(found.values()))
+        kept = self._of_packages(tuple(found.values()))
+        if self._is_fetched:
+            add_owners(kept, self._session.packages)
+        return kept
 
     def unpacked(
         self, closures: Sequence[Closure], packed: Collection[RootPath], *, every: bool
@@ -133,10 +134,6 @@ class DataFinder:
                 )
         return (*self.notes, *notes)
 
-    def _fetch(self, package: str) -> None:
-        with suppress(UsageError):  # this release has none of that name
-            self._session.packages.add(package)
-
     def _tree(self) -> Walker:
         """Over all that is known of the base without fetching anything."""
         if self._is_fetched:
@@ -151,6 +148,12 @@ class DataFinder:
             self._asked = True
             self._ownership = self._session.packages.ownership() or ownership_of(self._session.walker)
         return self._ownership
+
+
+def add_owners(taken: Sequence[Taken], packages: Packages) -> None:
+    """Add the packages of what is taken, so that whoever takes a part is told what whoever adds all is."""
+    for name in {owner.name: None for one in taken if (owner := packages.owner(one.entry))}:
+        packages.add(name)
 
 
 def places_of(path: str) -> tuple[RootPath, ...]:

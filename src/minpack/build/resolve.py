@@ -95,10 +95,13 @@ def _take(spec: ImageSpec, programs: Sequence[Program], session: Session) -> Tak
     for package in spec.packages:
         session.packages.add(package)
     if session.opened.kind is BaseKind.PACKAGES:
-        from minpack.build.data import places_of  # noqa: PLC0415 - for such bases alone
+        from minpack.build.data import add_owners, places_of  # noqa: PLC0415 - for such bases alone
 
         for places in (*(places_of(program.path) for program in programs), *((normal(one),) for one in patterns)):
             session.packages.add_program(places)
+        taken = take(patterns, session.tree())
+        add_owners(taken.files, session.packages)
+        return taken
     return take(patterns, session.tree())
 
 

@@ -34,11 +34,15 @@ class Deb(NamedTuple):
 
 
 class DebControl(NamedTuple):
-    """What a package says of itself: its control paragraph, and its list of files with their MD5 sums, as written."""
+    """What a package says of itself: its control paragraph, and its list of files with their MD5 sums, as written.
+
+    `scripts` are those that are run when it is installed (Debian Policy, section 6.1).
+    """
 
     paragraph: bytes
     fields: Mapping[str, str]
     md5sums: bytes
+    scripts: tuple[str, ...] = ()
 
 
 def read_deb(file: RangeContent) -> Deb:
@@ -98,7 +102,8 @@ def read_control(deb: Deb) -> DebControl:
         raise PackageError(where, f"its control.tar: {error.reason}", error.hint) from error
     if "control" not in files:
         raise PackageError(where, "it has no control file", DAMAGED)
-    return DebControl(files["control"], parse_paragraph(files["control"], where), files.get("md5sums", b""))
+    scripts = tuple(name for name in ("preinst", "postinst") if name in files)
+    return DebControl(files["control"], parse_paragraph(files["control"], where), files.get("md5sums", b""), scripts)
 
 
 class _Bytes(NamedTuple):

@@ -39,11 +39,12 @@ class DebianPackages:
 
     def __init__(self, base: DebianBase) -> None:
         self._base = base
+        self._scripts: dict[str, None] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on indexes that could not be used."""
-        return self._base.unread
+        """Notes on indexes that could not be used, and on scripts that were not run."""
+        return (*self._base.unread, *self._scripts)
 
     @property
     def fetched(self) -> tuple[PackageId, ...]:
@@ -64,13 +65,20 @@ class DebianPackages:
         if opened is None:
             hint = "packages are looked up by their exact names"
             raise UsageError("--package", name, f"{self._base.name} has no package of that name", hint)
+        scripts = opened.control().scripts
+        if scripts:
+            self._scripts[f"the scripts of {name} are not run: {', '.join(scripts)}"] = None
         return tuple(opened.entries)
 
     def add_program(self, paths: Iterable[RootPath]) -> None:
         """Fetch the package that has a program at one of `paths`, and those that it depends on for data."""
         for opened in self._base.add_program(paths):
-            for name in _data_of(opened)[:MOST_DATA]:
-                self._base.add_package(name)
+            self.add_data(_data_of(opened)[:MOST_DATA])
+
+    def add_data(self, names: Iterable[str]) -> None:
+        """Fetch those of these packages that the release has."""
+        for name in names:
+            self._base.add_package(name)
 
     def over(self, base: Base) -> Base:
         """`base`, with the files of all fetched packages wherever it has none."""

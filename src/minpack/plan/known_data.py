@@ -16,7 +16,7 @@ from minpack.plan.take import take
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from minpack.base.packages import Ownership, Packages
     from minpack.base.walk import Walker
@@ -121,19 +121,17 @@ def find_known_data(
     closures: Sequence[Closure],
     symbols: SymbolsOf,
     tree_of: Callable[[], Walker],
-    fetch: Callable[[str], None] | None = None,
+    fetch: Callable[[Iterable[str]], None],
 ) -> tuple[Taken, ...]:
     """What the libraries of the closures do not work without, and the base has.
 
     :param tree_of: gives a walker over the base with its packages.
-    :param fetch: fetches a package, if there is one of that name, where only what was fetched is in the base.
+    :param fetch: fetches those of some packages that there are, where a base is made of packages.
     :raises InputError: a file cannot be read.
     """
     found: dict[str, Taken] = {}
     wanted = tuple(dict.fromkeys(_known(closures, symbols)))
-    for known in wanted if fetch is not None else ():
-        for package in known.packages:
-            fetch(package)  # type: ignore[misc] # there is one
+    fetch(package for known in wanted for package in known.packages)
     tree = tree_of() if wanted else None
     for known in wanted:
         for place in known.places:
