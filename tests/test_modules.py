@@ -129,6 +129,7 @@ ELSEWHERE = {
         "base/entries": "test_base_overlay",
         "base/interface": "test_base_tar_kept",
         "base/options": "test_build_plan",
+        "base/ownership": "test_plan_unpacked",
         "base/packages": "test_alpine_packages",
         "output/target": "test_output_write",
         "rootfs/access": "test_rootfs_capability",

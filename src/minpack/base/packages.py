@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from minpack.base.interface import Base
+    from minpack.base.ownership import Ownership
     from minpack.paths import RootPath
     from minpack.rootfs.entry import Entry
 
@@ -106,22 +107,6 @@ class Packages(Protocol):
 
         The packages' copyright files are among them, where the distribution ships some. None if no package has any.
         """
-
-
-class Ownership(Protocol):
-    """Which packages own the files of a base, and which of them belong together."""
-
-    def owners(self, paths: Iterable[RootPath]) -> dict[RootPath, str]:
-        """The names of the packages that own these files; those of nobody are not there."""
-
-    def owns_all(self, package: str, paths: Iterable[RootPath]) -> bool:
-        """Whether the package owns each of these files."""
-
-    def are_related(self, package: str, other: str) -> bool:
-        """Whether `other` has data of `package`: it is the same, of one source, or one it depends on for data."""
-
-    def is_unmodified(self, entry: Entry, package: str) -> bool:
-        """Whether a file is as the package has it, as far as is known."""
 
 
 class NoPackages:

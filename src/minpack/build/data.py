@@ -19,7 +19,8 @@ from minpack.plan.unpacked import find_unpacked, place_in_base, unknown_paths
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from minpack.base.packages import Ownership, Packages
+    from minpack.base.ownership import Ownership
+    from minpack.base.packages import Packages
     from minpack.ld.closure import Closure
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.paths import RootPath

@@ -18,7 +18,8 @@ from minpack.rootfs.entry import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from minpack.base.packages import Ownership, Packages
+    from minpack.base.ownership import Ownership
+    from minpack.base.packages import Packages
     from minpack.base.walk import Walker
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.symbol_cache import SymbolsOf

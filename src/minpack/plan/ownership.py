@@ -18,7 +18,7 @@ from minpack.rootfs.entry import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from minpack.base.packages import Ownership
+    from minpack.base.ownership import Ownership
     from minpack.base.walk import Walker
     from minpack.rootfs.entry import Entry
 

@@ -23,7 +23,7 @@ from minpack.rootfs.entry import Kind
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from minpack.base.packages import Ownership
+    from minpack.base.ownership import Ownership
     from minpack.base.walk import Walker
     from minpack.content import Content
     from minpack.ld.closure import Closure, LoadedObject
