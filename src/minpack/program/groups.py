@@ -57,7 +57,7 @@ def group_programs(spec: ImageSpec, programs: Sequence[Program]) -> Groups:
         return Groups(tuple(_at_destination(group, spec) for group in ordered), notes)
     if len(ordered) == 1:
         return Groups(tuple(ordered), notes)
-    named, more = _named(ordered, spec, programs[0])
+    named, more = _named(ordered, spec, programs)
     return Groups(named, (*notes, *more))
 
 
@@ -154,11 +154,11 @@ def _at_destination(group: ProgramGroup, spec: ImageSpec) -> ProgramGroup:
 
 
 def _named(
-    groups: Sequence[ProgramGroup], spec: ImageSpec, first: Program
+    groups: Sequence[ProgramGroup], spec: ImageSpec, programs: Sequence[Program]
 ) -> tuple[tuple[ProgramGroup, ...], tuple[str, ...]]:
     """The groups with their programs at the same places, and a note of what was left out of names.
 
-    :param first: the program that is the entrypoint on its platform.
+    :param programs: as they were named: the order of the first one's platform is that of all.
     """
     names = {program.path: _file_name(program) for group in groups for program in group.programs}
     notes: tuple[str, ...] = ()
@@ -168,7 +168,7 @@ def _named(
         if not _same(groups, names):
             raise _different(groups, names)
         notes = (*notes, _suffix_note(groups, spec, names))
-    leading = next(group for group in groups if first in group.programs)
+    leading = min(groups, key=lambda group: programs.index(group.programs[0]))
     order = [names[program.path] for program in leading.programs]
     return tuple(_placed(group, spec, names, order) for group in groups), notes
 
