@@ -58,6 +58,8 @@ def place(tmp_path: Path) -> Path:
     greet = program(("libgreet.so.1",), interpreter=MUSL)
     files = {
         "hello": static_program(),
+        "amd64/hello": static_program(),
+        "arm64/hello": static_program(machine="aarch64"),
         "myapp": static_program(),
         "server": greet,
         "hello.conf": b"greeting = hello\n",

@@ -47,8 +47,8 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     minpack ./myapp --locked                   builds from it, today and in a year
 
     Give it the options that decide which files the image has, as for minpack pack. What the lock has of other
-    images and platforms stays: lock each program, for each platform in turn. Without --base the base is the lock's, if
-    it has one.
+    images and platforms stays: lock each program, for all its platforms at once or in turn. Without --base the base is
+    the lock's, if it has one.
     """  # noqa: D301 - click's mark for a block
     done = renewed(given, refresh=False)
     tell(done, given, lock_document, lock_lines)
