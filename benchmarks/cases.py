@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -40,12 +41,16 @@ class Comparison(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """Where a benchmark runs and with what; `trees` are what minpack packs of the program and of the large one."""
+    """Where a benchmark runs and with what; `trees` are what minpack packs of the program and of the large one.
+
+    `registry` is the host of a registry, empty for none.
+    """
 
     minpack: str
     work: Path
     programs: tuple[Path, Path]
     trees: tuple[Path, Path]
+    registry: str = ""
 
 
 PACK, SECOND, NONE, VERSION, PYTHON = "pack", "pack again", "pack --compress none", "minpack --version", "python"
@@ -53,6 +58,10 @@ LARGE = " of 100 MB"
 TAR, UMOCI, CRANE, CLASSIC, BUILDKIT = "tar and gzip -6", "umoci", "crane append", "docker build", "BuildKit"
 TREE, PROOF, LDD, LDDTREE, LIBTREE = "tree", "tree --check load", "ldd", "lddtree", "libtree"
 DOCKERIZE = "dockerize2"
+PUSH, PUSH_AGAIN, CRANE_PUSH = "pack --push", "pack --push again", "crane append and push"
+FINISHED, SKOPEO = "minpack push of 500 MB", "skopeo copy of 500 MB"
+#: The bytes of the layer of the finished image.
+FINISHED_SIZE = 500_000_000
 #: Programs of the machine with few and with many libraries.
 HOSTS = ("curl", "ffmpeg")
 
@@ -62,6 +71,9 @@ COMPARISONS = (
     Comparison("pack, against tar and gzip -6 of the same tree", PACK, TAR),
     Comparison("pack, against umoci insert", PACK, UMOCI),
     Comparison("pack, against crane append of the same tree", PACK, CRANE),
+    Comparison("pack and push, against crane append and push of the same tree", PUSH, CRANE_PUSH),
+    Comparison("pack and push again, against pack again without a push", PUSH_AGAIN, SECOND),
+    Comparison("push a layout of 500 MB, against skopeo copy", FINISHED, SKOPEO),
     Comparison("pack again, against the first time", SECOND, PACK),
     Comparison("pack again, against the bare interpreter", SECOND, PYTHON),
     Comparison("pack --compress none, against the bare interpreter", NONE, PYTHON),
@@ -94,6 +106,7 @@ def all_cases(setting: Setting) -> tuple[Case, ...]:
         Case(PYTHON, (sys.executable, "-I", "-c", "pass")),
         _tar(setting, TAR, setting.trees[0]),
         *_layer_tools(setting, small, setting.trees[0]),
+        *(_push_cases(setting, small) if setting.registry else ()),
         _pack(setting, PACK + LARGE, large)._replace(slow=True),
         _tar(setting, TAR + LARGE, setting.trees[1])._replace(slow=True),
         *_host_cases(setting),
@@ -132,6 +145,41 @@ def _layer_tools(setting: Setting, program: Path, tree: Path) -> tuple[Case, ...
         command = (crane, "append", "--oci-empty-base", "-f", str(layer), "-o", str(image), "-t", "large")
         cases.append(Case(CRANE, command, product=image))
     return tuple(cases)
+
+
+def _push_cases(setting: Setting, program: Path) -> tuple[Case, ...]:
+    """Pushes to a repository that is new each time, but for the one that is pushed again."""
+    minpack, host, work = setting.minpack, setting.registry, setting.work
+    new = (found("sh"), "-c", 'exec "$@" "$0/r$$/app:1"', host)
+    cases = [
+        Case(PUSH, (*new, minpack, str(program), "-q", "--push", "-t")),
+        Case(PUSH_AGAIN, (minpack, str(program), "-q", "--push", "-t", f"{host}/again/app:1"), remembers=True),
+    ]
+    if (crane := shutil.which("crane")) is not None:
+        layer = work / "pushed.tar"
+        subprocess.run(("tar", "-C", str(setting.trees[0]), "-cf", str(layer), "."), check=True)
+        cases.append(
+            Case(CRANE_PUSH, (*new, crane, "append", "--oci-empty-base", "--insecure", "-f", str(layer), "-t"))
+        )
+    if (skopeo := shutil.which("skopeo")) is not None:
+        layout = _finished(setting, program)
+        cases.append(Case(FINISHED, (*new, minpack, "push", "-q", str(layout)), slow=True))
+        copy = 'exec "$0" copy -q --dest-tls-verify=false "oci:$1" "docker://$2/r$$/app:1"'
+        cases.append(Case(SKOPEO, (found("sh"), "-c", copy, skopeo, str(layout), host), slow=True))
+    return tuple(cases)
+
+
+def _finished(setting: Setting, program: Path) -> Path:
+    """A layout with a layer that does not compress."""
+    layout, large = setting.work / "finished", setting.work / "random"
+    with large.open("wb") as out:
+        shutil.copyfileobj(program.open("rb"), out)
+        while (left := FINISHED_SIZE - out.tell()) > 0:
+            out.write(os.urandom(min(left, 1 << 20)))
+    command = (setting.minpack, str(large), "--no-cache", "--compress", "none", "--format", "oci", "-q")
+    subprocess.run((*command, "-o", str(layout)), check=True)
+    large.unlink()
+    return layout
 
 
 def _host_cases(setting: Setting) -> tuple[Case, ...]:

@@ -74,7 +74,7 @@ def push(
     digest = DigestFile(digest_file, (HostInput(image.path, "the image", whole=True),))
     index = choose(image.path, read_image(image.path), image.name)
     _check_whole(image, index)
-    with RegistrySink(options, references, progress) as sink:
+    with RegistrySink(options, references, progress, checks=True) as sink:
         put_index(index, sink, references)
         targets = sink.pushed(index)
     digest.write(index.digest)

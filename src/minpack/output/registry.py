@@ -35,9 +35,13 @@ class RegistrySink:
     """The repositories of `references`, on one registry or several. Leave its ``with`` block to give up the rest.
 
     A blob must stay readable until `commit` returns. Another repository of the same registry gets it by a mount.
+
+    :param checks: compare blobs with their digests before they are sent.
     """
 
-    def __init__(self, options: RegistryOptions, references: Sequence[Reference], progress: Progress) -> None:
+    def __init__(
+        self, options: RegistryOptions, references: Sequence[Reference], progress: Progress, *, checks: bool = False
+    ) -> None:
         self._client = RegistryClient(options)
         self._jobs = Jobs(AT_ONCE)
         self._progress = progress
@@ -55,7 +59,7 @@ class RegistrySink:
         #: By registry: the first gets each blob, the others mount it from there.
         self._uploaders: dict[str, list[Uploader]] = {}
         for repository in self._tags:
-            uploader = Uploader(self._client, repository, self._note, self._jobs.check_wanted)
+            uploader = Uploader(self._client, repository, self._note, self._jobs.check_wanted, checks=checks)
             self._uploaders.setdefault(repository.host, []).append(uploader)
 
     def has(self, digest: Digest) -> bool:

@@ -7,16 +7,17 @@ and so does minpack what it reads.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from minpack.digest import Digest
-from minpack.errors import RegistryError, SumMismatchError
+from minpack.errors import ChangedInputError, RegistryError, SumMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from minpack.digest import Digest
     from minpack.oci.documents import Blob, Descriptor
     from minpack.registry.client import RegistryClient
     from minpack.registry.repository import ImageRepository
@@ -42,11 +43,35 @@ class BrokenOffError(Exception):
     """What was sent did not all arrive, or was not answered; from where it can go on is to be asked first."""
 
 
+class Total:
+    """Sums what is sent of a blob, and says what is wrong with it before the last piece is sent."""
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+        self._size = 0
+        self._sum = hashlib.sha256()
+
+    def add(self, piece: bytes) -> None:
+        """`piece` is to be sent; an empty one is the end.
+
+        :raises SumMismatchError: that would be all, and it is not what the digest says.
+        """
+        self._sum.update(piece)
+        self._size += len(piece)
+        actual, expected = self._sum, self._blob.descriptor
+        if (not piece or self._size == expected.size) and actual.hexdigest() != expected.digest.hex:
+            hint = "the image is damaged: make it or fetch it again"
+            where = f"a blob of {self._blob.content.where}"
+            raise SumMismatchError(where, "SHA-256", expected.digest.hex, actual.hexdigest(), hint)
+
+
 class Uploader:
     """Brings blobs into a repository; several threads may use it at once.
 
     :param report: is told of a blob how many of its bytes are sent.
     :param check_wanted: raises an error if nobody wants more to be sent.
+    :param checks: compare blobs with their digests before they are sent: they were not written just now. Every registry
+        does that again.
     """
 
     def __init__(
@@ -55,11 +80,14 @@ class Uploader:
         repository: ImageRepository,
         report: Callable[[Descriptor, int], None],
         check_wanted: Callable[[], None],
+        *,
+        checks: bool = True,
     ) -> None:
         self.repository = repository
         self._client = client
         self._report = report
         self._check_wanted = check_wanted
+        self._checks = checks
         #: Whether the registry takes bytes by PATCH alone, as far as known.
         self._patches = False
 
@@ -166,32 +194,19 @@ class Uploader:
 
         :raises SumMismatchError: all were asked for, and are not those of its digest.
         """
-        import hashlib  # noqa: PLC0415 - as oci does for layers
-
-        at, size, total = start, blob.descriptor.size, hashlib.sha256()
+        at, size = start, blob.descriptor.size
+        total = Total(blob) if self._checks and not start else None
         with blob.content.open() as reader:
             while at < size:
                 self._check_wanted()
                 piece = reader.read_at(at, min(PIECE, size - at))
+                if total is not None:
+                    total.add(piece)
                 if not piece:
-                    break
-                if not start:
-                    total.update(piece)
-                    if at + len(piece) == size:
-                        self._check_sum(blob, Digest(total.hexdigest()))
+                    raise ChangedInputError(blob.content.where, size, at)
                 yield piece
                 at += len(piece)
                 self._report(blob.descriptor, at)
-        if at < size:
-            self._check_sum(blob, Digest(total.hexdigest()))
-
-    @staticmethod
-    def _check_sum(blob: Blob, actual: Digest) -> None:
-        """Raise `SumMismatchError` if the bytes are not those that were to be sent; the last of them are not sent."""
-        if actual != blob.descriptor.digest:
-            hint = "the image is damaged: make it or fetch it again"
-            expected = blob.descriptor.digest.hex
-            raise SumMismatchError(f"a blob of {blob.content.where}", "SHA-256", expected, actual.hex, hint)
 
     def _ask(
         self,
