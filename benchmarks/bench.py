@@ -50,8 +50,13 @@ def main() -> int:
     parser.add_argument("--save", action="store_true", help="also write docs/benchmarks.md and its plot")
     options = parser.parse_args()
     try:
-        with tempfile.TemporaryDirectory(prefix="minpack-bench-") as work, registry(Path(work)) as host:
-            text, picture = measure(Path(work), max(options.runs, 1), options.only, host)
+        with (
+            tempfile.TemporaryDirectory(prefix="minpack-bench-") as work,
+            registry(Path(work) / "registry-emptied") as emptied,
+            registry(Path(work) / "registry-kept") as kept,
+        ):
+            hosts = (emptied, kept) if emptied else ()
+            text, picture = measure(Path(work), max(options.runs, 1), options.only, hosts)
     except StopError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -63,14 +68,14 @@ def main() -> int:
     return 0
 
 
-def measure(work: Path, runs: int, only: str, host: str) -> tuple[str, str]:
+def measure(work: Path, runs: int, only: str, hosts: tuple[str, ...]) -> tuple[str, str]:
     """The page and the plot with the results of `runs` rounds."""
     minpack = find_minpack()
     program = build_program()
     programs = (program, embed(program, work))
     trees = (unpacked(minpack, programs[0], work), unpacked(minpack, programs[1], work))
     wanted = {name for c in COMPARISONS if only in c.title for name in (c.subject, c.against)}
-    cases = [case for case in all_cases(Setting(minpack, work, programs, trees, host)) if case.name in wanted]
+    cases = [case for case in all_cases(Setting(minpack, work, programs, trees, hosts)) if case.name in wanted]
     cases, notes, sizes = warm_up(cases, work)
     samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
     for number in range(runs):

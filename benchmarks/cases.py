@@ -43,14 +43,15 @@ class Comparison(NamedTuple):
 class Setting(NamedTuple):
     """Where a benchmark runs and with what; `trees` are what minpack packs of the program and of the large one.
 
-    `registry` is the host of a registry, empty for none.
+    `registries` are the hosts of two registries, or none; the files of the first are removed after each run: skopeo
+    remembers where a blob was, and would mount it from there.
     """
 
     minpack: str
     work: Path
     programs: tuple[Path, Path]
     trees: tuple[Path, Path]
-    registry: str = ""
+    registries: tuple[str, ...] = ()
 
 
 PACK, SECOND, NONE, VERSION, PYTHON = "pack", "pack again", "pack --compress none", "minpack --version", "python"
@@ -106,7 +107,7 @@ def all_cases(setting: Setting) -> tuple[Case, ...]:
         Case(PYTHON, (sys.executable, "-I", "-c", "pass")),
         _tar(setting, TAR, setting.trees[0]),
         *_layer_tools(setting, small, setting.trees[0]),
-        *(_push_cases(setting, small) if setting.registry else ()),
+        *(_push_cases(setting, small) if setting.registries else ()),
         _pack(setting, PACK + LARGE, large)._replace(slow=True),
         _tar(setting, TAR + LARGE, setting.trees[1])._replace(slow=True),
         *_host_cases(setting),
@@ -148,35 +149,37 @@ def _layer_tools(setting: Setting, program: Path, tree: Path) -> tuple[Case, ...
 
 
 def _push_cases(setting: Setting, program: Path) -> tuple[Case, ...]:
-    """Pushes to a repository that is new each time, but for the one that is pushed again."""
-    minpack, host, work = setting.minpack, setting.registry, setting.work
+    """Pushes to a registry that has nothing, but for the one that is pushed again."""
+    minpack, work, (host, kept) = setting.minpack, setting.work, setting.registries
+    pushed = work / "registry-emptied" / "data"
     new = (found("sh"), "-c", 'exec "$@" "$0/r$$/app:1"', host)
+    again = (minpack, str(program), "-q", "--push", "-t", f"{kept}/again/app:1")
     cases = [
-        Case(PUSH, (*new, minpack, str(program), "-q", "--push", "-t")),
-        Case(PUSH_AGAIN, (minpack, str(program), "-q", "--push", "-t", f"{host}/again/app:1"), remembers=True),
+        Case(PUSH, (*new, minpack, str(program), "-q", "--push", "-t"), product=pushed),
+        Case(PUSH_AGAIN, again, remembers=True),
     ]
     if (crane := shutil.which("crane")) is not None:
         layer = work / "pushed.tar"
         subprocess.run(("tar", "-C", str(setting.trees[0]), "-cf", str(layer), "."), check=True)
-        cases.append(
-            Case(CRANE_PUSH, (*new, crane, "append", "--oci-empty-base", "--insecure", "-f", str(layer), "-t"))
-        )
+        command = (*new, crane, "append", "--oci-empty-base", "--insecure", "-f", str(layer), "-t")
+        cases.append(Case(CRANE_PUSH, command, product=pushed))
     if (skopeo := shutil.which("skopeo")) is not None:
         layout = _finished(setting, program)
-        cases.append(Case(FINISHED, (*new, minpack, "push", "-q", str(layout)), slow=True))
+        cases.append(Case(FINISHED, (*new, minpack, "push", "-q", str(layout)), product=pushed, slow=True))
         copy = 'exec "$0" copy -q --dest-tls-verify=false "oci:$1" "docker://$2/r$$/app:1"'
-        cases.append(Case(SKOPEO, (found("sh"), "-c", copy, skopeo, str(layout), host), slow=True))
+        command = (found("sh"), "-c", copy, skopeo, str(layout), host)
+        cases.append(Case(SKOPEO, command, product=pushed, slow=True))
     return tuple(cases)
 
 
 def _finished(setting: Setting, program: Path) -> Path:
-    """A layout with a layer that does not compress."""
+    """A layout with a layer that is compressed, and as large as before."""
     layout, large = setting.work / "finished", setting.work / "random"
     with large.open("wb") as out:
         shutil.copyfileobj(program.open("rb"), out)
         while (left := FINISHED_SIZE - out.tell()) > 0:
             out.write(os.urandom(min(left, 1 << 20)))
-    command = (setting.minpack, str(large), "--no-cache", "--compress", "none", "--format", "oci", "-q")
+    command = (setting.minpack, str(large), "--no-cache", "--format", "oci", "-q")
     subprocess.run((*command, "-o", str(layout)), check=True)
     large.unlink()
     return layout

@@ -23,15 +23,14 @@ PATIENCE = 200
 
 
 @contextmanager
-def registry(work: Path) -> Generator[str]:
-    """``HOST:PORT`` of a registry; empty where docker-registry is not installed."""
+def registry(place: Path) -> Generator[str]:
+    """``HOST:PORT`` of a registry with its files in `place`; empty where docker-registry is not installed."""
     command = shutil.which("docker-registry")
     if command is None:
         yield ""
         return
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    place = work / "registry"
     (place / "data").mkdir(parents=True)
     (place / "config.yml").write_text(CONFIG.format(place=place, host=f"127.0.0.1:{port}"), encoding="ascii")
     with (
