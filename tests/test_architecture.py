@@ -365,3 +365,22 @@ def test_no_class_has_the_name_of_another() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found.setdefault(node.name, []).append(module_name(path))
     assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
+
+
+#: What of os.path raises OSError; the rest says that nothing is there.
+_RAISING = {"samefile", "getsize", "getmtime", "getatime", "getctime"}
+
+
+def _handled(tree: ast.Module) -> set[ast.AST]:
+    """All nodes in a ``try`` block that has a handler of OSError."""
+    tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]
+    catching = [one for one in tries if any("OSError" in ast.unparse(h.type) for h in one.handlers if h.type)]
+    return {node for one in catching for statement in one.body for node in ast.walk(statement)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_a_path_that_was_there_may_be_gone(path: Path) -> None:
+    """The functions of os.path that raise where others say no are called where that is handled."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _RAISING]
+    assert set(calls) <= _handled(tree)

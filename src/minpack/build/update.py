@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from minpack.build.lock import LockRecorder
 from minpack.build.pack import pack
-from minpack.errors import OutputError, StoreError
+from minpack.errors import LockError, OutputError, StoreError, reason_of
 from minpack.host.overwrite import file_place
 from minpack.lock.exclusive import exclusive_lock
 from minpack.lock.file import holds, read_lock, write_lock
@@ -115,7 +115,10 @@ def _check_place(path: str, inputs: Sequence[HostInput]) -> None:
 
 def _before(path: str, *, known: bool) -> Lock:
     """The lock that is there; an empty file is none, nor is a device or pipe, which can only be written to."""
-    there = os.path.isfile(path) and os.path.getsize(path) > 0
+    try:
+        there = os.path.isfile(path) and os.path.getsize(path) > 0
+    except OSError as error:
+        raise LockError(path, reason_of(error), "--lock FILE names another") from error
     return read_lock(path) if known or there else Lock()
 
 

@@ -9,7 +9,7 @@ from minpack.base.entries import base_of
 from minpack.base.overlay import OverlayBase, number_above
 from minpack.base.walk import Walker
 from minpack.content import FileContent
-from minpack.errors import PathConflictError
+from minpack.errors import InputError, PathConflictError, reason_of
 from minpack.paths import RootPath, ancestors
 from minpack.program.additions import YOURS, Placed, PlaceKind, additions, normalize_mode
 from minpack.rootfs.access import WRITE, is_executable, may, read_capability
@@ -57,9 +57,20 @@ def _as_read(item: Placed, programs: tuple[Program, ...]) -> Placed:
     """`item` as the program was read that it is: a link to it may have been named, and a directory added with it."""
     for program in programs:
         if item.entry.path == program.destination and item.entry.content is not None:
-            same = bool(item.source) and os.path.samefile(item.source, program.path)
+            same = bool(item.source) and _is_same(item.source, program.path)
             return item._replace(entry=item.entry._replace(content=program.content)) if same else item
     return item
+
+
+def _is_same(source: str, program: str) -> bool:
+    """Whether both are one file of this host.
+
+    :raises InputError: one cannot be looked at any more.
+    """
+    try:
+        return os.path.samefile(source, program)
+    except OSError as error:
+        raise InputError(source, reason_of(error)) from error
 
 
 def _bundles(spec: ImageSpec, programs: tuple[Program, ...]) -> tuple[Placed, ...]:

@@ -115,7 +115,7 @@ def parse_base(text: str) -> BaseRef:
     if os.path.isdir(text):
         if os.path.isfile(os.path.join(text, "oci-layout")) and os.path.isfile(os.path.join(text, "index.json")):
             return BaseRef(BaseKind.IMAGE, text, text, ImageRef(OCI, text))
-        return BaseRef(BaseKind.DIRECTORY, HOST if os.path.samefile(text, HOST) else text, text)
+        return BaseRef(BaseKind.DIRECTORY, HOST if _is_host(text) else text, text)
     if _may_be_archive(text):
         from minpack.oci.read import is_image_archive  # noqa: PLC0415 - for images alone
 
@@ -124,6 +124,14 @@ def parse_base(text: str) -> BaseRef:
     elif _may_be_reference(text):
         return _transported(DOCKER, text, text)
     return BaseRef(BaseKind.TARBALL, text, text)
+
+
+def _is_host(path: str) -> bool:
+    """Whether the directory is this host's root, by whatever path; whoever opens it says why it cannot be read."""
+    try:
+        return os.path.samefile(path, HOST)
+    except OSError:
+        return False
 
 
 def _transported(transport: str, rest: str, text: str) -> BaseRef:
