@@ -251,7 +251,7 @@ def test_a_registry_token_is_enough(tmp_path: Path, store: Store) -> None:
         file.write_text(json.dumps({"auths": {host: {"registrytoken": "x.y.z"}}}))
         with (
             RegistryClient(options(host, auth_files=(str(file),))) as client,
-            pytest.raises(RegistryAccessError, match="credentials"),
+            pytest.raises(RegistryAccessError, match="does not accept the credentials"),
         ):
             push(client, host)
         assert tokens.server.requests == []

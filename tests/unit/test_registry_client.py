@@ -423,6 +423,20 @@ def test_no_login_goes_along_with_a_redirect(
     assert sum(1 for one in server.requests if "Authorization" in one.headers) == 2
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_elsewhere_is_told_as_such(client_of: Callable[..., RegistryClient], status: int) -> None:
+    """Where the server that a registry sends to refuses, the login is not to blame, nor the name."""
+    with (
+        Scripted(lambda _: Answer(status, {"WWW-Authenticate": 'Basic realm="x"'})) as other,
+        basic(lambda asked: redirect(f"{other.url}/x")) as server,
+        client_of(server.host) as client,
+        pytest.raises(RegistryError, match=f"the server that the registry sends to answers HTTP {status}") as caught,
+    ):
+        client.manifest(ImageRepository(server.host, NAME), "1")
+    assert type(caught.value) is RegistryError
+    assert len(other.requests) == 1
+
+
 def test_a_login_does_not_come_back(client_of: Callable[..., RegistryClient]) -> None:
     """Once a request has left the registry its login is not sent again, even if it is sent back."""
     with (

@@ -96,7 +96,8 @@ class RegistryClient(Requester):
         path, host = f"blobs/{descriptor.digest}", repository.api_host
         # The same address whatever the scheme, so that the next run knows what this one left behind.
         url = f"https://{host}/v2/{repository.name}/{path}"
-        wanted = Wanted(url, "sha256", descriptor.digest.hex, _OTHER_BYTES, descriptor.size, fixed=True)
+        name = f"{descriptor.digest.hex[:12]} of {repository}"
+        wanted = Wanted(url, "sha256", descriptor.digest.hex, _OTHER_BYTES, descriptor.size, name=name, fixed=True)
         wish = self.wish(repository, f"{repository}@{descriptor.digest}")
         try:
             return fetch(

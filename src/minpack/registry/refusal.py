@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -25,15 +26,22 @@ _MISSING = {
 _CHECK = "check the network and the proxy, or try again later"
 
 
-def refusal(response: Response, wish: Wish, redact: Callable[[str], str], *, known: bool) -> RegistryError:
-    """The error for an answer that was not expected.
+class Who(Enum):
+    """Who refuses: the registry, which knows already who asks or only now asks for that, or a server it sends to."""
 
-    :param known: whether the registry took the credentials for whose they say they are.
-    """
+    KNOWING, ASKING, ELSEWHERE = range(3)
+
+
+def refusal(response: Response, wish: Wish, redact: Callable[[str], str], who: Who) -> RegistryError:
+    """The error for an answer that was not expected."""
     problem, status = problem_of(response.body), response.status
     said, code = redact(str(problem)) or _status(status), redact(problem.code)
+    if who is Who.ELSEWHERE:
+        # It was sent no credentials, and nobody can log in there.
+        reason = f"the server that the registry sends to answers {_status(status)}"
+        return RegistryError(wish.verb, wish.named, reason, _CHECK, status=status)
     if status in (_NO_LOGIN, _NO_RIGHT):
-        return refused_login(wish, said, status, code, known=known or status == _NO_RIGHT)
+        return refused_login(wish, said, status, code, known=who is Who.KNOWING or status == _NO_RIGHT)
     reason, hint = f"the registry answers {said}", None
     if status == _NOT_FOUND:
         reason = f"{_MISSING.get(code, 'the registry does not have it')} ({said})"

@@ -14,7 +14,7 @@ from minpack.net.budget import Budget
 from minpack.net.web import Ask, PassingError, Web, WebError, in_words
 from minpack.registry.credentials import Credentials
 from minpack.registry.host import NO_LOGIN, RegistryHost, challenges_of
-from minpack.registry.refusal import failure, refusal
+from minpack.registry.refusal import Who, failure, refusal
 from minpack.registry.response import Response
 from minpack.registry.secret import Redactor
 from minpack.registry.wish import Scope, Wish
@@ -50,6 +50,7 @@ class Requester:
         self._redactor = Redactor()
         self._credentials = Credentials(options)
         self._hosts: dict[str, RegistryHost] = {}
+        self._certificates: dict[str, Tls] = {}
         self._lock = Lock()
         self._web = Web(options.network, self._tls)
 
@@ -89,9 +90,9 @@ class Requester:
         wish = self.wish(repository, named, actions, mount_from)
         ask = Ask(method, path, headers or {}, body=body)
         with self._in_words(wish):
-            response, known = self._authorized(ask, wish, lambda ask: self._persist(lambda: self._answer(ask, limit)))
+            response, who = self._authorized(ask, wish, lambda ask: self._persist(lambda: self._answer(ask, limit)))
         if response.status not in expected:
-            raise refusal(response, wish, self.redact, known=known)
+            raise refusal(response, wish, self.redact, who)
         return response
 
     def wish(self, repository: ImageRepository, named: str = "", actions: str = "pull", mount_from: str = "") -> Wish:
@@ -119,9 +120,9 @@ class Requester:
                 return Response(answer.status, answer.headers, b"", ask.url)
             return _whole(answer, _MOST_REFUSAL, budget)
 
-        response, known = self._authorized(ask._replace(url=path), wish, send)
+        response, who = self._authorized(ask._replace(url=path), wish, send)
         if not opened:
-            raise refusal(response, wish, self.redact, known=known)
+            raise refusal(response, wish, self.redact, who)
         return opened[0]
 
     @staticmethod
@@ -136,8 +137,8 @@ class Requester:
         except ValueError:
             return _no_location(response)
 
-    def _authorized(self, ask: Ask, wish: Wish, send: Callable[[Ask], Response]) -> tuple[Response, bool]:
-        """The answer to `ask`, whose `url` is a path of the repository; and whether who asks is known there."""
+    def _authorized(self, ask: Ask, wish: Wish, send: Callable[[Ask], Response]) -> tuple[Response, Who]:
+        """The answer to `ask`, whose `url` is a path of the repository, and who it is from."""
         if self._options.network.offline:
             raise OfflineError(f"https://{wish.repository.api_host}/v2/{wish.repository.name}/{ask.url}")
         host = self._host(wish.repository.api_host)
@@ -146,10 +147,15 @@ class Requester:
         for attempt in range(_LOGINS + 1):
             authorization = "" if ask.led else authenticator.header(wish)
             response = send(ask._replace(authorization=authorization))
-            mine = response.status == NO_LOGIN and not ask.led and origin_of(response.url) == origin_of(host.base)
-            if not mine or attempt == _LOGINS or not authenticator.renew(challenges_of(response), authorization, wish):
+            elsewhere = origin_of(response.url) != origin_of(host.base)
+            if (
+                response.status != NO_LOGIN
+                or elsewhere
+                or attempt == _LOGINS
+                or not authenticator.renew(challenges_of(response), authorization, wish)
+            ):
                 break
-        return response, authenticator.knows
+        return response, Who.ELSEWHERE if elsewhere else Who.KNOWING if authenticator.knows(wish) else Who.ASKING
 
     def _persist(self, attempt: Callable[[], Response]) -> Response:
         """What `attempt` gives, tried again where that may help, up to a bound that nothing resets.
@@ -200,7 +206,9 @@ class Requester:
     def _tls(self, host: str) -> Tls:
         from minpack.registry.certificates import find_tls  # noqa: PLC0415 - for TLS alone
 
-        return find_tls(host, self._options)
+        if host not in self._certificates:
+            self._certificates[host] = find_tls(host, self._options)
+        return self._certificates[host]
 
     def redact(self, text: str) -> str:
         """`text` of a server without the secrets that were sent."""

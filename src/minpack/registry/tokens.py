@@ -92,10 +92,11 @@ class Authenticator:
         with self._lock:
             return (self._known(wish.wanted) or self._fetch(wish.wanted, challenge, wish)).header
 
-    @property
-    def knows(self) -> bool:
-        """Whether who logs in is known to the registry before the request itself: who has a token is."""
-        return self._challenge is not None and self._challenge.scheme == "bearer"
+    def knows(self, wish: Wish) -> bool:
+        """Whether who logs in is known before the request itself is made: who was given a token is."""
+        if self._challenge is None or self._challenge.scheme != "bearer":
+            return False
+        return wish.credential is None or not wish.credential.registry_token
 
     def renew(self, challenges: tuple[Challenge, ...], used: str, wish: Wish) -> bool:
         """Forget what was `used` and not taken; whether the next header may be.
