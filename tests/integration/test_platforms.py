@@ -170,6 +170,22 @@ def test_a_plan_has_all_platforms(place: Path) -> None:
     assert sum(line.startswith("  linux/") for line in lines) == 5
 
 
+def test_a_whole_base_for_several_platforms(place: Path) -> None:
+    """Of an image with several it takes those that are named; each has the bytes that it has by itself."""
+    done(minpack(*PROGRAMS, "-o", "five.tar", cwd=place))
+    given = ("base", "image", "./five.tar", "--cmd", "/usr/local/bin/app", "--json")
+    made = done(minpack(*given, "--platform", "linux/arm64,linux/amd64", "-o", "two.tar", cwd=place)).document
+    assert [image["platform"] for image in made["images"]] == ["linux/amd64", "linux/arm64"]
+    assert validate_archive(str(place / "two.tar")) == ()
+    ((found, *_),) = read_image(str(place / "two.tar"))
+    assert str(found.digest) == made["index"]["digest"]
+    alone = done(minpack(*given, "--platform", "linux/arm64", "-o", "one.tar", cwd=place)).document
+    assert (alone["index"], alone["images"]) == (None, made["images"][1:])
+    refused = minpack(*given, "--platform", "linux/arm64,linux/386", "-o", "no.tar", cwd=place)
+    assert (refused.code != 0, "platform: linux/386" in refused.err) == (True, True)
+    assert not (place / "no.tar").exists()
+
+
 SOURCE = """package main
 
 import (

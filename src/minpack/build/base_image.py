@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind
 from minpack.base.walk import tree_below
 from minpack.build.inputs import Input, base_input
+from minpack.build.several import check_several, merged_notes
 from minpack.elf.read import read_elf
-from minpack.errors import BaseError, EntrypointError, UsageError, WrongTargetError
+from minpack.errors import BaseError, EntrypointError, MinpackError, UsageError, WrongTargetError
 from minpack.excerpt import listed
 from minpack.layers.cache import LayerOptions
 from minpack.ld.fit import find_loaders
@@ -27,7 +29,7 @@ from minpack.spec.image import DEFAULT_PATH, SHELL, unexpanded
 from minpack.target import Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from minpack.base.interface import Base
     from minpack.base.options import BaseOptions
@@ -44,10 +46,13 @@ _LABELS = ("security.selinux", "security.SMACK64", "security.apparmor", "securit
 
 
 class BaseImageSpec(NamedTuple):
-    """An image of everything in a base, run as `run` says; without entrypoint and cmd as ``/bin/sh``."""
+    """An image of everything in a base, run as `run` says; without entrypoint and cmd as ``/bin/sh``.
+
+    Of several `platforms` it is one for each; without any, the one that the base is for.
+    """
 
     base: BaseRef
-    platform: Platform | None
+    platforms: tuple[Platform, ...]
     run: RunConfig
     created: int
     compression: Compression
@@ -55,7 +60,7 @@ class BaseImageSpec(NamedTuple):
 
 
 class BaseImage(NamedTuple):
-    """What was made."""
+    """What was made. Of several platforms it is the image of the first by its name, and `others` are the others'."""
 
     written: WrittenOutput
     platform: Platform
@@ -63,6 +68,20 @@ class BaseImage(NamedTuple):
     notes: tuple[str, ...]
     #: What is run: the entrypoint and its arguments; empty if nothing is.
     cmd: tuple[str, ...]
+    others: tuple[BaseImage, ...] = ()
+
+    @property
+    def images(self) -> tuple[BaseImage, ...]:
+        """That of each platform."""
+        return (self, *self.others)
+
+
+class _Prepared(NamedTuple):
+    """An image that can be written, as long as its base is open."""
+
+    work: LayerInputs
+    inputs: tuple[Input, ...]
+    notes: tuple[str, ...]
 
 
 def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, progress: Progress) -> BaseImage:
@@ -77,9 +96,54 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, pro
     if ref.kind is BaseKind.PACKAGES:
         reason = "it is assembled from packages on demand, so there is no whole tree to pack"
         raise BaseError(ref.text, reason, "name a tarball, or a directory with a root file system")
-    wanted = spec.platform or Platform("linux", "amd64")
-    options = options._replace(any_platform=spec.platform is None)
-    with open_session(ref, wanted, options, progress, with_packages=False) as session:
+    if len(spec.platforms) > 1:
+        check_several(spec.platforms, options, output)
+    with ExitStack() as stack:
+        found = []
+        for wanted in spec.platforms or (None,):
+            with _of_platform(wanted if len(spec.platforms) > 1 else None):
+                found.append(stack.enter_context(_prepared(spec, wanted, options, output, progress)))
+        found.sort(key=lambda one: str(one.work.config.platform))
+        _check_different([one.work.config.platform for one in found])
+        output = guarded(output, base_inputs(ref, options, whole=True))
+        written = write_output(tuple(one.work for one in found), output)
+    made = [_base_image(one, out) for one, out in zip(found, written, strict=True)]
+    notes = merged_notes([(one.platform, one.notes) for one in made])
+    return made[0]._replace(others=tuple(made[1:]), notes=(*notes, *written[0].notes))
+
+
+def _base_image(image: _Prepared, written: WrittenOutput) -> BaseImage:
+    config = image.work.config
+    return BaseImage(written, config.platform, image.inputs, image.notes, config.entrypoint + config.cmd)
+
+
+@contextmanager
+def _of_platform(platform: Platform | None) -> Generator[None]:
+    """Let errors say which platform they are of, if there are several."""
+    try:
+        yield
+    except MinpackError as error:
+        if platform is not None:
+            error.for_platform(str(platform))
+        raise
+
+
+def _check_different(platforms: Sequence[Platform]) -> None:
+    """Raise `UsageError` if the base has one image for two of the platforms."""
+    twice = next((one for one in platforms if platforms.count(one) > 1), None)
+    if twice is not None:
+        raise UsageError("--platform", str(twice), "the base has one image for two of the platforms", "leave one out")
+
+
+@contextmanager
+def _prepared(
+    spec: BaseImageSpec, wanted: Platform | None, options: BaseOptions, output: OutputSpec, progress: Progress
+) -> Generator[_Prepared]:
+    """The image of one platform, while its base is open."""
+    ref = spec.base
+    options = options._replace(any_platform=wanted is None)
+    fetched_for = wanted or Platform("linux", "amd64")
+    with open_session(ref, fetched_for, options, progress, with_packages=False) as session:
         if ref.is_host:
             raise BaseError(
                 "/", "minpack does not pack a whole host", "name a tarball, or a directory with a root file system"
@@ -87,17 +151,14 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, pro
         output = guarded(output, base_inputs(ref, options, whole=True))
         outside = left_out(output, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
         packed, notes = _packed_entries(ref, session.opened.base, outside.paths)
-        platform = session.opened.platform or _platform(session.walker, spec.platform)
+        platform = session.opened.platform or _platform(session.walker, wanted)
         entries = with_hard_links(packed)
         config, start_notes = _started(spec, platform, session.walker, bare=not output.format.has_layers)
-        layers = (("root file system", entries),)
         layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress)
-        inputs = (base_input(ref, session.opened, sums=True),)
-        (written,) = write_output((LayerInputs(layers, entries, config, layer_options, options.store),), output)
+        work = LayerInputs((("root file system", entries),), entries, config, layer_options, options.store)
         left = (*outside.notes, *unexpanded(spec.run), *_owner_notes(packed), *notes)
-        notes = (*session.opened.notes, *left, *_attribute_notes(session.opened.base, packed))
-        notes = (*notes, *start_notes, *written.notes)
-        return BaseImage(written, platform, inputs, notes, config.entrypoint + config.cmd)
+        notes = (*session.opened.notes, *left, *_attribute_notes(session.opened.base, packed), *start_notes)
+        yield _Prepared(work, (base_input(ref, session.opened, sums=True),), notes)
 
 
 def _packed_entries(ref: BaseRef, base: Base, left_out: frozenset[str]) -> tuple[tuple[Entry, ...], tuple[str, ...]]:

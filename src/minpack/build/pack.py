@@ -167,7 +167,7 @@ def _pack_several(specs: Sequence[PlatformSpec], job: _Job) -> Packed:
     """Make an image for each platform, in the order of their names."""
     from minpack.build import several  # noqa: PLC0415 - for several platforms alone
 
-    several.check_several(specs, job.options, job.output)
+    several.check_several([one.platform for one in specs], job.options, job.output)
     asked = []
     for one in specs:
         with several.of_platform(one):

@@ -69,9 +69,8 @@ def _taken(bases: dict[Platform, BaseRef], platform: Platform) -> BaseRef | None
     return bases.pop(best) if best is not None else None
 
 
-def check_several(specs: Sequence[PlatformSpec], options: BaseOptions, output: OutputSpec | None) -> None:
+def check_several(platforms: Sequence[Platform], options: BaseOptions, output: OutputSpec | None) -> None:
     """Raise `UsageError` if an option is for one platform, and there are several."""
-    platforms = [one.platform for one in specs]
     names = listed(map(str, platforms))
     if options.sha512:
         raise UsageError(
@@ -81,11 +80,11 @@ def check_several(specs: Sequence[PlatformSpec], options: BaseOptions, output: O
         return
     choose = f"choose one with --platform {platforms[0]}"
     if not output.format.has_layers:
-        reason = f"it is one tree of files, and the programs are for {names}"
+        reason = f"it is one tree of files, and there are several platforms: {names}"
         raise UsageError("--format", str(output.format), reason, f"{choose}, or make an image: --format archive or oci")
     if output.engine is not None and (output.machine is None or best_platform(output.machine, platforms) is None):
         machine = f" ({output.machine})" if output.machine is not None else ""
-        reason = f"of several platforms it loads this machine's{machine}, and the programs are for {names}"
+        reason = f"of several platforms it loads this machine's{machine}, and there are {names}"
         raise UsageError("--load", "", reason, f"{choose}, or write a file with -o")
 
 

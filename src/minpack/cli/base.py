@@ -14,6 +14,7 @@ from minpack.cli.options import (
     answer_options,
     arguments,
     base_platform_option,
+    base_platforms_option,
     completed,
     registry_access_options,
     selected,
@@ -47,9 +48,10 @@ from minpack.spec.values import parse_label, parse_variable
 from minpack.target import Platform, parse_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from minpack.base.options import BaseOptions
+    from minpack.build.base_image import BaseImage
     from minpack.spec.base_ref import BaseRef
 
 
@@ -117,7 +119,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 
 @command.command("image", short_help="Turn the whole of BASE into an image.")
 @click.argument("base", metavar="BASE", shell_complete=completed("base"))
-@base_platform_option
+@base_platforms_option
 @result_options
 @click.option(
     "--cmd",
@@ -156,7 +158,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     settings = output_settings({**given, "variables": given["env"]})
     spec = BaseImageSpec(
         ref,
-        given["platform"],
+        given["platforms"] or (),
         RunConfig(cmd=given["cmd"], env=given["env"], labels=given["labels"], annotations=given["annotations"]),
         created(given["created"]),
         compression_of(given["compress"], zstd=given["zstd"]),
@@ -179,9 +181,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         if quiet:
             print_names(made.written)
         else:
-            from minpack.report.text import base_image_lines  # noqa: PLC0415
-
-            print_lines(base_image_lines(made, host_platform()), to_stderr=output.path == "-")
+            print_lines(_image_lines(made)(made, host_platform()), to_stderr=output.path == "-")
 
 
 def _named(text: str) -> BaseRef:
@@ -210,6 +210,17 @@ def _short_name(ref: BaseRef) -> str:
     where = ref.path or (ref.image.name.partition("@")[0] if ref.image is not None else ref.text)
     name = where.rstrip("/").rpartition("/")[2]
     return name.partition(".tar")[0].partition(":")[0].strip(".") or "base"
+
+
+def _image_lines(made: BaseImage) -> Callable[..., list[str]]:
+    """What makes the closing summary."""
+    if made.others:
+        from minpack.report.several import several_bases_lines  # noqa: PLC0415 - as the next, where it is printed
+
+        return several_bases_lines
+    from minpack.report.text import base_image_lines  # noqa: PLC0415
+
+    return base_image_lines
 
 
 def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quiet: bool, as_json: bool) -> None:

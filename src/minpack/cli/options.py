@@ -260,6 +260,15 @@ base_platform_option = click.option(
     help="Platform to fetch the base for [linux/amd64], or to take of an image; other local bases have only one.",
 )
 
+base_platforms_option = click.option(
+    "--platform",
+    "platforms",
+    type=Parsed(parse_platforms),
+    shell_complete=completed("platform"),
+    metavar="OS/ARCH,…",
+    help="Platform to fetch the base for [linux/amd64], or to take of an image; of several, the image is for all.",
+)
+
 platform_option = click.option(
     "--platform",
     type=Parsed(parse_platform),

@@ -80,8 +80,11 @@ def base_image_document(made: BaseImage) -> dict[str, Any]:
     """``minpack.base-image/1``."""
     return {
         "schema": "minpack.base-image/1",
-        "images": [{**_named(str(made.platform), made.written.references), **_digests(made.written)}],
-        "inputs": [_input(item) for item in made.inputs],
+        "index": _index(made.written),
+        "images": [
+            {**_named(str(one.platform), one.written.references), **_digests(one.written)} for one in made.images
+        ],
+        "inputs": [_input(item) for one in made.images for item in one.inputs],
         "outputs": _outputs(made.written),
         "notes": few_notes(made.notes),
     }

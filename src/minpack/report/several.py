@@ -16,13 +16,16 @@ from minpack.report.text import (
     row,
     sizes,
 )
+from minpack.spec.image import SHELL
 from minpack.target import best_platform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.build.base_image import BaseImage
     from minpack.build.pack import Packed
     from minpack.oci.reference import Reference
+    from minpack.output.target import WrittenOutput
     from minpack.target import Platform
 
 
@@ -31,7 +34,7 @@ def several_lines(
 ) -> list[str]:
     """The closing summary of an image for several platforms; the contents of each only with more detail."""
     names = ", ".join(reference.familiar for reference in references)
-    lines = [f"{names}  {len(packed.images)} platforms", *_whole_lines(packed)]
+    lines = [f"{names}  {len(packed.images)} platforms", *_whole_lines(packed.written)]
     lines += _platform_lines(packed, verbose=verbose)
     bodies = [config_lines(one.plan.config) for one in packed.images]
     lines += _shared(packed, bodies)
@@ -49,9 +52,8 @@ def several_lines(
     return [*lines, "", *output_lines(packed.written, RunCommand(runs or platforms[0], host))]
 
 
-def _whole_lines(packed: Packed) -> list[str]:
+def _whole_lines(written: WrittenOutput | None) -> list[str]:
     """The digest and the size of all together."""
-    written = packed.written
     if written is None or written.built is None:
         return []
     lines = [row("digest", str(written.digest))] if written.digest is not None else []
@@ -91,3 +93,21 @@ def _shared(packed: Packed, bodies: Sequence[Sequence[str]]) -> list[str]:
 
 def _platform(packed: Packed) -> str:
     return str(packed.plan.config.platform)
+
+
+def several_bases_lines(made: BaseImage, host: Platform | None = None) -> list[str]:
+    """The closing summary of an image of a whole base for several platforms.
+
+    :param host: the platform of this machine, where it is known.
+    """
+    names = ", ".join(reference.familiar for reference in made.written.references)
+    lines = [f"{names}  {len(made.images)} platforms", *_whole_lines(made.written)]
+    width = max(len(str(one.platform)) for one in made.images)
+    for one in made.images:
+        image = one.written.image
+        text = sizes(image, one.written) if image is not None else "not loaded"
+        lines.append(row(f"{one.platform!s:<{width}}", f"{text}, {one.inputs[0].name}"))
+    platforms = [one.platform for one in made.images]
+    runs = best_platform(host, platforms) if host is not None else None
+    start = RunCommand(runs or platforms[0], host, made.cmd, interactive=made.cmd == (SHELL,))
+    return [*lines, "", *output_lines(made.written, start)]
