@@ -31,6 +31,14 @@ DIGEST = "sha256:" + "0" * 64
         ),
         (f"  digest       {DIGEST}", [f"  digest       {DIGEST}"]),
         ("  libexample.so.1 => /lib/a.so.1  1.93 MB", ["  libexample.so.1 => /lib/a.so.1", "    1.93 MB"]),
+        (
+            "  /usr/lib/tool   data, 2 files     --take /usr",
+            ["  /usr/lib/tool   data, 2 files", " " * 18 + "--take /usr"],
+        ),
+        (
+            "  /usr/lib/some/long/tool  data, 2 files of package tool  --take /usr/lib",
+            ["  /usr/lib/some/long/tool", "    data, 2 files of package tool", "    --take /usr/lib"],
+        ),
         ("", [""]),
     ],
 )

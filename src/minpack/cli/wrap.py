@@ -25,17 +25,27 @@ def wrapped(line: str, width: int) -> Iterator[str]:
         return
     start, hanging = _columns(line, width)
     current, empty = line[:start], True
-    for word in re.split(_BREAK, line[start:]):
-        if not empty and len(current) + 1 + len(word) > width:
+    for gap, word, column in _words(line[start:]):
+        # A column goes below as a whole rather than in parts.
+        needed = max(len(word), len(column) if hanging + len(column) <= width else 0)
+        if not empty and len(current) + len(gap) + needed > width:
             yield current.rstrip()
             current, empty = " " * hanging, True
         if empty and len(current) + len(word) > width >= len(_LONG_WORD) + len(word):
             if current.strip():
                 yield current.rstrip()
             current = _LONG_WORD
-        current += word if empty else f" {word}"
+        current += word if empty else f"{gap}{word}"
         empty = False
     yield current.rstrip()
+
+
+def _words(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each word with what is before it, and where it begins a column, all of that; columns are two spaces apart."""
+    gaps = ["", *re.findall(" {2,}", text)]
+    for gap, column in zip(gaps, re.split(" {2,}", text), strict=True):
+        for number, word in enumerate(re.split(_BREAK, column)):
+            yield (" ", word, "") if number else (gap, word, column)
 
 
 def _columns(line: str, width: int) -> tuple[int, int]:
