@@ -26,8 +26,9 @@ def wrapped(line: str, width: int) -> Iterator[str]:
     start, hanging = _columns(line, width)
     current, empty = line[:start], True
     for gap, word, column in _words(line[start:]):
-        # A column goes below as a whole rather than in parts.
-        needed = max(len(word), len(column) if hanging + len(column) <= width else 0)
+        # Below a first column that is long, the others go as a whole rather than in parts.
+        fits = hanging > start and hanging + len(column) <= width
+        needed = len(column) if column and fits else len(word)
         if not empty and len(current) + len(gap) + needed > width:
             yield current.rstrip()
             current, empty = " " * hanging, True
