@@ -103,7 +103,7 @@ UNSHOWN = {
 CASES = {
     "The program": 24,
     "Program and base": 12,
-    "The base": 50,
+    "The base": 54,
     "Network and store": 15,
     "Packages": 23,
     "Locks": 27,

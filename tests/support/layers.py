@@ -105,14 +105,20 @@ def link(name: str, target: str, *, hard: bool = False) -> tuple[tarfile.TarInfo
     return member(name, b"", type=tarfile.LNKTYPE if hard else tarfile.SYMTYPE, linkname=target)
 
 
-def config_of(layers: list[Layer], platform: tuple[str, str] = ("linux", "amd64"), **config: Any) -> bytes:
-    """The configuration of an image."""
+def config_of(
+    layers: list[Layer],
+    platform: tuple[str, str] = ("linux", "amd64"),
+    config_values: dict[str, Any] | None = None,
+    **config: Any,
+) -> bytes:
+    """The configuration of an image, run as `config_values` say; `config` replaces what else it says."""
     document = {
         "os": platform[0],
         "architecture": platform[1],
-        "config": config,
+        "config": config_values or {},
         "rootfs": {"type": "layers", "diff_ids": [one.diff_id for one in layers]},
         "history": [{"created_by": f"layer {number}"} for number in range(len(layers))],
+        **config,
     }
     return dumped(document)
 

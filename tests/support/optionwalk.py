@@ -22,6 +22,8 @@ from support.elfmaker import GLIBC, MUSL, library, program, static_program
 from support.fake_engine import FakeEngine
 from support.fakeregistry import FakeRegistry
 from support.gomaker import MODULES, GoForm, go_program
+from support.layers import MANIFEST, layer, layout_files, tar_of
+from support.layers import member as layer_member
 from support.mirror import Mirror
 from support.repository import KEY, Place, library_package
 from support.symbolmaker import Symbol, linked_elf
@@ -64,6 +66,15 @@ def options(command: click.Command) -> tuple[str, ...]:
     return tuple(next(name for name in option.opts if name.startswith("--")) for option in found)
 
 
+def _put_image(registry: FakeRegistry, name: str) -> None:
+    """Let a registry have an image, with the tag that is meant where none is said."""
+    files = layout_files("image", [layer(tar_of(layer_member("etc/lower", b"1")))])
+    manifest, *blobs = (data for path, data in files.items() if "/blobs/" in path)
+    for blob in blobs:
+        registry.keep(name, blob)
+    registry.keep_manifest(name, "latest", MANIFEST, manifest)
+
+
 class Walk:
     """A directory of programs and bases, a mirror, an engine; use it in a ``with`` block."""
 
@@ -83,6 +94,7 @@ class Walk:
         self._seen: dict[tuple[str, ...], Outcome] = {}
         for made in (self.place, self._streams):
             made.mkdir()
+        _put_image(self._secure, "me/base")
         self._fill()
 
     @property
@@ -238,5 +250,6 @@ def _files() -> dict[str, bytes]:
         "glibcbase/lib64/ld-linux-x86-64.so.2": GLIBC_LOADER,
         "glibcbase/usr/lib64/libz.so.1": library("libz.so.1"),
         "glibcbase/usr/lib64/libplug.so": library("libplug.so"),
+        **layout_files("lower", [layer(tar_of(layer_member("etc/lower", b"1")))]),
         "musl.tar": archive(directory("lib/"), member("lib/ld-musl-x86_64.so.1", MUSL_LOADER, mode=0o755)),
     }

@@ -54,12 +54,20 @@ STORE = {
     "--cache-dir": (f"./app --base {NAMED}", "--cache-dir kept"),
     "--no-cache": (f"./app --base {NAMED}", "--no-cache"),
 }
-#: Of commands that push, after what pushes to SECURE.
+#: Of commands that push or pull, after what does so with SECURE.
 REGISTRIES = {
     "--username": "--username me",
     "--password-stdin": "--password-stdin",
     "--registry-ca": "--registry-ca registry-ca.pem",
     "--insecure": "--insecure SECURE",
+}
+#: A call of each command that only pulls.
+PULLING = {
+    "base pull": "SECURE/me/base",
+    "base info": "SECURE/me/base",
+    "tree": "./app --base SECURE/me/base",
+    "lock": "./app --base SECURE/me/base",
+    "update": "./packaged --base SECURE/me/base",
 }
 IMAGES = {
     "--tag": "-o out/image --tag me/app:1",
@@ -79,6 +87,7 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
     "pack": {
         "--push": ("./app -o out/image -t REGISTRY/me/app", "--push"),
         "--single-layer": ("./app -o out/image", "--single-layer"),
+        "--on": ("./app -o out/image", "--on lower"),
         "--force": ("./app --format rootfs -o old", "--force"),
         "--entrypoint": ("./app -o out/image", "--entrypoint /bin/other"),
         "--expose": ("./app -o out/image", "--expose 80"),
@@ -180,6 +189,7 @@ VALUES = {
     "--symlink": "--symlink file:/etc/link",
     "--no-need": "--no-need passwd",
     "--base": "--base musl.tar",
+    "--on": "--on lower",
     "--locale": "--locale C.UTF-8",
     "--env": "--env A=b",
     "--user": "--user 7",
@@ -267,6 +277,8 @@ def rows(command: str) -> dict[str, tuple[str, str]]:
     if command in ("pack", "base image", "push"):
         call = "image.tar SECURE/me/app" if command == "push" else f"{usual} --push -t SECURE/me/app"
         found |= {option: (call, more) for option, more in REGISTRIES.items()}
+    if command in PULLING:
+        found |= {option: (PULLING[command], more) for option, more in REGISTRIES.items()}
     written = " -o out/image" if command in ("pack", "base image") else ""
     if command in ("pack", "lock", "update"):
         found |= {option: (call + written, more) for option, (call, more) in FILES.items() if option not in found}

@@ -51,6 +51,11 @@ class LayeredBase(EntriesBase):
         """The names in the directory at `path`, sorted; none if it is not a directory."""
         return self._table.listdir(path)
 
+    @property
+    def unpacked_size(self) -> int:
+        """The bytes of the layers' tars."""
+        return sum(self._tar.sizes)
+
     def attributes(self) -> frozenset[str]:
         """The names of the layers' extended attributes, but for file capabilities, which are read.
 

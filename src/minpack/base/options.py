@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from minpack.base.interface import Base
     from minpack.lock.values import LockedImage
     from minpack.net.network import Network
+    from minpack.oci.image import BuiltImage
     from minpack.registry.options import RegistryOptions
     from minpack.target import Platform
 
@@ -95,3 +96,5 @@ class OpenBase(NamedTuple):
     digest: str = ""
     index_digest: str = ""
     platform: Platform | None = None
+    #: The image itself, whose layers can be read as long as the base is open.
+    image: BuiltImage | None = None

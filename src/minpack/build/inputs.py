@@ -39,8 +39,14 @@ def base_input(ref: BaseRef, opened: OpenBase, *, sums: bool) -> Input:
         known = opened.base.sha256 if isinstance(opened.base, TarballBase) else ""
         sha256 = known or (file_sum(ref.name, "sha256") if sums else "")
         return Input("base", opened.base.name, sha256, opened.size)
-    sha256 = opened.sha256 or opened.digest.removeprefix("sha256:")
-    return Input("base", opened.base.name, sha256, opened.size, opened.url)
+    if opened.kind is BaseKind.IMAGE:
+        return image_input("base", opened)
+    return Input("base", opened.base.name, opened.sha256, opened.size, opened.url)
+
+
+def image_input(kind: str, opened: OpenBase) -> Input:
+    """An image as an input, with the digest of its manifest."""
+    return Input(kind, opened.base.name, opened.digest.removeprefix("sha256:"), opened.size, opened.url)
 
 
 def package_inputs(plan: Plan, packages: Packages) -> tuple[Input, ...]:

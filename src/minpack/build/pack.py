@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from minpack.build.inputs import Input, base_input, data_inputs, file_sums, package_inputs
+from minpack.build.inputs import Input, base_input, data_inputs, file_sums, image_input, package_inputs
 from minpack.elf.abi import EM_ARM
 from minpack.layers.background import BackgroundLayers
 from minpack.layers.cache import LayerOptions
@@ -19,12 +19,14 @@ from minpack.program.read import read_programs
 from minpack.progress import no_progress
 from minpack.sources.fitting import default_base, fitting_hint
 from minpack.sources.session import open_session
+from minpack.spec.base_ref import SCRATCH_BASE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from threading import Lock
 
-    from minpack.base.options import BaseOptions
+    from minpack.base.options import BaseOptions, OpenBase
     from minpack.build.lock import LockInputs, LockPolicy
     from minpack.build.plan import PlannedImage
     from minpack.build.several import PlatformSpec
@@ -115,6 +117,8 @@ class _Prepared(NamedTuple):
     packed: Packed
     layer_options: LayerOptions
     background: BackgroundLayers
+    #: The image that it is put on, if it is on one.
+    on: OpenBase | None = None
 
 
 def pack(
@@ -189,9 +193,32 @@ def _asked(spec: ImageSpec, programs: tuple[Program, ...], job: _Job) -> _Asked:
     """
     platform, options = platform_of(programs, spec.platform), job.options
     if job.locking is not None:
+        _refuse_on(spec)
         base, options = job.locking.select_base(name(programs[0].destination), platform, spec.base, options)
         spec = spec._replace(base=base)
-    return _Asked(spec, programs, platform, spec.base or default_base(programs, platform, options.today), options)
+    below = SCRATCH_BASE if spec.on is not None else None
+    base = spec.base or below or default_base(programs, platform, options.today)
+    return _Asked(spec, programs, platform, base, options)
+
+
+def _refuse_on(spec: ImageSpec) -> None:
+    """Raise `UsageError` if the image is put on another, which a lock does not name."""
+    if spec.on is not None:
+        from minpack.errors import UsageError  # noqa: PLC0415 - for this error alone
+
+        hint = "leave one of them out; --on NAME@sha256:… is the same image each time"
+        raise UsageError("--on", spec.on.text, "a lock does not name the image that another is on", hint)
+
+
+def _opened(asked: _Asked, progress: Progress, hint: Callable[[], str]) -> AbstractContextManager[Session]:
+    """The base and its packages; over them the image that is kept, if there is one."""
+    spec, programs, platform, ref, options = asked
+    platform = base_platform(programs, platform, spec.platform)
+    if spec.on is None:
+        return open_session(ref, platform, options, progress, hint)
+    from minpack.sources.on import open_session_on  # noqa: PLC0415 - for --on alone
+
+    return open_session_on(spec.on, ref, platform, options, progress, hint)
 
 
 @contextmanager
@@ -208,32 +235,41 @@ def _prepared(
     :param progress: of this image alone; that of writing is the job's.
     :param turn: see `BackgroundLayers`.
     """
-    spec, programs, platform, ref, options = asked
+    spec, programs, platform, _, options = asked
     hint = partial(fitting_hint, programs[0].info, platform, options.today)
     with (
-        open_session(ref, base_platform(programs, platform, spec.platform), options, progress, hint) as session,
+        _opened(asked, progress, hint) as session,
         BackgroundLayers(options.store if _has_several_layers(spec, to) else None, turn) as background,
     ):
+        if session.on is not None:
+            from minpack.build.on import inherited_spec, lacking_plan  # noqa: PLC0415 - for --on alone
+
+            spec = inherited_spec(spec, session.on)
         programs, retargeted = _retargeted(spec, programs, session)
         session.check_fit(programs)
         placed = place(spec, programs, session.walker, outside.paths)
         layer_options = LayerOptions(spec.created, spec.compression, spec.threads, job.progress, job.sums)
-        background.begin(own_entries(placed, spec.run.user), layer_options, PROGRAM_LAYER)
+        if session.on is None:
+            background.begin(own_entries(placed, spec.run.user), layer_options, PROGRAM_LAYER)
         _import_for_push(to)
         # Imported while the program is hashed and compressed on another core.
         from minpack.build.plan import make_plan  # noqa: PLC0415
         from minpack.build.prove import prove_plan  # noqa: PLC0415
 
         planned = make_plan(spec, platform, programs, placed, session)
-        background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
+        if session.on is None:
+            background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
         proved = prove_plan(spec, planned, placed, session)
+        if session.on is not None:
+            # What is proved is all of it; what is written, what the image below lacks.
+            planned = lacking_plan(spec, planned, session.on)
         if job.locking is not None:
             job.locking.verify_plan(_lock_inputs(spec, platform, options, session, planned, programs))
         packed = _planned(spec, options, session, planned, job)
-        beside = _data_notes(programs, planned, packed.unpacked, every=job.every)
+        beside = _data_notes(programs, planned, packed.unpacked, every=job.every) if session.on is None else ()
         notes = (*retargeted, *planned.notes, *beside, *proved.notes)
         packed = packed._replace(demands=proved.demands, notes=notes)
-        yield _Prepared(spec, packed, layer_options, background)
+        yield _Prepared(spec, packed, layer_options, background, session.on)
 
 
 def _import_for_push(to: OutputSpec | None) -> None:
@@ -266,7 +302,7 @@ def _planned(spec: ImageSpec, options: BaseOptions, session: Session, planned: P
         planned.variants,
         programs=planned.resolved.programs,
         locked=options.locked is not None,
-        unpacked=_unpacked(planned, every=job.every),
+        unpacked=_unpacked(planned, session, every=job.every),
     )
 
 
@@ -279,20 +315,32 @@ def _written(images: Sequence[_Prepared], job: _Job, to: OutputSpec | None) -> t
 
     written = write_output(tuple(_layer_inputs(one, job) for one in images), to)
     # What is written is summed meanwhile.
-    return tuple(image.packed._replace(written=one, sums=one.sums) for image, one in zip(images, written, strict=True))
+    return tuple(_written_image(image, one) for image, one in zip(images, written, strict=True))
+
+
+def _written_image(image: _Prepared, written: WrittenOutput) -> Packed:
+    """What packing gave of one image."""
+    if image.on is not None:
+        written = written._replace(unpacked_below=getattr(image.on.base, "unpacked_size", 0))
+    return image.packed._replace(written=written, sums=written.sums)
 
 
 def _written_notes(packed: Packed) -> tuple[str, ...]:
     return packed.written.notes if packed.written is not None else ()
 
 
-def _unpacked(planned: PlannedImage, *, every: bool) -> tuple[Unpacked, ...]:
+def _unpacked(planned: PlannedImage, session: Session, *, every: bool) -> tuple[Unpacked, ...]:
     """What the files have the paths of, the base has, and the image has not."""
     finder = planned.resolved.finder
     if finder is None:
         return ()
     packed = {entry.entry.path for entry in planned.plan.entries}
-    return finder.unpacked(planned.resolved.closures, packed, every=every)
+    found = finder.unpacked(planned.resolved.closures, packed, every=every)
+    if session.on is None:
+        return found
+    from minpack.build.on import unpacked_besides  # noqa: PLC0415 - for --on alone
+
+    return unpacked_besides(found, session.on)
 
 
 def _data_notes(
@@ -360,8 +408,10 @@ def _tools() -> tuple[Input, ...]:
 
 def _inputs(spec: ImageSpec, session: Session, planned: PlannedImage, *, sums: bool) -> tuple[Input, ...]:
     """What the image is made from."""
+    on = session.on
     return (
-        base_input(session.ref, session.opened, sums=sums),
+        *((image_input("on", on),) if on is not None else ()),
+        *((base_input(session.ref, session.opened, sums=sums),) if on is None or session.opened is not on else ()),
         *package_inputs(planned.plan, session.packages),
         *(data_inputs(planned.data) if sums else ()),
         *(_tools() if spec.retarget else ()),
@@ -378,4 +428,10 @@ def _layer_inputs(image: _Prepared, job: _Job) -> LayerInputs:
     else:
         layers = ((LOWER_LAYER, plan.lower), (PROGRAM_LAYER, plan.upper))
     kept = tuple((comment, entries) for comment, entries in layers if entries)
-    return LayerInputs(kept, plan.all, plan.config, image.layer_options, job.options.store, image.background)
+    lower = None
+    if image.on is not None:
+        from minpack.build.on import lower_image  # noqa: PLC0415 - for --on alone
+
+        lower = lower_image(spec, image.on)
+    background = image.background
+    return LayerInputs(kept, plan.all, plan.config, image.layer_options, job.options.store, background, lower)

@@ -14,6 +14,7 @@ from minpack.spec.image import Check
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.base.interface import Base
     from minpack.base.packages import WholePackage
     from minpack.build.plan import PlannedImage
     from minpack.build.resolve import ResolvedImage
@@ -59,7 +60,7 @@ def _prove_start(spec: ImageSpec, plan: Plan, session: Session, resolved: Resolv
     """Prove that the programs and plugins load, and that a container of the image starts."""
     program = resolved.programs[0].destination
     if all(closure.libc is None for closure in plan.closures):
-        _check_start(spec, plan, program)
+        _check_start(spec, plan, program, session)
         return ProvedPlan()
     from minpack.plan.permissions import check_readable  # noqa: PLC0415
     from minpack.plan.verify import check_loads, check_loop  # noqa: PLC0415 - for dynamic programs alone
@@ -69,7 +70,7 @@ def _prove_start(spec: ImageSpec, plan: Plan, session: Session, resolved: Resolv
     closures = (*(one.closure for one in resolved.started), *plan.closures[len(resolved.started) :])
     check_loop(plan, closures, environment_of(spec.run))
     _check_plugins(plan, resolved, environment_of(spec.run))
-    _check_start(spec, plan, program)
+    _check_start(spec, plan, program, session)
     if spec.check is Check.NONE:
         return ProvedPlan(tuple(note for closure in closures for note in audit_notes(closure, None)))
     names = [*spec.programs, *(closure.program.path for closure in closures[len(spec.programs) :])]
@@ -93,7 +94,7 @@ def _check_plugins(plan: Plan, resolved: ResolvedImage, environment: Environment
             check_plugins(plan, closure.program.path, names, plugins, environment)
 
 
-def _check_start(spec: ImageSpec, plan: Plan, program: RootPath) -> None:
+def _check_start(spec: ImageSpec, plan: Plan, program: RootPath, session: Session) -> None:
     """Raise `EntrypointError` if a container of the image would not start.
 
     :param program: where the first program is.
@@ -105,7 +106,12 @@ def _check_start(spec: ImageSpec, plan: Plan, program: RootPath) -> None:
 
     proved = frozenset(closure.program.entry.path for closure in plan.closures)
     advice = f"the program is at {program}; --add SRC:DST adds another file"
-    tree = Walker(base_of("the packed tree", plan.all))
+    packed: Base = base_of("the packed tree", plan.all)
+    if session.on is not None:
+        from minpack.base.overlay import OverlayBase  # noqa: PLC0415 - for --on alone
+
+        packed = OverlayBase(packed, session.on.base, packed.name)
+    tree = Walker(packed)
     check_start(Start(plan.config, tree, proved, environment_of(spec.run), advice))
 
 

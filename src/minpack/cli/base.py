@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.base.options import BaseKind
-from minpack.cli.effects import fetching_notes
+from minpack.cli.effects import fetching_notes, refuse_without_registry
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
     Parsed,
@@ -167,10 +167,12 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     with drawing(quiet=quiet) as progress:
         # The image of base.tar must not be base.tar.
         file_name = f"{name}-image" if ref.is_local and base.endswith(".tar") else name
-        output = output_spec(settings, file_name, default_reference(name), registry=registry_wanted(given))
+        output = output_spec(
+            settings, file_name, default_reference(name), registry=registry_wanted(given, pulls=ref.is_pulled)
+        )
         options = _options(selected(StoreSettings, given), given, ref)
         made = pack_base(spec, options, output, progress)
-    made = made._replace(notes=(*made.notes, *fetching_notes(url=made.inputs[0].url, packages=False)))
+    made = made._replace(notes=(*made.notes, *fetching_notes(made.inputs[0].url, packages=False)))
     with reporting(done(made.written)):
         if as_json:
             from minpack.report.documents import base_image_document  # noqa: PLC0415
@@ -199,6 +201,8 @@ def _options(settings: StoreSettings, given: Mapping[str, Any], ref: BaseRef) ->
     """The options to open `ref` with."""
     options = base_options(settings)
     if not ref.is_pulled:
+        if not given.get("push"):
+            refuse_without_registry(given)
         return options
     from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries alone
 
@@ -233,7 +237,7 @@ def _show(ref: BaseRef, platform: Platform | None, options: BaseOptions, *, quie
         open_session(ref, wanted, options, progress, with_packages=False) as session,
     ):
         opened, facts = session.opened, read_facts(session.walker)
-        told = opened._replace(notes=(*opened.notes, *fetching_notes(url=opened.url, packages=False)))
+        told = opened._replace(notes=(*opened.notes, *fetching_notes(opened.url, packages=False)))
         if as_json:
             from minpack.report.documents import base_document  # noqa: PLC0415
 

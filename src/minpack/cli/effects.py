@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: What only images have: the parameter, its option, and what a bare tree lacks for it.
 _OF_IMAGES = (
     ("tags", "--tag", "name"),
+    ("on", "--on", "layers"),
     ("compress", "--compress", "layers"),
     ("zstd", "--zstd", "layers"),
     ("single_layer", "--single-layer", "layers"),
@@ -35,6 +36,8 @@ _OF_IMAGES = (
     ("annotations", "--annotation", "manifest"),
     ("digest_file", "--digest-file", "manifest"),
 )
+#: What says how registries are reached.
+_OF_REGISTRIES = ("username", "password_stdin", "registry_ca", "insecure")
 #: Two that contradict each other, and why the first can do nothing.
 _CONTRADICTIONS = (
     ("cache_dir", "--cache-dir", "no_cache", "--no-cache keeps nothing"),
@@ -57,11 +60,11 @@ def refuse_for_trees(form: Format, given: Mapping[str, Any]) -> None:
             raise UsageError(option, "", reason, "leave it out, or make an image with --format archive or oci")
 
 
-def refuse_without_registry(given: Mapping[str, Any]) -> None:
+def refuse_without_registry(given: Mapping[str, Any], hint: str = "leave it out") -> None:
     """Raise `UsageError` if an option is about registries and none is asked."""
-    for key in ("username", "password_stdin", "registry_ca", "insecure"):
+    for key in _OF_REGISTRIES:
         if given.get(key):
-            raise UsageError(f"--{key.replace('_', '-')}", "", "no registry is asked", "add --push, or leave it out")
+            raise UsageError(f"--{key.replace('_', '-')}", "", "no registry is asked", hint)
 
 
 def refuse_contradictions(context: click.Context) -> None:
@@ -89,24 +92,29 @@ def loader_notes(libc: Libc | None, names: Iterable[str]) -> tuple[str, ...]:
     return (f"{idle} had no effect: {what}",)
 
 
-def fetching_notes(*, url: str, packages: bool, locked: bool = False) -> tuple[str, ...]:
+def fetching_notes(*urls: str, packages: bool, locked: bool = False) -> tuple[str, ...]:
     """Notes of the options about fetching, where what they are about was not fetched, or not by them.
 
-    :param url: where the base was fetched from; empty if it was not.
+    :param urls: where bases were fetched from; empty for what was not.
     :param packages: whether a package was fetched.
     :param locked: whether it was the one that a lock names, with its sum.
     """
-    context, base = click.get_current_context(), url.startswith("http")
+    context = click.get_current_context()
+    base, image = (any(url.startswith(scheme) for url in urls) for scheme in ("http", "docker://"))
+    notes = []
     idle = {"mirror": not (base or packages), "keys": not packages}
     options = [f"--{name}" for name, nothing in idle.items() if nothing and _is_explicit(context, name)]
     if options:
-        why = "images come from their registry" if url and not base else None
-        return (
-            f"{' and '.join(options)} had no effect: {why or ('no package' if base else 'nothing') + ' was fetched'}",
+        why = (
+            "no package was fetched" if base else "images come from their registry" if image else "nothing was fetched"
         )
-    if locked and _is_explicit(context, "keys"):
-        return ("--keys had no effect: the lock says which packages are trusted, by their sums",)
-    return ()
+        notes.append(f"{' and '.join(options)} had no effect: {why}")
+    elif locked and _is_explicit(context, "keys"):
+        notes.append("--keys had no effect: the lock says which packages are trusted, by their sums")
+    if not image and not context.params.get("push"):
+        names = [f"--{key.replace('_', '-')}" for key in _OF_REGISTRIES if _is_explicit(context, key)]
+        notes += [f"{' and '.join(names)} had no effect: no registry was asked"] if names else []
+    return tuple(notes)
 
 
 def _is_explicit(context: click.Context, name: str) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 #: The options of each group, whatever their command, in the order they are shown.
 GROUPS = {
-    "Base": ("--base", "--platform"),
+    "Base": ("--base", "--on", "--platform"),
     "Files": ("--add", "--take", "--dir", "--symlink", "--add-lib", "--dest", "--strip", "--retarget"),
     "Image": (
         *("--tag", "--entrypoint", "--cmd", "--env", "--user", "--workdir"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.build.update import LockUpdate, update_lock
-from minpack.cli.effects import fetching_notes
+from minpack.cli.effects import fetching_notes, refuse_without_registry
 from minpack.cli.options import (
     LOCK,
     STDOUT,
@@ -87,12 +87,14 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
         from minpack.cli.registry import with_registry  # noqa: PLC0415 - not for bases that are in no registry
 
         options = with_registry(options, given, *bases)
+    else:
+        refuse_without_registry(given)
     # An older index or release than one seen before is no more than a note else.
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
         done = update_lock(spec, options, path, progress, known=refresh, write=write)
     images = [one.image for one in done.images]
-    url = next((one.base.url for one in images if one.base.url), "")
-    fetched = fetching_notes(url=url, packages=any(one.packages for one in images))
+    urls = (one.base.name if one.base.kind == "image" else one.base.url for one in images)
+    fetched = fetching_notes(*urls, packages=any(one.packages for one in images))
     return done._replace(notes=(*done.notes, *fetched))

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from minpack.cli.effects import refuse_contradictions
 from minpack.errors import BadValueError, UsageError
 from minpack.namedtuple import NamedTuple
-from minpack.spec.base_ref import parse_base
+from minpack.spec.base_ref import parse_base, parse_on
 from minpack.spec.image import Check
 from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_host, parse_sha512
 from minpack.target import parse_platform, parse_platforms
@@ -250,6 +250,14 @@ base_option = click.option(
     help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
     " all), a tarball, a directory (/ is this host), or an image (alpine:3.22, ./saved.tar, oci:DIR[:TAG]); with"
     " linux/arm64= in front, for that platform alone. Default: scratch, for static programs.",
+)
+
+on_option = click.option(
+    "--on",
+    type=Parsed(parse_on),
+    metavar="IMAGE",
+    help="Keep the layers of this image (of a registry, an archive, a layout) as they are, and put what it lacks and"
+    " the programs on top; user, variables and labels are its own where none are given.",
 )
 
 base_platform_option = click.option(

@@ -129,10 +129,14 @@ def output_settings(given: Mapping[str, Any]) -> OutputSettings:
     return settings
 
 
-def registry_wanted(given: Mapping[str, Any]) -> RegistryOptions | None:
-    """How registries are reached, if the result is to be pushed."""
+def registry_wanted(given: Mapping[str, Any], *, pulls: bool) -> RegistryOptions | None:
+    """How registries are reached, if the result is to be pushed.
+
+    :param pulls: whether a base may be in a registry.
+    """
     if not given["push"]:
-        refuse_without_registry(given)
+        if not pulls:
+            refuse_without_registry(given, "add --push, or leave it out")
         return None
     from minpack.cli.registry import registry_options  # noqa: PLC0415 - for --push alone
 

@@ -16,6 +16,7 @@ from minpack.cli.options import (
     arguments,
     base_option,
     lock_option,
+    on_option,
     output_options,
     platforms_option,
     selected,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from minpack.output.target import OutputSpec
     from minpack.paths import RootPath
     from minpack.progress import Progress
+    from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import ImageSpec, RunConfig
 
 
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
 )
 @programs_argument
 @base_option
+@on_option
 @platforms_option
 @result_options
 @click.option(
@@ -136,7 +139,13 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     settings = output_settings(given)
     name = _name(given["programs"])
     lock = (given["lock"] or LOCK) if given["locked"] else None
-    output = output_spec(settings, name, default_reference(name), lock, registry_wanted(given))
+    output = output_spec(
+        settings,
+        name,
+        default_reference(name),
+        lock,
+        registry_wanted(given, pulls=given["locked"] or any(one.is_pulled for one in _images(given))),
+    )
     spec = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
     with drawing(quiet=quiet) as progress:
         packed = _packed(given, spec, output, progress)
@@ -182,23 +191,27 @@ def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, 
     return (
         *variables_notes(output.format, variables),
         *fetching_notes(
-            url=next(
-                (item.url for one in packed.images for item in one.inputs if item.kind == "base" and item.url), ""
-            ),
+            *(item.url for one in packed.images for item in one.inputs if item.kind in ("base", "on")),
             packages=any(item.kind == "package" for one in packed.images for item in one.inputs),
             locked=packed.locked,
         ),
     )
 
 
+def _images(given: dict[str, Any]) -> list[BaseRef]:
+    """The bases, and the image below, that were named."""
+    return [*(base for _, base in given["base"]), *([given["on"]] if given["on"] is not None else [])]
+
+
 def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress: Progress) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
     options, bases = base_options(store), [base for _, base in given["base"]]
-    if given["locked"] or any(base.is_pulled for base in bases):
+    images = _images(given)
+    if given["locked"] or any(base.is_pulled for base in images):
         from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries, and for locks
 
-        options = with_registry(options, given, *bases)
+        options = with_registry(options, given, *images)
     check_packages(bases, store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:
@@ -264,6 +277,7 @@ class ImageOptions(NamedTuple):
     zstd: bool
     single_layer: bool
     why: bool
+    on: BaseRef | None
 
 
 def image_spec(files: FileOptions, options: ImageOptions) -> ImageSpec:
@@ -279,7 +293,15 @@ def image_spec(files: FileOptions, options: ImageOptions) -> ImageSpec:
         single_layer=options.single_layer,
         threads=threads(),
         why=options.why,
+        on=options.on,
+        inherits=_inherited(files) if options.on is not None else frozenset(),
     )
+
+
+def _inherited(files: FileOptions) -> frozenset[str]:
+    """What an image below is left to say."""
+    given = {"user": files.user, "workdir": files.workdir}
+    return frozenset(key for key, value in given.items() if value is None)
 
 
 def _run_config(options: ImageOptions, run: RunConfig) -> RunConfig:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.build.tree import chain_to, resolve_tree
-from minpack.cli.effects import fetching_notes, loader_notes
+from minpack.cli.effects import fetching_notes, loader_notes, refuse_without_registry
 from minpack.cli.options import (
     FILLED,
     Command,
@@ -116,9 +116,11 @@ def command(
         from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries alone
 
         options = with_registry(options, {"offline": offline, **access}, *refs)
+    else:
+        refuse_without_registry(access)
     with drawing(quiet=quiet) as progress:
         resolved = resolve_tree(spec, options, progress)
-    fetched = fetching_notes(url=resolved.base_url, packages=resolved.fetched_package)
+    fetched = fetching_notes(resolved.base_url, packages=resolved.fetched_package)
     told = (*loader_notes(resolved.closure.libc, dict(env)), *fetched)
     resolved = resolved._replace(notes=(*resolved.notes, *told))
     chain = chain_to(resolved.closure, why) if why is not None else ()

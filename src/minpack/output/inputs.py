@@ -32,6 +32,7 @@ def spec_inputs(spec: ImageSpec, base: BaseRef, options: BaseOptions) -> tuple[H
         *(HostInput(one.source, _what(one), whole=True) for one in spec.additions),
         *((HostInput(spec.ca_file, "the file that --ca-file names"),) if spec.ca_file is not None else ()),
         *base_inputs(base, options),
+        *((HostInput(spec.on.path, "the image that --on names"),) if spec.on is not None and spec.on.path else ()),
     )
 
 

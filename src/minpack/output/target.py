@@ -103,6 +103,8 @@ class WrittenOutput(NamedTuple):
     references: tuple[Reference, ...] = ()
     sums: Mapping[RootPath, str] = {}
     number: int | None = 0
+    #: The bytes of the tars of the image that it is on.
+    unpacked_below: int = 0
 
     @property
     def image(self) -> BuiltImage | None:
@@ -122,4 +124,4 @@ class WrittenOutput(NamedTuple):
     @property
     def unpacked_size(self) -> int:
         """The bytes of the layers' tars."""
-        return sum(layer.unpacked_size for layer in self.layers)
+        return self.unpacked_below + sum(layer.unpacked_size for layer in self.layers)

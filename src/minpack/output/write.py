@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from minpack.layers.cache import LayerOptions, StoredLayer
     from minpack.oci.documents import Blob, ImageConfig
     from minpack.oci.image import BuiltImage, Index, Sink, StreamingSink
+    from minpack.oci.on import LowerImage
     from minpack.oci.reference import Reference
     from minpack.output.digest_file import DigestFile
     from minpack.output.engine import EngineSink, MachineSink
@@ -59,6 +60,8 @@ class LayerInputs(NamedTuple):
     store: str | None = None
     #: The layers that were begun already, if any were.
     background: BackgroundLayers | None = None
+    #: The image that it is put on, if it is on one.
+    lower: LowerImage | None = None
     #: All layers as they were compressed before; empty where that is not known yet.
     kept: tuple[StoredLayer, ...] = ()
 
@@ -217,7 +220,11 @@ def _write_image(
             registry.end_blob(layer.descriptor)
             registry.put(blobs[-1])
         layers.append(layer)
-    return build_image(layers, work.config, blobs), tuple(layers)
+    if work.lower is None:
+        return build_image(layers, work.config, blobs), tuple(layers)
+    from minpack.oci.on import build_image_on  # noqa: PLC0415 - for --on alone
+
+    return build_image_on(work.lower, layers, work.config, blobs), tuple(layers)
 
 
 def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -> tuple[WrittenOutput, ...]:

@@ -24,8 +24,8 @@ def system_users(names: Sequence[str], base: Walker) -> SystemUsers:
 
     :raises InputError: the base's /etc/passwd or /etc/group cannot be read.
     """
-    users = {name: ids for name, ids in _listed(base, "/etc/passwd", 2) if name in names and _is_system(ids)}
-    groups = {name: ids[0] for name, ids in _listed(base, "/etc/group", 1)}
+    users = {name: ids for name, ids in listed_ids(base, "/etc/passwd", 2) if name in names and _is_system(ids)}
+    groups = {name: ids[0] for name, ids in listed_ids(base, "/etc/group", 1)}
     used = {ids[1] for ids in users.values()}
     lines = [f"{name}:x:{uid}:{gid}:{name}:/nonexistent:/sbin/nologin\n" for name, (uid, gid) in users.items()]
     named = [f"{name}:x:{gid}:\n" for name, gid in groups.items() if gid in used]
@@ -37,7 +37,7 @@ def _is_system(ids: Collection[int]) -> bool:
     return all(0 < number < FIRST_USER for number in ids)
 
 
-def _listed(base: Walker, path: str, count: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+def listed_ids(base: Walker, path: str, count: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Name and numbers of each line of passwd(5) or group(5) that is as it should be, of a name the first."""
     entry = base.find_file(path)
     if entry is None or entry.content is None or entry.size > MAX_LIST:

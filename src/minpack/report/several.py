@@ -65,7 +65,7 @@ def _whole_lines(written: WrittenOutput | None) -> list[str]:
 
 def _platform_lines(packed: Packed, *, verbose: bool) -> list[str]:
     """A line for each platform, with its base if they differ in that."""
-    bases = [", ".join(item.name for item in one.inputs if item.kind == "base") for one in packed.images]
+    bases = [", ".join(item.name for item in one.inputs if item.kind in ("on", "base")) for one in packed.images]
     alike = len(set(bases)) == 1
     lines = [row("base", bases[0])] if alike and bases[0] != "scratch" else []
     width = max(len(_platform(one)) for one in packed.images)

@@ -129,8 +129,8 @@ def _head(
         lines += [row("digest", str(written.digest))] if written.digest is not None else []
         lines += [row("image id", str(image.image_id))] if verbose or written.digest is None else []
         lines.append(row("size", sizes(image, written)))
-    bases = [item.name for item in inputs if item.kind == "base" and item.name != "scratch"]
-    return [*lines, *(row("base", name) for name in bases)]
+    bases = [item for item in inputs if item.kind in ("on", "base") and item.name != "scratch"]
+    return [*lines, *(row(item.kind, item.name) for item in bases)]
 
 
 def sizes(image: BuiltImage, written: WrittenOutput) -> str:

@@ -60,6 +60,7 @@ def open_image(
             digest=str(found.image.digest),
             index_digest=found.index_digest,
             platform=found.image.platform,
+            image=found.image,
         )
 
 

@@ -40,6 +40,8 @@ class Session(NamedTuple):
     packages: Packages
     walker: Walker
     hint: Callable[[], str] = str
+    #: The image that is kept whole, and is above the base, if there is one.
+    on: OpenBase | None = None
 
     @property
     def name(self) -> str:

@@ -134,6 +134,23 @@ def _is_host(path: str) -> bool:
         return False
 
 
+def parse_on(text: str) -> BaseRef:
+    """The image that `text` names, as `parse_base` has it; a bare word is one of a registry too.
+
+    :raises BadValueError: it names none.
+    """
+    found = parse_base(text)
+    if found.image is not None:
+        return found
+    from minpack.errors import BadValueError  # noqa: PLC0415 - where something else is named
+
+    if found.kind is not BaseKind.TARBALL or os.path.lexists(text.replace("\0", "")) or re.match(_PATH, text):
+        reason = "it is no image" if found.kind is not BaseKind.TARBALL or os.path.lexists(text) else "no such file"
+        hint = "name an image (gcr.io/distroless/static, oci:DIR, ./saved.tar); --base takes files out of any tree"
+        raise BadValueError(text, reason, hint)
+    return _transported(DOCKER, text, text)
+
+
 def _transported(transport: str, rest: str, text: str) -> BaseRef:
     """The image that is named behind a transport."""
     from minpack.errors import BadValueError  # noqa: PLC0415 - for images alone

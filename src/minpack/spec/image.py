@@ -90,6 +90,10 @@ class ImageSpec(NamedTuple):
     taken: tuple[str, ...] = ()
     #: Refuse what is else a note: added files that would not load, and links that lead nowhere.
     strict: bool = False
+    #: The image whose layers are kept, below what it lacks and the programs.
+    on: BaseRef | None = None
+    #: What the user left to that image to say: ``user``, ``workdir``.
+    inherits: frozenset[str] = frozenset()
     #: The platforms to make an image for, where they are several; without, those of the programs.
     platforms: tuple[Platform, ...] = ()
     #: The bases of single platforms, before `base`.
