@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -18,7 +18,7 @@ from minpack.base.walk import Walker
 from minpack.content import BytesContent, FileContent
 from minpack.elf.read import read_elf
 from minpack.errors import MinpackError
-from minpack.ld.bind import Proof, prove
+from minpack.ld.bind import prove
 from minpack.ld.constants import glibc_constants
 from minpack.ld.resolve import resolve_closure
 from minpack.ld.symbol_cache import SymbolCache
@@ -29,6 +29,9 @@ from support.elfmaker import GLIBC
 from support.elfmaker import program as made_program
 from support.oracle import need_loader
 from support.tools import need_tool
+
+if TYPE_CHECKING:
+    from minpack.ld.lookup import Proof
 
 ALL_PROGRAMS = bool(os.environ.get("MINPACK_ALL"))
 CALLS = "extern int f(void); int main(void) { return f(); }"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,12 +11,15 @@ from minpack.content import BytesContent
 from minpack.elf.read import read_elf
 from minpack.elf.symbols import Definition, Symbols, read_symbols
 from minpack.errors import MalformedElfError, MinpackError
-from minpack.ld.bind import Proof, prove
+from minpack.ld.bind import prove
 from minpack.ld.closure import Closure, Libc
 from support.closures import closure_of
 from support.elfmaker import MACHINES
 from support.symbolmaker import TYPES, Linked, Need, Symbol, Version, linked_elf
 from unit.test_elf_mutations import STEADY, Change, numbers, widths
+
+if TYPE_CHECKING:
+    from minpack.ld.lookup import Proof
 
 texts = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), min_size=1, max_size=12)
 made_symbols = st.builds(

@@ -12,10 +12,11 @@ import pytest
 
 from minpack.content import BytesContent
 from minpack.errors import InputError, MalformedElfError
-from minpack.ld import bind
-from minpack.ld.bind import MissingVersion, Proof, Unbound, prove
+from minpack.ld import bind_glibc, lookup
+from minpack.ld.bind import prove
 from minpack.ld.closure import Closure, FoundBy, Libc
 from minpack.ld.demands import musl_version
+from minpack.ld.lookup import MissingVersion, Proof, Unbound
 from minpack.ld.verdict import reasons
 from support.closures import closure_of, loaded
 from support.symbolmaker import DT_RELASZ, WEAK_FUNC, Linked, Need, Symbol, Version, linked_elf
@@ -89,7 +90,7 @@ def test_of_many_definitions_those_decide_that_decide_of_few(seed: int, monkeypa
     listed = [
         Symbol("f", chance.choice((0, 1, 1)), chance.choice((0x12, 0x12, 0x1D, 0x0A)), chance.choice((0, 0, 2)),
                chance.choice((0, 0x1000, 0x1000)), chance.choice((0, 1, 2, 3, 4, 5)) | chance.choice((0, 0x8000)))
-        for _ in range(bind.FEW + 1)
+        for _ in range(bind_glibc.FEW + 1)
     ]  # fmt: skip
     library = linked_elf(listed, soname="l.so", versions=versions if chance.random() < 0.9 else (), style="sysv")
     for version, kind in product(("", *names, "V4"), (GLOB_DAT, JUMP_SLOT)):
@@ -100,13 +101,13 @@ def test_of_many_definitions_those_decide_that_decide_of_few(seed: int, monkeypa
         made = closure(app, library)
         few = prove(made)
         with monkeypatch.context() as patch:
-            patch.setattr(bind, "FEW", len(listed))
+            patch.setattr(bind_glibc, "FEW", len(listed))
             assert prove(made) == few
 
 
 def test_look_ups_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that every library has and none defines so that it counts is asked of each of them."""
-    monkeypatch.setattr(bind, "MAX_ASKED", 30)
+    monkeypatch.setattr(lookup, "MAX_ASKED", 30)
     wanted = [f"f{n}" for n in range(10)]
     library = linked_elf([Symbol(name, other=2) for name in wanted])
     assert len(prove(closure(asking(*wanted), *[library] * 3)).unbound) == 10

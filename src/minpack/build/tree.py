@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from minpack.base.options import BaseOptions
-    from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
+    from minpack.ld.lookup import Proof
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.ld.variants import Variant
     from minpack.program.read import Program

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure
+    from minpack.ld.lookup import Proof
     from minpack.ld.symbol_cache import SymbolsOf
 
 

@@ -338,7 +338,7 @@ def _is_libc(entry: Entry) -> bool:
         symbols = read_symbols(entry.content, entry.path)
     except ElfError:
         return False
-    from minpack.ld.bind import musl_defines  # noqa: PLC0415 - for hardly any
+    from minpack.ld.bind_musl import musl_defines  # noqa: PLC0415 - for hardly any
 
     return all(musl_defines(symbols, name) for name in LIBC)
 

@@ -9,7 +9,7 @@ from minpack.excerpt import few, listed, shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from minpack.ld.bind import MissingVersion, Proof, Unbound
+    from minpack.ld.lookup import MissingVersion, Proof, Unbound
 
 #: More lines than this help nobody; what is left out is counted.
 MOST_LINES, MOST_NAMES = 8, 3

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from minpack.content import Content
     from minpack.elf.info import ElfInfo
     from minpack.errors import ElfError
-    from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, Environment
     from minpack.ld.demands import Demands
+    from minpack.ld.lookup import Proof
     from minpack.ld.symbol_cache import SymbolsOf
     from minpack.plan.model import Plan
 

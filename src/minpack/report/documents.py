@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from minpack.build.tree import ResolvedTree
     from minpack.catalog.alpine import CatalogEntry
     from minpack.errors import MinpackError
-    from minpack.ld.bind import Proof
     from minpack.ld.closure import Considered, Edge, LoadedObject, Missing
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
+    from minpack.ld.lookup import Proof
     from minpack.ld.variants import Variant
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from minpack.build.tree import ResolvedTree
-    from minpack.ld.bind import Proof
     from minpack.ld.closure import Closure, Considered, Edge, LoadedObject, Missing
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
+    from minpack.ld.lookup import Proof
     from minpack.ld.variants import Variant
 
 #: The level of every x86-64 CPU, of which there is nothing to say.
