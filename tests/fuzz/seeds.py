@@ -307,6 +307,25 @@ def image_seeds() -> list[bytes]:
     ]
 
 
+def registry_seeds() -> list[bytes]:
+    """Challenges, a manifest, a problem, and a file of logins."""
+    challenge = b'Bearer realm="https://a.example/t",service="s",scope="repository:me/app:pull,push", Basic realm="x"'
+    entries = (
+        b'"auth":"bWU6cGFzc3dvcmQ="',
+        b'"identitytoken":"i"',
+        b'"username":"me","password":"p"',
+        b'"registrytoken":"r"',
+    )
+    logins = [b'{"auths":{"quay.io/me":{%s},"https://quay.io/v1/":{}}}' % entry for entry in entries]
+    image = b'{"schemaVersion":2,"mediaType":"%s","config":{},"layers":[]}' % mediatypes.MANIFEST.encode()
+    return [
+        *(challenge + b"\0" + login for login in logins),
+        mediatypes.MANIFEST.encode() + b"\0" + image,
+        b"https://127.0.0.1:1/x\0" + b'{"errors":[{"code":"DENIED","message":"no","detail":null}]}',
+        b"\0" + b'{"manifests":[]}',
+    ]
+
+
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
     makers = {
@@ -324,5 +343,6 @@ def seeds_of(target: str) -> list[bytes]:
         "debindex": debindex_seeds,
         "lock": lock_seeds,
         "image": image_seeds,
+        "registry": registry_seeds,
     }
     return makers.get(target, elf_seeds)()

@@ -50,10 +50,17 @@ from minpack.lock.values import VERSION, differences
 from minpack.needs.decide import NeedOptions, decide
 from minpack.needs.detect import read_program
 from minpack.needs.need import Need
+from minpack.net.address import may_lead
 from minpack.oci.mediatypes import MANIFEST
 from minpack.oci.read import read_image
 from minpack.oci.validate import validate_archive
 from minpack.paths import normal
+from minpack.registry.challenge import parse_challenges
+from minpack.registry.credentials import Credentials
+from minpack.registry.media_type import media_type_of
+from minpack.registry.options import RegistryOptions
+from minpack.registry.repository import ImageRepository
+from minpack.registry.response import Response, problem_of
 from minpack.report.needs import caller_lines, left_out, need_rows
 from minpack.rootfs.entry import Kind, file
 from minpack.tar.decompress import Packing, decompress_to, packing_of
@@ -334,6 +341,26 @@ def image(data: bytes) -> None:
         validate_archive(file.name)
 
 
+def registry(data: bytes) -> None:
+    """What a registry answers: a header, an address, and a body that is a manifest, a problem or a file of logins."""
+    header, _, body = data.partition(b"\0")
+    text = header.decode("latin-1")
+    for challenge in parse_challenges(text):
+        assert challenge.scheme == challenge.scheme.lower()
+        assert all(challenge.scopes)
+    assert str(problem_of(body)).isprintable()
+    with suppress(ValueError):
+        assert "json" in media_type_of(Response(200, {"Content-Type": text}, body, ""))
+    with suppress(ValueError):
+        assert not may_lead("https://a.example", text) or text.startswith("https:")
+    with NamedTemporaryFile() as file:
+        # Helpers would be run.
+        file.write(body.replace(b"cred", b"c"))
+        file.flush()
+        found = Credentials(RegistryOptions(auth_files=(file.name,))).find(ImageRepository("quay.io", "me/app"))
+        assert found is None or found.basic.isascii()
+
+
 def differences_in(one: Lock, other: Lock) -> list[Difference]:
     """All that differs, platform by platform."""
     return [found for name, image in one.images.items() for found in differences(image, other.images[name])]
@@ -364,6 +391,7 @@ FUZZED = {
     "debindex": Fuzzed(debindex, 4096),
     "lock": Fuzzed(lock, 4096),
     "image": Fuzzed(image, 8192),
+    "registry": Fuzzed(registry, 4096),
 }
 
 
