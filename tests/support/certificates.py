@@ -26,7 +26,7 @@ _END = dt.datetime(2090, 1, 1, tzinfo=dt.UTC)
 
 
 class Authority:
-    """Signs certificates for 127.0.0.1 and localhost; its files are in `place`."""
+    """Signs certificates for 127.0.0.1, localhost and registry.example; its files are in `place`."""
 
     def __init__(self, place: Path, name: str = "Test CA") -> None:
         place.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,11 @@ class Authority:
         """The certificate and the key of a new server or client."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [
+            x509.DNSName("localhost"),
+            x509.DNSName("registry.example"),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        ]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
             _builder(subject, self._name, key.public_key())

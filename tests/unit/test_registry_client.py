@@ -839,19 +839,39 @@ def test_through_a_proxy(client_of: Callable[..., RegistryClient], tmp_path: Pat
     """TLS goes through a proxy as it is: the proxy is told the host, and sees no login but its own."""
     authority = Authority(tmp_path)
     with Scripted(lambda _: manifest(), authority.server_context()) as server, Tunnel(server.port) as proxy:
-        repository = ImageRepository(f"localhost:{server.port}", NAME)
+        repository = ImageRepository("registry.example:5000", NAME)
         proxies = {"https": f"http://proxied:s3cret@127.0.0.1:{proxy.port}", "http": "http://127.0.0.1:1"}
         network = {"proxies": {**proxies, "no_proxy": "other.example"}, "attempts": 1}
         with client_of(repository.host, network=network, ca_file=str(authority.ca)) as client:
             client.manifest(repository, "1")
         (connect,) = proxy.asked
     lines = connect.split(b"\r\n")
-    assert lines[0].startswith(f"CONNECT localhost:{server.port} HTTP/1.".encode())
+    assert lines[0].startswith(b"CONNECT registry.example:5000 HTTP/1.")
     login = base64.b64encode(b"proxied:s3cret").decode()
     sent = [line.decode() for line in lines if b"authorization" in line.lower()]
     assert [line.lower() for line in sent] == [f"proxy-authorization: basic {login}".lower()]
     assert sent[0].endswith(login)
     assert all("Proxy-Authorization" not in one.headers for one in server.requests)
+
+
+def test_this_machine_is_asked_without_a_proxy(client_of: Callable[..., RegistryClient]) -> None:
+    """What goes to it without TLS does not leave it."""
+    proxies = {"http": "http://127.0.0.1:1", "https": "http://127.0.0.1:1"}
+    with registry(manifest()) as server, client_of(network={"proxies": proxies}) as client:
+        for host in (server.host, f"localhost:{server.port}"):
+            client.manifest(ImageRepository(host, NAME), "1")
+
+
+def test_a_name_of_this_machine_is_this_machine(
+    client_of: Callable[..., RegistryClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a resolver knows another address for it, nothing is sent there."""
+    from minpack.net import wire
+
+    known = wire.resolve
+    monkeypatch.setattr(wire, "resolve", lambda _, port, seconds: known("192.0.2.1", port, seconds))
+    with client_of() as client, pytest.raises(RegistryError, match=r"is 192\.0\.2\.1 here, which is not this machine"):
+        client.manifest(ImageRepository("registry.localhost:5000", NAME), "1")
 
 
 class Tunnel:

@@ -10,7 +10,7 @@ _LOCAL = re.compile(r"(?:.*\.)?localhost\.?", re.IGNORECASE)
 
 
 class UnsafeAddressError(Exception):
-    """The name that a server sent the client to has an address where no server may send it."""
+    """A name has an address that it may not have; why, in words."""
 
 
 def is_loopback(host: str) -> bool:

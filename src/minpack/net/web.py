@@ -13,7 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from minpack._version import __version__
 from minpack.errors import reason_of
 from minpack.namedtuple import NamedTuple
-from minpack.net.address import UnsafeAddressError, may_lead, origin_of
+from minpack.net.address import UnsafeAddressError, is_loopback, may_lead, origin_of
 from minpack.net.budget import SpentError
 from minpack.net.tls import Tls
 
@@ -162,7 +162,8 @@ class Web:
         parts = urlsplit(url)
         proxies = self._network.proxies
         proxy = proxies.get(parts.scheme, "")
-        if proxy and _is_bypassed(parts.netloc, proxies.get("no_proxy", "")):
+        # This machine is not the proxy's, and what may go there without TLS must not leave it.
+        if proxy and (is_loopback(parts.hostname or "") or _is_bypassed(parts.netloc, proxies.get("no_proxy", ""))):
             proxy = ""
         key = (parts.scheme, proxy, self._tls(parts.netloc.rpartition("@")[2]) if parts.scheme == "https" else Tls())
         with self._lock:
@@ -235,9 +236,7 @@ def in_words(before: str = "") -> Generator[None]:
     except SpentError as error:
         raise WebError(error.reason + (f" ({before})" if before else ""), "spent") from error
     except UnsafeAddressError as error:
-        raise WebError(
-            "the server redirects to an address of this machine's own link, which is not safe", "unsafe"
-        ) from error
+        raise WebError(str(error), "unsafe") from error
     except (HTTPError, ValueError, OSError) as error:
         reason, passing = _reason(error)
         reason = printable(reason)

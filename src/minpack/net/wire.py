@@ -18,10 +18,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from minpack.namedtuple import NamedTuple
-from minpack.net.address import UnsafeAddressError
+from minpack.net.address import UnsafeAddressError, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from _typeshed import WriteableBuffer
 
@@ -103,8 +103,8 @@ class _Connection(HTTPConnection):
             # A `TimeoutError` of ours is not among the errors of getaddrinfo(3).
             reason = error if isinstance(error, socket.gaierror) else socket.gaierror(socket.EAI_AGAIN, "timed out")
             raise NameResolutionError(self.host, self, reason) from reason
-        if led and self.proxy is None and any(_LINK_LOCAL.match(address[0]) for *_, address in addresses):
-            raise UnsafeAddressError
+        if self.proxy is None:
+            _check_addresses(self.host, [address[0] for *_, address in addresses], led=led)
         try:
             return self._connected(addresses)
         except TimeoutError as error:
@@ -132,6 +132,16 @@ class _Connection(HTTPConnection):
             else:
                 return sock
         raise problem
+
+
+def _check_addresses(host: str, numbers: Iterable[str], *, led: bool) -> None:
+    """Raise `UnsafeAddressError` if `host` is not what it says, or, where a server led to it, is none to be led to."""
+    for number in numbers:
+        # Not every resolver keeps names of this machine to itself (RFC 6761, 6.3), and they are trusted without TLS.
+        if is_loopback(host) and not is_loopback(number):
+            raise UnsafeAddressError(f"{host} is {number} here, which is not this machine")
+        if led and _LINK_LOCAL.match(number):
+            raise UnsafeAddressError("the server redirects to an address of this machine's own link, which is not safe")
 
 
 class _CountedReads(io.RawIOBase):
