@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.command import Ran, assert_refused, minpack
+from support.dockerregistry import PASSWORD, USER, password_file
 from support.elfmaker import static_program
 from support.fakeregistry import FakeRegistry, Fault, lost, status
 from support.registries import RealRegistry, crane_registry, docker_registry, need_crane, pushed
@@ -151,6 +153,43 @@ def test_podman_pulls_what_was_pushed(place: Path, debians: RealRegistry, swift_
     tool("podman", *storage, "pull", "-q", "--tls-verify=false", name)
     (found,) = json.loads(tool("podman", *storage, "image", "inspect", name))
     assert found["Digest"] == name.partition("@")[2]
+
+
+PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armhf", "riscv64": "riscv64", "s390x": "s390x"}
+
+
+def test_each_platform_finds_its_image(place: Path, debians: RealRegistry) -> None:
+    """Of five in one index, which has the annotations too; pushed again nothing moves."""
+    for name, machine in PLATFORMS.items():
+        (place / name).mkdir()
+        (place / name / "app").write_bytes(static_program(machine=machine))
+    name = f"{debians.host}/me/index"
+    arguments = (*(f"{one}/app" for one in PLATFORMS), "-t", f"{name}:1", "--push", "--annotation", "a=b")
+    digest = pushed(succeeded(minpack(*arguments, "-q", cwd=place)).out)[name]
+    assert debians.whole("me/index", "1")
+    assert debians.manifest("me/index", digest)["annotations"] == {"a": "b"}
+    for platform in PLATFORMS:
+        read = tool("skopeo", "inspect", "--tls-verify=false", "--override-arch", platform, f"docker://{name}:1")
+        assert json.loads(read)["Architecture"] == platform
+    again = succeeded(minpack(*arguments, "--json", cwd=place)).document
+    assert [(one["digest"], one["sent"]) for one in again["outputs"]] == [(digest, 0)]
+
+
+def test_what_docker_has_logged_in_to_is_pushed_to(place: Path) -> None:
+    """Without a word on the command line; another repository of the registry mounts the layers."""
+    (place / "docker").mkdir()
+    (place / "registry").mkdir()
+    with docker_registry(place / "registry", password_file(place)) as registry:
+        arguments = ("./app", "-t", f"{registry.host}/me/app:1", "-t", f"{registry.host}/you/app:1", "--push", "-q")
+        refused = minpack(*arguments, cwd=place, env={"DOCKER_CONFIG": f"{place}/docker"})
+        assert refused.code == 1
+        assert f"cannot push '{registry.host}/me/app': " in refused.err
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (place / "docker/config.json").write_text(json.dumps({"auths": {registry.host: {"auth": login}}}))
+        ran = succeeded(minpack(*arguments, cwd=place, env={"DOCKER_CONFIG": f"{place}/docker"}))
+        assert list(pushed(ran.out)) == [f"{registry.host}/me/app", f"{registry.host}/you/app"]
+        assert PASSWORD not in ran.err + refused.err
+        assert login not in ran.err + refused.err
 
 
 @pytest.mark.oracle

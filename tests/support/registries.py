@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from support.dockerregistry import running_registry
 from support.tools import need_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
 ACCEPT = ", ".join(
@@ -77,26 +78,11 @@ class RealRegistry(NamedTuple):
 
 
 @contextmanager
-def docker_registry(place: Path, htpasswd: str = "") -> Generator[RealRegistry]:
-    """Debian's docker-registry, with its files below `place`.
-
-    :param htpasswd: a line of a password file (``user:bcrypt``), if it is to want a password.
-    """
-    command = need_tool("docker-registry")
-    port = free_port()
-    (place / "data").mkdir(parents=True)
-    auth = ""
-    if htpasswd:
-        (place / "htpasswd").write_text(f"{htpasswd}\n", encoding="ascii")
-        auth = f"auth:\n  htpasswd:\n    realm: test\n    path: {place}/htpasswd\n"
-    (place / "config.yml").write_text(
-        f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {place}/data}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}', secret: test}}\n{auth}",
-        encoding="ascii",
-    )
-    with _running([command, "serve", str(place / "config.yml")], place / "log", port):
-        yield RealRegistry(f"127.0.0.1:{port}", place)
+def docker_registry(place: Path, auth: Mapping[str, Any] | None = None) -> Generator[RealRegistry]:
+    """Debian's docker-registry, with its files below `place`."""
+    place.mkdir(parents=True, exist_ok=True)
+    with running_registry(place, auth) as host:
+        yield RealRegistry(host, place)
 
 
 @contextmanager
