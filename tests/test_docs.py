@@ -109,8 +109,8 @@ CASES = {
     "Locks": 27,
     "Paths in the image": 23,
     "The entrypoint": 13,
-    "Registries": 30,
-    "Output and engine": 39,
+    "Registries": 40,
+    "Output and engine": 40,
     "Options": 63,
     "The machine": 3,
 }

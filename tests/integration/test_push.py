@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minpack.target import Platform
 from support.command import Ran, assert_refused, minpack
 from support.dockerregistry import PASSWORD, USER, password_file
 from support.elfmaker import static_program
-from support.fakeregistry import FakeRegistry, Fault, lost, status
+from support.fakeregistry import FakeRegistry, Fault, broken, lost, status
+from support.images import AMD64, archive_file, archive_of, built_index, parts_of
+from support.refusals import row
 from support.registries import RealRegistry, crane_registry, docker_registry, need_crane, pushed
 from support.tools import need_tool
 
@@ -352,8 +355,43 @@ def test_a_registry_that_is_down_is_one_error(place: Path) -> None:
     assert "minpack: cannot push 'localhost:1/me/app': connection refused (after 4 attempts)\n" in ran.err
 
 
-def test_offline_pushes_nothing(place: Path, fake: FakeRegistry) -> None:
-    """It forbids the network for all."""
-    ran = minpack("./app", "-t", f"{fake.host}/me/app:1", "--push", "--offline", cwd=place)
-    assert ran.code != 0
+def told(ran: Ran, what: str, fake: FakeRegistry) -> None:
+    """The run said what the page of errors has of it."""
+    case = row(what)
+    assert_refused(ran, case.code, case.message.replace("ghcr.io", fake.host), case.hint)
+
+
+def test_a_tag_that_cannot_be_moved_stays(place: Path, fake: FakeRegistry) -> None:
+    """The same image may be pushed again; another one is refused, with what to do."""
+    arguments = ("./app", "-t", f"{fake.host}/me/app:1", "--push", "-q")
+    fake.switches.immutable = True
+    for _ in range(2):
+        succeeded(minpack(*arguments, cwd=place))
+    told(minpack(*arguments, "-l", "a=b", cwd=place), "a tag that cannot be moved", fake)
+
+
+def test_a_connection_that_keeps_breaking_is_one_error(place: Path, fake: FakeRegistry) -> None:
+    """And nothing has the name."""
+    fake.switches.resumes = False
+    fake.fail("PUT", "/blobs/uploads/", broken(10), 1000)
+    ran = minpack("./app", "-t", f"{fake.host}/me/app:1", "--push", cwd=place)
+    told(ran, "a connection that keeps breaking", fake)
+    assert fake.manifests == {}
+
+
+def test_what_an_engine_saved_of_an_index_is_refused(place: Path, fake: FakeRegistry) -> None:
+    """The index of two platforms with the image of one."""
+    built = built_index(place / "built", (AMD64, Platform("linux", "arm64")))
+    archive_file(place / "all.tar", built)
+    parts = parts_of((place / "all.tar").read_bytes())
+    del parts[f"blobs/sha256/{built.images[1].digest.hex}"]
+    (place / "saved.tar").write_bytes(archive_of(parts))
+    ran = minpack("push", "saved.tar", f"{fake.host}/me/app:1", cwd=place)
+    told(ran, "an index without all of its images", fake)
     assert fake.requests == []
+
+
+def test_offline_forbids_no_push(place: Path, fake: FakeRegistry) -> None:
+    """It forbids downloads: the image is made of what is here."""
+    succeeded(minpack("./app", "-t", f"{fake.host}/me/app:1", "--push", "--offline", cwd=place))
+    assert fake.whole("me/app", "1")

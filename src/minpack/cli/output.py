@@ -140,7 +140,8 @@ def registry_wanted(given: Mapping[str, Any], *, pulls: bool) -> RegistryOptions
         return None
     from minpack.cli.registry import registry_options  # noqa: PLC0415 - for --push alone
 
-    return registry_options(given, {one.host for one in given["tags"]})
+    # --offline forbids downloads, and a push is none.
+    return registry_options({**given, "offline": False}, {one.host for one in given["tags"]})
 
 
 def output_spec(
