@@ -62,6 +62,11 @@ result_options = applied(
         help="Load the image into the container engine; without -o, write no file. With -q, print its name alone.",
     ),
     click.option(
+        "--engine",
+        type=Choice(["docker", "podman", "containerd"]),
+        help="Engine to load into. Default: Docker's if it answers, else podman.",
+    ),
+    click.option(
         "--push",
         is_flag=True,
         help="Push the image to the registry that each -t names; without -o, write no file. With -q, print"
@@ -99,6 +104,7 @@ class OutputSettings(NamedTuple):
     output: str | None
     format: Format
     load: bool
+    engine: str | None
     push: bool
     digest_file: str | None
     force: bool
@@ -119,6 +125,7 @@ def output_settings(given: Mapping[str, Any]) -> OutputSettings:
         given["output"],
         form,
         given["load"],
+        given["engine"],
         given["push"],
         given["digest_file"],
         given["force"],
@@ -164,6 +171,8 @@ def output_spec(
         raise UsageError(
             "--load", "", f"an engine loads archives, and --format {form} makes none", "give only one of them"
         )
+    if settings.engine is not None and not settings.load:
+        raise UsageError("--engine", settings.engine, "nothing is loaded", "add --load, or leave it out")
     if settings.push:
         _check_push(settings)
     if path == "-":
@@ -188,6 +197,7 @@ def output_spec(
         registry,
         settings.digest_file,
         host_platform() if settings.load else None,
+        settings.engine or "",
     )
 
 

@@ -152,7 +152,8 @@ def _moment_hint(name: str, text: str) -> str:
 
 def engine_environment() -> dict[str, str]:
     """The variables that say which engine to use."""
-    return {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
+    others = ("CONTAINER_HOST", "XDG_RUNTIME_DIR", "CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE")
+    return {key: value for key, value in os.environ.items() if key.startswith("DOCKER_") or key in others}
 
 
 def never_replaced(lock: str | None) -> tuple[HostInput, ...]:

@@ -15,11 +15,13 @@ from minpack.engine.conversation import (
     parsed_object,
     parsed_objects,
 )
+from minpack.errors import EngineError
 from minpack.namedtuple import NamedTuple
 from minpack.oci.image import put_index
+from minpack.progress import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from minpack.digest import Digest
     from minpack.oci.archive import ArchiveSink
@@ -58,6 +60,7 @@ class EngineSink:
 
     :param environment: the variables that name an engine (DOCKER_HOST, …).
     :param shared: the archive is a sink of its own, which gets the same image first.
+    :param engine: ``docker``, ``podman`` or ``containerd``; empty for the first of the first two that is there.
     """
 
     def __init__(
@@ -68,8 +71,11 @@ class EngineSink:
         progress: Progress,
         *,
         shared: bool,
+        engine: str = "",
     ) -> None:
         self._archive = archive
+        #: Its name; Docker's, or where that does not answer podman's, if it was given none.
+        self.engine = engine
         self._out = out
         self._environment = environment
         self._progress = progress
@@ -98,7 +104,43 @@ class EngineSink:
         self._out.seek(0)
         ids = {str(index.digest), *(str(one) for image in index.images for one in (image.image_id, image.digest))}
         sent = Archive(self._out, size, references[0].familiar, ids)
-        self.image_id = load_archive(sent, environment=self._environment, progress=self._progress).image_id
+        self.image_id = self._load(sent, str(references[0]))
+
+    def _load(self, sent: Archive, name: str) -> str:
+        """The engine's id of the image, which is loaded; `name` is in full."""
+        if self.engine in ("podman", "containerd"):
+            return self._load_by_command(sent, name)
+
+        def otherwise() -> Loaded | None:
+            """What podman loaded, where nobody named an engine and Docker's does not answer."""
+            from minpack.engine.command import has_podman  # noqa: PLC0415 - where there is no Docker alone
+
+            if not has_podman(self._environment):
+                return None
+            tell(self._progress, "no Docker engine answers: podman gets the image")
+            self.engine = "podman"
+            return Loaded(self._load_by_command(sent, name), "podman")
+
+        named = self.engine or self._environment.get("DOCKER_HOST")
+        return load_archive(
+            sent,
+            environment=self._environment,
+            progress=self._progress,
+            otherwise=None if named else otherwise,
+        ).image_id
+
+    def _load_by_command(self, sent: Archive, name: str) -> str:
+        """As `_load`, of what is not Docker's engine."""
+        from minpack.engine import command  # noqa: PLC0415 - for other engines than Docker's
+
+        archive = command.CommandLoad(sent.file, sent.size, name, sent.ids)
+        if self.engine == "containerd":
+            return command.load_by_ctr(archive, self._environment, self._progress)
+        host = command.podman_host(self._environment)
+        if host:
+            environment = {"DOCKER_HOST": host}
+            return load_archive(sent, environment=environment, progress=self._progress).image_id
+        return command.load_by_podman(archive, self._progress)
 
 
 class MachineSink:
@@ -112,6 +154,11 @@ class MachineSink:
     def image_id(self) -> str:
         """The engine's id of the image, once it is loaded."""
         return self._engine.image_id
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return self._engine.engine
 
     @property
     def digest(self) -> Digest | None:
@@ -134,16 +181,28 @@ class MachineSink:
 
 
 def load_archive(
-    archive: Archive, *, environment: Mapping[str, str], progress: Progress, limits: EngineLimits | None = None
+    archive: Archive,
+    *,
+    environment: Mapping[str, str],
+    progress: Progress,
+    limits: EngineLimits | None = None,
+    otherwise: Callable[[], Loaded | None] | None = None,
 ) -> Loaded:
     """Load an image archive into the engine that `environment` (DOCKER_HOST, …) names, or the local one.
 
+    :param otherwise: loads it elsewhere if no engine answers, or says that it cannot.
     :raises EngineError: no engine answers, it refuses the image, or has another one by that name afterwards.
     """
     limits = limits or EngineLimits()
     asking = _Loading(environment, progress, limits)
     try:
-        asking.within(limits.answer, asking.reach, f"reach a container engine at {asking.host}", _REACH_HINT)
+        try:
+            asking.within(limits.answer, asking.reach, f"reach a container engine at {asking.host}", _REACH_HINT)
+        except EngineError:
+            loaded = otherwise() if otherwise is not None else None
+            if loaded is None:
+                raise
+            return loaded
         verb = f"load {archive.reference!r} into the engine at {asking.host}"
         seconds = limits.load + archive.size / limits.load_rate
         asking.within(seconds, lambda: asking.load(archive, seconds), verb, _LOAD_HINT)

@@ -66,13 +66,16 @@ class OutputSpec(NamedTuple):
     digest_file: str | None = None
     #: The platform of this machine, whose image an engine is given where there are several; None if it is not known.
     machine: Platform | None = None
+    #: ``docker``, ``podman`` or ``containerd``; empty for Docker's if it answers, else podman.
+    engine_name: str = ""
 
 
 class WrittenTarget(NamedTuple):
     """One thing that was written: at `path`, or in an engine or a registry as `reference`.
 
     `format` is one of `Format`, ``engine`` or ``registry``. `digest` is None where nobody will meet it again:
-    docs/decisions/one-digest.md. `sent` is how many bytes of blobs went to the registry, all names of a run together.
+    docs/decisions/one-digest.md. `sent` is how many bytes of blobs went to the registry, all names of a run together;
+    `engine` is the engine's name.
     """
 
     format: str
@@ -80,6 +83,7 @@ class WrittenTarget(NamedTuple):
     reference: str | None
     digest: Digest | None
     sent: int = 0
+    engine: str = ""
 
     @property
     def by_digest(self) -> str:

@@ -276,8 +276,11 @@ def _output_of(
     outputs = (WrittenTarget(to.format, to.path, None, digest),) if to.path is not None else ()
     pushed = registry.pushed(written.built) if registry is not None else ()
     # Of several platforms, an engine was given one.
-    given = next((engine.digest for engine in engines if digest is not None), None)
-    loaded = tuple(WrittenTarget("engine", None, one.familiar, given) for one in to.references if engines)
+    loaded = tuple(
+        WrittenTarget("engine", None, one.familiar, engine.digest if digest is not None else None, engine=engine.engine)
+        for engine in engines
+        for one in to.references
+    )
     whole = WrittenOutput(written.built, outputs + loaded + pushed, size, notes, references=to.references)
     return tuple(
         whole._replace(layers=layers, sums=dict(one for layer in layers for one in layer.sums), number=number)
@@ -376,10 +379,11 @@ def _engine_of(
 
     progress = works[0].options.progress
     if archive is not None and out is not None and len(works) == 1:
-        yield (EngineSink(archive, out, to.engine, progress, shared=True),)
+        yield (EngineSink(archive, out, to.engine, progress, shared=True, engine=to.engine_name),)
         return
     with _spool(to.temporary) as spool:
-        engine = EngineSink(ArchiveSink(spool, "the engine"), spool, to.engine, progress, shared=False)
+        own = ArchiveSink(spool, "the engine")
+        engine = EngineSink(own, spool, to.engine, progress, shared=False, engine=to.engine_name)
         platforms = [work.config.platform for work in works]
         yield (MachineSink(engine, _loaded(platforms, to)) if len(works) > 1 else engine,)
 

@@ -188,7 +188,8 @@ def output_lines(written: WrittenOutput, start: RunCommand) -> list[str]:
         elif output.path is not None:
             lines.append(f"wrote {output.path} ({human(written.size)})")
         elif output.format == "engine":
-            lines.append(f"loaded {output.reference} into the engine")
+            engine = output.engine if output.engine not in ("", "docker") else "the engine"
+            lines.append(f"loaded {output.reference} into {engine}")
     lines += pushed_lines([output for output in written.outputs if output.format == "registry"])
     next_ = _next(written, start)
     return [*lines, f"next: {next_}"] if next_ else lines
@@ -233,8 +234,9 @@ def _next(written: WrittenOutput, start: RunCommand) -> str:
         return start.command(pushed) or f"docker pull {start.foreign}{pushed}"
     references = written.references
     run = start.command(references[0].familiar) if references else ""
-    if any(output.reference for output in written.outputs):
-        return run
+    engine = next((output.engine for output in written.outputs if output.format == "engine"), None)
+    if engine is not None:
+        return run.replace("docker", "podman", 1) if engine == "podman" else run if engine != "containerd" else ""
     if first.path is None or first.path == "-":
         return ""
     path = _quoted(first.path)
