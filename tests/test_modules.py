@@ -92,7 +92,6 @@ ELSEWHERE = {
         "tar/names": "test_base_tarball",
         "tar/spool": "test_apk_package",
         "tar/zstd": "test_tar_decompress",
-        "engine/command": "test_engine_command",
         "engine/conversation": "test_output_engine",
         "oci/pulled": "test_sources_pull",
         "base/layer_index": "test_base_flatten",
