@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from minpack.elf.format import PT_GNU_PROPERTY
 from minpack.elf.info import ElfKind
-from minpack.elf.strings import find_strings
 from minpack.excerpt import listed
 from minpack.needs.binary import open_binary
 from minpack.needs.findings import Advice, Findings, Module
@@ -304,6 +303,8 @@ def _imports_of(loaded: LoadedObject, symbols: SymbolsOf) -> frozenset[str]:
 
 
 def _matches(loaded: LoadedObject, mark: bytes, pattern: bytes) -> list[str]:
+    from minpack.elf.strings import find_strings  # noqa: PLC0415 - for libraries alone
+
     content = loaded.entry.content
     assert content is not None, f"internal error: {loaded.path} has no content"
     return [match[1].decode("utf-8", "surrogateescape") for match in find_strings(content, loaded.info, mark, pattern)]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minpack.errors import ChangedInputError
 from minpack.namedtuple import NamedTuple
@@ -173,8 +173,6 @@ class GzipCompressor(Compressor):
     def __init__(
         self, out: Writable, level: int, threads: int, block_size: int, files: FileCache | None = None
     ) -> None:
-        from queue import SimpleQueue  # noqa: PLC0415 - not for layers that are stored as they are
-
         super().__init__(out)
         self.block_size = block_size
         self._level = level
@@ -182,7 +180,7 @@ class GzipCompressor(Compressor):
         self._file: _OpenFile | None = None
         self._written = 0
         self._pending: deque[_Job] = deque()
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = simple_queue()
         self._free: list[memoryview] = []
         #: For each thread one block it works on and one that waits; there is one more, which is being filled.
         self._most = max(1, min(2 * threads, MAX_UNDER_WAY // block_size))
@@ -325,6 +323,18 @@ class _Counting:
         """Write `data` on."""
         self._out.write(data)
         self.size += len(data)
+
+
+def simple_queue() -> SimpleQueue[Any]:
+    """An empty queue that a signal may interrupt at any time: it is not Python's code, as other locks and queues are.
+
+    It is `queue.SimpleQueue`, without what `queue` imports besides.
+    """
+    try:
+        from _queue import SimpleQueue  # noqa: PLC0415 - not for layers that are stored as they are
+    except ImportError:
+        from queue import SimpleQueue  # noqa: PLC0415 - as above; a Python may have it there alone
+    return SimpleQueue()
 
 
 def _gzip(block: memoryview, level: int) -> bytes | bytearray:

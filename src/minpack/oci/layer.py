@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from minpack.content import sum_of
 from minpack.digest import Digest, HashingWriter
 from minpack.namedtuple import NamedTuple
-from minpack.oci.compress import BLOCK_SIZE, compressor
+from minpack.oci.compress import BLOCK_SIZE, compressor, simple_queue
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
 from minpack.paths import RootPath
@@ -17,6 +17,7 @@ from minpack.tar.write import TarStream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from queue import SimpleQueue
     from threading import Thread
 
     from minpack.content import Content
@@ -65,11 +66,9 @@ class _HashAside(_Hash):
     """The same on a thread of its own, while its caller writes the block and reads the next one."""
 
     def __init__(self) -> None:
-        from queue import SimpleQueue  # noqa: PLC0415 - for layers that are stored as they are
-
         super().__init__()
-        self._blocks: SimpleQueue[memoryview | None] = SimpleQueue()
-        self._hashed: SimpleQueue[None] = SimpleQueue()
+        self._blocks: SimpleQueue[memoryview | None] = simple_queue()
+        self._hashed: SimpleQueue[None] = simple_queue()
         self._thread: Thread | None = None
         self._alone = False
         self._error: BaseException | None = None
