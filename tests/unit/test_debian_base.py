@@ -11,6 +11,7 @@ from minpack.base.walk import Walker
 from minpack.catalog.debian import RELEASES, find_debian, fitting_releases, is_debian, layout_of, support_note
 from minpack.content import BytesContent, read_all
 from minpack.deb.choice import usual_names
+from minpack.debian import base as debian_base
 from minpack.debian.archive import DebianArchive, open_archive
 from minpack.debian.base import CA_BUNDLE, DebianBase
 from minpack.debian.packages import DebianPackages
@@ -333,6 +334,17 @@ def test_packages_of_libraries_have_usual_names(soname: str, package: str) -> No
     """Debian Policy's rule, with the suffix of the change to 64-bit times."""
     assert package in usual_names(soname)
     assert usual_names("plugin") == ()
+
+
+def test_what_is_only_looked_at_is_not_large(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that may have data of a program is fetched up to a size, one that was named whatever it has."""
+    monkeypatch.setattr(debian_base, "MAX_LOOKED_AT", len(FOO.data) - 1)
+    world.serve()
+    with world.base() as base:
+        assert base.add_small("libfoo1") is None
+        assert base.add_small("foo-common") is not None
+        assert not world.fetched("libfoo1_")
+        assert base.add_package("libfoo1") is not None
 
 
 def test_a_whole_package_can_be_added(world: World) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CA_BUNDLE = normal("/etc/ssl/certs/ca-certificates.crt")
 _CERTIFICATES = "/usr/share/ca-certificates/"
+#: The most bytes of a package that is fetched to see what is in it: the data of games have a gigabyte.
+MAX_LOOKED_AT = 64 << 20
 _MAX_CERTIFICATE = 1 << 16
 #: The packages that have other files than libraries, by where these lie.
 _DATA = (
@@ -118,12 +120,22 @@ class DebianBase:
         return self._fetch(source) if source is not None else None
 
     def add_program(self, paths: Iterable[RootPath]) -> tuple[OpenPackage, ...]:
-        """The package that has a program at one of `paths`, as `add_package` gives it; all that there are of a lock.
+        """The package that has a program at one of `paths`, as `add_small` gives it; all that there are of a lock.
 
         :raises MinpackError: as for `lstat`.
         """
-        found = (self.add_package(name) for name in self._archive.program_packages(paths))
+        found = (self.add_small(name) for name in self._archive.program_packages(paths))
         return tuple(opened for opened in found if opened is not None)
+
+    def add_small(self, package: str) -> OpenPackage | None:
+        """As `add_package`, for what may be worth looking at: None for a package of more than `MAX_LOOKED_AT` bytes.
+
+        :raises MinpackError: as for `lstat`.
+        """
+        source = self._archive.find_package(package)
+        if source is None or source.package.size > MAX_LOOKED_AT:
+            return None
+        return self._fetch(source)
 
     def fetched_files(self) -> FetchedFiles:
         """The base as far as it was fetched by now; looking at it fetches nothing."""

@@ -78,7 +78,7 @@ class DebianPackages:
     def add_data(self, names: Iterable[str]) -> None:
         """Fetch those of these packages that the release has."""
         for name in names:
-            self._base.add_package(name)
+            self._base.add_small(name)
 
     def over(self, base: Base) -> Base:
         """`base`, with the files of all fetched packages wherever it has none."""

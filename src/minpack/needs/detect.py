@@ -146,8 +146,8 @@ def _opening(path: str, names: Sequence[str]) -> Iterator[Advice]:
     if names:
         packs = " ".join(f"--add-lib {name}" for name in names[:MOST_NAMES])
         text = (
-            f"{path!r} is static, and names {listed(names)}: with dlopen it needs that, and the libc of its own build;"
-            f" {packs} packs them from the base"
+            f"{path!r} is static and names {listed(names)}: to open that with dlopen it also needs the libc that it was"
+            f" built with; {packs} packs both from the base"
         )
         yield Advice(text, "--add-lib")
 
