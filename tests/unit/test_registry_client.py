@@ -16,7 +16,7 @@ import pytest
 from minpack.content import read_all
 from minpack.digest import Digest
 from minpack.errors import (
-    MinpackError,
+    InputError,
     NotInRegistryError,
     OfflineError,
     RegistryAccessError,
@@ -384,6 +384,41 @@ def test_what_was_sent_may_be_worked_on(
                 put()
         with pytest.raises(RegistryError, match=r"timed out|too slow"):
             client.request(repository, "GET", "x", expected=(201,))
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "hint"),
+    [
+        (
+            problem(404, "NAME_UNKNOWN", "repository x"),
+            r"no such repository \(NAME_UNKNOWN: repository x\)",
+            "create the",
+        ),
+        (problem(404, "BLOB_UNKNOWN"), "lacks a blob of it", "spelling"),
+        (Answer(413, {}, b"<html>too large</html>"), "HTTP 413 Request Entity Too Large", "a limit of the registry"),
+        (problem(400, "MANIFEST_INVALID", "no"), "answers MANIFEST_INVALID: no", None),
+        (
+            problem(403, "DENIED", "requested access to the resource is denied"),
+            "needs a login, and there are no",
+            "login",
+        ),
+        (Answer(418, {}, b'{"errors": [{"code": 7, "detail": {"x": 1}}]}'), "HTTP 418 I'm a Teapot", None),
+        (Answer(499), "HTTP 499$", None),
+        (Answer(302, {}, b""), "HTTP 302 Found", None),
+    ],
+)
+def test_what_is_refused_is_told(
+    client_of: Callable[..., RegistryClient], answer: Answer, reason: str, hint: str | None
+) -> None:
+    """In the registry's words where it has some, with what to do where there is something."""
+    headers = {"Content-Length": "1"}
+    with registry(answer) as server, client_of() as client:
+        repository = ImageRepository(server.host, NAME)
+        with pytest.raises(RegistryError, match=reason) as caught:
+            client.request(repository, "PUT", "x", actions="push,pull", headers=headers, body=lambda: (b"x",))
+    assert (caught.value.hint is None) == (hint is None)
+    assert (hint or "") in (caught.value.hint or "")
+    assert caught.value.status == answer.status
 
 
 # --- where it sends its users
@@ -782,6 +817,16 @@ def test_tls_to_a_plain_registry_is_told(
     assert caught.value.hint == f"--insecure {server.host} lets it be used without TLS"
 
 
+def test_a_server_that_answers_400_is_asked_by_tls_too(client_of: Callable[..., RegistryClient]) -> None:
+    """Servers of TLS say so by that; one that speaks none is asked on without it."""
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(400) if asked.path == "/v2/" else manifest()
+
+    with Scripted(answer) as server, client_of() as client:
+        client.manifest(ImageRepository(server.host, NAME), "1")
+
+
 def test_a_certificate_that_nobody_signed(client_of: Callable[..., RegistryClient], tmp_path: Path) -> None:
     """An unknown authority is refused before anything is sent, and told with what to do; a known one is not."""
     authority = Authority(tmp_path)
@@ -802,16 +847,34 @@ def test_a_certificate_that_nobody_signed(client_of: Callable[..., RegistryClien
 
 
 def test_a_client_certificate_needs_its_key(client_of: Callable[..., RegistryClient], tmp_path: Path) -> None:
-    """A directory of certificates with half a pair, or with something else, is named."""
+    """A directory of certificates with half a pair, a key with a password, or with something else, is named."""
     authority = Authority(tmp_path / "ca")
+    certificate, key = authority.sign("client", server=False)
     with Scripted(lambda _: manifest(), authority.server_context()) as server:
         directory = tmp_path / server.host
         directory.mkdir()
-        (directory / "client.cert").write_bytes(b"not PEM")
-        for name in ("client.key is not beside it", "its key cannot be used"):
-            with client_of(cert_directories=(str(tmp_path),)) as client, pytest.raises(MinpackError, match=name):
+
+        def refused(reason: str, **files: bytes) -> None:
+            for name, data in files.items():
+                (directory / name.replace("_", ".")).write_bytes(data)
+            with client_of(cert_directories=(str(tmp_path),)) as client, pytest.raises(InputError, match=reason):
                 client.manifest(ImageRepository(server.host, NAME), "1")
-            (directory / "client.key").write_bytes(b"not PEM")
+
+        refused("client.key is not beside it", client_cert=b"no PEM")
+        refused("it and its key cannot be used", client_key=b"no PEM")
+        refused(
+            "it and its key cannot be used", client_cert=certificate.read_bytes(), client_key=locked(key.read_bytes())
+        )
+        refused("it holds no PEM certificates", client_key=key.read_bytes(), ca_crt=b"no PEM")
+
+
+def locked(key: bytes) -> bytes:
+    """The key with a password, which nobody is asked for."""
+    from cryptography.hazmat.primitives import serialization
+
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    opened = serialization.load_pem_private_key(key, None)
+    return opened.private_bytes(pem, form, serialization.BestAvailableEncryption(b"password"))
 
 
 def test_docker_hub_has_names_of_its_own(client_of: Callable[..., RegistryClient]) -> None:
