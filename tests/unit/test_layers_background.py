@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -222,3 +222,50 @@ def test_a_damaged_layer_is_made_again(place: str) -> None:
         assert taken(one, entries()) == expected
     with open_store(place) as store:
         assert store.find(layer.partition(".")[0], LAYER).blob is not None
+
+
+class Waiting(BytesContent):
+    """Bytes of which the last million are there once somebody has got something of the layer."""
+
+    got = threading.Event()
+
+    def open(self) -> Any:
+        reader = super().open()
+        whole = reader.readinto_at
+
+        def readinto_at(buffer: memoryview, offset: int) -> int:
+            if offset + len(buffer) > len(self.data) - 1_000_000:
+                assert self.got.wait(20), "nothing of the layer came before it was made"
+            return whole(buffer, offset)
+
+        reader.readinto_at = readinto_at  # type: ignore[method-assign]
+        return reader
+
+
+class Noting(io.BytesIO):
+    """Keeps what is written, and lets the content go on."""
+
+    def write(self, data: Any, /) -> int:
+        Waiting.got.set()
+        return super().write(data)
+
+
+def test_a_layer_is_followed_while_it_is_made(place: str) -> None:
+    """What else wants its bytes gets them as they come, and all of them in the end; a layer that is there goes once."""
+    Waiting.got.clear()
+    entries = (file(RootPath("/app"), Waiting(os.urandom(6_000_000))),)
+    options = LayerOptions(0, Compression.BALANCED, 2, no_progress)
+    for time in ("first", "again"):
+        out, others = io.BytesIO(), list[Noting]()
+
+        def also(others: list[Noting] = others) -> Noting:
+            others.append(Noting())
+            return others[-1]
+
+        with BackgroundLayers(place) as layers:
+            layers.begin(entries, options, "x")
+            layer = layers.take(entries, out, options, also)
+        assert layer is not None
+        if time == "first":
+            assert [one.getvalue() for one in others] == [out.getvalue()]
+        assert len(out.getvalue()) == layer.descriptor.size

@@ -7,16 +7,18 @@ other cores. A layer counts only if it turns out to be one that was planned.
 
 from __future__ import annotations
 
+import os
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
+from minpack.content import release
 from minpack.errors import StoreError
 from minpack.layers.cache import MOST_LAYER_BYTES, LayerOptions, StoredLayer, stored_layer
 from minpack.oci.compression import Compression
 from minpack.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from minpack.digest import Writable
     from minpack.oci.layer import Layer
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 LEAST_BYTES = 1 << 20
 #: Seconds between two reports of progress.
 _PAUSE = 0.1
+#: Bytes that are copied at once.
+_PIECE = 1 << 18
 
 
 class _GivenUpError(Exception):
@@ -54,15 +58,23 @@ class BackgroundLayers:
             self._begun.append(_BackgroundLayer(self._directory, entries, options, before, self._turn))
             self._begun[-1].start(comment)
 
-    def take(self, entries: Sequence[Entry], out: Writable, options: LayerOptions) -> Layer | None:
+    def take(
+        self,
+        entries: Sequence[Entry],
+        out: Writable,
+        options: LayerOptions,
+        also: Callable[[], Writable] | None = None,
+    ) -> Layer | None:
         """Write the layer to `out` when it is ready; None, and nothing written, if it is none of `entries`.
 
+        :param also: gives what a layer that is still being made is written to as well, as far as it is made; what it
+            gave is worth nothing if there is no layer in the end.
         :raises ChangedInputError: a file is shorter than when it was planned.
         :raises InputError: a file cannot be read.
         """
         wanted = (tuple(entries), options)
         one = next((one for one in self._begun if (tuple(one.entries), one.options) == wanted), None)
-        return one.take(out) if one is not None else None
+        return one.take(out, also) if one is not None else None
 
     def __enter__(self) -> BackgroundLayers:
         return self
@@ -95,6 +107,8 @@ class _BackgroundLayer:
         self._made: StoredLayer | None = None
         self._error: BaseException | None = None
         self._done = ("", 0, 0)
+        #: The file that it is being written to, once it is; its end is where it was written last.
+        self._growing = -1
 
     def start(self, comment: str) -> None:
         """Start to make it on a thread."""
@@ -106,19 +120,25 @@ class _BackgroundLayer:
             # The system gives no more: the layer is made in its turn.
             self._thread = None
 
-    def take(self, out: Writable) -> Layer | None:
+    def take(self, out: Writable, also: Callable[[], Writable] | None) -> Layer | None:
         """Write the layer to `out` when it is ready; None, and nothing written, if it could not be begun or kept."""
         if self._thread is None:
             return None
+        following: _Following | None = None
         while self._thread.is_alive():
             self._thread.join(_PAUSE)
             self.options.progress(*self._done)
+            if also is not None and self._growing >= 0 and (following is not None or self._thread.is_alive()):
+                following = following or _Following(self._growing, also())
+                following.copy()
         self._thread = None
         if self._error is not None:
             raise self._error
         made, self._made = self._made, None
         if made is None:
             return None
+        if following is not None:
+            following.copy()
         with made.blob:
             made.copy_to(out)
         return made.layer
@@ -129,11 +149,15 @@ class _BackgroundLayer:
         try:
             with self._turn, open_store(self._directory) as store:
                 if store.keeps and not self.unwanted:
-                    self._made = stored_layer(self.entries, store, options, comment)
+                    self._made = stored_layer(self.entries, store, options, comment, self._begun)
         except (_GivenUpError, StoreError):
             return
         except BaseException as error:  # noqa: BLE001 - raised again where the layer is wanted
             self._error = error
+
+    def _begun(self, descriptor: int) -> None:
+        # The file is closed, and may be gone, when the layer is made.
+        self._growing = os.dup(descriptor)
 
     def _progress(self, task: str, done: int, total: int | None) -> None:
         self._done = (task, done, total or 0)
@@ -152,3 +176,27 @@ class _BackgroundLayer:
         self.wait()
         if self._made is not None:
             self._made.blob.close()
+        if self._growing >= 0:
+            release(self._growing)
+
+
+class _Following:
+    """Copies what has been written to a file that grows."""
+
+    def __init__(self, descriptor: int, out: Writable) -> None:
+        self._descriptor = descriptor
+        self._out = out
+        self._at = 0
+
+    def copy(self) -> None:
+        """Write on what is new."""
+        while piece := self._piece():
+            self._out.write(piece)
+            self._at += len(piece)
+
+    def _piece(self) -> bytes:
+        try:
+            return os.pread(self._descriptor, _PIECE, self._at)
+        except OSError:
+            # Whoever needs the bytes reads them again, and says what is wrong.
+            return b""

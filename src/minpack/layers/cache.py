@@ -126,9 +126,16 @@ def kept_layers(
     return tuple(reversed(found))
 
 
-def stored_layer(entries: Sequence[Entry], store: Store, options: LayerOptions, comment: str) -> StoredLayer | None:
+def stored_layer(
+    entries: Sequence[Entry],
+    store: Store,
+    options: LayerOptions,
+    comment: str,
+    begun: Callable[[int], None] = lambda _: None,
+) -> StoredLayer | None:
     """The layer of `entries` in the store, made if it is not there yet; None where the store does not take it.
 
+    :param begun: is given the open file that a layer is being written to, from its start to its end.
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
@@ -140,6 +147,7 @@ def stored_layer(entries: Sequence[Entry], store: Store, options: LayerOptions, 
         if part is None:
             return None
         with part, _files(entries, store, options) as files:
+            begun(part.descriptor)
             layer = _made(entries, _Part(part), options, comment, files)
             return StoredLayer(layer, _keep(layer, part, store, name, files))
     except StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from queue import Full, Queue
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -83,7 +84,12 @@ class RegistrySink:
         self._report()
 
     def begin_blob(self) -> Writable:
-        """See `StreamingSink.begin_blob`: what is written goes to every registry as it comes."""
+        """See `StreamingSink.begin_blob`: what is written goes to every registry as it comes.
+
+        A blob that was begun before and has not ended is dropped.
+        """
+        for stream in self._open:
+            stream.drop()
         self._open = [_Stream(uploaders[0], self._jobs) for uploaders in self._uploaders.values()]
         for stream in self._open:
             self._jobs.add(stream.run)
@@ -190,6 +196,12 @@ class _Stream:
         """That was all of it."""
         self._put(None)
 
+    def drop(self) -> None:
+        """Nothing more comes, and it is no blob."""
+        self._failed = True
+        with suppress(Full):
+            self._pieces.put_nowait(None)
+
     def run(self) -> None:
         """Send what comes until it ends."""
         try:
@@ -222,9 +234,11 @@ class _Stream:
 
     def _all(self) -> Iterator[bytes]:
         """The pieces as they come."""
-        while (piece := self._pieces.get()) is not None:
+        while not self._failed and (piece := self._pieces.get()) is not None:
             self._jobs.check_wanted()
             yield piece
+        if self._failed:
+            raise StoppedError
 
 
 def _task(descriptor: Descriptor) -> str:

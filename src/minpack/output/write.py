@@ -212,8 +212,8 @@ def _write_image(
             work.kept[number].copy_to(out)
             layer = work.kept[number].layer
         else:
-            early = work.background.take(entries, out, work.options) if work.background is not None else None
             also = registry.begin_blob if registry is not None else None
+            early = work.background.take(entries, out, work.options, also) if work.background is not None else None
             layer = early if early is not None else write_kept_layer(entries, out, store, work.options, comment, also)
         blobs.append(first.end_blob(layer.descriptor))
         if registry is not None:
