@@ -16,6 +16,7 @@ import pytest
 from minpack.content import read_all
 from minpack.digest import Digest
 from minpack.errors import (
+    CredentialsError,
     InputError,
     NotInRegistryError,
     OfflineError,
@@ -774,6 +775,22 @@ def test_a_challenge_that_nobody_can_meet(client_of: Callable[..., RegistryClien
     ):
         client.manifest(ImageRepository(server.host, NAME), "1")
     assert len(server.requests) <= 3
+
+
+def test_credentials_are_not_sought_where_none_are_wanted(
+    client_of: Callable[..., RegistryClient], tmp_path: Path
+) -> None:
+    """A registry that wants no login gets its answers without a helper being run, or a file being read."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"credsStore": "no-such-helper"}))
+    with registry(manifest()) as server, client_of(auth_files=(str(file), str(tmp_path))) as client:
+        client.manifest(ImageRepository(server.host, NAME), "1")
+    with (
+        basic(lambda _: manifest()) as server,
+        client_of(auth_files=(str(file),)) as client,
+        pytest.raises(CredentialsError, match="no such program"),
+    ):
+        client.manifest(ImageRepository(server.host, NAME), "1")
 
 
 def test_a_login_is_sent_to_its_registry_alone(client_of: Callable[..., RegistryClient]) -> None:

@@ -184,7 +184,8 @@ class Requester:
         try:
             return attempt()
         except PassingError as error:
-            raise WebError(f"{error.reason} (after {network.attempts} attempts)", error.kind) from error
+            times = f" (after {network.attempts} attempts)" if network.attempts > 1 else ""
+            raise WebError(f"{error.reason}{times}", error.kind) from error
 
     def _answer(self, ask: Ask, limit: int = _MOST_ANSWER) -> Response:
         network = self._options.network

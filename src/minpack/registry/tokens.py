@@ -82,9 +82,11 @@ class Authenticator:
         :raises RegistryAccessError: the login is refused, or there is none where one must be.
         :raises RegistryError: the token server gives no token.
         """
-        challenge, credential = self._challenge, wish.credential
+        challenge = self._challenge
         if challenge is None:
             return ""
+        # Not before the registry wants one: a helper may ask its user.
+        credential = wish.credential
         if challenge.scheme == "basic":
             return f"Basic {credential.basic}" if credential is not None else ""
         if credential is not None and credential.registry_token:
