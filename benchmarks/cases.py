@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import bases
 import needs
 
 DOCKERFILE = 'FROM scratch\nCOPY {0} /usr/local/bin/{0}\nUSER 65532:65532\nENTRYPOINT ["/usr/local/bin/{0}"]\n'
@@ -61,6 +62,7 @@ TREE, PROOF, LDD, LDDTREE, LIBTREE = "tree", "tree --check load", "ldd", "lddtre
 DOCKERIZE = "dockerize2"
 PUSH, PUSH_AGAIN, CRANE_PUSH = "pack --push", "pack --push again", "crane append and push"
 FINISHED, SKOPEO = "minpack push of 500 MB", "skopeo copy of 500 MB"
+IMAGE_BASE, TARBALL_BASE = "pack curl from an image again", "pack curl from a tarball again"
 #: The bytes of the layer of the finished image.
 FINISHED_SIZE = 500_000_000
 #: Programs of the machine with few and with many libraries.
@@ -82,6 +84,7 @@ COMPARISONS = (
     Comparison("pack 100 MB, against docker build (classic builder)", PACK + LARGE, CLASSIC + LARGE),
     Comparison("pack 100 MB, against docker build (BuildKit)", PACK + LARGE, BUILDKIT + LARGE),
     Comparison("pack 100 MB, against tar and gzip -6 of the same tree", PACK + LARGE, TAR + LARGE),
+    Comparison("pack again from an image of 8 layers, against the same tree as a tarball", IMAGE_BASE, TARBALL_BASE),
     *(
         Comparison(
             f"pack {host} with its libraries{how}, against dockerize2", f"pack {host}{check}", f"{DOCKERIZE} {host}"
@@ -111,6 +114,7 @@ def all_cases(setting: Setting) -> tuple[Case, ...]:
         _pack(setting, PACK + LARGE, large)._replace(slow=True),
         _tar(setting, TAR + LARGE, setting.trees[1])._replace(slow=True),
         *_host_cases(setting),
+        *_base_cases(setting),
         *_tree_cases(setting),
         *(Case(name, command) for name, command in needs.commands().items()),
         *_docker_cases(setting, small, ""),
@@ -203,6 +207,24 @@ def _host_cases(setting: Setting) -> tuple[Case, ...]:
             command = (dockerize, "--output-oci", str(image), path)
             cases.append(Case(f"{DOCKERIZE} {host}", command, product=image, slow=slow))
     return tuple(cases)
+
+
+def _base_cases(setting: Setting) -> tuple[Case, ...]:
+    """A program with a tree that has what it takes, in both forms."""
+    path = shutil.which(HOSTS[0])
+    if path is None:
+        return ()
+    tree = setting.work / "base"
+    command = (setting.minpack, path, "--base", "/", "--format", "rootfs", "-o", str(tree), "-q")
+    subprocess.run(command, check=True)
+    places = {
+        IMAGE_BASE: bases.image_of(tree, setting.work / "base-image"),
+        TARBALL_BASE: bases.tarball_of(tree, setting.work / "base.tar.gz"),
+    }
+    return tuple(
+        _pack(setting, name, Path(path), "--base", str(place))._replace(remembers=True)
+        for name, place in places.items()
+    )
 
 
 def _tree_cases(setting: Setting) -> tuple[Case, ...]:
