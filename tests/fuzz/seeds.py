@@ -9,9 +9,11 @@ import lzma
 import os
 import zlib
 from pathlib import Path
+from random import Random
 
 import zstandard
 
+from fuzz.targets import FUZZED, LAYER_END
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.lock.file import lock_bytes
 from minpack.lock.values import ImageKey, Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
@@ -22,6 +24,7 @@ from support import debmaker, tarmaker
 from support.elfmaker import GLIBC, MACHINES, MUSL, library, make_elf, program, static_program, upx_program
 from support.gomaker import GoForm, go_program
 from support.images import LOWER, archive_bytes, archive_of, parts_of
+from support.layers import random_layers
 from support.symbolmaker import TYPES, Need, Symbol, Version, linked_elf
 
 #: Libraries of this machine that are no longer than this are seeds, cut behind what is loaded.
@@ -184,6 +187,18 @@ def sparse_seeds() -> list[bytes]:
     ]
 
 
+def layer_seeds() -> list[bytes]:
+    """Images of layers that meet each other in every way, with a mark between them."""
+    seeds: list[bytes] = []
+    number = 0
+    while len(seeds) < 12:
+        number += 1
+        tars = [one.tar.rstrip(b"\0") for one in random_layers(Random(number), 3)]  # noqa: S311 - the same each time
+        seed = LAYER_END.join(tar + bytes(-len(tar) % 512) for tar in tars)
+        seeds += [seed] if len(seed) <= FUZZED["layers"].longest else []
+    return seeds
+
+
 def unpack_seeds() -> list[bytes]:
     """Compressed data of every format, one member and two, with garbage behind it and without."""
     made = [pack(b"some data\n" * 40) for pack in (gzip.compress, lzma.compress, bz2.compress, zstandard.compress)]
@@ -336,6 +351,7 @@ def seeds_of(target: str) -> list[bytes]:
         "loader": loader_seeds,
         "needs": needs_seeds,
         "tar": tar_seeds,
+        "layers": layer_seeds,
         "sparse": sparse_seeds,
         "unpack": unpack_seeds,
         "bind": bind_seeds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from gzip import compress
 from hashlib import sha256
 from tempfile import NamedTemporaryFile
@@ -18,6 +18,8 @@ from minpack.apk.signature import read_signatures
 from minpack.apk.table import make_table, read_table
 from minpack.base.entries import base_of
 from minpack.base.images import refuse_image
+from minpack.base.layer_tars import LayerBlob
+from minpack.base.layered import open_layers
 from minpack.base.tar_index import index_of
 from minpack.base.tarball import open_tarball
 from minpack.base.walk import Walker
@@ -63,6 +65,7 @@ from minpack.registry.repository import ImageRepository
 from minpack.registry.response import Response, problem_of
 from minpack.report.needs import caller_lines, left_out, need_rows
 from minpack.rootfs.entry import Kind, file
+from minpack.store.store import open_store
 from minpack.tar.decompress import Packing, decompress_to, packing_of
 from minpack.tar.header import BLOCK, number, padded
 from minpack.tar.sparse import SparseContent, SparseForm, is_continued
@@ -90,6 +93,8 @@ KEYS = debian_keys()
 LIBRARIES = ("/lib/l.so", "/lib/libc.so.6", "/lib/tls/libc.so.6", "/lib/haswell/l.so")
 #: What is read of any one file.
 MOST = 1 << 20
+#: Between the layers of an image.
+LAYER_END = b"\nlayer\n"
 
 
 def elf(data: bytes) -> None:
@@ -167,6 +172,26 @@ def tar(data: bytes) -> None:
                         read(entry.content)
             assert all(path in {normal("/"), *(entry.path for entry in entries(walker))} for path in base.implied)
             refuse_image(base, "fuzz.tar", is_directory=False)
+
+
+def layers(data: bytes) -> None:
+    """Layers of an image, each header's sum made right, laid over each other: the tree has no whiteout and no loop."""
+    tars = [with_sums(part) + bytes(2 * BLOCK) for part in data.split(LAYER_END)[:8]]
+    blobs = [_layer(BytesContent(tar)) for tar in tars]
+    with open_store(None) as store, open_layers("fuzz", blobs, store) as base:
+        walker, found = Walker(base), list(entries(Walker(base)))
+        assert len({entry.path for entry in found}) == len(found)
+        for entry in found:
+            assert not entry.path.rpartition("/")[2].startswith(".wh.")
+            walker.walk(entry.path)
+            if entry.content is not None:
+                with suppress(MinpackError):
+                    read(entry.content)
+
+
+def _layer(tar: BytesContent) -> LayerBlob:
+    digest = sha256(tar.data).hexdigest()
+    return LayerBlob("a layer", digest, digest, lambda: nullcontext(tar))
 
 
 def sparse(data: bytes) -> None:
@@ -384,6 +409,7 @@ FUZZED = {
     "loader": Fuzzed(loader, 4096),
     "conf": Fuzzed(conf, 4096),
     "tar": Fuzzed(tar, 16384),
+    "layers": Fuzzed(layers, 16384),
     "sparse": Fuzzed(sparse, 4096),
     "unpack": Fuzzed(unpack, 4096),
     "bind": Fuzzed(bind, 16384),

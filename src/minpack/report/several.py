@@ -67,7 +67,8 @@ def _platform_lines(packed: Packed, *, verbose: bool) -> list[str]:
     """A line for each platform, with its base if they differ in that."""
     bases = [", ".join(item.name for item in one.inputs if item.kind in ("on", "base")) for one in packed.images]
     alike = len(set(bases)) == 1
-    lines = [row("base", bases[0])] if alike and bases[0] != "scratch" else []
+    label = "on" if any(item.kind == "on" for item in packed.inputs) else "base"
+    lines = [row(label, bases[0])] if alike and bases[0] != "scratch" else []
     width = max(len(_platform(one)) for one in packed.images)
     for one, base in zip(packed.images, bases, strict=True):
         written = one.written
