@@ -12,8 +12,6 @@ docs/library.md has more. `__all__` is the public library; all other modules but
 are private. Values are immutable, and nothing here reads the environment, the clock or the working directory.
 """
 
-from __future__ import annotations
-
 from minpack._version import __version__
 
 # As typing's, which takes longer to import than `minpack --version` to answer.

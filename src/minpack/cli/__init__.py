@@ -1,7 +1,6 @@
 """The command line. Environment, clock, terminal and exit code belong to this package alone."""
 
-from __future__ import annotations
-
+# Without the import of annotations: `--version` needs no module more.
 import os
 import sys
 
