@@ -27,11 +27,11 @@ from minpack.errors import StoreError, reason_of
 from minpack.namedtuple import NamedTuple
 from minpack.store.blob import BLOB, INDEX, LAYER, TAR, StoredBlob, sum_of
 from minpack.store.directory import Directory, StoredFile, open_directory
-from minpack.store.part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from minpack.store.part import Part
     from minpack.store.turn import Turn
 
 #: What a store may take, in bytes; `minpack.store.prune` sees to it.
@@ -250,6 +250,7 @@ class Store:
         :param turn: how long to wait for others, and who is told.
         :raises StoreError: as `draft`.
         """
+        from minpack.store.part import Part  # noqa: PLC0415 - where something is kept
         from minpack.store.turn import Turn  # noqa: PLC0415 - for downloads alone
 
         turn = turn or Turn()
@@ -286,6 +287,8 @@ class Store:
     def _temporary(self) -> Part | None:
         import fcntl  # noqa: PLC0415 - where something is kept
 
+        from minpack.store.part import Part  # noqa: PLC0415 - as above
+
         for _ in range(_TRIES):
             name = f"{os.urandom(16).hex()}.tmp"
             descriptor = self._directory.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -307,6 +310,8 @@ class Store:
 
     def _anonymous(self) -> Part:
         import tempfile  # noqa: PLC0415
+
+        from minpack.store.part import Part  # noqa: PLC0415
 
         try:
             with tempfile.TemporaryFile(buffering=0) as file:
