@@ -262,6 +262,15 @@ def test_strong_evidence_is_taken_at_once(base: PackagedBase) -> None:
     assert "/usr/share/tool/words" not in {one.entry.path for one in again.plan.entries}
 
 
+def test_weak_evidence_is_not_taken_with_the_strong(base: PackagedBase) -> None:
+    """What strangers' packages have at a path stays where it is, and is told."""
+    packed = base.pack(tool(base, "/usr/share/tool", "/usr/share/other"), "strong")
+    paths = {one.entry.path for one in packed.plan.entries}
+    assert "/usr/share/tool/words" in paths
+    assert "/usr/share/other/file" not in paths
+    assert weak(packed) == {"/usr/share/other": "data"}
+
+
 def test_a_static_program_is_heard_too(base: PackagedBase) -> None:
     """On a base that has what it names; on none there is nothing to tell."""
     path = base.root.parent / "static"

@@ -72,10 +72,10 @@ class DataFinder:
 
     def strong(self, closures: Sequence[Closure], packed: Collection[RootPath]) -> tuple[Taken, ...]:
         """What the files have strong evidence of, as far as packages have it."""
-        unpacked = self.unpacked(closures, packed, every=False)
+        strong = [one for one in self.unpacked(closures, packed, every=False) if one.strong]
         tree = self._tree()
         found: dict[RootPath, Taken] = {}
-        for one in unpacked:
+        for one in strong:
             for taken in take((one.path,), tree, f"--take strong: {one.needed_by} has {{}} within it").files:
                 found.setdefault(taken.entry.path, taken._replace(named=False))
         kept = self._of_packages(tuple(found.values()))

@@ -386,10 +386,10 @@ def _is_common(path: RootPath) -> bool:
 
 
 def place_in_base(program: LoadedObject, tree: Walker) -> RootPath | None:
-    """Where the base has a program that was packed from there."""
+    """Where the base has a program that was packed from there; one that is taken from the base stays where it is."""
     name = program.path.rpartition("/")[2]
-    for directory in _BINARIES:
-        entry = tree.find_file(f"{directory}/{name}")
+    for path in (program.path, *(f"{directory}/{name}" for directory in _BINARIES)):
+        entry = tree.find_file(path)
         if entry is None or entry.content is None or program.entry.content is None:
             continue
         if _are_equal(entry.content, program.entry.content):
