@@ -141,6 +141,21 @@ def test_a_signal_while_downloading(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["app"]
 
 
+def test_a_signal_while_downloading_for_two_platforms(tmp_path: Path) -> None:
+    """The same where two threads wait for the server, which no signal reaches."""
+    for arch, machine in (("amd64", "x86_64"), ("arm64", "aarch64")):
+        (tmp_path / arch).mkdir()
+        (tmp_path / arch / "app").write_bytes(static_program(machine=machine))
+    with Mirror() as mirror:
+        for arch in ("x86_64", "aarch64"):
+            path = f"/v3.20/releases/{arch}/alpine-minirootfs-3.20.3-{arch}.tar.gz"
+            mirror.add(path, b"x" * 3490290, always(hang(1000)))
+        run = start("amd64/app", "arm64/app", "--base", "alpine-3.20.3", "--mirror", mirror.url, cwd=tmp_path)
+        until(lambda: len(mirror.requests) > 1, run)
+        assert_stopped(run, signal.SIGINT)
+    assert sorted(os.listdir(tmp_path)) == ["amd64", "arm64"]
+
+
 def test_a_signal_while_loading(tmp_path: Path) -> None:
     """Stopped while an engine keeps it waiting, the process ends at once, and writes no file."""
     (tmp_path / "app").write_bytes(static_program())

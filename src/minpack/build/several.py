@@ -149,8 +149,10 @@ def side_by_side(
     finally:
         for worker in workers:
             worker.unwanted.set()
+        patience = _PATIENCE
         for worker in reversed(workers):
-            worker.close()
+            # All were told at once: who has not noticed in the time of one has had it too.
+            patience = patience if worker.close(patience) else 0
 
 
 class _Worker(Generic[T]):
@@ -219,11 +221,12 @@ class _Worker(Generic[T]):
             task, (done, total) = self._done.popitem()
             progress(task, done, total)
 
-    def close(self) -> None:
-        """Let go of the result; what is still at work does so itself, as soon as it notices."""
+    def close(self, patience: float) -> bool:
+        """Let go of the result, and whether there was one; what is still at work does so itself when it notices."""
         if self._thread.is_alive():
-            self._thread.join(_PATIENCE)
+            self._thread.join(patience)
         with self._lock:
             self._left = not self._ended
-        if self._ended:
+        if not self._left:
             self._stack.close()
+        return not self._left
