@@ -72,7 +72,7 @@ def measure(work: Path, runs: int, only: str, hosts: tuple[str, ...]) -> tuple[s
     """The page and the plot with the results of `runs` rounds."""
     minpack = find_minpack()
     program = build_program()
-    programs = (program, embed(program, work))
+    programs = (program, embed(program, work), build_program("arm64"))
     trees = (unpacked(minpack, programs[0], work), unpacked(minpack, programs[1], work))
     wanted = {name for c in COMPARISONS if only in c.title for name in (c.subject, c.against)}
     cases = [case for case in all_cases(Setting(minpack, work, programs, trees, hosts)) if case.name in wanted]
@@ -110,10 +110,10 @@ def find_minpack() -> str:
     return str(path)
 
 
-def build_program() -> Path:
+def build_program(arch: str = "amd64") -> Path:
     """The Go program that is packed, for x86-64 whatever this machine is: unstripped, without cgo."""
-    out = ROOT / "build" / "bench" / "large"
-    go_build(HERE / "program", out)
+    out = ROOT / "build" / "bench" / ("large" if arch == "amd64" else f"{arch}/large")
+    go_build(HERE / "program", out, arch)
     assert_static(out)
     return out
 
@@ -138,9 +138,9 @@ def embed(program: Path, work: Path) -> Path:
     return out
 
 
-def go_build(source: Path, out: Path) -> None:
+def go_build(source: Path, out: Path, arch: str = "amd64") -> None:
     """Build the Go program in `source`."""
-    settings = {"CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "amd64", "GOAMD64": "v1", "GOENV": "off", "GOFLAGS": ""}
+    settings = {"CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": arch, "GOAMD64": "v1", "GOENV": "off", "GOFLAGS": ""}
     go = (sys.executable, str(ROOT / "samples" / "toolchain.py"), "go", "--")
     command = (*go, "build", "-trimpath", "-buildvcs=false", "-o", str(out), ".")
     say(f"building {out.name}")

@@ -42,7 +42,9 @@ class Comparison(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """Where a benchmark runs and with what; `trees` are what minpack packs of the program and of the large one.
+    """Where a benchmark runs and with what: a program, a large one, and the first for another platform.
+
+    `trees` are what minpack packs of the first two.
 
     `registries` are the hosts of two registries, or none; the files of the first are removed after each run: skopeo
     remembers where a blob was, and would mount it from there.
@@ -50,13 +52,13 @@ class Setting(NamedTuple):
 
     minpack: str
     work: Path
-    programs: tuple[Path, Path]
+    programs: tuple[Path, Path, Path]
     trees: tuple[Path, Path]
     registries: tuple[str, ...] = ()
 
 
 PACK, SECOND, NONE, VERSION, PYTHON = "pack", "pack again", "pack --compress none", "minpack --version", "python"
-LARGE = " of 100 MB"
+LARGE, TWO = " of 100 MB", "pack two platforms"
 TAR, UMOCI, CRANE, CLASSIC, BUILDKIT = "tar and gzip -6", "umoci", "crane append", "docker build", "BuildKit"
 TREE, PROOF, LDD, LDDTREE, LIBTREE = "tree", "tree --check load", "ldd", "lddtree", "libtree"
 DOCKERIZE = "dockerize2"
@@ -79,6 +81,7 @@ COMPARISONS = (
     Comparison("push a layout of 500 MB, against skopeo copy", FINISHED, SKOPEO),
     Comparison("pack again, against the first time", SECOND, PACK),
     Comparison("pack again, against the bare interpreter", SECOND, PYTHON),
+    Comparison("pack two platforms, against one", TWO, PACK),
     Comparison("pack --compress none, against the bare interpreter", NONE, PYTHON),
     Comparison("minpack --version, against the bare interpreter", VERSION, PYTHON),
     Comparison("pack 100 MB, against docker build (classic builder)", PACK + LARGE, CLASSIC + LARGE),
@@ -101,11 +104,12 @@ COMPARISONS = (
 
 def all_cases(setting: Setting) -> tuple[Case, ...]:
     """Every command that the machine has."""
-    small, large = setting.programs
+    small, large, other = setting.programs
     return (
         _pack(setting, PACK, small),
         _pack(setting, SECOND, small)._replace(remembers=True),
         _pack(setting, NONE, small, "--compress", "none"),
+        _pack(setting, TWO, small, str(other)),
         Case(VERSION, (setting.minpack, "--version")),
         Case(PYTHON, (sys.executable, "-I", "-c", "pass")),
         _tar(setting, TAR, setting.trees[0]),
