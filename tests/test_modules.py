@@ -94,6 +94,7 @@ ELSEWHERE = {
         "tar/zstd": "test_tar_decompress",
         "engine/conversation": "test_output_engine",
         "oci/pulled": "test_sources_pull",
+        "oci/on": "test_build_on",
         "base/layer_index": "test_base_flatten",
         "base/layer_tars": "test_base_layered",
         "base/tar_index": "test_base_tarball",

@@ -212,3 +212,6 @@ def test_the_catalogue_is_named_where_the_hub_is_out_of_reach(tmp_path: Path) ->
     assert "hint: without a registry: --base alpine-3.22, the catalogue's name" in ran.err
     ran = minpack("./app", "--base", "me/alpine:3.22", "--offline", cwd=tmp_path)
     assert "catalogue" not in ran.err
+    assert "of that name here" not in ran.err
+    ran = minpack("./app", "--base", "build/rootfs", "--offline", cwd=tmp_path)
+    assert "hint: there is no file or directory of that name here either; run once without --offline" in ran.err

@@ -207,14 +207,21 @@ def hinted(image: ImageName, text: str) -> Generator[None]:
         from minpack.errors import DownloadError, RegistryError  # noqa: PLC0415 - for errors alone
 
         if isinstance(error, (RegistryError, DownloadError)) and image.host == HUB:
-            from minpack.catalog.likely import likely_base  # noqa: PLC0415 - as above
-
-            name = likely_base(text) if image.name.startswith("library/") else ""
-            if name:
-                error.hint = f"without a registry: --base {name}, the catalogue's name" + (
-                    f"; {error.hint}" if error.hint else ""
-                )
+            also = _instead(image, text)
+            error.hint = f"{also}; {error.hint}" if also and error.hint else also or error.hint
         raise
+
+
+def _instead(image: ImageName, text: str) -> str:
+    """What may have been meant in place of an image of Docker Hub: a base of the catalogue, or a path."""
+    if image.name.startswith("library/"):
+        from minpack.catalog.likely import likely_base  # noqa: PLC0415 - for errors alone
+
+        name = likely_base(text)
+        return f"without a registry: --base {name}, the catalogue's name" if name else ""
+    # A path of which a part is misspelled is a name that Docker Hub may have.
+    is_bare = "/" in text and "://" not in text and not {":", "@"} & set(text)
+    return "there is no file or directory of that name here either" if is_bare else ""
 
 
 def _described(media_type: str, data: bytes) -> tuple[Descriptor, Blob]:
