@@ -203,7 +203,13 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     assert [item["kind"] for item in document["inputs"]] == ["base", "data"]
     assert all(item["sha256"] for item in document["inputs"])
     assert document["outputs"] == [
-        {"format": "archive", "path": str(tmp_path / "out.tar"), "reference": None, "digest": image["digest"]}
+        {
+            "format": "archive",
+            "path": str(tmp_path / "out.tar"),
+            "reference": None,
+            "digest": image["digest"],
+            "sent": None,
+        }
     ]
 
 
@@ -466,7 +472,9 @@ def by_shell(command: list[str], cwd: Path) -> list[str]:
 def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     """The script for bash completes commands, options of the default command too, choices, and leaves files to bash."""
     (tmp_path / "app").write_bytes(static_program())
-    assert completed("", cwd=tmp_path) == ["pack", "lock", "update", "inspect", "tree", "base", "cache", "completion"]
+    assert completed("", cwd=tmp_path) == [
+        *("pack", "push", "lock", "update", "inspect", "tree", "base", "cache", "completion"),
+    ]
     assert completed("tr", cwd=tmp_path) == ["tree"]
     assert "--base" in completed("--ba", cwd=tmp_path)
     assert completed("./app", "--base-", cwd=tmp_path) == ["--base-sha512"]
