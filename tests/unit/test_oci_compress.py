@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import queue
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from minpack.oci.compress import (
     OWN_MEMBERS,
     GzipCompressor,
     compressor,
+    simple_queue,
 )
 from minpack.oci.compression import Compression
 from minpack.oci.layer import write_layer
@@ -398,3 +400,10 @@ def test_memory_does_not_grow_with_the_layer(compression: Compression) -> None:
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
         peaks.append(int(done.stdout))
     assert peaks[1] - peaks[0] < 20_000
+
+
+def test_queues_are_those_of_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What threads wait at is `queue.SimpleQueue`, also of a Python that has it there alone."""
+    assert isinstance(simple_queue(), queue.SimpleQueue)
+    monkeypatch.setitem(sys.modules, "_queue", None)
+    assert isinstance(simple_queue(), queue.SimpleQueue)
