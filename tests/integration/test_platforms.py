@@ -18,7 +18,8 @@ from support.elfmaker import MUSL, program, static_program
 from support.fake_engine import FakeEngine
 from support.gobuild import go_build
 from support.refusals import row
-from support.tarmaker import archive, member
+from support.registries import docker_registry
+from support.tarmaker import archive, directory, member
 from support.tools import need_tool
 
 if TYPE_CHECKING:
@@ -184,6 +185,38 @@ def test_a_whole_base_for_several_platforms(place: Path) -> None:
     refused = minpack(*given, "--platform", "linux/arm64,linux/386", "-o", "no.tar", cwd=place)
     assert (refused.code != 0, "platform: linux/386" in refused.err) == (True, True)
     assert not (place / "no.tar").exists()
+
+
+def test_bases_of_platforms_may_be_images(place: Path) -> None:
+    """As tarballs do: what is packed of them is the same."""
+    loaders = (("amd64", MUSL, MUSL_LOADER), ("arm64", ARM_MUSL, ARM_LOADER))
+    for name, path, data in loaders:
+        (place / f"{name}.tar").write_bytes(archive(directory("lib/"), member(path[1:], data, mode=0o755)))
+    given = ("amd64/musl", "arm64/musl", "-t", "me/app:1")
+    for name, path, _ in loaders:
+        done(minpack("base", "image", f"{name}.tar", "--cmd", path, "-t", "b:1", "-o", f"{name}-image.tar", cwd=place))
+    bases = [f"--base=linux/{name}=./{name}-image.tar" for name in ("amd64", "arm64")]
+    done(minpack(*given, *bases, "-o", "image.tar", cwd=place))
+    done(minpack(*given, "--base=amd64=./amd64.tar", "--base=arm64=./arm64.tar", "-o", "tarball.tar", cwd=place))
+    assert (place / "image.tar").read_bytes() == (place / "tarball.tar").read_bytes()
+
+
+@pytest.mark.tool
+def test_a_registry_has_all_platforms(place: Path) -> None:
+    """Under one name and one digest, which is the archive's; a second push sends nothing."""
+    skopeo = need_tool("skopeo")
+    with docker_registry(place / "registry") as registry:
+        name = f"{registry.host}/me/app:1"
+        ran = done(minpack(*PROGRAMS, "-t", name, "--push", "-o", "app.tar", "--json", cwd=place)).document
+        assert {output["digest"] for output in ran["outputs"]} == {ran["index"]["digest"]}
+        assert registry.whole("me/app", "1")
+        again = done(minpack(*PROGRAMS, "-t", name, "--push", "--json", cwd=place)).document
+        assert [output["sent"] for output in again["outputs"]] == [0]
+        for image in ran["images"]:
+            _, arch, *variant = image["platform"].split("/")
+            chosen = ["--override-arch", arch, *(("--override-variant", variant[0]) if variant else ())]
+            seen = json.loads(call(skopeo, "inspect", "--tls-verify=false", *chosen, f"docker://{name}"))
+            assert (seen["Architecture"], seen["Layers"]) == (arch, [layer["digest"] for layer in image["layers"]])
 
 
 SOURCE = """package main
