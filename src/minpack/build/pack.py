@@ -281,6 +281,7 @@ def _import_for_push(to: OutputSpec | None) -> None:
     def load() -> None:
         # What goes wrong shows again where it is used.
         with suppress(Exception):
+            import minpack.net.import_urllib3  # noqa: PLC0415 - before what imports urllib3
             import minpack.net.wire  # noqa: PLC0415
             import minpack.output.registry  # noqa: F401, PLC0415
 

@@ -403,10 +403,19 @@ def _registry(to: OutputSpec, progress: Progress) -> Generator[RegistrySink | No
 @contextmanager
 def _spool(directory: str) -> Generator[IO[bytes]]:
     """A file without a name: nothing is left of it, however the process ends."""
-    from tempfile import TemporaryFile  # noqa: PLC0415
-
-    with as_output_error(directory, "set TMPDIR to a directory that has space"), TemporaryFile(dir=directory) as out:
+    with as_output_error(directory, "set TMPDIR to a directory that has space"), _unnamed(directory) as out:
         yield out
+
+
+def _unnamed(directory: str) -> IO[bytes]:
+    try:
+        # As tempfile does, which takes long to import (open(2), "O_TMPFILE").
+        descriptor = os.open(directory, os.O_TMPFILE | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except (AttributeError, OSError):
+        from tempfile import TemporaryFile  # noqa: PLC0415 - where the system has no such files
+
+        return TemporaryFile(dir=directory)
+    return os.fdopen(descriptor, "w+b")
 
 
 def _copy(archive: IO[bytes], out: IO[bytes], to: OutputSpec) -> None:
