@@ -22,7 +22,7 @@ _HINT = "it is named in Docker's configuration (credHelpers, credsStore): instal
 _CHECK = "check it with: echo {} | {} get"
 
 
-def ask_helper(name: str, server: str, patience: float = PATIENCE) -> tuple[str, str] | None:
+def ask_helper(name: str, server: str, patience: float | None = None) -> tuple[str, str] | None:
     """The user and the secret that ``docker-credential-NAME`` has for `server`; None if it has none.
 
     :raises CredentialsError: it is missing, fails, takes too long, says too much, or something else than it should.
@@ -30,7 +30,7 @@ def ask_helper(name: str, server: str, patience: float = PATIENCE) -> tuple[str,
     program = f"docker-credential-{name}"
     if re.fullmatch(r"[\w.-]+", name) is None:
         raise CredentialsError(printable(program), "a helper's name has letters, digits, '.', '_' and '-' alone", _HINT)
-    status, output = _run(program, server, patience)
+    status, output = _run(program, server, PATIENCE if patience is None else patience)
     said = output.decode(errors="replace").strip()
     if status != 0:
         if said == _NOT_FOUND:
