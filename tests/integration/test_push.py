@@ -282,7 +282,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "an empty tag": (
         *(("./app", "--push", "-t", "HOST/me/app:"), 2),
         "cannot use --tag 'HOST/me/app:': its tag is empty",
-        "was a variable of the shell not set?…",
+        "is a shell variable unset?…",
     ),
     "a long name": (("./app", "--push", "-t", f"HOST/{'a' * 300}"), 2, "cannot use --tag …: …not an image name", "…"),
     "nowhere": (("push", "./app"), 2, "cannot run minpack push: no REF says where to", "name it: minpack push ./app …"),
@@ -294,7 +294,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     "an empty REF": (
         *(("push", "./app", ""), 2),
         "cannot use REF: its value is empty",
-        "was a variable of the shell not set?",
+        "is a shell variable unset?",
     ),
     "no image": (("push", "./app", "HOST/me/app"), 1, "cannot read image './app': …", "name an image archive …"),
     "no file": (("push", "./none", "HOST/me/app"), 1, "cannot read image './none': no such file or directory", ""),

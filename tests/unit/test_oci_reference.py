@@ -124,7 +124,7 @@ def test_what_was_meant_is_in_the_hint(text: str, reason: str, instead: str) -> 
     option, _, typed = hint.rpartition("write ")[2].partition(" ")
     assert (option, typed) == ("--tag", instead or "me/myapp:1.0")
     assert str(parse_reference(typed))
-    assert ("was a variable of the shell not set?" in hint) == ("empty" in reason)
+    assert ("is a shell variable unset?" in hint) == ("empty" in reason)
 
 
 @pytest.mark.parametrize(

@@ -414,7 +414,7 @@ def test_a_hint_works_when_it_is_followed(wrong: Wrong) -> None:
             "--user",
             "1000:",
             "a part of it is empty",
-            "was a variable of the shell not set?; give numbers, for example 1000:1000",
+            "is a shell variable unset? give numbers, for example 1000:1000",
         ),
         (
             "--user",

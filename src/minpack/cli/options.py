@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from minpack.target import Platform
 
 #: What an empty value most often comes from.
-UNSET = "was a variable of the shell not set?"
+UNSET = "is a shell variable unset?"
 Function = TypeVar("Function", bound="Callable[..., Any]")
 Value = TypeVar("Value")
 Options = TypeVar("Options")

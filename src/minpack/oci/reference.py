@@ -18,7 +18,7 @@ MAX_NAME = 255
 #: File names have up to 255 bytes; a name of this length leaves room for a host.
 MAX_DEFAULT = 128
 #: What an empty part most often comes from.
-_UNSET = "was a variable of the shell not set?"
+_UNSET = "is a shell variable unset?"
 #: Docker Hub under its older name (distribution's `reference` package).
 _HUB_ALIAS = "index.docker.io"
 
@@ -132,7 +132,7 @@ def _refusal(text: str) -> tuple[str, str]:
     rest, tag = _split(text)
     if not rest or not tag or rest.endswith("/") or "//" in rest:
         what = "its tag is empty" if not tag else "a part of its name is empty"
-        return what, f"{_UNSET}; {_instead('')}"
+        return what, f"{_UNSET} {_instead('')}"
     if not re.fullmatch(_TAG, tag):
         allowed = "a tag is made of letters, digits, '.', '_' and '-', up to 128 of them"
         better = re.sub(r"[^A-Za-z0-9._-]+", "-", tag).lstrip(".-")[:128]

@@ -90,7 +90,7 @@ def file_and_mode(
     :param inside: what to do where it is a directory.
     """
     if not path:
-        raise InputError(path, "the name is empty", hint="was a variable of the shell not set?")
+        raise InputError(path, "the name is empty", hint="is a shell variable unset?")
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):

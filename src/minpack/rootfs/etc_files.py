@@ -60,7 +60,7 @@ def _parse_id(part: str, text: str) -> int:
         return _NAMES[part]
     hint = "give numbers, for example 1000:1000 (id -u NAME prints yours), or root, nonroot or nobody"
     if not part:
-        raise BadValueError(text, "a part of it is empty", f"was a variable of the shell not set?; {hint}")
+        raise BadValueError(text, "a part of it is empty", f"is a shell variable unset? {hint}")
     if not part.isascii() or not part.isdigit():
         raise BadValueError(text, f"{part!r} is not a number", hint)
     if len(part) > len(str(MAX_ID)) or int(part) > MAX_ID:
