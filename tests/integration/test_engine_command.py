@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.command import Ran, assert_refused, minpack
+from support.command import Ran, assert_refused, in_shell, minpack
 from support.elfmaker import static_program
 from support.fake_engine import FakeEngine
 from support.packing import write_program
@@ -113,13 +113,25 @@ def test_no_command(place: Path) -> None:
     assert_refused(loaded(place, "containerd"), case.code, case.message, case.hint)
 
 
-@pytest.mark.skipif(os.path.exists("/var/run/docker.sock"), reason="an engine answers here")
+#: Runs minpack where nothing answers at Docker's socket, and this directory has all commands that there are.
+WITHOUT_DOCKER = """
+[ ! -S /var/run/docker.sock ] || mount --bind /dev/null /var/run/docker.sock
+unset DOCKER_HOST CONTAINER_HOST
+export XDG_RUNTIME_DIR="$PWD" PATH="$PWD"
+exec "$@"
+"""
+
+
+@pytest.mark.tool
+@pytest.mark.root
+@pytest.mark.usefixtures("root")
 def test_podman_where_no_docker_answers(place: Path) -> None:
     """Whoever names no engine gets the one that is there."""
     command(place, "podman")
-    env = {"PATH": str(place), "DOCKER_HOST": None, "CONTAINER_HOST": None, "XDG_RUNTIME_DIR": str(place)}
-    ran = minpack("./app", "--load", "-t", "me/app:1", cwd=place, env=env)
-    assert (ran.code, b"into podman" in ran.out) == (0, True)
+    (place / "without-docker").write_text(WITHOUT_DOCKER)
+    script = f'exec {need_tool("unshare")} --mount sh without-docker "$@"'
+    ran = in_shell(script, "./app", "--load", "-t", "me/app:1", cwd=place)
+    assert (ran.code, b"into podman" in ran.out) == (0, True), ran.err
 
 
 @pytest.mark.tool

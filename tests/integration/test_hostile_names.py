@@ -108,6 +108,10 @@ RUNS = [
     ("help", EVIL),
     (f"--{EVIL}",),
     ("./app", "--mirror", f"http://127.0.0.1:9/{EVIL}", "--base", "alpine-3.22"),
+    ("push", EVIL, "127.0.0.1:9/me/app:1"),
+    ("push", "twice.tar", f"127.0.0.1:9/me/app:{EVIL}"),
+    ("push", "twice.tar", "127.0.0.1:9/me/app:1", "--username", EVIL),
+    ("./app", "--base", f"127.0.0.1:9/{EVIL}"),
 ]
 
 

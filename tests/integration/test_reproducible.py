@@ -38,7 +38,6 @@ OPTIONS = (
     "--dir=/data:0750:1000:1000",
     "--symlink=app:/usr/local/bin/alias",
     "--add=added:/opt/added",
-    "--base=base",
     "--need=tz",
 )
 
@@ -112,7 +111,10 @@ def filler(size: int) -> bytes:
 
 
 def pack(inputs: Path, way: Way, form: str, *options: str) -> str:
-    """What one process makes of the inputs, in a directory of its own: the digest of the file, or of the tree."""
+    """What one process makes of the inputs, in a directory of its own: the digest of the file, or of the tree.
+
+    The base is their directory ``base``, unless an option names another.
+    """
     work = inputs.parent / f"work-{os.urandom(4).hex()}"
     if way.copy:
         shutil.copytree(inputs, work, symlinks=True, copy_function=copied)
@@ -121,7 +123,8 @@ def pack(inputs: Path, way: Way, form: str, *options: str) -> str:
         shutil.copytree(inputs, work, symlinks=True, copy_function=os.link)
     env = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(work / "cache"), **way.env}
     out = work / "out"
-    options = (*options, *way.options, *(OF_IMAGES if form in ("archive", "oci") else ()))
+    base = () if any(one.startswith("--base=") for one in options) else ("--base=base",)
+    options = (*base, *options, *way.options, *(OF_IMAGES if form in ("archive", "oci") else ()))
     arguments = ("-m", "minpack", "app", *OPTIONS, f"--format={form}", "-o", str(out), *options)
     done = subprocess.run(
         (*way.prefix, *way.python, *arguments),

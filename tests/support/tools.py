@@ -56,6 +56,7 @@ PACKAGES = {
     "true": "coreutils",
     "umoci": "umoci",
     "umount": "mount",
+    "unshare": "util-linux",
     "valgrind": "valgrind",
     "xz": "xz-utils",
     "zsh": "zsh",
