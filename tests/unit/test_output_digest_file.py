@@ -10,7 +10,7 @@ import pytest
 from minpack.digest import Digest
 from minpack.errors import OutputError
 from minpack.host.overwrite import HostInput
-from minpack.output.digest_file import DigestFile
+from minpack.output.digest_file import DigestFile, check_apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +66,22 @@ def test_a_pipe_gets_it(tmp_path: Path) -> None:
 def test_none_is_wanted() -> None:
     """Then nothing is written."""
     DigestFile(None, ()).write(DIGEST)
+
+
+@pytest.mark.parametrize("output", ["app.tar", "./app.tar", "link"])
+def test_it_does_not_take_the_place_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    """Whether that is there already or not."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("app.tar")
+    check_apart("digest", output, None)
+    with pytest.raises(OutputError, match="cannot write 'app.tar': the image goes there"):
+        check_apart("app.tar", output, None)
+
+
+def test_it_does_not_follow_the_image_on_stdout(tmp_path: Path) -> None:
+    """Nor replace what stdout was redirected to."""
+    with (tmp_path / "app.tar").open("wb") as stdout:
+        check_apart(str(tmp_path / "digest"), "-", stdout)
+        for path in (str(tmp_path / "app.tar"), f"/dev/fd/{stdout.fileno()}"):
+            with pytest.raises(OutputError, match="the image goes there"):
+                check_apart(path, "-", stdout)

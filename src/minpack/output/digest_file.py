@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from minpack.errors import OutputError
 from minpack.host.atomic import new_file, opened_directly
@@ -55,6 +56,19 @@ class DigestFile:
         if not place.direct and not force and not _holds_digest(place.path):
             raise OutputError(path, "the existing file is something else than a digest", _HINT)
         return place.direct
+
+
+def check_apart(path: str, output: str | None, stdout: IO[bytes] | None) -> None:
+    """Raise `OutputError` if the digest would take the place of the image, or be written behind it.
+
+    :param output: where the image goes, if it goes to a file; `stdout` is open if that is ``-``.
+    """
+    same = output is not None and stdout is None and os.path.realpath(path) == os.path.realpath(output)
+    if stdout is not None:
+        with suppress(OSError):
+            same = os.path.samestat(os.stat(path), os.fstat(stdout.fileno()))
+    if same:
+        raise OutputError(path, "the image goes there", _HINT)
 
 
 def _holds_digest(path: str) -> bool:

@@ -103,8 +103,9 @@ def _digest_file(works: Sequence[LayerInputs], to: OutputSpec) -> DigestFile | N
     """The file for the digest, if one is wanted; that it can be written is known before all else is."""
     if to.digest_file is None:
         return None
-    from minpack.output.digest_file import DigestFile  # noqa: PLC0415 - where one is wanted
+    from minpack.output.digest_file import DigestFile, check_apart  # noqa: PLC0415 - where one is wanted
 
+    check_apart(to.digest_file, to.path, to.stdout)
     return DigestFile(to.digest_file, _inputs(works, to), force=to.force)
 
 
