@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,10 +24,12 @@ from minpack.progress import no_progress
 from minpack.registry.options import RegistryOptions
 from minpack.registry.repository import ImageRepository
 from minpack.target import parse_platform
-from support.fakeregistry import FakeRegistry, broken, status
+from support.fakeregistry import FakeRegistry, broken, silence, status
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from minpack.oci.reference import Reference
 
 OPTIONS = RegistryOptions(Network(pause=lambda _: None))
 
@@ -170,17 +175,22 @@ def streamed(registry: FakeRegistry, data: bytes, *names: str) -> RegistrySink:
     """Push an image whose layer is known only behind its bytes."""
     references = tuple(parse_reference(f"{registry.host}/{name}") for name in names)
     with RegistrySink(OPTIONS, references, no_progress) as sink:
-        writer = HashingWriter(sink.begin_blob())
-        for at in range(0, len(data), 100_000):
-            writer.write(memoryview(data)[at : at + 100_000])
-        descriptor = Descriptor(mediatypes.LAYER_GZIP, writer.digest, writer.size)
-        sink.end_blob(descriptor)
-        blob = Blob(descriptor, BytesContent(data))
-        made = Layer(descriptor, writer.digest, writer.size, "x")
-        index = build_index([build_image([made], ImageConfig(parse_platform("amd64"), ("/app",)), [blob])])
-        sink.put(blob)
-        put_index(index, sink, references)
+        push_streamed(sink, references, data)
     return sink
+
+
+def push_streamed(sink: RegistrySink, references: tuple[Reference, ...], data: bytes) -> None:
+    """Push such an image by `sink`."""
+    writer = HashingWriter(sink.begin_blob())
+    for at in range(0, len(data), 100_000):
+        writer.write(memoryview(data)[at : at + 100_000])
+    descriptor = Descriptor(mediatypes.LAYER_GZIP, writer.digest, writer.size)
+    sink.end_blob(descriptor)
+    blob = Blob(descriptor, BytesContent(data))
+    made = Layer(descriptor, writer.digest, writer.size, "x")
+    index = build_index([build_image([made], ImageConfig(parse_platform("amd64"), ("/app",)), [blob])])
+    sink.put(blob)
+    put_index(index, sink, references)
 
 
 def test_a_layer_is_sent_while_it_is_made(registry: FakeRegistry) -> None:
@@ -231,3 +241,49 @@ def test_progress_is_told_by_the_caller_alone(registry: FakeRegistry) -> None:
         put_index(build_index([image("a" * 1000)]), sink, references)
     assert {task.split()[1] for task in told} == {"layer", "config"}
     assert 1_000_000 in told.values()
+
+
+@contextmanager
+def raising_after(seconds: float) -> Generator[None]:
+    """Raise `InterruptedError` in the block after so long, as a signal does."""
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_more_registries_than_are_sent_to_at_once_get_a_layer_that_is_made() -> None:
+    """Those that no thread is left for get it when it is made."""
+    data = bytes(range(256)) * 20_000
+    with ExitStack() as stack:
+        registries = [stack.enter_context(FakeRegistry()) for _ in range(AT_ONCE + 1)]
+        references = tuple(parse_reference(f"{one.host}/me/app:1") for one in registries)
+        stack.enter_context(raising_after(30))
+        with RegistrySink(OPTIONS, references, no_progress) as sink:
+            push_streamed(sink, references, data)
+        assert all(one.whole("me/app", "1") for one in registries)
+        assert [one.count("PATCH") for one in registries] == [*[1] * AT_ONCE, 0]
+
+
+def test_a_signal_does_not_wait_for_a_registry_that_takes_no_more(registry: FakeRegistry) -> None:
+    """What waits to be sent is dropped at once."""
+    registry.fail("PATCH", "/blobs/uploads/", silence())
+    references = (parse_reference(f"{registry.host}/me/app"),)
+
+    def interrupted() -> None:
+        with RegistrySink(OPTIONS, references, no_progress) as sink, raising_after(0.5):
+            out = sink.begin_blob()
+            while True:
+                out.write(bytes(1 << 20))
+
+    began = time.monotonic()
+    with pytest.raises(InterruptedError):
+        interrupted()
+    assert time.monotonic() - began < 5

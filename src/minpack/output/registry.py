@@ -93,6 +93,9 @@ class RegistrySink:
         self._open = [_Stream(uploaders[0], self._jobs) for uploaders in self._uploaders.values()]
         for stream in self._open:
             self._jobs.add(stream.run)
+        # Those that wait for a thread would wait for the others to end, and those for the bytes that wait for them.
+        for stream in self._open[self._jobs.threads :]:
+            stream.drop()
         return _Streams(self._open)
 
     def end_blob(self, descriptor: Descriptor) -> None:
@@ -158,9 +161,10 @@ class RegistrySink:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for stream in self._open:
-            stream.end()
+        # First: what is being made must not wait for a server that takes nothing more.
         self._jobs.close()
+        for stream in self._open:
+            stream.drop()
         self._client.__exit__(None, None, None)
 
 
@@ -205,7 +209,8 @@ class _Stream:
     def run(self) -> None:
         """Send what comes until it ends."""
         try:
-            self._location = self._uploader.patch(self._uploader.begin(), self._all, None)
+            if not self._failed:
+                self._location = self._uploader.patch(self._uploader.begin(), self._all, None)
         except (RegistryError, BrokenOffError, StoppedError):
             # What is wrong is met again where it is sent anew, and told there.
             self._failed = True

@@ -43,6 +43,11 @@ class Jobs:
         if len(self._threads) < min(self._most, self._open):
             self._start()
 
+    @property
+    def threads(self) -> int:
+        """How many jobs can be done at once, of those that were added so far."""
+        return len(self._threads)
+
     def wait(self, meanwhile: Callable[[], None]) -> None:
         """Until all jobs are done; `meanwhile` is called now and then.
 
