@@ -159,6 +159,18 @@ def test_what_nobody_takes_is_given_up(place: str) -> None:
     assert os.listdir(place) == []
 
 
+def test_what_waits_for_its_turn_is_given_up(place: str) -> None:
+    """Another image's layer, which is still wanted, is not waited for."""
+    turn = threading.Lock()
+    turn.acquire()
+    late = threading.Timer(10, turn.release)
+    late.start()
+    with BackgroundLayers(place, turn) as one:
+        one.begin(entries(), HOW, "test")
+    assert turn.locked()
+    late.cancel()
+
+
 class Short(Endless):
     """A content that has become shorter."""
 

@@ -8,6 +8,7 @@ other cores. A layer counts only if it turns out to be one that was planned.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from minpack.oci.compression import Compression
 from minpack.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from minpack.digest import Writable
     from minpack.oci.layer import Layer
@@ -147,13 +148,31 @@ class _BackgroundLayer:
         if self._before is not None:
             self._before.wait()
         try:
-            with self._turn, open_store(self._directory) as store:
-                if store.keeps and not self.unwanted:
+            with self._in_turn(), open_store(self._directory) as store:
+                if store.keeps:
                     self._made = stored_layer(self.entries, store, options, comment, self._begun)
         except (_GivenUpError, StoreError):
             return
         except BaseException as error:  # noqa: BLE001 - raised again where the layer is wanted
             self._error = error
+
+    @contextmanager
+    def _in_turn(self) -> Generator[None]:
+        """Hold the turn, which others may have for long.
+
+        :raises _GivenUpError: nobody wants the layer any more.
+        """
+        while not self._turn.acquire(timeout=_PAUSE):
+            self._check_wanted()
+        try:
+            self._check_wanted()
+            yield
+        finally:
+            self._turn.release()
+
+    def _check_wanted(self) -> None:
+        if self.unwanted:
+            raise _GivenUpError
 
     def _begun(self, descriptor: int) -> None:
         # The file is closed, and may be gone, when the layer is made.
@@ -161,8 +180,7 @@ class _BackgroundLayer:
 
     def _progress(self, task: str, done: int, total: int | None) -> None:
         self._done = (task, done, total or 0)
-        if self.unwanted:
-            raise _GivenUpError
+        self._check_wanted()
 
     def wait(self) -> None:
         """Until it is made, if it is begun."""
