@@ -124,6 +124,17 @@ def test_only_the_image_of_the_platform_is_pulled(registry: FakeRegistry, tmp_pa
         opened(registry, tmp_path, ":b")
 
 
+def test_an_index_that_does_not_say_for_what_its_image_is_leaves_that_to_the_image(
+    registry: FakeRegistry, tmp_path: Path
+) -> None:
+    """Which is for its own platform alone, as without an index."""
+    manifest = put(registry, "arm", platform=("linux", "arm64"))
+    put_index(registry, "1", described(MANIFEST, manifest))
+    assert opened(registry, tmp_path, platform="linux/arm64")[0] == EXPECTED
+    with pytest.raises(WrongTargetError, match="linux/arm64"):
+        opened(registry, tmp_path)
+
+
 def test_what_is_no_image_is_refused_by_name(registry: FakeRegistry, tmp_path: Path) -> None:
     """Schema 1, artifacts, an index in an index, foreign layers, an index of nothing."""
     lowest = LAYERS[0].descriptor()

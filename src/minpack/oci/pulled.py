@@ -55,10 +55,12 @@ def read_pulled(
     """
     source = DocumentSource(name, {})
     descriptor, blob = documents.manifest(tag_or_digest)
-    document, index_digest = source.stated(blob.data, str(descriptor.digest)), ""
+    document, index_digest, chosen = source.stated(blob.data, str(descriptor.digest)), "", any_platform
     if _media_type(descriptor, document) in mediatypes.INDEXES:
         index_digest = str(descriptor.digest)
         entry = _entry(source, document, wanted, any_platform=any_platform)
+        # An index that does not say for what its only image is leaves that to the image.
+        chosen = chosen or _says_platform(entry)
         descriptor, blob = documents.manifest(str(entry.digest))
         document = source.stated(blob.data, str(descriptor.digest))
     _check_manifest(source, descriptor, document)
@@ -68,7 +70,7 @@ def read_pulled(
     blobs = tuple(Blob(layer, documents.layer(layer)) for layer in layers)
     manifest = Blob(descriptor._replace(media_type=_media_type(descriptor, document)), blob.content)
     image = built_image(source, stated, manifest, blobs, source.stated(stated.data, str(config.digest)))
-    if not any_platform and not index_digest and select_platform([image.platform], wanted) is None:
+    if not chosen and select_platform([image.platform], wanted) is None:
         raise no_platform(name, wanted, [image.platform])
     return PulledImage(image, index_digest)
 
@@ -82,11 +84,16 @@ def _media_type(descriptor: Descriptor, document: JsonNode) -> str:
     return descriptor.media_type or (mediatypes.INDEX if lists else mediatypes.MANIFEST)
 
 
+def _says_platform(entry: Descriptor) -> bool:
+    """Whether an index says for what platform the manifest is."""
+    return entry.platform is not None and entry.platform.os != "unknown"
+
+
 def _entry(source: DocumentSource, document: JsonNode, wanted: Platform, *, any_platform: bool) -> Descriptor:
     """The manifest that an index lists for a platform."""
     entries = [one for one in listed_descriptors(source, document) if not one.artifact_type]
     images = [one for one in entries if one.media_type in mediatypes.MANIFESTS]
-    known = [one for one in images if one.platform is not None and one.platform.os != "unknown"]
+    known = [one for one in images if _says_platform(one)]
     platforms = [one.platform or Platform("", "") for one in known]
     number = select_platform(platforms, wanted)
     if number is not None:
