@@ -74,7 +74,7 @@ def test_it_does_not_take_the_place_of_the_image(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to("app.tar")
     check_apart("digest", output, None)
-    with pytest.raises(OutputError, match="cannot write 'app.tar': the image goes there"):
+    with pytest.raises(OutputError, match="the image goes there"):
         check_apart("app.tar", output, None)
 
 
