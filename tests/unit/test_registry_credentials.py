@@ -304,3 +304,18 @@ def test_what_was_sent_is_not_repeated() -> None:
     assert redactor.redact("all of it") == "all of it"
     redactor.learn(Secret("word"), Secret("password.*"), Secret("abc"), Secret(""))
     assert redactor.redact("my password.* and word, abc") == "my … and …, abc"
+
+
+def test_what_another_thread_sent_meanwhile_is_not_repeated() -> None:
+    """What is learned while something else is being learned is not lost."""
+    redactor = Redactor()
+
+    class Slow(Secret):
+        __slots__ = ()
+
+        def reveal(self) -> str:
+            redactor.learn(Secret("token"))
+            return super().reveal()
+
+    redactor.learn(Slow("password"))
+    assert redactor.redact("my token and password") == "my … and …"

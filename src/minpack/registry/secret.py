@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import Lock
 from typing import NoReturn
 
 
@@ -35,15 +36,18 @@ class Secret:
 
 
 class Redactor:
-    """Takes known secrets out of what a server says: some repeat what they were sent."""
+    """Takes known secrets out of what a server says: some repeat what they were sent. Several threads may use it."""
 
     def __init__(self) -> None:
         self._known: frozenset[Secret] = frozenset()
+        self._lock = Lock()
 
     def learn(self, *secrets: Secret) -> None:
         """Never let these through."""
         # What is shorter stands in any text.
-        self._known |= {secret for secret in secrets if len(secret.reveal()) > 3}  # noqa: PLR2004
+        telling = {secret for secret in secrets if len(secret.reveal()) > 3}  # noqa: PLR2004
+        with self._lock:
+            self._known |= telling
 
     def redact(self, text: str) -> str:
         """`text` without the secrets that are known."""
