@@ -22,7 +22,7 @@ from minpack.progress import no_progress
 from minpack.sources.open import open_base
 from minpack.spec.base_ref import parse_base
 from minpack.target import parse_platform
-from support.command import minpack
+from support.command import in_shell, minpack
 from support.elfmaker import static_program
 from support.fakeregistry import FakeRegistry, other_bytes, status
 from support.layers import CONFIG, MANIFEST, Layer, config_of, described, dumped, facts_of, layer, member, tar_of
@@ -213,6 +213,22 @@ def test_every_command_takes_an_image_of_a_registry(registry: FakeRegistry, tmp_
     ran = minpack("./app", "--locked", "--offline", "--take", "/etc/passwd", "-o", "b.tar", "-q", cwd=tmp_path)
     assert ran.code == 0, ran.err
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+
+
+def test_a_user_who_pushes_pulls_from_that_registry_too(registry: FakeRegistry, tmp_path: Path) -> None:
+    """As the same user, whatever command it is; stdin is read once."""
+    (tmp_path / "app").write_bytes(static_program())
+    put(registry, "1")
+    registry.switches.login = ("me", "secret")
+    name = f"{registry.host}/me/base:1"
+    to = ("-t", f"{registry.host}/me/app:1", "--push", "--username", "me", "--password-stdin")
+    for command in (
+        ("./app", "--base", name, "--take", "/etc/passwd"),
+        ("./app", "--on", name),
+        ("base", "image", name),
+    ):
+        assert in_shell('printf secret | "$@"', *command, *to, cwd=tmp_path).code == 0
+        assert registry.whole("me/app", "1")
 
 
 def test_the_catalogue_is_named_where_the_hub_is_out_of_reach(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from minpack.base.options import BaseOptions
     from minpack.build.base_image import BaseImage
+    from minpack.registry.options import RegistryOptions
     from minpack.spec.base_ref import BaseRef
 
 
@@ -170,7 +171,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
         output = output_spec(
             settings, file_name, default_reference(name), registry=registry_wanted(given, pulls=ref.is_pulled)
         )
-        options = _options(selected(StoreSettings, given), given, ref)
+        options = _options(selected(StoreSettings, given), given, ref, output.registry)
         made = pack_base(spec, options, output, progress)
     made = made._replace(notes=(*made.notes, *fetching_notes(made.inputs[0].url, packages=False)))
     with reporting(done(made.written)):
@@ -197,8 +198,13 @@ def _named(text: str) -> BaseRef:
         raise error.given_by("BASE") from error
 
 
-def _options(settings: StoreSettings, given: Mapping[str, Any], ref: BaseRef) -> BaseOptions:
-    """The options to open `ref` with."""
+def _options(
+    settings: StoreSettings, given: Mapping[str, Any], ref: BaseRef, push: RegistryOptions | None = None
+) -> BaseOptions:
+    """The options to open `ref` with.
+
+    :param push: how registries are reached that get the image, if it is pushed.
+    """
     options = base_options(settings)
     if not ref.is_pulled:
         if not given.get("push"):
@@ -206,7 +212,7 @@ def _options(settings: StoreSettings, given: Mapping[str, Any], ref: BaseRef) ->
         return options
     from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries alone
 
-    return with_registry(options, given, ref)
+    return with_registry(options, given, ref, push=push)
 
 
 def _short_name(ref: BaseRef) -> str:

@@ -211,7 +211,7 @@ def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress
     if given["locked"] or any(base.is_pulled for base in images):
         from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries, and for locks
 
-        options = with_registry(options, given, *images)
+        options = with_registry(options, given, *images, push=output.registry)
     check_packages(bases, store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:

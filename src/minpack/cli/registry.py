@@ -50,16 +50,22 @@ def registry_options(given: Mapping[str, Any], hosts: Collection[str] = ()) -> R
     )
 
 
-def with_registry(options: BaseOptions, given: Mapping[str, Any], *refs: BaseRef | None) -> BaseOptions:
+def with_registry(
+    options: BaseOptions, given: Mapping[str, Any], *refs: BaseRef | None, push: RegistryOptions | None = None
+) -> BaseOptions:
     """The options with how registries are reached, for bases that are in some.
 
     :param refs: what is opened; None for what a lock names.
+    :param push: how those are reached that the image is pushed to, if it is.
     :raises UsageError: an option about registries cannot be meant.
     """
     images = [ref.image for ref in refs if ref is not None and ref.is_pulled and ref.image is not None]
-    # A user who is named is whose image is pushed, where one is; a password is read once.
-    access = {**given, "username": None, "password_stdin": False} if given.get("push") else given
-    return options._replace(registry=registry_options(access, {image.name.partition("/")[0] for image in images}))
+    hosts = {image.name.partition("/")[0] for image in images}
+    if push is None:
+        return options._replace(registry=registry_options(given, hosts))
+    # A user who is named is whose image is pushed, in whichever way that registry is asked; a password is read once.
+    access = registry_options({**given, "username": None, "password_stdin": False}, hosts)
+    return options._replace(registry=access._replace(login=push.login))
 
 
 def auth_files() -> tuple[str, ...]:
