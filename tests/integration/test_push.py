@@ -395,3 +395,9 @@ def test_offline_forbids_no_push(place: Path, fake: FakeRegistry) -> None:
     """It forbids downloads: the image is made of what is here."""
     succeeded(minpack("./app", "-t", f"{fake.host}/me/app:1", "--push", "--offline", cwd=place))
     assert fake.whole("me/app", "1")
+
+
+def test_who_logs_in_is_told_first_that_no_name_says_where(place: Path) -> None:
+    """That there is no registry to log in to follows from it."""
+    ran = minpack("./app", "--push", "--username", "me", "--password-stdin", cwd=place)
+    assert (ran.code, "no name says where to" in ran.err) == (2, True)

@@ -116,7 +116,7 @@ class OutputSettings(NamedTuple):
 def output_settings(given: Mapping[str, Any]) -> OutputSettings:
     """The options about the result among all that were given.
 
-    :raises UsageError: a bare tree, or stdout, cannot be what they want.
+    :raises UsageError: a bare tree, stdout or a registry cannot be what they want.
     """
     form = Format(given["format_"])
     refuse_for_trees(form, given)
@@ -133,6 +133,9 @@ def output_settings(given: Mapping[str, Any]) -> OutputSettings:
         given["compress"] is not None or given["zstd"],
     )
     _refuse_two_results(settings, quiet=given["quiet"])
+    if settings.push:
+        # Before it is asked who logs in there.
+        _check_push(settings)
     return settings
 
 
@@ -173,8 +176,6 @@ def output_spec(
         )
     if settings.engine is not None and not settings.load:
         raise UsageError("--engine", settings.engine, "nothing is loaded", "add --load, or leave it out")
-    if settings.push:
-        _check_push(settings)
     if path == "-":
         _check_stdout(settings)
     own = f"{name}{_ENDINGS[form]}"
