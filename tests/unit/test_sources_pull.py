@@ -231,6 +231,18 @@ def test_a_user_who_pushes_pulls_from_that_registry_too(registry: FakeRegistry, 
         assert registry.whole("me/app", "1")
 
 
+def test_a_user_is_named_for_the_registry_that_a_lock_names(registry: FakeRegistry, tmp_path: Path) -> None:
+    """For a locked pack and a renewed lock as for the first one."""
+    (tmp_path / "app").write_bytes(static_program())
+    put(registry, "1")
+    registry.switches.login = ("me", "secret")
+    name = f"{registry.host}/me/base:1"
+    for number, command in enumerate((("lock", "./app", "--base", name), ("./app", "--locked"), ("update", "./app"))):
+        options = ("--take", "/etc/passwd", "--username", "me", "--password-stdin", "--cache-dir", f"cache{number}")
+        ran = in_shell('printf secret | "$@"', *command, *options, cwd=tmp_path)
+        assert (ran.code, ran.err) == (0, "")
+
+
 def test_the_catalogue_is_named_where_the_hub_is_out_of_reach(tmp_path: Path) -> None:
     """Of an image that a distribution makes; of others nothing is known."""
     (tmp_path / "app").write_bytes(static_program())

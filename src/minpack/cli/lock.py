@@ -86,7 +86,7 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
     if not bases or any(base.is_pulled for base in bases):
         from minpack.cli.registry import with_registry  # noqa: PLC0415 - not for bases that are in no registry
 
-        options = with_registry(options, given, *bases)
+        options = with_registry(options, given, *bases, lock=None if bases else path)
     else:
         refuse_without_registry(given)
     # An older index or release than one seen before is no more than a note else.

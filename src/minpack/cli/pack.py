@@ -211,7 +211,8 @@ def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress
     if given["locked"] or any(base.is_pulled for base in images):
         from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries, and for locks
 
-        options = with_registry(options, given, *images, push=output.registry)
+        named = (given["lock"] or LOCK) if given["locked"] else None
+        options = with_registry(options, given, *images, push=output.registry, lock=named)
     check_packages(bases, store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:

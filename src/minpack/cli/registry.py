@@ -51,21 +51,39 @@ def registry_options(given: Mapping[str, Any], hosts: Collection[str] = ()) -> R
 
 
 def with_registry(
-    options: BaseOptions, given: Mapping[str, Any], *refs: BaseRef | None, push: RegistryOptions | None = None
+    options: BaseOptions,
+    given: Mapping[str, Any],
+    *refs: BaseRef,
+    push: RegistryOptions | None = None,
+    lock: str | None = None,
 ) -> BaseOptions:
     """The options with how registries are reached, for bases that are in some.
 
-    :param refs: what is opened; None for what a lock names.
+    :param refs: what is opened.
     :param push: how those are reached that the image is pushed to, if it is.
+    :param lock: the lock that names what is opened too, if one does.
     :raises UsageError: an option about registries cannot be meant.
+    :raises LockError: the lock is needed, and cannot be read.
     """
-    images = [ref.image for ref in refs if ref is not None and ref.is_pulled and ref.image is not None]
-    hosts = {image.name.partition("/")[0] for image in images}
+    images = [ref.image.name for ref in refs if ref.is_pulled and ref.image is not None]
+    if push is None and lock is not None and given.get("username") is not None:
+        images += _locked_images(lock)
+    hosts = {name.partition("/")[0] for name in images}
     if push is None:
         return options._replace(registry=registry_options(given, hosts))
     # A user who is named is whose image is pushed, in whichever way that registry is asked; a password is read once.
     access = registry_options({**given, "username": None, "password_stdin": False}, hosts)
     return options._replace(registry=access._replace(login=push.login))
+
+
+def _locked_images(path: str) -> list[str]:
+    """The names of the images of registries that a lock names."""
+    from minpack.lock.file import read_lock  # noqa: PLC0415 - for locks alone
+    from minpack.spec.base_ref import DOCKER  # noqa: PLC0415 - as above
+
+    scheme = f"{DOCKER}://"
+    bases = [base for image in read_lock(path).images.values() for base in (image.base, *image.others)]
+    return [base.name.removeprefix(scheme) for base in bases if base.name.startswith(scheme)]
 
 
 def auth_files() -> tuple[str, ...]:
