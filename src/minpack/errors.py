@@ -355,7 +355,7 @@ class DifferentProgramsError(ResolveError):
         lines = [f"cannot pack one image for {len(programs)} platforms: their programs differ"]
         rows = (f"  {platform}: {shorten(listed(names))}" for platform, names in programs)
         lines += few(rows, MOST_PLACES, "  and {} more")
-        hint = "give each platform the same programs, by the names of their files"
+        hint = "give each platform programs with the same file names"
         if all(len(names) == 1 for _, names in programs):
             hint += f", or one place for all: --dest /usr/local/bin/{programs[0][1][0]}"
         super().__init__("\n".join(lines), hint)

@@ -120,7 +120,7 @@ def test_a_second_push_moves_no_blob(place: Path, fake: FakeRegistry, cache: lis
     ran = succeeded(minpack(*arguments, cwd=place))
     if not cache:
         assert fake.received == 0
-        assert b"(nothing sent: all layers were there)" in ran.out
+        assert b"(nothing sent: the registry had all layers)" in ran.out
         assert {one.method for one in fake.requests} == {"HEAD", "PUT"}
     assert fake.given == [("me/app", "1.0", True)]
 
@@ -263,11 +263,11 @@ def test_a_finished_image_has_a_document(place: Path, fake: FakeRegistry) -> Non
 
 
 REFUSED: dict[str, tuple[tuple[str, ...], int, str, str]] = {
-    "no name": (("./app", "--push"), 2, "cannot use --push: no name says where to", "name the repository: -t …"),
+    "no name": (("./app", "--push"), 2, "cannot use --push: -t is missing", "name the repository: -t …"),
     "Docker's own": (
         *(("./app", "--push", "-t", "app:1"), 2),
-        "cannot use -t 'app:1': it means docker.io/library/app:1, where Docker's own images are",
-        "write whose it is: ME/app:1 at Docker Hub, ghcr.io/ME/app:1 at another registry",
+        "cannot use -t 'app:1': it means docker.io/library/app:1, which is for Docker's official images",
+        "name its owner: ME/app:1 on Docker Hub, or ghcr.io/ME/app:1 on another registry",
     ),
     "a tree": (
         *(("./app", "--push", "-t", "HOST/me/app", "--format", "tar"), 2),
@@ -285,7 +285,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str, str]] = {
         "is a shell variable unset?…",
     ),
     "a long name": (("./app", "--push", "-t", f"HOST/{'a' * 300}"), 2, "cannot use --tag …: …not an image name", "…"),
-    "nowhere": (("push", "./app"), 2, "cannot run minpack push: no REF says where to", "name it: minpack push ./app …"),
+    "nowhere": (("push", "./app"), 2, "cannot run minpack push: REF is missing", "name it: minpack push ./app …"),
     "a wrong REF": (
         *(("push", "./app", "HOST/me/app:1.0+b5"), 2),
         "cannot use REF 'HOST/me/app:1.0+b5': '1.0+b5' is not a tag",

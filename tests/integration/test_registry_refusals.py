@@ -74,7 +74,7 @@ def answering(answer: Answer) -> Callable[[Asked], Answer]:
     [
         ("no such tag", problem(404, "MANIFEST_UNKNOWN", "manifest unknown"), "ghcr.io", False, "2"),
         (
-            "no such repository, for a push that does not make one",
+            "no such repository, where a push does not create one",
             problem(404, "NAME_UNKNOWN"),
             "ecr.example",
             True,
@@ -83,7 +83,7 @@ def answering(answer: Answer) -> Callable[[Asked], Answer]:
         ("a registry that breaks off", Answer(raw=b""), "ghcr.io", False, "1"),
         ("a registry that fails", Answer(503), "ghcr.io", False, "1"),
         (
-            "a registry that wants fewer questions",
+            "a registry that limits requests",
             problem(429, "TOOMANYREQUESTS", "slow", {"Retry-After": "3600"}),
             "docker.io",
             False,
@@ -165,7 +165,7 @@ def test_what_is_wrong_with_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """None, and an unknown authority's."""
     authority = Authority(tmp_path)
     with Scripted(answering(Answer()), authority.server_context()) as server:
-        Case(tmp_path, server.host, "registry.corp").check("a certificate that nobody here knows", push=True)
+        Case(tmp_path, server.host, "registry.corp").check("a certificate of an unknown authority", push=True)
     monkeypatch.setattr(hosts, "is_local", lambda _: False)
     with Scripted(answering(Answer())) as server:
         Case(tmp_path, server.host, "registry.corp").check("a registry without TLS", push=True)
@@ -186,7 +186,7 @@ def test_a_client_that_is_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("what", "script"),
     [
-        ("a file of credentials that is none", None),
+        ("a file that has no credentials", None),
         ("a credential helper that is missing", ""),
         ("a credential helper that fails", "echo the keychain is locked; exit 1"),
         ("a credential helper that hangs", "exec sleep 100"),

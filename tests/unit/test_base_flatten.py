@@ -173,8 +173,8 @@ def refusals() -> Iterator[tuple[str, list[list[Member]], str]]:
     yield "leaves", [[member("a/../../b", b"1")]], "'a/../../b' has a '..' part"
     yield "below a file", [[member("a", b"1")], [member("a/b", b"2")]], "below 'a', which is a file (layer 2, member"
     yield "loop", [[link("a", "b"), link("b", "a"), member("a/x", b"1")]], "behind too many symlinks"
-    yield "no name", [[member(".wh.", b"")]], "a whiteout of no name (layer 1, member '/.wh.')"
-    yield "dots", [[member("a/.wh...", b"")]], "a whiteout of no name"
+    yield "no name", [[member(".wh.", b"")]], "a whiteout without a name (layer 1, member '/.wh.')"
+    yield "dots", [[member("a/.wh...", b"")]], "a whiteout without a name"
 
 
 @pytest.mark.parametrize(("layers", "reason"), [one[1:] for one in refusals()], ids=[one[0] for one in refusals()])

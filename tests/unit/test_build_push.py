@@ -112,7 +112,7 @@ def test_an_index_of_which_something_is_missing_is_refused(registry: FakeRegistr
 def test_an_index_in_an_index_is_refused(registry: FakeRegistry, tmp_path: Path) -> None:
     """It is not looked into."""
     path = attested(tmp_path, mediaType=mediatypes.INDEX, platform=None)
-    with pytest.raises(UnreadableImageError, match="an index in an index"):
+    with pytest.raises(UnreadableImageError, match="an index within an index"):
         pushed(registry, path)
 
 
@@ -123,7 +123,7 @@ def test_a_foreign_layer_is_refused(registry: FakeRegistry, tmp_path: Path) -> N
     parts = image.parts()
     del parts[blob_name(image.layers[0])]
     (tmp_path / "image").write_bytes(archive_of(parts))
-    with pytest.raises(UnreadableImageError, match=r"is a foreign one, which is kept elsewhere \(https://example"):
+    with pytest.raises(UnreadableImageError, match=r"is a foreign layer, which is stored elsewhere \(https://example"):
         pushed(registry, tmp_path / "image")
 
 

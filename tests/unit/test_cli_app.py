@@ -216,5 +216,5 @@ def test_bases_by_the_names_of_images_have_an_answer(text: str, name: str, tmp_p
         app.make_context("minpack", [str(tmp_path / "app"), "--base", text, "--offline"]) as c,
     ):
         app.invoke(c)
-    asked = "without a registry: --base" if ":" in text else "did you mean"
+    asked = "for the base of the catalogue: --base" if ":" in text else "did you mean"
     assert f"{asked} {name}" in str(caught.value.hint)

@@ -108,7 +108,7 @@ def test_a_password_comes_on_stdin(data: bytes, monkeypatch: pytest.MonkeyPatch)
         ({"password_stdin": True}, {"a"}, Stdin(b"x"), "it goes with --username"),
         ({"username": "me:x", "password_stdin": True}, {"a"}, Stdin(b"x"), "have no colon"),
         ({"username": "me", "password_stdin": True}, {"a", "b"}, Stdin(b"x"), "several registries: a, b"),
-        ({"username": "me", "password_stdin": True}, set(), Stdin(b"x"), "no registry is asked"),
+        ({"username": "me", "password_stdin": True}, set(), Stdin(b"x"), "no registry is used"),
         ({"username": "me", "password_stdin": True}, {"a"}, Stdin(b"x", terminal=True), "stdin is a terminal"),
         ({"username": "me", "password_stdin": True}, {"a"}, None, "there is no stdin"),
         ({"username": "me", "password_stdin": True}, {"a"}, Stdin(b"\n"), "no password came"),

@@ -231,7 +231,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no image": (with_parts(index=b'{"manifests":[]}'), "it lists no image"),
     "many": (with_parts(index=json.dumps({"manifests": MANY}).encode()), "it lists more than 1000 manifests"),
     "version": (with_parts(layout=b'{"imageLayoutVersion":"2"}'), 'imageLayoutVersion is "2"'),
-    "nested deeply": (lambda: archive_of(nested(parts_of(ARCHIVE), 2)), "an index in an index"),
+    "nested deeply": (lambda: archive_of(nested(parts_of(ARCHIVE), 2)), "an index within an index"),
     "not there": (lambda: archive_of({n: d for n, d in parts_of(ARCHIVE).items() if n != CONFIG_NAME}), "is not there"),
     "changed": (lambda: archive_of(parts_of(ARCHIVE) | {CONFIG_NAME: b"{}"}), "its descriptor says"),
     "digest": (

@@ -36,7 +36,7 @@ def test_something_else_stays(tmp_path: Path) -> None:
     """Before anything is done; only --force replaces it."""
     path = tmp_path / "notes"
     path.write_text("buy milk")
-    with pytest.raises(OutputError, match="the existing file is something else than a digest"):
+    with pytest.raises(OutputError, match="the existing file is not a digest"):
         DigestFile(str(path), ())
     assert path.read_text() == "buy milk"
     DigestFile(str(path), (), force=True).write(DIGEST)

@@ -71,7 +71,7 @@ def test_endings_that_name_platforms_are_left_out_and_told(tmp_path: Path) -> No
     found = grouped(paths)
     assert places(found) == {platform: ["/usr/local/bin/app"] for platform in ("linux/amd64", "linux/arm64")}
     (note,) = found.notes
-    assert note == "app-amd64, app_linux_arm64 are /usr/local/bin/app in the image: names end with platforms"
+    assert note == "app-amd64, app_linux_arm64 are /usr/local/bin/app in the image: the platform in a name is left out"
 
 
 def test_endings_stay_where_names_are_the_same(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_platforms_are_chosen(tmp_path: Path) -> None:
     found = grouped(paths, "linux/arm64,linux/arm/v7")
     assert list(places(found)) == ["linux/arm/v7", "linux/arm64"]
     assert found.notes == (f"--platform leaves out {paths[0]}",)
-    with pytest.raises(UsageError, match="no program is for it"):
+    with pytest.raises(UsageError, match="there is no program for it"):
         grouped(paths, "linux/amd64,linux/s390x")
     with pytest.raises(WrongTargetError, match="linux/arm/v6"):
         grouped(paths, "linux/amd64,linux/arm/v5")

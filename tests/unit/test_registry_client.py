@@ -466,7 +466,9 @@ def test_a_refusal_elsewhere_is_told_as_such(client_of: Callable[..., RegistryCl
         Scripted(lambda _: Answer(status, {"WWW-Authenticate": 'Basic realm="x"'})) as other,
         basic(lambda asked: redirect(f"{other.url}/x")) as server,
         client_of(server.host) as client,
-        pytest.raises(RegistryError, match=f"the server that the registry sends to answers HTTP {status}") as caught,
+        pytest.raises(
+            RegistryError, match=f"the server that the registry redirects to answers HTTP {status}"
+        ) as caught,
     ):
         client.manifest(ImageRepository(server.host, NAME), "1")
     assert type(caught.value) is RegistryError
@@ -546,7 +548,7 @@ def test_a_name_that_leads_to_the_link_is_refused(
     with (
         registry(redirect("http://metadata.example/")) as server,
         client_of() as client,
-        pytest.raises(RegistryError, match="own link, which is not safe"),
+        pytest.raises(RegistryError, match="a link-local address, which is not safe"),
     ):
         client.manifest(ImageRepository(server.host, NAME), "1")
 
@@ -950,7 +952,10 @@ def test_a_name_of_this_machine_is_this_machine(
 
     known = wire.resolve
     monkeypatch.setattr(wire, "resolve", lambda _, port, seconds: known("192.0.2.1", port, seconds))
-    with client_of() as client, pytest.raises(RegistryError, match=r"is 192\.0\.2\.1 here, which is not this machine"):
+    with (
+        client_of() as client,
+        pytest.raises(RegistryError, match=r"resolves to 192\.0\.2\.1, which is not this machine"),
+    ):
         client.manifest(ImageRepository("registry.localhost:5000", NAME), "1")
 
 

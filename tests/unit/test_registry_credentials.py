@@ -235,7 +235,7 @@ def test_an_identity_token_of_a_helper(helpers: Path, tmp_path: Path) -> None:
         ("""echo '{"Username": "s3cret"}'""", "its answer is not a user and a secret in JSON"),
         ("""echo '{"Username": 1, "Secret": "s3cret"}'""", "its answer is not a user and a secret in JSON"),
         (":", "its answer is not a user and a secret in JSON"),
-        ("exec cat /dev/zero", "it says more than 1048576 bytes"),
+        ("exec cat /dev/zero", "its answer has more than 1048576 bytes"),
         ("exec sleep 100", "it has not answered within 0.5 seconds"),
         ("sleep 100 & sleep 100", "it has not answered within 0.5 seconds"),
         ("exec >&-; exec sleep 100", "it has not ended within 0.5 seconds"),

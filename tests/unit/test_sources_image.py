@@ -192,15 +192,15 @@ def test_what_is_no_image_is_refused_by_name(tmp_path: Path) -> None:
         with pytest.raises(UnreadableImageError, match=f"layer 1 .* {reason}"):
             paths(tmp_path, document(tmp_path, layers=layers))
     helm = {**lowest, "mediaType": "application/vnd.cncf.helm.config.v1+json"}
-    with pytest.raises(UnreadableImageError, match=r"is an artifact of the type application/vnd\.cncf\.helm\.config"):
+    with pytest.raises(UnreadableImageError, match=r"is an artifact of type application/vnd\.cncf\.helm\.config"):
         paths(tmp_path, document(tmp_path, config=helm))
-    with pytest.raises(UnreadableImageError, match="is an artifact of the type a/b"):
+    with pytest.raises(UnreadableImageError, match="is an artifact of type a/b"):
         paths(tmp_path, document(tmp_path, config=helm, artifactType="a/b"))
     *_, index = index_of(tmp_path, "linux/amd64")
     outer = dumped({"schemaVersion": 2, "mediaType": INDEX, "manifests": [described(INDEX, index)]})
     put_blobs(tmp_path / "many", outer)
     write_index(tmp_path / "many", [described(INDEX, outer)])
-    with pytest.raises(UnreadableImageError, match="an index in an index"):
+    with pytest.raises(UnreadableImageError, match="an index within an index"):
         paths(tmp_path, f"{tmp_path}/many")
 
 

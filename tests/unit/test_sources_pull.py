@@ -149,12 +149,12 @@ def test_what_is_no_image_is_refused_by_name(registry: FakeRegistry, tmp_path: P
     put_index(registry, "nested", inner)
     put_index(registry, "nothing")
     for tag, reason in (
-        ("artifact", "an artifact of the type application/vnd.cncf.helm.config"),
-        ("typed", "an artifact of the type a/b"),
+        ("artifact", "an artifact of type application/vnd.cncf.helm.config"),
+        ("typed", "an artifact of type a/b"),
         ("foreign", "layer 1 .* is a foreign layer"),
         ("old", "of schema 1"),
         ("counts", "2 diff IDs and the manifest 1 layers"),
-        ("nested", "an index in an index"),
+        ("nested", "an index within an index"),
         ("nothing", "lists no image"),
     ):
         with pytest.raises((UnreadableImageError, RegistryError), match=reason):
@@ -248,7 +248,7 @@ def test_the_catalogue_is_named_where_the_hub_is_out_of_reach(tmp_path: Path) ->
     (tmp_path / "app").write_bytes(static_program())
     ran = minpack("./app", "--base", "alpine:3.22", "--offline", cwd=tmp_path)
     assert ran.code == 1
-    assert "hint: without a registry: --base alpine-3.22, the catalogue's name" in ran.err
+    assert "hint: for the base of the catalogue: --base alpine-3.22" in ran.err
     ran = minpack("./app", "--base", "me/alpine:3.22", "--offline", cwd=tmp_path)
     assert "catalogue" not in ran.err
     assert "of that name here" not in ran.err

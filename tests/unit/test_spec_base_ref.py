@@ -77,8 +77,8 @@ def test_what_is_a_path_if_anything(text: str) -> None:
         ("alpine@sha256:12", "'sha256:12' is not a digest"),
         ("docker://", "a part of its name is empty"),
         ("oci:", "it names no file"),
-        ("dir:x", "images of dir: are not read"),
-        ("containers-storage:x", "images of containers-storage: are not read"),
+        ("dir:x", "minpack does not read dir: images"),
+        ("containers-storage:x", "minpack does not read containers-storage: images"),
     ],
 )
 def test_what_is_no_image_is_refused(text: str, reason: str) -> None:

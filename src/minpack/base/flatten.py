@@ -214,7 +214,7 @@ class LayerStack:
         if last != OPAQUE and last.startswith(AUFS):
             return
         if hidden in (b"", b".", b".."):
-            raise self._error(parts, "it is a whiteout of no name")
+            raise self._error(parts, "it is a whiteout without a name")
         where = self._directory(parts, make=False)
         if where is None or where.children is None:
             return

@@ -207,7 +207,7 @@ def _refuse_on(spec: ImageSpec) -> None:
         from minpack.errors import UsageError  # noqa: PLC0415 - for this error alone
 
         hint = "leave one of them out; --on NAME@sha256:… is the same image each time"
-        raise UsageError("--on", spec.on.text, "a lock does not name the image that another is on", hint)
+        raise UsageError("--on", spec.on.text, "a lock cannot record the image that --on names", hint)
 
 
 def _opened(asked: _Asked, progress: Progress, hint: Callable[[], str]) -> AbstractContextManager[Session]:

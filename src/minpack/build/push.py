@@ -111,5 +111,5 @@ def _uncompressed_note(media_types: Iterable[str]) -> tuple[str, ...]:
     count = sum(1 for one in media_types if one == mediatypes.LAYER)
     if not count:
         return ()
-    what = "1 layer is not compressed and was" if count == 1 else f"{count} layers are not compressed and were"
-    return (f"{what} pushed so",)
+    what = "1 layer was" if count == 1 else f"{count} layers were"
+    return (f"{what} pushed uncompressed, as in the image",)

@@ -57,7 +57,7 @@ def specs_by_platform(spec: ImageSpec, programs: Sequence[Program]) -> tuple[tup
     if bases:
         has = listed(str(one.platform) for one in found)
         raise UsageError(
-            "--base", f"{next(iter(bases))}=…", "no program is for that platform", f"the programs are for {has}"
+            "--base", f"{next(iter(bases))}=…", "there is no program for that platform", f"the programs are for {has}"
         )
     return tuple(found), notes
 
@@ -74,17 +74,17 @@ def check_several(platforms: Sequence[Platform], options: BaseOptions, output: O
     names = listed(map(str, platforms))
     if options.sha512:
         raise UsageError(
-            "--base-sha512", "", "it is the sum of one tarball, and there are several platforms", "leave it out"
+            "--base-sha512", "", "it is the checksum of one tarball, but there are several platforms", "leave it out"
         )
     if output is None:
         return
     choose = f"choose one with --platform {platforms[0]}"
     if not output.format.has_layers:
-        reason = f"it is one tree of files, and there are several platforms: {names}"
+        reason = f"it is one tree of files, but there are several platforms: {names}"
         raise UsageError("--format", str(output.format), reason, f"{choose}, or make an image: --format archive or oci")
     if output.engine is not None and (output.machine is None or best_platform(output.machine, platforms) is None):
         machine = f" ({output.machine})" if output.machine is not None else ""
-        reason = f"of several platforms it loads this machine's{machine}, and there are {names}"
+        reason = f"it loads only the image for this machine{machine}, but there are only {names}"
         raise UsageError("--load", "", reason, f"{choose}, or write a file with -o")
 
 
@@ -122,7 +122,7 @@ def of_platform(spec: PlatformSpec) -> Generator[None]:
         error.for_platform(str(spec.platform))
         base = spec.spec.base
         if base is not None and base.is_local and isinstance(error, (WrongTargetError, LibcMismatchError)):
-            error.hint = f"give each platform a base that fits: --base {spec.platform}=PATH; or one with a name"
+            error.hint = f"give each platform a base that fits: --base {spec.platform}=PATH; or use a named base"
         raise
 
 

@@ -90,8 +90,8 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     """Download BASE into the cache, so that later runs need no network."""
     settings, ref = selected(StoreSettings, store), _named(base)
     if not ref.is_named and not ref.is_pulled:
-        hint = "minpack base list shows the names; images of registries are fetched too"
-        raise UsageError("BASE", base, "only named bases are fetched", hint)
+        hint = "minpack base list shows the names"
+        raise UsageError("BASE", base, "only named bases and images in registries are fetched", hint)
     if settings.no_cache:
         raise UsageError("--no-cache", "", "nothing would be kept", "leave it out")
     if store_directory(settings) is None:

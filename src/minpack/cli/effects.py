@@ -64,7 +64,7 @@ def refuse_without_registry(given: Mapping[str, Any], hint: str = "leave it out"
     """Raise `UsageError` if an option is about registries and none is asked."""
     for key in _OF_REGISTRIES:
         if given.get(key):
-            raise UsageError(f"--{key.replace('_', '-')}", "", "no registry is asked", hint)
+            raise UsageError(f"--{key.replace('_', '-')}", "", "no registry is used", hint)
 
 
 def refuse_contradictions(context: click.Context) -> None:
@@ -113,7 +113,7 @@ def fetching_notes(*urls: str, packages: bool, locked: bool = False) -> tuple[st
         notes.append("--keys had no effect: the lock says which packages are trusted, by their sums")
     if not image and not context.params.get("push"):
         names = [f"--{key.replace('_', '-')}" for key in _OF_REGISTRIES if _is_explicit(context, key)]
-        notes += [f"{' and '.join(names)} had no effect: no registry was asked"] if names else []
+        notes += [f"{' and '.join(names)} had no effect: no registry was used"] if names else []
     return tuple(notes)
 
 

@@ -26,7 +26,7 @@ _HABIT_OPTIONS = {
     "--env-file": ("--env", "-e KEY=VALUE sets one variable; repeat it for each"),
     "--copy": ("--add", "--add SRC:DST adds a file of this host"),
     "--timezone": ("--tz", "--tz ZONE packs a time zone and sets TZ"),
-    "--digestfile": ("--digest-file", "--digest-file FILE gets the image's digest"),
+    "--digestfile": ("--digest-file", "--digest-file FILE saves the image's digest"),
     "--include": ("--add", "--add SRC:DST adds a file of this host, --take PATH one of the base"),
 }
 

@@ -225,7 +225,7 @@ def bases_of(named: Iterable[tuple[Platform | None, BaseRef]]) -> Bases:
         if platform is not None:
             reason, hint = f"{platform} has another base", "give only one of them"
         else:
-            reason, hint = "there is another base", f"give each platform its own: --base linux/arm64={base.text}"
+            reason, hint = "another --base is given", f"give each platform its own: --base linux/arm64={base.text}"
         raise UsageError("--base", base.text, reason, hint)
     every = found.pop(None, None)
     return Bases(every, tuple((platform, base) for platform, base in found.items() if platform is not None))
@@ -256,8 +256,8 @@ on_option = click.option(
     "--on",
     type=Parsed(parse_on),
     metavar="IMAGE",
-    help="Keep the layers of this image (of a registry, an archive, a layout) as they are, and put what it lacks and"
-    " the programs on top; user, variables and labels are its own where none are given.",
+    help="Add the programs, and whatever they need that is missing, on top of this image (in a registry, an archive or"
+    " a layout), whose layers stay as they are; its user, variables and labels apply unless others are given.",
 )
 
 base_platform_option = click.option(
@@ -265,7 +265,7 @@ base_platform_option = click.option(
     type=Parsed(parse_platform),
     shell_complete=completed("platform"),
     metavar="OS/ARCH",
-    help="Platform to fetch the base for [linux/amd64], or to take of an image; other local bases have only one.",
+    help="Platform to fetch the base for [linux/amd64], or to take from an image; other local bases have only one.",
 )
 
 base_platforms_option = click.option(
@@ -274,7 +274,7 @@ base_platforms_option = click.option(
     type=Parsed(parse_platforms),
     shell_complete=completed("platform"),
     metavar="OS/ARCH,…",
-    help="Platform to fetch the base for [linux/amd64], or to take of an image; of several, the image is for all.",
+    help="Platform to fetch the base for [linux/amd64], or to take from an image; several make one image for all.",
 )
 
 platform_option = click.option(

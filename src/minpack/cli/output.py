@@ -241,7 +241,7 @@ def _check_push(settings: OutputSettings) -> None:
         reason = f"a registry takes images, and --format {settings.format} makes none"
         raise UsageError("--push", "", reason, "give only one of them")
     if not settings.tags:
-        raise UsageError("--push", "", "no name says where to", "name the repository: -t ghcr.io/me/myapp:1.0 --push")
+        raise UsageError("--push", "", "-t is missing", "name the repository: -t ghcr.io/me/myapp:1.0 --push")
     check_pushable(settings.tags, "-t")
 
 
@@ -253,8 +253,8 @@ def check_pushable(references: Iterable[Reference], option: str) -> None:
     for one in references:
         if one.host == "docker.io" and one.name.startswith("library/"):
             name = one.familiar
-            hint = f"write whose it is: ME/{name} at Docker Hub, ghcr.io/ME/{name} at another registry"
-            raise UsageError(option, name, f"it means {one}, where Docker's own images are", hint)
+            hint = f"name its owner: ME/{name} on Docker Hub, or ghcr.io/ME/{name} on another registry"
+            raise UsageError(option, name, f"it means {one}, which is for Docker's official images", hint)
 
 
 def _check_stdout(settings: OutputSettings) -> None:

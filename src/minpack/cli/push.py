@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @registry_access_options
 @answer_options
 def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
-    """Push IMAGE to each REF, as it is: an archive, an OCI layout, or what docker save wrote.
+    """Push IMAGE (an archive, an OCI layout, or the output of docker save) to each REF, unchanged.
 
     \b
     minpack push ./myapp.tar ghcr.io/me/myapp:1.0 ghcr.io/me/myapp:latest
@@ -65,8 +65,8 @@ def _references(image: str, texts: tuple[str, ...]) -> tuple[Reference, ...]:
     if not image:
         raise UsageError("IMAGE", "", "its value is empty", UNSET)
     if not texts:
-        hint = f"name it: minpack push {image} ghcr.io/me/myapp:1.0"
-        raise UsageError("minpack push", "", "no REF says where to", hint, verb="run")
+        hint = f"name the repository: minpack push {image} ghcr.io/me/myapp:1.0"
+        raise UsageError("minpack push", "", "REF is missing", hint, verb="run")
     references = tuple(dict.fromkeys(map(_reference, texts)))
     check_pushable(references, "REF")
     return references

@@ -131,9 +131,9 @@ def _login(username: str | None, hosts: Collection[str], *, from_stdin: bool) ->
     if not from_stdin:
         raise UsageError("--username", "", "it goes with --password-stdin", _PIPE)
     if ":" in username:
-        raise UsageError("--username", "", "user names have no colon (RFC 7617)", _PIPE)
+        raise UsageError("--username", "", "a user name cannot have a colon (RFC 7617)", _PIPE)
     if len(hosts) != 1:
-        reason = f"there are several registries: {', '.join(sorted(hosts))}" if hosts else "no registry is asked"
+        reason = f"there are several registries: {', '.join(sorted(hosts))}" if hosts else "no registry is used"
         raise UsageError("--username", "", reason, "log in to each with docker login or podman login")
     return Login(next(iter(hosts)), Secret(username), _password())
 

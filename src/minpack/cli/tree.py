@@ -96,7 +96,7 @@ def command(
     bases = bases_of(base)
     for platform_, ref in bases.single:
         hint = f"leave the platform out: --base {ref.text}"
-        raise UsageError("--base", f"{platform_}=…", "a tree is of one program, which has one platform", hint)
+        raise UsageError("--base", f"{platform_}=…", "tree shows one program, which has one platform", hint)
     spec = ImageSpec(
         (program,),
         base=bases.every,

@@ -90,7 +90,7 @@ def _check_output(output: OutputSpec | None) -> None:
     if output is None:
         return
     if output.registry is not None and not (output.references and output.format.has_layers):
-        reason = "nothing says where to push to" if output.format.has_layers else "only images are pushed"
+        reason = "it has no reference to push to" if output.format.has_layers else "only images are pushed"
         hint = 'OutputSpec(Format.ARCHIVE, None, (parse_reference("me/app:1.0"),), registry=RegistryOptions())'
         raise UsageError("OutputSpec", "", reason, hint)
     elsewhere = (output.engine, output.stdout, output.registry)

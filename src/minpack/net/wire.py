@@ -139,9 +139,9 @@ def _check_addresses(host: str, numbers: Iterable[str], *, led: bool) -> None:
     for number in numbers:
         # Not every resolver keeps names of this machine to itself (RFC 6761, 6.3), and they are trusted without TLS.
         if is_loopback(host) and not is_loopback(number):
-            raise UnsafeAddressError(f"{host} is {number} here, which is not this machine")
+            raise UnsafeAddressError(f"{host} resolves to {number}, which is not this machine")
         if led and _LINK_LOCAL.match(number):
-            raise UnsafeAddressError("the server redirects to an address of this machine's own link, which is not safe")
+            raise UnsafeAddressError("the server redirects to a link-local address, which is not safe")
 
 
 class _CountedReads(io.RawIOBase):

@@ -100,7 +100,9 @@ def _entry(source: DocumentSource, document: JsonNode, wanted: Platform, *, any_
         return known[number]
     nested = next((one.digest for one in entries if one.media_type in mediatypes.INDEXES), None)
     if nested is not None:
-        raise UnreadableImageError(source.path, f"it lists {nested}, an index in an index, which nobody pulls", _WHAT)
+        raise UnreadableImageError(
+            source.path, f"it lists {nested}, an index within an index, which minpack does not read", _WHAT
+        )
     if any_platform and len(known) == 1:
         return known[0]
     if not known and len(images) == 1:
@@ -114,13 +116,13 @@ def _check_manifest(source: DocumentSource, descriptor: Descriptor, document: Js
     """Raise `UnreadableImageError` if it is not the manifest of an image."""
     media_type = _media_type(descriptor, document)
     if document.field("schemaVersion").value == 1 or media_type.startswith(_SCHEMA_1):
-        reason = "its manifest is of schema 1, which says nothing of the layers' content"
-        raise UnreadableImageError(source.path, reason, "push it again with a tool of this decade, and name that")
+        reason = "its manifest is of schema 1, which does not describe the layers' content"
+        raise UnreadableImageError(source.path, reason, "push it again with a current tool")
     if media_type in mediatypes.INDEXES:
         raise UnreadableImageError(
-            source.path, f"{descriptor.digest} is an index in an index, which nobody pulls", _WHAT
+            source.path, f"{descriptor.digest} is an index within an index, which minpack does not read", _WHAT
         )
     config_type = document.field("config").field("mediaType").value
     if config_type not in mediatypes.CONFIGS:
         kind = document.field("artifactType").value or config_type or media_type
-        raise UnreadableImageError(source.path, f"it is an artifact of the type {kind}, and no image", _WHAT)
+        raise UnreadableImageError(source.path, f"it is an artifact of type {kind}, not an image", _WHAT)

@@ -112,7 +112,7 @@ class DocumentSource(NamedTuple):
         """The blob that is described, which has the size that its descriptor says."""
         content = self.files.get(blob_path(descriptor.digest))
         if content is None and descriptor.urls:
-            reason = f"layer {descriptor.digest} is a foreign one, which is kept elsewhere ({descriptor.urls[0]})"
+            reason = f"layer {descriptor.digest} is a foreign layer, which is stored elsewhere ({descriptor.urls[0]})"
             raise UnreadableImageError(self.path, reason)
         if content is None:
             raise self.wrong(f"blob {descriptor.digest} is not there")
@@ -237,7 +237,7 @@ def _not_an_image(source: DocumentSource, named: Mapping[Digest, tuple[Descripto
         if one.media_type in mediatypes.MANIFESTS:
             _, document = source.document(one)
             kind = document.field("artifactType").value or document.field("config").field("mediaType").value
-            return f"it lists no image: {one.digest} is an artifact of the type {kind}"
+            return f"it lists no image: {one.digest} is an artifact of type {kind}"
         return f"it lists no image: {one.digest} is {one.media_type}"
     return "it lists no image"
 
@@ -267,7 +267,7 @@ def _root(source: DocumentSource, descriptor: Descriptor) -> Index | None:
         entries = listed_descriptors(source, document)
         nested = next((one.digest for one in entries if one.media_type in mediatypes.INDEXES), None)
         if nested is not None:
-            reason = f"{descriptor.digest} lists {nested}, an index in an index, which nobody pulls"
+            reason = f"{descriptor.digest} lists {nested}, an index within an index, which minpack does not read"
             raise UnreadableImageError(source.path, reason, _WHAT)
         manifests = [one for one in entries if one.media_type in mediatypes.MANIFESTS]
         # Of an index for many platforms, engines save those that they have.

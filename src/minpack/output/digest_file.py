@@ -54,7 +54,7 @@ class DigestFile:
             error.hint = _HINT
             raise
         if not place.direct and not force and not _holds_digest(place.path):
-            raise OutputError(path, "the existing file is something else than a digest", _HINT)
+            raise OutputError(path, "the existing file is not a digest", _HINT)
         return place.direct
 
 

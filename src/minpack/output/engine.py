@@ -117,7 +117,7 @@ class EngineSink:
 
             if not has_podman(self._environment):
                 return None
-            tell(self._progress, "no Docker engine answers: podman gets the image")
+            tell(self._progress, "no Docker engine answers: loading into podman")
             self.engine = "podman"
             return Loaded(self._load_by_command(sent, name), "podman")
 

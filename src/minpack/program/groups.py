@@ -126,7 +126,7 @@ def _chosen(
         if group is None or group in chosen.values():
             has = listed(sorted(str(one.platform) for one in groups))
             hint = f"build it for {platform} and name it too; there are programs for {has}"
-            raise UsageError("--platform", str(platform), "no program is for it", hint)
+            raise UsageError("--platform", str(platform), "there is no program for it", hint)
         chosen[platform] = group
     left = [program.path for group in groups if group not in chosen.values() for program in group.programs]
     notes = (f"--platform leaves out {listed(left)}",) if left else ()
@@ -146,7 +146,7 @@ def _of_platform(groups: Sequence[ProgramGroup], wanted: Platform) -> ProgramGro
 
 def _at_destination(group: ProgramGroup, spec: ImageSpec) -> ProgramGroup:
     if len(group.programs) > 1:
-        reason = f"it names one file, and there are {len(group.programs)} programs for {group.platform}"
+        reason = f"it names one file, but there are {len(group.programs)} programs for {group.platform}"
         hint = f"end it with a slash to put all into one directory: --dest {spec.destination}/"
         raise UsageError("--dest", str(spec.destination), reason, hint)
     assert spec.destination is not None, "internal error: there is no destination"
@@ -205,9 +205,8 @@ def _suffix_note(groups: Sequence[ProgramGroup], spec: ImageSpec, names: Mapping
     changed = [one for group in groups for one in group.programs if names[one.path] != _file_name(one)]
     places = dict.fromkeys(f"{spec.directory}/{names[one.path]}" for one in changed)
     verb = "are" if len(changed) > 1 else "is"
-    return (
-        f"{listed(_file_name(one) for one in changed)} {verb} {listed(places)} in the image: names end with platforms"
-    )
+    files = listed(map(_file_name, changed))
+    return f"{files} {verb} {listed(places)} in the image: the platform in a name is left out"
 
 
 def _different(groups: Sequence[ProgramGroup], names: Mapping[str, str]) -> DifferentProgramsError:

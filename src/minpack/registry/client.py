@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Pulled = TypeVar("Pulled")
 
-_OTHER_BYTES = "the registry, a mirror or a proxy changed it: try again, or another registry"
+_OTHER_BYTES = "the registry, a mirror or a proxy changed it: try again, or use another registry"
 
 
 class RegistryClient(Requester):

@@ -29,7 +29,9 @@ def ask_helper(name: str, server: str, patience: float | None = None) -> tuple[s
     """
     program = f"docker-credential-{name}"
     if re.fullmatch(r"[\w.-]+", name) is None:
-        raise CredentialsError(printable(program), "a helper's name has letters, digits, '.', '_' and '-' alone", _HINT)
+        raise CredentialsError(
+            printable(program), "a helper's name may have only letters, digits, '.', '_' and '-'", _HINT
+        )
     status, output = _run(program, server, PATIENCE if patience is None else patience)
     said = output.decode(errors="replace").strip()
     if status != 0:
@@ -72,7 +74,7 @@ def _run(program: str, server: str, patience: float) -> tuple[int, bytes]:
         if not output:
             raise CredentialsError(program, f"it has not answered within {patience:g} seconds", _HINT)
         if len(output[0]) > _MOST_OUTPUT:
-            raise CredentialsError(program, f"it says more than {_MOST_OUTPUT} bytes", _HINT)
+            raise CredentialsError(program, f"its answer has more than {_MOST_OUTPUT} bytes", _HINT)
         try:
             return process.wait(patience), output[0]
         except subprocess.TimeoutExpired:

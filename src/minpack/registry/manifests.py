@@ -27,7 +27,7 @@ _PUSH = "push,pull"
 _REFUSED = (400, 403, 405, 409, 412)
 #: So often the list of referrers is written again, because another process wrote it at the same time.
 _TRIES = 5
-_IMMUTABLE = "tags of this repository cannot be moved: choose another one with -t, or delete it there first"
+_IMMUTABLE = "tags in this repository cannot be moved: choose another tag, or delete this one first"
 
 
 def put_manifest(client: RegistryClient, repository: ImageRepository, manifest: Blob, tag: str = "") -> None:
@@ -58,7 +58,7 @@ def put_manifest(client: RegistryClient, repository: ImageRepository, manifest: 
         raise
     told = response.headers.get("Docker-Content-Digest", "")
     if told and told != str(digest):
-        reason = f"the registry gives it the digest {printable(told)}, and it has {digest}"
+        reason = f"the registry gives it the digest {printable(told)}, but its digest is {digest}"
         raise RegistryError("push", named, reason, "the registry or a proxy changed it: push it again")
 
 
@@ -124,8 +124,8 @@ def _listed(client: RegistryClient, repository: ImageRepository, tag: str) -> li
             return found
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
-    hint = "minpack keeps the list of what is about an image there: delete the tag"
-    raise RegistryError("push", f"{repository}:{tag}", "it is there, and is not an index of referrers", hint)
+    hint = "minpack lists an image's artifacts under this tag: delete it"
+    raise RegistryError("push", f"{repository}:{tag}", "it exists, but is not an index of referrers", hint)
 
 
 def _index_of(listed: Sequence[Any], missing: Sequence[Descriptor]) -> Blob:

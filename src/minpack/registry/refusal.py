@@ -38,7 +38,7 @@ def refusal(response: Response, wish: Wish, redact: Callable[[str], str], who: W
     said, code = redact(str(problem)) or _status(status), redact(problem.code)
     if who is Who.ELSEWHERE:
         # It was sent no credentials, and nobody can log in there.
-        reason = f"the server that the registry sends to answers {_status(status)}"
+        reason = f"the server that the registry redirects to answers {_status(status)}"
         return RegistryError(wish.verb, wish.named, reason, _CHECK, status=status)
     if status in (_NO_LOGIN, _NO_RIGHT):
         return refused_login(wish, said, status, code, known=who is Who.KNOWING or status == _NO_RIGHT)
@@ -47,11 +47,11 @@ def refusal(response: Response, wish: Wish, redact: Callable[[str], str], who: W
         reason = f"{_MISSING.get(code, 'the registry does not have it')} ({said})"
         hint = "check the spelling of its name and its tag"
         if code == "NAME_UNKNOWN" and wish.verb == "push":
-            hint = "create the repository first: some registries, as ECR, do not do so by themselves"
+            hint = "create the repository first: some registries, such as ECR, do not create one on a push"
         return NotInRegistryError(wish.verb, wish.named, reason, hint, status=status, code=code)
     if status == _TOO_MANY:
-        reason = f"the registry is asked too often ({said})"
-        hint = f"wait{_wait(response)}, or log in: registries let users ask more often than others"
+        reason = f"too many requests ({said})"
+        hint = f"wait{_wait(response)}, or log in: registries allow more requests with a login"
     elif status == _TOO_LARGE:
         hint = "a limit of the registry, or of a proxy in front of it, is too low for the image's largest layer"
     return RegistryError(wish.verb, wish.named, reason, hint, status=status, code=code)
@@ -83,7 +83,7 @@ def failure(error: WebError, wish: Wish, redact: Callable[[str], str]) -> Regist
         f" --insecure {host} trusts any certificate",
         "no-tls": f"--insecure {host} lets it be used without TLS",
         "unknown-client": f"put client.cert and client.key into /etc/docker/certs.d/{host}/",
-        "unsafe": "the registry is set up wrongly, or something between changes what it says",
+        "unsafe": "the registry is misconfigured, or a proxy changes its answers",
     }.get(error.kind, _CHECK)
     return RegistryError(wish.verb, wish.named, redact(error.reason), hint)
 

@@ -247,7 +247,7 @@ def _addressed(ask: Ask, base: str, name: str) -> Ask:
         return ask._replace(url=f"{base}/v2/{name}/{ask.url}")
     with in_words():
         if not may_lead(base, ask.url):
-            raise WebError("the registry sends its users to an address that is not safe", "unsafe")
+            raise WebError("the registry redirects to an address that is not safe", "unsafe")
         return ask._replace(led=origin_of(ask.url) != origin_of(base))
 
 

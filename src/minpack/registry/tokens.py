@@ -160,8 +160,8 @@ class Authenticator:
             raise RegistryError(
                 wish.verb,
                 wish.named,
-                f"the registry sends its users to {shown!r} to log in, which is not safe",
-                "the registry is set up wrongly, or something between changes what it says",
+                f"the registry names the token server {shown!r}, which is not safe",
+                "the registry is misconfigured, or a proxy changes its answers",
             )
 
     def _read(self, response: Response, scopes: tuple[str, ...], wish: Wish) -> Token:

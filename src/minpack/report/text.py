@@ -221,7 +221,7 @@ def pushed_lines(targets: Sequence[WrittenTarget]) -> list[str]:
     lines = [f"pushed {target.reference}" for target in targets]
     if targets:
         sent = targets[0].sent
-        lines[-1] += f" ({human(sent)} sent)" if sent else " (nothing sent: all layers were there)"
+        lines[-1] += f" ({human(sent)} sent)" if sent else " (nothing sent: the registry had all layers)"
     return lines
 
 

@@ -44,7 +44,9 @@ def open_image(
     :raises MinpackError: as `open_layers` and `Puller`.
     """
     if options.sha512:
-        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {ref.text!r} is an image", _BY_DIGEST)
+        raise UsageError(
+            "--base-sha512", "", f"it is the checksum of a tarball, but {ref.text!r} is an image", _BY_DIGEST
+        )
     assert ref.image is not None, "internal error: it is an image"
     with (
         store_for_unpacked(options) as store,

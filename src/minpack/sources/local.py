@@ -25,7 +25,9 @@ def open_local(ref: BaseRef, options: BaseOptions) -> Generator[OpenBase]:
     :raises MinpackError: as `open_base`.
     """
     if options.sha512 and ref.kind is not BaseKind.TARBALL:
-        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {ref.text!r} is none", "leave it out")
+        raise UsageError(
+            "--base-sha512", "", f"it is the checksum of a tarball, but {ref.text!r} is not one", "leave it out"
+        )
     if ref.kind is BaseKind.SCRATCH:
         from minpack.base.entries import base_of  # noqa: PLC0415
 

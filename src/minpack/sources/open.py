@@ -112,7 +112,9 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
         question = f"did you mean {near}? " if near else ""
         raise UnknownBaseError(name, "no base has that name", f"{question}for Debian there are {names}")
     if options.sha512:
-        raise UsageError("--base-sha512", "", f"it is the sum of a tarball, and {name!r} is none", "leave it out")
+        raise UsageError(
+            "--base-sha512", "", f"it is the checksum of a tarball, but {name!r} is not one", "leave it out"
+        )
     # Debian's ARM with a floating-point unit begins at v7.
     arch = target_of(platform).debian if platform.variant != "v6" else None
     if arch is None:

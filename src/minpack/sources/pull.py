@@ -218,7 +218,7 @@ def _instead(image: ImageName, text: str) -> str:
         from minpack.catalog.likely import likely_base  # noqa: PLC0415 - for errors alone
 
         name = likely_base(text)
-        return f"without a registry: --base {name}, the catalogue's name" if name else ""
+        return f"for the base of the catalogue: --base {name}" if name else ""
     # A path of which a part is misspelled is a name that Docker Hub may have.
     is_bare = "/" in text and "://" not in text and not {":", "@"} & set(text)
     return "there is no file or directory of that name here either" if is_bare else ""

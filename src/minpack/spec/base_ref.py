@@ -145,7 +145,7 @@ def parse_on(text: str) -> BaseRef:
     from minpack.errors import BadValueError  # noqa: PLC0415 - where something else is named
 
     if found.kind is not BaseKind.TARBALL or os.path.lexists(text.replace("\0", "")) or re.match(_PATH, text):
-        reason = "it is no image" if found.kind is not BaseKind.TARBALL or os.path.lexists(text) else "no such file"
+        reason = "it is not an image" if found.kind is not BaseKind.TARBALL or os.path.lexists(text) else "no such file"
         hint = "name an image (gcr.io/distroless/static, oci:DIR, ./saved.tar); --base takes files out of any tree"
         raise BadValueError(text, reason, hint)
     return _transported(DOCKER, text, text)
@@ -158,7 +158,9 @@ def _transported(transport: str, rest: str, text: str) -> BaseRef:
 
     if transport in _OTHERS:
         known = ", ".join(f"{one}:" for one in _TRANSPORTS)
-        raise BadValueError(text, f"images of {transport}: are not read", f"copy it (skopeo copy) to one of {known}")
+        raise BadValueError(
+            text, f"minpack does not read {transport}: images", f"copy it (skopeo copy) to one of {known}"
+        )
     if transport == DOCKER:
         image = ImageRef(DOCKER, str(parse_image(rest)))
     elif transport == DOCKER_DAEMON:

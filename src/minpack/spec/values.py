@@ -97,7 +97,7 @@ def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | 
         return None, path
     if len(programs) > 1:
         hint = f"end it with a slash to put all into one directory: {OPTION} {text}/"
-        raise BadValueError(text, f"it names one file, and there are {len(programs)} programs", hint)
+        raise BadValueError(text, f"it names one file, but there are {len(programs)} programs", hint)
     return path, PROGRAM_DIRECTORY
 
 
