@@ -104,7 +104,7 @@ def test_an_index_of_which_something_is_missing_is_refused(registry: FakeRegistr
     parts = parts_of((tmp_path / "all").read_bytes())
     del parts[f"blobs/sha256/{index.images[1].digest.hex}"]
     (tmp_path / "image").write_bytes(archive_of(parts))
-    with pytest.raises(UnreadableImageError, match="its index lists what is not in it: linux/arm64"):
+    with pytest.raises(UnreadableImageError, match="its index lists images that are not in it: linux/arm64"):
         pushed(registry, tmp_path / "image")
     assert registry.requests == []
 

@@ -130,8 +130,8 @@ class DataFinder:
             if found and (every or place_in_base(closure.program, tree) is not None):
                 name = closure.program.path.rpartition("/")[2]
                 notes.append(
-                    f"{name} may open {listed(found, MOST_NAMED)}: of {self._session.name} only the files of fetched"
-                    " packages are known; --package NAME packs those of another"
+                    f"{name} may open {listed(found, MOST_NAMED)}: of {self._session.name} minpack knows only the"
+                    " files of packages that it fetched; --package NAME packs those of another"
                 )
         return (*self.notes, *notes)
 

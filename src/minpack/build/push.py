@@ -92,7 +92,7 @@ def _check_whole(image: LocalImage, index: Index) -> None:
     if missing:
         what = listed((_platform(one) for one in missing), _MOST_NAMES)
         hint = "save it with all its platforms, or each platform by itself"
-        raise UnreadableImageError(image.path, f"its index lists what is not in it: {what}", hint)
+        raise UnreadableImageError(image.path, f"its index lists images that are not in it: {what}", hint)
 
 
 def _platform(listed_one: dict[str, object]) -> str:

@@ -196,13 +196,15 @@ def applied(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]
 
 
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
+)
 #: Of commands that have no more to say.
-answer_options = applied(_QUIET, _JSON)
+answer_options = applied(_QUIET, json_option)
 output_options = applied(
     _QUIET,
     click.option("-v", "--verbose", is_flag=True, help="Print more: every file with its reason, every path tried."),
-    _JSON,
+    json_option,
 )
 
 

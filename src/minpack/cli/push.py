@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import FILLED, UNSET, Command, answer_options, registry_access_options
+from minpack.cli.options import FILLED, UNSET, Command, json_option, registry_access_options
 from minpack.cli.output import check_pushable
 from minpack.cli.registry import registry_options
 from minpack.cli.settings import host_platform
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.argument("references", metavar="REF...", nargs=-1)
 @click.option("--digest-file", metavar="FILE", type=FILLED, help="File to write the image's digest to, sha256:….")
 @registry_access_options
-@answer_options
+@click.option("-q", "--quiet", is_flag=True, help="Print REPOSITORY@DIGEST alone.")
+@json_option
 def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
     """Push IMAGE (an archive, an OCI layout, or the output of docker save) to each REF, unchanged.
 

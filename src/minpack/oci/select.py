@@ -87,5 +87,5 @@ def _refusal(media_type: str) -> tuple[str, str] | None:
     if "nondistributable" in media_type or "foreign" in media_type:
         return "a foreign layer, which is not in the image", "name an image that has all its layers"
     if _LAYER.fullmatch(media_type) is None:
-        return "not a layer of a root file system", "name the image of a root file system"
+        return "not a layer of a root file system", "name an image that holds a root file system"
     return None

@@ -195,7 +195,7 @@ def _check_name(group: ProgramGroup, program: Program) -> tuple[str, ...]:
     if found is None or found.platform == group.platform:
         return ()
     if found.platform.architecture != group.platform.architecture:
-        hint = f"its name says {found.platform}: rename it, or build it for that"
+        hint = f"its name says {found.platform}: rename it, or build it for {found.platform}"
         raise WrongTargetError(program.path, str(found.platform), str(group.platform), hint)
     return (f"{program.path!r} is for {group.platform}, not {found.platform} as its name says",) * found.has_variant
 
