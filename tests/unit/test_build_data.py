@@ -99,8 +99,8 @@ def test_paths_that_nobody_knows_are_told(world: DebianWorld) -> None:
     world.serve(LIBC, Deb("tool", {"usr/bin/tool": data}))
     (world.place / "tool").write_bytes(data)
     note = (
-        "tool may open /usr/lib/tool…, /usr/share/elsewhere: of debian-12 minpack knows only the files of packages that it fetched;"
-        " --package NAME packs those of another"
+        "tool may open /usr/lib/tool…, /usr/share/elsewhere: of debian-12 minpack knows only the files of"
+        " packages that it fetched; --package NAME packs those of another"
     )
     assert note in pack(world).document["notes"]
     (world.place / "tool").write_bytes(data + b"mine")

@@ -106,7 +106,7 @@ def test_a_password_comes_on_stdin(data: bytes, monkeypatch: pytest.MonkeyPatch)
     [
         ({"username": "me"}, {"a"}, Stdin(b"x"), "it goes with --password-stdin"),
         ({"password_stdin": True}, {"a"}, Stdin(b"x"), "it goes with --username"),
-        ({"username": "me:x", "password_stdin": True}, {"a"}, Stdin(b"x"), "have no colon"),
+        ({"username": "me:x", "password_stdin": True}, {"a"}, Stdin(b"x"), "cannot have a colon"),
         ({"username": "me", "password_stdin": True}, {"a", "b"}, Stdin(b"x"), "several registries: a, b"),
         ({"username": "me", "password_stdin": True}, set(), Stdin(b"x"), "no registry is used"),
         ({"username": "me", "password_stdin": True}, {"a"}, Stdin(b"x", terminal=True), "stdin is a terminal"),

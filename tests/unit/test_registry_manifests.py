@@ -88,7 +88,7 @@ def test_a_tag_that_cannot_be_moved_may_be_given_again(
     put_manifest(client, repository, manifest(), "1.0")
     with pytest.raises(RegistryError, match="immutable") as caught:
         put_manifest(client, repository, manifest("b"), "1.0")
-    assert "tags of this repository cannot be moved" in str(caught.value.hint)
+    assert "tags in this repository cannot be moved" in str(caught.value.hint)
     registry.fail("PUT", "/manifests/2.0", status(400, error="MANIFEST_INVALID", message="no"))
     with pytest.raises(RegistryError) as caught:
         put_manifest(client, repository, manifest("b"), "2.0")
