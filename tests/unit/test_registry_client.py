@@ -303,7 +303,11 @@ def test_too_many_requests_for_ever(
 ) -> None:
     """A registry says for how long to wait, within a bound; what is longer is told at once."""
     answer = problem(429, "TOOMANYREQUESTS", "slow down", {"Retry-After": asked})
-    with registry(answer) as server, client_of() as client, pytest.raises(RegistryError, match="too often") as caught:
+    with (
+        registry(answer) as server,
+        client_of() as client,
+        pytest.raises(RegistryError, match="too many requests") as caught,
+    ):
         client.manifest(ImageRepository(server.host, NAME), "1")
     assert sleeper.pauses == waited if waited is not None else max(sleeper.pauses) < 3
     assert "log in" in (caught.value.hint or "")

@@ -49,5 +49,5 @@ def test_bases_of_platforms_come_before_the_one_for_all() -> None:
 @pytest.mark.parametrize("platform", [None, ARM])
 def test_two_bases_for_one_platform_are_refused(platform: object) -> None:
     """Nobody can tell which is meant."""
-    with pytest.raises(UsageError, match=r"another base"):
+    with pytest.raises(UsageError, match=r"another (--)?base"):
         bases_of([(platform, SCRATCH_BASE), (platform, parse_base("./other"))])  # type: ignore[list-item]

@@ -84,7 +84,7 @@ def check_several(platforms: Sequence[Platform], options: BaseOptions, output: O
         raise UsageError("--format", str(output.format), reason, f"{choose}, or make an image: --format archive or oci")
     if output.engine is not None and (output.machine is None or best_platform(output.machine, platforms) is None):
         machine = f" ({output.machine})" if output.machine is not None else ""
-        reason = f"it loads only the image for this machine{machine}, but there are only {names}"
+        reason = f"it loads the image for this machine{machine}, but there are only {names}"
         raise UsageError("--load", "", reason, f"{choose}, or write a file with -o")
 
 
