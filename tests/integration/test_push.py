@@ -246,7 +246,7 @@ def test_a_finished_image_is_pushed_as_it_is(place: Path, fake: FakeRegistry, fo
     assert fake.tags("me/finished") == {"1": digest, "2": digest}
     assert fake.whole("me/finished", "1")
     if form == "docker save":
-        assert "layers are not compressed" in minpack("push", "saved.tar", f"{name}:1", cwd=place).err
+        assert "layers were pushed uncompressed" in minpack("push", "saved.tar", f"{name}:1", cwd=place).err
     else:
         assert digest == made["images"][0]["digest"]
 
@@ -285,7 +285,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str, str]] = {
         "is a shell variable unset?…",
     ),
     "a long name": (("./app", "--push", "-t", f"HOST/{'a' * 300}"), 2, "cannot use --tag …: …not an image name", "…"),
-    "nowhere": (("push", "./app"), 2, "cannot run minpack push: REF is missing", "name it: minpack push ./app …"),
+    "nowhere": (("push", "./app"), 2, "cannot run minpack push: REF is missing", "name the repository: minpack push ./app …"),
     "a wrong REF": (
         *(("push", "./app", "HOST/me/app:1.0+b5"), 2),
         "cannot use REF 'HOST/me/app:1.0+b5': '1.0+b5' is not a tag",
