@@ -285,7 +285,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str, str]] = {
         "is a shell variable unset?…",
     ),
     "a long name": (("./app", "--push", "-t", f"HOST/{'a' * 300}"), 2, "cannot use --tag …: …not an image name", "…"),
-    "nowhere": (("push", "./app"), 2, "cannot run minpack push: REF is missing", "name the repository: minpack push ./app …"),
+    "nowhere": (("push", "./app"), 2, "cannot run minpack push: REF is missing", "name the repository: …"),
     "a wrong REF": (
         *(("push", "./app", "HOST/me/app:1.0+b5"), 2),
         "cannot use REF 'HOST/me/app:1.0+b5': '1.0+b5' is not a tag",
