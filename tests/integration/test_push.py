@@ -400,4 +400,4 @@ def test_offline_forbids_no_push(place: Path, fake: FakeRegistry) -> None:
 def test_who_logs_in_is_told_first_that_no_name_says_where(place: Path) -> None:
     """That there is no registry to log in to follows from it."""
     ran = minpack("./app", "--push", "--username", "me", "--password-stdin", cwd=place)
-    assert (ran.code, "no name says where to" in ran.err) == (2, True)
+    assert (ran.code, "-t is missing" in ran.err) == (2, True)

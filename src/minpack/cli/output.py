@@ -236,7 +236,7 @@ def _refuse_two_results(settings: OutputSettings, *, quiet: bool) -> None:
 
 
 def _check_push(settings: OutputSettings) -> None:
-    """Raise `UsageError` if there is no image, or no name that says where to."""
+    """Raise `UsageError` if there is no image, or no name to push it to."""
     if not settings.format.has_layers:
         reason = f"a registry takes images, and --format {settings.format} makes none"
         raise UsageError("--push", "", reason, "give only one of them")

@@ -25,7 +25,7 @@ class DigestFile:
     """Where a digest goes: `path`, or nowhere if that is None.
 
     :param inputs: what it must not replace.
-    :param force: it may replace a file that holds something else than a digest.
+    :param force: it may replace a file that holds something other than a digest.
     :raises OutputError: it cannot be written there, as far as that shows before.
     """
 
