@@ -14,8 +14,8 @@ from minpack.oci.mediatypes import DOCKER_LAYER, LAYER_GZIP
 from support.badfiles import MUSL_LOADER
 from support.command import minpack
 from support.elfmaker import MUSL, program, static_program
-from support.fakeregistry import FakeRegistry
-from support.layers import layer, link, member, tar_of, write_layout
+from support.fakeregistry import INDEX, FakeRegistry
+from support.layers import CONFIG, MANIFEST, config_of, described, dumped, layer, link, member, tar_of, write_layout
 from support.tarmaker import archive
 from support.tarmaker import member as plain
 
@@ -234,3 +234,29 @@ def test_the_summary_and_the_document_name_it(place: Path) -> None:
     refused = minpack("./app", "--on", "below", "--format", "oci", "-o", "below", "--force", cwd=place)
     assert refused.code == 1
     assert "the image that --on names" in refused.err
+
+
+def test_an_index_says_what_is_said_of_all_its_images(tmp_path: Path) -> None:
+    """Labels of the images below that differ stay where they are true."""
+    with FakeRegistry() as registry:
+        listed = []
+        for architecture, machine in (("amd64", "x86_64"), ("arm64", "aarch64")):
+            (tmp_path / f"app-{architecture}").write_bytes(static_program(machine=machine))
+            labels = {"architecture": machine, "vendor": "me"}
+            stated = config_of([LOWEST], ("linux", architecture), {"Labels": labels})
+            document = {"config": described(CONFIG, stated), "layers": [LOWEST.descriptor()]}
+            manifest = dumped({"schemaVersion": 2, "mediaType": MANIFEST, **document})
+            for blob in (stated, LOWEST.blob):
+                registry.keep("me/base", blob)
+            registry.keep_manifest("me/base", f"1-{architecture}", MANIFEST, manifest)
+            listed.append(described(MANIFEST, manifest, platform={"os": "linux", "architecture": architecture}))
+        index = dumped({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed})
+        registry.keep_manifest("me/base", "1", INDEX, index)
+        name = f"{registry.host}/me/base:1"
+        to = ("-t", f"{registry.host}/me/app:1", "--push", "--annotation", "a=b")
+        ran = minpack("./app-amd64", "./app-arm64", "--on", name, *to, cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        pushed = registry.document("me/app", "1")
+        assert pushed["annotations"] == {"a": "b", "vendor": "me"}
+        images = [registry.document("me/app", one["digest"])["annotations"] for one in pushed["manifests"]]
+        assert [one["architecture"] for one in images] == ["x86_64", "aarch64"]

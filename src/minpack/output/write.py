@@ -194,8 +194,10 @@ def write_images(
     :param registry: a sink that gets each layer at once, and a new one while it is made.
     """
     made = [_write_image(work, sinks[0], store, registry) for work in works]
-    # What is said of the image is said of all of them: registries show what the index has.
-    index = build_index([image for image, _ in made], annotations=works[0].config.all_annotations)
+    # Registries show what the index has: what is said of all images. Those below may have labels that differ.
+    first, *others = (work.config.all_annotations.items() for work in works)
+    common = {key: value for key, value in first if all((key, value) in one for one in others)}
+    index = build_index([image for image, _ in made], annotations=common)
     for sink in (*sinks, *((registry,) if registry is not None else ())):
         put_index(index, sink, references)
     return WrittenImages(index, tuple(layers for _, layers in made))
