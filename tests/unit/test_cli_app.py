@@ -198,6 +198,15 @@ def test_options_of_other_tools_have_an_answer(option: str, hint: str) -> None:
         assert (hint in str(error.hint)) == known
 
 
+@pytest.mark.parametrize(("command", "option"), [("lock", "--on"), ("tree", "-o"), ("inspect", "--push")])
+def test_an_option_of_pack_is_no_misspelled_one(command: str, option: str) -> None:
+    """The hint says whose it is, in place of options that are written like it."""
+    with pytest.raises(click.UsageError) as caught, app.make_context("minpack", [command, "x", option, "x"]) as context:
+        app.invoke(context)
+    hint = f"minpack pack has it; minpack {command} --help shows the usage"
+    assert usage_error(caught.value, command).hint == hint
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [

@@ -32,6 +32,17 @@ def suggestion(error: MinpackError, arguments: list[str]) -> str | None:
     return "; ".join([error.hint, *near] if error.hint else near) or None
 
 
+def _near(error: click.NoSuchOption) -> str:
+    """The command that has the option, if it is one of `pack`, else the options that are written like it."""
+    root = error.ctx.find_root() if error.ctx is not None else None
+    pack = (
+        root.command.get_command(root, "pack") if root is not None and isinstance(root.command, click.Group) else None
+    )
+    if pack is not None and any(error.option_name in one.opts for one in pack.params):
+        return "minpack pack has it; "
+    return f"did you mean {' or '.join(sorted(error.possibilities))}? " if error.possibilities else ""
+
+
 def usage_error(error: click.UsageError, word: str) -> UsageError:
     """The same error as ``cannot use OPTION: REASON`` or ``cannot run COMMAND: REASON``.
 
@@ -40,8 +51,7 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
     command = error.ctx.command_path if error.ctx is not None else f"minpack {word}"
     hint = f"{command} --help shows the usage"
     if isinstance(error, click.NoSuchOption):
-        near = f"did you mean {' or '.join(sorted(error.possibilities))}? " if error.possibilities else ""
-        return UsageError(error.option_name, "", "no such option", habit_option(error) or near + hint)
+        return UsageError(error.option_name, "", "no such option", habit_option(error) or _near(error) + hint)
     if isinstance(error, click.BadOptionUsage):
         reason = "it needs a value" if "requires" in error.message else "it takes no value"
         return UsageError(error.option_name, "", reason, hint)
