@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test coverage lint check fmt golden docs bench counts pythons fuzz faults mutants live oracle pushes field clean
+.PHONY: help demo setup test coverage lint check fmt golden probe probefuzz docs dist bench counts pythons sigstore fuzz explore faults mutants live oracle starts pushes field shrinks traces clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -54,8 +54,25 @@ golden: $(VENV)/dev ## rewrite the golden trees and digests; review the diff
 	$(BIN)/python tests/golden/rewrite.py
 	git --no-pager diff --stat tests/golden
 
+$(VENV)/probe: pyproject.toml $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[probe]'
+	@touch $@
+
+probe: $(VENV)/probe ## build the health probe of every platform, and print the bytes; ARGS=--check compares alone
+	$(BIN)/python src/probe/build.py $(ARGS)
+
+probefuzz: $(VENV)/dev ## fuzz the health probe's readers with sanitizers on (SECONDS=600 of CPU)
+	MINPACK_FUZZ_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s tests/fuzz/test_probe_fuzz.py
+
 docs: $(VENV)/dev ## rewrite the generated parts of the documentation
 	$(BIN)/python docs/generate.py
+
+# The same commit gives the same bytes: hatchling writes its time, sorted names and plain modes.
+dist: $(VENV)/dev ## build sdist and wheel in dist/, and check what an index would say of them
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$$(git log -1 --format=%ct)) $(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	cd dist && sha256sum *
 
 bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 	$(BIN)/python benchmarks/bench.py
@@ -66,8 +83,14 @@ counts: $(VENV)/dev ## count the instructions of four runs with valgrind; --rais
 pythons: $(VENV)/dev ## unpack Debian's Python for arm64 and Python 3.13 beside this one, for tests of the same bytes
 	$(BIN)/python tests/support/pythons.py
 
+sigstore: $(VENV)/dev ## fetch sigstore's verifier, which tests of signatures ask (npm; Node is taken from PyPI where it lacks)
+	$(BIN)/python tests/support/sigstoreverify.py
+
 fuzz: $(VENV)/dev ## fuzz every reader of others' files for a minute of CPU each (SECONDS=60)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60)
+
+explore: $(VENV)/dev ## try other examples in the tests of properties than `make test` does
+	$(BIN)/pytest -q -n $(WORKERS) --hypothesis-profile explore $$(grep -rl hypothesis --include='test_*.py' tests)
 
 faults: $(VENV)/dev ## let each call of libc fail in turn, in every command (some 14,000 runs; STEP=10 tries a tenth)
 	$(BIN)/python tests/faults/run.py --step $(or $(STEP),1)
@@ -75,11 +98,21 @@ faults: $(VENV)/dev ## let each call of libc fail in turn, in every command (som
 mutants: $(VENV)/dev ## put 30,000 mutants of this machine's programs through all that minpack does with one
 	$(BIN)/python tests/fuzz/mutants.py /bin/true /bin/ls /bin/bash /usr/bin/git /usr/bin/curl /usr/bin/xz
 
-pushes: $(VENV)/dev ## push 200 times through a bad network, and kill 100 pushes (some minutes)
+starts: $(VENV)/dev ## compare what minpack check says of 221 images with what an engine makes of them (some minutes)
+	MINPACK_STARTS=1 $(BIN)/pytest -s tests/integration/test_check_run.py
+
+pushes: $(VENV)/dev ## push 200 times through a bad network, and kill 100 pushes; the same of shared caches (some minutes)
 	MINPACK_PUSHES=200 $(BIN)/pytest -s tests/integration/test_push_faults.py
+	MINPACK_PUSHES=100 $(BIN)/pytest -s tests/integration/test_shared_caches.py -k "killed or network"
 
 field: $(VENV)/dev ## pack and try 160 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
 	$(BIN)/python tests/field/run.py --write $(ARGS)
+
+traces: $(VENV)/dev ## trace 25 real programs and run their images, and write the table of docs/trace.md (as root)
+	$(BIN)/python tests/field/tracing.py --write $(ARGS)
+
+shrinks: $(VENV)/dev ## shrink images of 9 real programs, and compare what they do and open (as root; keeps 3 GB in ~/.cache/minpack-field)
+	$(BIN)/python tests/field/shrinks.py $(ARGS)
 
 live: $(VENV)/dev ## compare the catalogue of bases with the mirrors of today (MINPACK_MIRROR, MINPACK_MIRROR_DEBIAN)
 	$(BIN)/pytest -q -m live tests/integration/test_live_catalogue.py

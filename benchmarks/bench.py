@@ -26,6 +26,7 @@ from cases import (
     engine_version,
     found,
 )
+from images import images
 from page import Results, Sample, page, plot
 from registry import registry
 
@@ -75,8 +76,17 @@ def measure(work: Path, runs: int, only: str, hosts: tuple[str, ...]) -> tuple[s
     programs = (program, embed(program, work), build_program("arm64"))
     trees = (unpacked(minpack, programs[0], work), unpacked(minpack, programs[1], work))
     wanted = {name for c in COMPARISONS if only in c.title for name in (c.subject, c.against)}
-    cases = [case for case in all_cases(Setting(minpack, work, programs, trees, hosts)) if case.name in wanted]
-    cases, notes, sizes = warm_up(cases, work)
+    with images(minpack, program, work) as finished:
+        setting = Setting(minpack, work, programs, trees, finished, hosts)
+        cases, notes, sizes = warm_up([case for case in all_cases(setting) if case.name in wanted], work)
+        samples = rounds(cases, runs, work)
+    floor = run(Case("true", (found("true"),)), work).peak
+    results = Results(samples, sizes, peaks(minpack, program, work), floor)
+    return page(results, program, runs, minpack, notes), plot(results)
+
+
+def rounds(cases: list[Case], runs: int, work: Path) -> dict[str, list[Sample]]:
+    """What so many rounds gave of each case."""
     samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
     for number in range(runs):
         say(f"round {number + 1} of {runs}")
@@ -85,9 +95,7 @@ def measure(work: Path, runs: int, only: str, hosts: tuple[str, ...]) -> tuple[s
         for case in cases[first:] + cases[:first]:
             if not case.slow or number < SLOW_RUNS:
                 samples[case.name].append(run(case, work))
-    floor = run(Case("true", (found("true"),)), work).peak
-    results = Results(samples, sizes, peaks(minpack, program, work), floor)
-    return page(results, program, runs, minpack, notes), plot(results)
+    return samples
 
 
 # --- what is packed

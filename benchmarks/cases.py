@@ -7,10 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bases
 import needs
+
+if TYPE_CHECKING:
+    from images import Images
 
 DOCKERFILE = 'FROM scratch\nCOPY {0} /usr/local/bin/{0}\nUSER 65532:65532\nENTRYPOINT ["/usr/local/bin/{0}"]\n'
 
@@ -46,6 +49,8 @@ class Setting(NamedTuple):
 
     `trees` are what minpack packs of the first two.
 
+    `images` are finished ones of the first.
+
     `registries` are the hosts of two registries, or none; the files of the first are removed after each run: skopeo
     remembers where a blob was, and would mount it from there.
     """
@@ -54,6 +59,7 @@ class Setting(NamedTuple):
     work: Path
     programs: tuple[Path, Path, Path]
     trees: tuple[Path, Path]
+    images: Images
     registries: tuple[str, ...] = ()
 
 
@@ -64,6 +70,11 @@ TREE, PROOF, LDD, LDDTREE, LIBTREE = "tree", "tree --check load", "ldd", "lddtre
 DOCKERIZE = "dockerize2"
 PUSH, PUSH_AGAIN, CRANE_PUSH = "pack --push", "pack --push again", "crane append and push"
 FINISHED, SKOPEO = "minpack push of 500 MB", "skopeo copy of 500 MB"
+SBOM, SHOWN, SYFT = "pack --sbom spdx", "minpack sbom", "syft"
+CHECK, CHECK_AGAIN, RUN, DOCKER_RUN = "minpack check", "minpack check again", "minpack run again", "docker run"
+REPORT, CHECK_MANY = "minpack report", "minpack check of 5,000 files"
+#: The same of ffmpeg with its libraries.
+OF_FFMPEG = " ffmpeg"
 IMAGE_BASE, TARBALL_BASE = "pack curl from an image again", "pack curl from a tarball again"
 #: The bytes of the layer of the finished image.
 FINISHED_SIZE = 500_000_000
@@ -95,6 +106,20 @@ COMPARISONS = (
         for host in HOSTS
         for how, check in (("", ""), (", --check none", " --check none"))
     ),
+    Comparison("minpack report -o of 5,000 files, against minpack check of the same image", REPORT, CHECK_MANY),
+    Comparison("pack --sbom spdx, against pack", SBOM, PACK),
+    Comparison("pack --sbom spdx, against syft of the finished image", SBOM, SYFT),
+    Comparison("minpack sbom, against syft of the same image", SHOWN, SYFT),
+    Comparison("pack ffmpeg --sbom spdx, against pack ffmpeg", "pack ffmpeg --sbom spdx", "pack ffmpeg"),
+    Comparison(
+        "pack ffmpeg --sbom spdx, against syft of the finished image", "pack ffmpeg --sbom spdx", SYFT + OF_FFMPEG
+    ),
+    Comparison("minpack sbom of ffmpeg, against syft of the same image", SHOWN + OF_FFMPEG, SYFT + OF_FFMPEG),
+    Comparison("minpack check, against pack", CHECK, PACK),
+    Comparison("minpack check again, against pack again", CHECK_AGAIN, SECOND),
+    Comparison("minpack check of ffmpeg, against tree with the load proof", CHECK + OF_FFMPEG, PROOF),
+    Comparison("minpack check of ffmpeg again, against tree with the load proof", CHECK_AGAIN + OF_FFMPEG, PROOF),
+    Comparison("minpack run again, against docker run --network none of the same image", RUN, DOCKER_RUN),
     *(Comparison(f"tree of ffmpeg, against {other}", TREE, other) for other in (LDD, LDDTREE, LIBTREE)),
     Comparison("tree of ffmpeg with the load proof, against ldd", PROOF, LDD),
     Comparison("what a Go program of 95 MB needs, against its SHA-256", "verdict", "sha256"),
@@ -110,6 +135,7 @@ def all_cases(setting: Setting) -> tuple[Case, ...]:
         _pack(setting, SECOND, small)._replace(remembers=True),
         _pack(setting, NONE, small, "--compress", "none"),
         _pack(setting, TWO, small, str(other)),
+        _pack(setting, SBOM, small, "--sbom", "spdx"),
         Case(VERSION, (setting.minpack, "--version")),
         Case(PYTHON, (sys.executable, "-I", "-c", "pass")),
         _tar(setting, TAR, setting.trees[0]),
@@ -120,6 +146,7 @@ def all_cases(setting: Setting) -> tuple[Case, ...]:
         *_host_cases(setting),
         *_base_cases(setting),
         *_tree_cases(setting),
+        *_image_cases(setting),
         *(Case(name, command) for name, command in needs.commands().items()),
         *_docker_cases(setting, small, ""),
         *(case._replace(slow=True) for case in _docker_cases(setting, large, LARGE)),
@@ -204,7 +231,7 @@ def _host_cases(setting: Setting) -> tuple[Case, ...]:
         slow = host != HOSTS[0]
         cases += [
             _pack(setting, f"pack {host}{check}", Path(path), "--base", "/", *check.split())._replace(slow=slow)
-            for check in ("", " --check none")
+            for check in ("", " --check none", " --sbom spdx")
         ]
         if dockerize is not None:
             image = setting.work / f"{host}.oci"
@@ -243,6 +270,36 @@ def _tree_cases(setting: Setting) -> tuple[Case, ...]:
         Case(PROOF, (*tree, "--check", "load")),
         *(Case(name, (path, program)) for name, path in others if path is not None),
     )
+
+
+def _image_cases(setting: Setting) -> tuple[Case, ...]:
+    """What looks at finished images, or runs one that its runtime has unpacked before."""
+    minpack, images = setting.minpack, setting.images
+    # The one of minpack's development environment lies beside this interpreter.
+    syft = shutil.which("syft", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    page = setting.work / "report.html"
+    cases = [
+        Case(RUN, (minpack, "run", str(images.program)), remembers=True),
+        Case(REPORT, (minpack, "report", str(images.many), "-o", str(page)), product=page),
+        Case(CHECK_MANY, (minpack, "check", str(images.many))),
+    ]
+    if images.loaded:
+        cases.append(Case(DOCKER_RUN, (found("docker"), "run", "--rm", "--network", "none", images.loaded)))
+    for archive, of in ((images.program, ""), (images.ffmpeg, OF_FFMPEG)):
+        if archive is None:
+            continue
+        sbom = setting.work / f"{archive.stem}.spdx.json"
+        shown = (minpack, "sbom", str(archive), "--format", "spdx", "-o", str(sbom))
+        check = (minpack, "check", str(archive))
+        cases += [
+            Case(SHOWN + of, shown, product=sbom, slow=bool(of)),
+            Case(CHECK + of, check),
+            Case(CHECK_AGAIN + of, check, remembers=True),
+        ]
+        if syft is not None:
+            scan = (syft, "scan", f"docker-archive:{archive}", "-q", "-o", f"spdx-json={sbom}")
+            cases.append(Case(SYFT + of, scan, (("SYFT_CHECK_FOR_APP_UPDATE", "false"),), product=sbom, slow=True))
+    return tuple(cases)
 
 
 def _docker_cases(setting: Setting, program: Path, suffix: str) -> tuple[Case, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from support.rulebook import not_asked
 from support.site import copy_packages, restore_bundle
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 
 ALL = os.environ.get("MINPACK_TESTS") == "all"
 #: Variables that say how tests run, and what with.
-KEPT = ("MINPACK_TESTS", "MINPACK_TEST_DATA", "MINPACK_TEST_TOOLS", "MINPACK_PUSHES")
+KEPT = ("MINPACK_TESTS", "MINPACK_TEST_DATA", "MINPACK_TEST_TOOLS", "MINPACK_PUSHES", "MINPACK_STARTS")
 #: The property of a test's report that says why it asked no real loader.
 NOT_ASKED = "asked no real loader"
 
 pytest_plugins = ("support.samples",)
+
+#: The same examples in every run: a change fails for what it changes. `make explore` tries others, and many more.
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:

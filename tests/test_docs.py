@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from minpack import __version__, errors  # noqa: E402
 from minpack.needs.need import Need, Verdict  # noqa: E402
 from support.elfmaker import GLIBC, program  # noqa: E402
 from support.packing import minpack, write_program  # noqa: E402
+from support.tools import need_tool  # noqa: E402
 
 PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob("samples/*/README.md")])
 
@@ -27,6 +29,36 @@ PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob("samples
 def test_the_command_line_reference_is_current() -> None:
     """`docs/cli.md` is what `make docs` would write."""
     assert generate.TARGET.read_text() == generate.reference(), "run `make docs`"
+
+
+def test_the_keys_of_the_file_of_images_are_current() -> None:
+    """Its page and its schema have what `make docs` would write."""
+    assert generate.SCHEMA.read_text() == generate.schema(), "run `make docs`"
+    assert generate.CONFIG.read_text() == generate.config_page(), "run `make docs`"
+
+
+def test_the_manual_page_and_completions_are_current() -> None:
+    """What the wheel puts below share/ is what `make docs` would write, and there is nothing else."""
+    files = {path: path.read_text() for path in generate.SHARE.rglob("*") if path.is_file()}
+    assert files == generate.shared_files(), "run `make docs`"
+
+
+def test_the_manual_page_is_well_formed() -> None:
+    """Mandoc has nothing to say, but that a release that is not made has no date."""
+    page = generate.SHARE / "man/man1/minpack.1"
+    done = subprocess.run((need_tool("mandoc"), "-Tlint", page), capture_output=True, text=True, check=False)
+    assert [line for line in done.stdout.splitlines() if "missing date" not in line] == []
+    assert page.read_bytes().isascii()
+
+
+def test_the_manual_page_has_every_command_and_option() -> None:
+    """Nothing that the help of a command shows is missing."""
+    page = (generate.SHARE / "man/man1/minpack.1").read_text().replace("\\-", "-")
+    shown = set(re.findall(r"--[a-z][a-z0-9-]*", generate.reference()))
+    assert {name for name in shown if not re.search(rf"{name}(?![a-z0-9-])", page)} <= {"--version"}
+    assert {words for words in generate.commands() if words} == {
+        tuple(line.split()[2:]) for line in page.splitlines() if line.startswith(".SS minpack ")
+    }
 
 
 def test_every_option_has_a_help_text() -> None:
@@ -108,10 +140,14 @@ CASES = {
     "Packages": 23,
     "Locks": 27,
     "Paths in the image": 23,
-    "The entrypoint": 13,
+    "The entrypoint": 15,
     "Registries": 40,
+    "Finished images": 18,
     "Output and engine": 40,
-    "Options": 63,
+    "Keys and signatures": 34,
+    "Options": 71,
+    "OpenVEX": 6,
+    "minpack.toml": 15,
     "The machine": 3,
 }
 
@@ -183,6 +219,7 @@ def test_every_field_of_a_document_has_a_row(tmp_path: Path) -> None:
         "base/1": ("base", "info", "scratch"),
         "lock/1": ("lock", app, "--base", "scratch"),
         "update/1": ("update", app),
+        "outdated/1": ("outdated",),
         "cache/1": ("cache", "info"),
         "pruned/1": ("cache", "prune"),
         "error/1": ("pack", tmp_path / "missing"),

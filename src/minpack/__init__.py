@@ -32,14 +32,17 @@ if TYPE_CHECKING:
     from minpack.host.overwrite import HostInput
     from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc
     from minpack.library.bases import open_base, open_session
-    from minpack.library.callbacks import Progress
+    from minpack.library.callbacks import AcceptStep, ArtifactMaker, FileMaker, Progress, RegistryStep
     from minpack.library.commands import inspect, pack, push, resolve_tree
     from minpack.library.elf import read_elf, resolve_closure
     from minpack.library.parsers import (
         parse_addition,
         parse_base,
+        parse_capability,
         parse_directory,
+        parse_health,
         parse_link,
+        parse_owner,
         parse_platform,
         parse_reference,
         parse_root_path,
@@ -47,31 +50,48 @@ if TYPE_CHECKING:
     )
     from minpack.lock.values import LockedImage
     from minpack.needs.need import Need
-    from minpack.net.network import Limits, Network
+    from minpack.net.network import Limits, Network, SharedDownloads
     from minpack.oci.compression import Compression
+    from minpack.oci.image import Artifact
     from minpack.oci.reference import Reference
-    from minpack.output.target import Format, OutputSpec, WrittenOutput, WrittenTarget
+    from minpack.output.target import BesideFile, Format, OutputSpec, WrittenOutput, WrittenTarget
+    from minpack.output.write import WrittenImages
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
     from minpack.registry.options import Login, RegistryOptions
+    from minpack.registry.repository import ImageRepository
     from minpack.registry.secret import Secret
     from minpack.rootfs.etc_files import User
+    from minpack.shared.options import CacheOptions
+    from minpack.shared.use import CacheUse
     from minpack.sources.session import Session
+    from minpack.spec.acceptance import Acceptance, SmokeSpec
     from minpack.spec.base_ref import BaseRef, ImageRef
+    from minpack.spec.capability import Capability
+    from minpack.spec.health import Health, HealthKind, HealthTest
     from minpack.spec.image import Check, ImageSpec, RunConfig
+    from minpack.spec.owners import OwnerName
     from minpack.spec.values import AddedDirectory, AddedLink, Addition
     from minpack.target import Platform, Target
 
 #: Where each public name lives. They are imported when they are used: `minpack --version` needs none of them.
 _HOMES = {
+    "AcceptStep": "minpack.library.callbacks",
+    "Acceptance": "minpack.spec.acceptance",
     "AddedDirectory": "minpack.spec.values",
     "AddedLink": "minpack.spec.values",
     "Addition": "minpack.spec.values",
+    "Artifact": "minpack.oci.image",
+    "ArtifactMaker": "minpack.library.callbacks",
     "Base": "minpack.base.interface",
     "BaseKind": "minpack.base.options",
     "BaseOptions": "minpack.base.options",
     "BaseRef": "minpack.spec.base_ref",
+    "BesideFile": "minpack.output.target",
     "BytesContent": "minpack.content",
+    "CacheOptions": "minpack.shared.options",
+    "CacheUse": "minpack.shared.use",
+    "Capability": "minpack.spec.capability",
     "Check": "minpack.spec.image",
     "Closure": "minpack.ld.closure",
     "Compression": "minpack.oci.compression",
@@ -80,10 +100,15 @@ _HOMES = {
     "ElfInfo": "minpack.elf.info",
     "ElfKind": "minpack.elf.info",
     "Environment": "minpack.ld.closure",
+    "FileMaker": "minpack.library.callbacks",
     "Format": "minpack.output.target",
     "FoundBy": "minpack.ld.closure",
+    "Health": "minpack.spec.health",
+    "HealthKind": "minpack.spec.health",
+    "HealthTest": "minpack.spec.health",
     "HostInput": "minpack.host.overwrite",
     "ImageRef": "minpack.spec.base_ref",
+    "ImageRepository": "minpack.registry.repository",
     "ImageSpec": "minpack.spec.image",
     "Inspected": "minpack.build.inspect",
     "LateName": "minpack.ld.closure",
@@ -98,6 +123,7 @@ _HOMES = {
     "Network": "minpack.net.network",
     "OpenBase": "minpack.base.options",
     "OutputSpec": "minpack.output.target",
+    "OwnerName": "minpack.spec.owners",
     "PackageOptions": "minpack.base.options",
     "Packed": "minpack.build.pack",
     "Plan": "minpack.plan.model",
@@ -106,14 +132,18 @@ _HOMES = {
     "Pushed": "minpack.build.push",
     "Reference": "minpack.oci.reference",
     "RegistryOptions": "minpack.registry.options",
+    "RegistryStep": "minpack.library.callbacks",
     "ResolvedTree": "minpack.build.tree",
     "RootPath": "minpack.paths",
     "RunConfig": "minpack.spec.image",
     "Secret": "minpack.registry.secret",
     "Session": "minpack.sources.session",
+    "SharedDownloads": "minpack.net.network",
+    "SmokeSpec": "minpack.spec.acceptance",
     "Target": "minpack.target",
     "User": "minpack.rootfs.etc_files",
     "Walker": "minpack.base.walk",
+    "WrittenImages": "minpack.output.write",
     "WrittenOutput": "minpack.output.target",
     "WrittenTarget": "minpack.output.target",
     "inspect": "minpack.library.commands",
@@ -122,8 +152,11 @@ _HOMES = {
     "pack": "minpack.library.commands",
     "parse_addition": "minpack.library.parsers",
     "parse_base": "minpack.library.parsers",
+    "parse_capability": "minpack.library.parsers",
     "parse_directory": "minpack.library.parsers",
+    "parse_health": "minpack.library.parsers",
     "parse_link": "minpack.library.parsers",
+    "parse_owner": "minpack.library.parsers",
     "parse_platform": "minpack.library.parsers",
     "parse_reference": "minpack.library.parsers",
     "parse_root_path": "minpack.library.parsers",
@@ -135,14 +168,22 @@ _HOMES = {
 }
 
 __all__ = [
+    "AcceptStep",
+    "Acceptance",
     "AddedDirectory",
     "AddedLink",
     "Addition",
+    "Artifact",
+    "ArtifactMaker",
     "Base",
     "BaseKind",
     "BaseOptions",
     "BaseRef",
+    "BesideFile",
     "BytesContent",
+    "CacheOptions",
+    "CacheUse",
+    "Capability",
     "Check",
     "Closure",
     "Compression",
@@ -151,10 +192,15 @@ __all__ = [
     "ElfInfo",
     "ElfKind",
     "Environment",
+    "FileMaker",
     "Format",
     "FoundBy",
+    "Health",
+    "HealthKind",
+    "HealthTest",
     "HostInput",
     "ImageRef",
+    "ImageRepository",
     "ImageSpec",
     "Inspected",
     "LateName",
@@ -169,6 +215,7 @@ __all__ = [
     "Network",
     "OpenBase",
     "OutputSpec",
+    "OwnerName",
     "PackageOptions",
     "Packed",
     "Plan",
@@ -177,14 +224,18 @@ __all__ = [
     "Pushed",
     "Reference",
     "RegistryOptions",
+    "RegistryStep",
     "ResolvedTree",
     "RootPath",
     "RunConfig",
     "Secret",
     "Session",
+    "SharedDownloads",
+    "SmokeSpec",
     "Target",
     "User",
     "Walker",
+    "WrittenImages",
     "WrittenOutput",
     "WrittenTarget",
     "__version__",
@@ -194,8 +245,11 @@ __all__ = [
     "pack",
     "parse_addition",
     "parse_base",
+    "parse_capability",
     "parse_directory",
+    "parse_health",
     "parse_link",
+    "parse_owner",
     "parse_platform",
     "parse_reference",
     "parse_root_path",

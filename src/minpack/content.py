@@ -380,14 +380,15 @@ def _without_dots(path: str) -> list[str]:
     return start + [part for part in path.split("/") if part not in ("", ".")]
 
 
-def sum_of(content: Content) -> str:
-    """The SHA-256 of all bytes of `content`, in hexadecimal, read in bounded memory.
+def sum_of(content: Content, algorithm: str = "sha256") -> str:
+    """The sum of all bytes of `content`, in hexadecimal, read in bounded memory.
 
+    :param algorithm: ``sha256``, or ``sha1`` for formats that want it.
     :raises ChangedInputError: there are fewer than its size says.
     """
     import hashlib  # noqa: PLC0415
 
-    result = hashlib.sha256()
+    result = hashlib.new(algorithm, usedforsecurity=algorithm != "sha1")
     buffer = memoryview(bytearray(min(SUM_PIECE, max(1, content.size))))
     at = 0
     with content.open() as reader:

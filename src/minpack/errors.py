@@ -17,6 +17,7 @@
     │   ├── UnboundSymbolError         a symbol or version that no library defines
     │   ├── UnreadableFileError        the image's user may not read or run a file
     │   ├── EntrypointError            nothing that a container can start
+    │   ├── HealthCheckError           nothing that a container can run to see whether it is healthy
     │   ├── LibcMismatchError          a glibc program on a musl base, or the reverse
     │   ├── WrongTargetError           another architecture
     │   ├── DifferentProgramsError     platforms of one image that have different programs
@@ -35,11 +36,14 @@
     ├── SumMismatchError               downloaded bytes are not the expected ones
     ├── LockError                      a lock file that cannot be used
     │   └── LockedError                what is built is not what the lock names      exit 3
+    ├── ConfigError                    a minpack.toml that cannot be used               exit 2
     ├── RootfsError
     │   └── PathConflictError          two different things at one path
     ├── ImageError
     │   ├── InvalidImageError          with the issues found                     exit 3
+    │   ├── NothingToClaimError        files of every vulnerability are in it     exit 3
     │   ├── UnreadableImageError       an archive or layout that holds no image to read
+    │   │   └── NotInImageError        a path that an image lacks                     exit 3
     │   ├── NotTextError               bytes that are not UTF-8 where JSON has text
     │   └── ChangedInputError          a file changed while it was packed
     ├── OutputError                    a target that cannot be written
@@ -47,7 +51,12 @@
     │   ├── RegistryAccessError        no login, a wrong one, or one without the right
     │   └── NotInRegistryError         no such repository, tag or blob
     ├── CredentialsError               a file or helper of credentials that cannot be used
+    ├── KeyFileError                   a file that holds no key to sign or verify with
+    ├── UnverifiedError                an image that is not signed as it should be       exit 3
     ├── EngineError                    the container engine said no
+    ├── NotStartedError                a program that was to be run          exit 125
+    ├── SmokeTestError                 an image that does not do what is expected       exit 3
+    ├── TooLargeError                  an image over its bound, with what is largest    exit 3
     ├── ResourceError                  the system has no more memory or open files to give
     └── InternalError                  a fault of minpack's: all that nobody expected
 
@@ -325,6 +334,15 @@ class EntrypointError(ResolveError):
         self.reason = reason
 
 
+class HealthCheckError(ResolveError):
+    """What the health check runs is not there, or nothing that the kernel or the image's user can start."""
+
+    def __init__(self, program: str, reason: str, hint: str) -> None:
+        super().__init__(f"cannot run the health check {quoted(program)}: {reason}", hint)
+        self.program = program
+        self.reason = reason
+
+
 class LibcMismatchError(ResolveError):
     """The program's C library is not the base's."""
 
@@ -521,6 +539,29 @@ def _difference(kind: str, name: str, locked: str, now: str) -> str:
     return f"\n  {kind} {name}: locked {locked}, {f'now {now}' if now else 'now absent'}"
 
 
+class ConfigError(MinpackError):
+    """A file of images cannot be read, or a value in it cannot be meant.
+
+    :param line: where it is; 0 where it is about the whole file, as is a `column` of 0 about the whole line.
+    :param key: what is set there; empty where the text itself cannot be read.
+    """
+
+    exit_code = 2
+
+    def __init__(self, path: str, line: int, column: int, key: str, value: str, reason: str, hint: str | None) -> None:
+        at = "".join(f":{number}" for number in (line, column) if number)
+        what = (
+            f"{shorten(key)}{f' {quoted(value)}' if value else ''} in {shorten(path)}{at}" if key else f"{quoted(path)}"
+        )
+        super().__init__(f"cannot use {what if key or not at else f'{shorten(path)}{at}'}: {_reason(reason)}", hint)
+        self.path = path
+        self.line = line
+        self.column = column
+        self.key = key
+        self.value = value
+        self.reason = reason
+
+
 class RootfsError(MinpackError):
     """The tree that was asked for cannot be."""
 
@@ -554,13 +595,48 @@ class InvalidImageError(ImageError):
         self.issues = issues
 
 
+class NothingToClaimError(ImageError):
+    """Files of every vulnerability of the list `source` are in an image; `present` says of each which."""
+
+    exit_code = 3
+
+    def __init__(self, image: str, source: str, present: tuple[str, ...]) -> None:
+        lines = (
+            f"cannot claim anything about {quoted(image)}: it has files of every vulnerability in {quoted(source)}",
+            *few(map(_reason, present), MOST_PLACES),
+        )
+        super().__init__("\n  ".join(lines))
+        self.image = image
+        self.source = source
+        self.present = present
+
+
 class UnreadableImageError(ImageError):
     """An image archive or layout is damaged, or holds no image that minpack can read."""
+
+    #: Whether it is an image for all that is wrong with it.
+    damaged = False
 
     def __init__(self, image: str, reason: str, hint: str | None = None) -> None:
         super().__init__(f"cannot read image {quoted(image)}: {_reason(reason)}", hint)
         self.image = image
         self.reason = reason
+
+    def of_damaged(self) -> UnreadableImageError:
+        """The error, which says that it is an image, and a damaged one."""
+        self.damaged = True
+        return self
+
+
+class NotInImageError(UnreadableImageError):
+    """An image lacks the path that was asked for; `why` is a clause about the path."""
+
+    exit_code = 3
+
+    def __init__(self, image: str, path: str, why: str) -> None:
+        hint = "minpack export IMAGE -o - | tar -t lists the files of an image"
+        super().__init__(image, f"it has no {shorten(path)}, {why}", hint)
+        self.path = path
 
 
 class NotTextError(ImageError):
@@ -605,6 +681,66 @@ class EngineError(MinpackError):
         self.reason = reason
 
 
+class NotStartedError(MinpackError):
+    """A program was to be run, and was not started; its exit code is the one that runtimes have for that."""
+
+    exit_code = 125
+
+    def __init__(self, verb: str, reason: str, hint: str | None, exit_code: int) -> None:
+        super().__init__(f"cannot {verb}: {_reason(reason)}", hint)
+        self.reason = reason
+        self.exit_code = exit_code
+
+
+class SmokeTestError(MinpackError):
+    """An image was run, and did not do what is expected of it: `code` is the exit code, `output` the last lines of it.
+
+    `absent` are paths that it asked for and that are not in the image, where that is known.
+    """
+
+    exit_code = 3
+
+    def __init__(
+        self,
+        image: str,
+        command: Sequence[str],
+        code: int,
+        reason: str,
+        output: Sequence[str],
+        hint: str | None = None,
+        absent: Sequence[str] = (),
+    ) -> None:
+        lines = [f"cannot pack {quoted(image)}: it fails its smoke test: {_reason(reason)}"]
+        lines.append(f"command: {listed(command, MOST_LINES, ' ')}")
+        lines += [f"output: {shorten(line)}" for line in output]
+        lines += few((f"not found: {shorten(path)}" for path in absent), MOST_MISSING, "and {} more paths not found")
+        super().__init__("\n  ".join(lines), hint)
+        self.image = image
+        self.command = tuple(command)
+        self.code = code
+        self.reason = reason
+        self.output = tuple(output)
+        self.absent = tuple(absent)
+
+
+class TooLargeError(MinpackError):
+    """An image has more bytes than it may have; `what` says which, and `reasons` what most of them are for."""
+
+    exit_code = 3
+
+    def __init__(
+        self, image: str, what: str, size: int, most: int, reasons: Sequence[tuple[str, int]], hint: str | None = None
+    ) -> None:
+        lines = [f"cannot pack {quoted(image)}: it has {size:,} bytes {what}, and {most:,} are allowed"]
+        lines += [f"{amount:>13,} bytes  {shorten(text)}" for text, amount in reasons]
+        super().__init__("\n  ".join(lines), hint)
+        self.image = image
+        self.what = what
+        self.size = size
+        self.most = most
+        self.reasons = tuple(reasons)
+
+
 class RegistryError(MinpackError):
     """A registry did not do what it was asked for; `status` is HTTP's and `code` the registry's own, if it has them."""
 
@@ -632,6 +768,30 @@ class CredentialsError(MinpackError):
     def __init__(self, source: str, reason: str, hint: str | None = None) -> None:
         super().__init__(f"cannot read credentials from {quoted(source)}: {_reason(reason)}", hint)
         self.source = source
+        self.reason = reason
+
+
+class KeyFileError(MinpackError):
+    """A key cannot be read or used: `key` is its file, or ``env://NAME``."""
+
+    def __init__(self, key: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot use key {quoted(key)}: {_reason(reason)}", hint)
+        self.key = key
+        self.reason = reason
+
+
+class UnverifiedError(MinpackError):
+    """An image is not signed as it should be, or is not what was signed.
+
+    `problem` is a word for programs, such as ``no-signature`` or ``wrong-key``.
+    """
+
+    exit_code = 3
+
+    def __init__(self, image: str, problem: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot verify {quoted(image)}: {_reason(reason)}", hint)
+        self.image = image
+        self.problem = problem
         self.reason = reason
 
 

@@ -1,4 +1,4 @@
-"""Excerpts of what others wrote, for messages and reports: of what is long a part is shown, and the rest counted."""
+"""Excerpts of what others wrote, for messages and reports: of what is long a part, and only what can be seen."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 MOST_TEXT, MOST_ITEMS = 300, 8
 #: The most notes of a run, and the most characters of each.
 MOST_NOTES, MOST_NOTE = 100, 1000
+#: Bytes that are not UTF-8, as Python has them in text (PEP 383).
+_BYTES = range(0xDC80, 0xDD00)
 
 
 def shorten(text: str, most: int = MOST_TEXT) -> str:
@@ -46,3 +48,23 @@ def few(lines: Iterable[str], most: int, what: str = "and {} more") -> list[str]
 def few_notes(notes: Iterable[str]) -> list[str]:
     """What a run says in passing, each note in one line."""
     return few((shorten(note, MOST_NOTE) for note in notes), MOST_NOTES, "and {} more notes")
+
+
+def visible(text: str) -> str:
+    """`text` with an escape for each character that is not seen as itself, but for spaces and tabs.
+
+    Those are what terminals obey (C0 and C1), what turns the direction of text around or breaks lines (UAX #9 and #14),
+    invisible characters, and bytes that are not UTF-8. Everything that people are shown passes here.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\t" else _escape(ord(one)) for one in text)
+
+
+def _escape(code: int) -> str:
+    """The escape that Python and shells have for a character."""
+    if code == ord("\n"):
+        return "\\n"
+    if code in _BYTES:
+        code &= 0xFF
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004

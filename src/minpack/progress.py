@@ -1,6 +1,6 @@
 """The callback that long work reports to; the command line draws it, a library caller may too.
 
-One that has a method ``tell`` is also told, while it lasts, what is waited for.
+One that has a method ``tell`` is also told, while it lasts, what is waited for; one that draws has a method ``pause``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ def tell(progress: Progress, text: str) -> None:
         say(text)
 
 
+def pause(progress: Progress) -> None:
+    """Let `progress` take away what it draws, until there is more to report: no thread of it is left then."""
+    close: Callable[[], None] | None = getattr(progress, "pause", None)
+    if close is not None:
+        close()
+
+
 class Named:
     """Reports all work as that of one task, by the name that people know it by."""
 
@@ -43,3 +50,7 @@ class Named:
     def tell(self, text: str) -> None:
         """As `tell`."""
         tell(self._progress, text)
+
+    def pause(self) -> None:
+        """As `pause`."""
+        pause(self._progress)

@@ -13,12 +13,17 @@ from random import Random
 
 import zstandard
 
-from fuzz.targets import FUZZED, LAYER_END
+from fuzz.targets import FUZZED, LAYER_END, LOADERS
+from minpack.content import BytesContent
 from minpack.ld.cache import CacheEntry, build_cache
 from minpack.lock.file import lock_bytes
 from minpack.lock.values import ImageKey, Lock, LockedBase, LockedData, LockedFile, LockedImage, LockedPackage
 from minpack.oci import mediatypes
+from minpack.oci.compress import gzip_member
+from minpack.oci.compression import Compression
 from minpack.paths import normal
+from minpack.shared.members import members_of, table_of
+from minpack.shared.names import ARTIFACT
 from minpack.target import Target
 from support import debmaker, tarmaker
 from support.elfmaker import GLIBC, MACHINES, MUSL, library, make_elf, program, static_program, upx_program
@@ -284,6 +289,32 @@ STRINGS = (
 )
 
 
+def config_seeds() -> list[bytes]:
+    """Files of images in every form that TOML has for keys, tables, texts and numbers."""
+    tables = '''# images
+[defaults]
+label = { "org.example/a.b" = "1", x = 2, "z" = true }
+tag = ["me/{name}:1", 'me/{{name}}'] # several
+[image.web]
+programs = ["bin/web", """
+bin/{platform}/\
+  web""",]
+expose = [80, 0x1F90]
+env = ["A=1"]
+"sbom" = false
+[image . 'a.b' . env]
+B = "2"
+[profile.release]
+strip = true
+env = { "A" = "\\u0041" }
+'''
+    dotted = 'image.a.programs = \'./a\'\r\nimage.a.user = 1_000\r\nimage.a.env.A = """x"""""\r\n'
+    inline = "image = { a = { programs = [ '''a''', \"b\" ], smoke = '', health = \"none\" } }"
+    # Read to where its arrays are seen not to be what images are.
+    arrays = "[[image]]\nd = 1979-05-27 07:32:00\n[[image.a]]\nt = [1979-05-27T07:32:00.5Z, -inf, 1e3, 0b1]\n"
+    return [text.encode() for text in (tables, "\ufeff" + tables, dotted, inline, inline + "\n[profile.p]\n", arrays)]
+
+
 def needs_seeds() -> list[bytes]:
     """Programs of Go in every form, and what is like them of Rust, C and a runtime with a payload."""
     forms = (("x86_64", 0xF1), ("aarch64", 0xF1), ("x86_64", 0xF0), ("s390x", 0xF1), ("x86", 0xFA), ("mips", 0xF0))
@@ -322,6 +353,44 @@ def image_seeds() -> list[bytes]:
     ]
 
 
+def finished_seeds() -> list[bytes]:
+    """Images with dynamic programs of both C libraries, a script, links, users, and the databases of their packages."""
+    installed = b"C:Q1qKcZ+j23xssAXmgQhkOO8dHnbWw=\nP:a\nV:1-r0\nA:x86_64\nL:MIT\nF:lib\nR:l.so\n\n"
+    status = b"Package: b\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1-1\nMaintainer: M <m@b.c>\n\n"
+    config = {"architecture": "amd64", "os": "linux"}
+    run = {
+        "Entrypoint": ["/app", "x"],
+        "User": "u:g",
+        "WorkingDir": "/tmp",
+        "Env": ["PATH=/bin", "LD_LIBRARY_PATH=/lib"],
+    }
+    health = {"Healthcheck": {"Test": ["CMD", "/bin/script"], "Interval": 10**9}, "Volumes": {"/data": {}}}
+    script = tarmaker.member("bin/script", b"#!/app -x\n", mode=0o755)
+    common = (
+        tarmaker.member("etc/passwd", b"u:x:1:1::/home/u:/bin/sh\n"),
+        tarmaker.member("etc/group", b"g:x:2:u\n"),
+        tarmaker.directory("tmp"),
+        tarmaker.symlink("bin/link", "../app"),
+    )
+    made = []
+    for interpreter, database in (
+        (GLIBC, tarmaker.member("var/lib/dpkg/status", status)),
+        (MUSL, tarmaker.member("lib/apk/db/installed", installed)),
+    ):
+        tables = linked("x86_64", "gnu", interpreter), linked("x86_64", "gnu")
+        for app, library_of_it in (tables, (program(("l.so",), interpreter=interpreter), library("l.so"))):
+            files = (
+                tarmaker.member("app", app, mode=0o755),
+                tarmaker.member("lib/l.so", library_of_it),
+                tarmaker.member(interpreter.lstrip("/"), LOADERS[interpreter], mode=0o755),
+            )
+            lower = tarmaker.archive(*files, database)[:-1024]
+            upper = tarmaker.archive(*common, script)[:-1024]
+            made.append(LAYER_END.join((json.dumps(config | {"config": run | health}).encode(), lower, upper)))
+    bare = json.dumps(config | {"config": {"Cmd": ["script"], "Env": ["PATH=/bin"]}}).encode()
+    return [*made, LAYER_END.join((bare, tarmaker.archive(script, *common)[:-1024]))]
+
+
 def registry_seeds() -> list[bytes]:
     """Challenges, a manifest, a problem, and a file of logins."""
     challenge = b'Bearer realm="https://a.example/t",service="s",scope="repository:me/app:pull,push", Basic realm="x"'
@@ -341,6 +410,43 @@ def registry_seeds() -> list[bytes]:
     ]
 
 
+def shared_seeds() -> list[bytes]:
+    """Gzip members, a zstd frame, a table, and a manifest of a cache."""
+    members = b"".join(bytes(gzip_member(text * 200, Compression.BALANCED)) for text in (b"one", b"two", b"three"))
+    rows = members_of(BytesContent(members).open(), len(members), 1 << 16)
+    blob = b'{"digest":"sha256:%s","mediaType":"a/b","size":7,"annotations":{"dev.minpack.cache.key":"k"}}' % (
+        b"0" * 64
+    )
+    manifest = b'{"artifactType":"%s","layers":[%s],"annotations":{"a":"b"}}' % (ARTIFACT.encode(), blob)
+    return [members, zstandard.ZstdCompressor(level=3).compress(b"text" * 99), table_of(rows), manifest]
+
+
+def strace_seeds() -> list[bytes]:
+    """Logs in several forms, of one process and of several that come between each other."""
+    one = (
+        b'execve("/bin/sh", ["sh", "-c", "a, b)"], 0x7f /* 3 vars */) = 0',
+        b'openat(AT_FDCWD</home>, "we\\"ird \\303\\244", O_RDONLY|O_NOFOLLOW) = 3</home/we\\"ird>',
+        b'newfstatat(3</a\\74>(deleted), "", {st_mode=S_IFREG|0644, ...}, AT_EMPTY_PATH) = 0 <0.000012>',
+        b'chdir("/b") = 0',
+        b'getcwd("/b", 4096) = 3',
+        b'chroot("/c") = -1 EPERM (Operation not permitted)',
+        b'connect(3<socket:[1]>, {sa_family=AF_INET6, sin6_port=htons(1), inet_pton(AF_INET6, "::1", &x)}, 28) = 0',
+        b'bind(3, {sa_family=AF_UNIX, sun_path=@"x"}, 9) = 0',
+        b'renameat2(AT_FDCWD, "a", 3</d>, "\\x2f\\x61", 0) = 0',
+        b"dup2(3, 9) = 9",
+        b"+++ exited with 0 +++",
+    )
+    several = (
+        b"1 10:11:12.123456 clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES} <unfinished ...>",
+        b'2 10:11:12.123456 open("x", O_RDWR|O_CREAT <unfinished ...>',
+        b"1 10:11:12.123456 <... clone3 resumed>, 88) = 7 /* 2 in strace's PID NS */",
+        b"2 10:11:12.123456 <... open resumed>, 0666) = -1 ENOENT (No such file or directory)",
+        b"2 --- SIGCHLD {si_signo=SIGCHLD} ---",
+        b"[pid 3] fchdir(3) = 0",
+    )
+    return [b"\n".join(one), b"\n".join(b"12 " + line for line in one), b"\n".join(several)]
+
+
 def seeds_of(target: str) -> list[bytes]:
     """The seeds of a target by its name."""
     makers = {
@@ -358,7 +464,11 @@ def seeds_of(target: str) -> list[bytes]:
         "deb": deb_seeds,
         "debindex": debindex_seeds,
         "lock": lock_seeds,
+        "config": config_seeds,
         "image": image_seeds,
+        "finished": finished_seeds,
         "registry": registry_seeds,
+        "shared": shared_seeds,
+        "strace": strace_seeds,
     }
     return makers.get(target, elf_seeds)()

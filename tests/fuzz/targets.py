@@ -20,9 +20,14 @@ from minpack.base.entries import base_of
 from minpack.base.images import refuse_image
 from minpack.base.layer_tars import LayerBlob
 from minpack.base.layered import open_layers
+from minpack.base.options import BaseOptions
 from minpack.base.tar_index import index_of
 from minpack.base.tarball import open_tarball
 from minpack.base.walk import Walker
+from minpack.cli.config import configured_keys
+from minpack.config.document import read_document
+from minpack.config.model import read_config
+from minpack.config.resolve import resolve_images
 from minpack.content import BytesContent, BytesReader, RangeContent, read_all
 from minpack.deb.contents import files_table
 from minpack.deb.package import read_control, read_deb
@@ -31,11 +36,18 @@ from minpack.deb.release import parse_release
 from minpack.deb.table import DebTable
 from minpack.deb.trust import debian_keys, signed_text
 from minpack.deb.version import version_key
+from minpack.digest import Digest
 from minpack.elf.notes import parse_dlopen, read_notes
 from minpack.elf.read import read_elf
 from minpack.elf.strings import find_strings
 from minpack.elf.symbols import read_symbols
 from minpack.errors import MinpackError
+from minpack.freshness.installed import installed_in
+from minpack.images.check import check_found
+from minpack.images.compare import Compared, Comparing, compare
+from minpack.images.diff import PackageFiles
+from minpack.images.open import open_found
+from minpack.images.sbom import image_sbom
 from minpack.ld.audit import ignored
 from minpack.ld.bind import prove
 from minpack.ld.cache import build_cache, parse_cache
@@ -53,23 +65,40 @@ from minpack.needs.decide import NeedOptions, decide
 from minpack.needs.detect import read_program
 from minpack.needs.need import Need
 from minpack.net.address import may_lead
-from minpack.oci.mediatypes import MANIFEST
+from minpack.net.network import Network
+from minpack.oci.compression import Compression
+from minpack.oci.mediatypes import CONFIG, LAYER, MANIFEST
 from minpack.oci.read import read_image
 from minpack.oci.validate import validate_archive
+from minpack.page.html import render_page
 from minpack.paths import normal
+from minpack.progress import no_progress
+from minpack.reach.image_report import report_image
 from minpack.registry.challenge import parse_challenges
 from minpack.registry.credentials import Credentials
 from minpack.registry.media_type import media_type_of
 from minpack.registry.options import RegistryOptions
 from minpack.registry.repository import ImageRepository
 from minpack.registry.response import Response, problem_of
+from minpack.report.findings import check_document, finding_lines
+from minpack.report.image import report_document
 from minpack.report.needs import caller_lines, left_out, need_rows
 from minpack.rootfs.entry import Kind, file
+from minpack.shared import members as layer_members
+from minpack.shared.members import MemberError, members_of
+from minpack.shared.names import layer_setting
+from minpack.shared.remote import _artifact
+from minpack.spec.image_ref import parse_image_ref
 from minpack.store.store import open_store
+from minpack.strace.log import MAX_PATH, LogReader, lines_of
 from minpack.tar.decompress import Packing, decompress_to, packing_of
 from minpack.tar.header import BLOCK, number, padded
+from minpack.tar.members import decompressed as members_decompressed
+from minpack.tar.members import gzip_format
 from minpack.tar.sparse import SparseContent, SparseForm, is_continued
 from minpack.target import Target
+from minpack.tracing.observe import Observer
+from minpack.trust.spdx import spdx_document
 from support import tarmaker
 from support.elfmaker import GLIBC, MUSL, make_elf
 from support.images import archive_of, blob_name, descriptor_of
@@ -81,6 +110,7 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure
     from minpack.lock.values import Difference, Lock
     from minpack.rootfs.entry import Entry
+    from minpack.spec.base_ref import ImageRef
 
 TARGETS_OF_CACHES = (Target(62, 64, False, ""), Target(22, 64, True, ""), Target(40, 32, False, "hard"))
 #: A file of each loader, as far as minpack tells them apart.
@@ -89,10 +119,13 @@ LOADERS = {
     MUSL: make_elf(soname="libc.so", overlay=b"\0/etc/ld-musl-x86_64.path\0/lib:/usr/lib\0"),
 }
 KEYS = debian_keys()
+SETTINGS = tuple(configured_keys())
 #: Where the library is found by its names.
 LIBRARIES = ("/lib/l.so", "/lib/libc.so.6", "/lib/tls/libc.so.6", "/lib/haswell/l.so")
 #: What is read of any one file.
 MOST = 1 << 20
+#: Nothing is fetched, and nothing kept.
+NO_STORE = BaseOptions(None, Network(offline=True), "2026-01-01")
 #: Between the layers of an image.
 LAYER_END = b"\nlayer\n"
 
@@ -338,6 +371,32 @@ def lock(data: bytes) -> None:
         assert read_lock(file.name) == first._replace(version=VERSION)
 
 
+def config(data: bytes) -> None:
+    """A minpack.toml: its values, each with its place, and what its images are set to by each profile."""
+    with NamedTemporaryFile() as opened:
+        opened.write(data)
+        opened.flush()
+        document = read_document(opened.name)
+        assert set(document.places.values) >= set(paths_in(document.values))
+        lines = [*data.decode("utf-8-sig").split("\n"), ""]
+        for place in (*document.places.keys.values(), *document.places.values.values()):
+            assert 1 <= place.column <= len(lines[place.line - 1])
+        found = read_config(opened.name, SETTINGS)
+        # Git would be asked for a version.
+        if b"version" not in data and b"\\" not in data:
+            for image in resolve_images(found, (), tuple(found.profiles), {}):
+                assert image.name in found.images
+                assert all(setting.texts or setting.flag for setting in image.settings.values())
+
+
+def paths_in(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of each value in a table, or in an array."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield (*path, key)
+        yield from paths_in(one, (*path, key))
+
+
 def image(data: bytes) -> None:
     """An image archive of others: a tar, or its documents between NULs, in which ``@1`` is the descriptor of one."""
     if data[:1] == b"\0":
@@ -386,6 +445,97 @@ def registry(data: bytes) -> None:
         assert found is None or found.basic.isascii()
 
 
+def shared(data: bytes) -> None:
+    """What a shared cache has: a layer of gzip members or of zstd, a table of members, a manifest."""
+    content, most = BytesContent(data), 1 << 16
+    with content.open() as reader:
+        with suppress(MemberError):
+            members = members_of(reader, len(data), most)
+            # What is taken for a layer is one to every other program.
+            held = b"".join(members_decompressed(reader, gzip_format(), "layer"))
+            assert [one.holds for one in members] == [] or sum(one.holds for one in members) == len(held)
+            assert layer_members.read_table(layer_members.table_of(members), len(data), most) == members or any(
+                not one.holds for one in members
+            )
+        for compression in (Compression.BALANCED, Compression.ZSTD):
+            with suppress(MemberError):
+                layer_members.check_layer(
+                    reader, len(data), Digest.of(b""), 1 << 20, layer_setting("fuzz", compression)
+                )
+    with suppress(MemberError):
+        assert sum(one.size for one in layer_members.read_table(data, len(data) * 8, most)) == len(data) * 8
+    found = _artifact(data)
+    assert found is None or all(blob.size > 0 for blob in found.blobs)
+
+
+def finished(data: bytes) -> None:
+    """A finished image: its configuration, and layers behind it. It is checked, listed, compared and reported on."""
+    config, *tars = data.split(LAYER_END)[:4]
+    tars = [with_sums(one) + bytes(2 * BLOCK) for one in tars]
+    with suppress(ValueError, RecursionError):
+        document = json.loads(config)
+        if isinstance(document, dict):
+            # No mutation would find the sums.
+            ids = [f"sha256:{sha256(one).hexdigest()}" for one in tars]
+            config = json.dumps(document | {"rootfs": {"type": "layers", "diff_ids": ids}}).encode()
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": descriptor_of(config, CONFIG),
+            "layers": [descriptor_of(one, LAYER) for one in tars],
+        }
+    ).encode()
+    index = json.dumps({"schemaVersion": 2, "manifests": [descriptor_of(manifest, MANIFEST)]}).encode()
+    blobs = {blob_name(one): one for one in (*tars, config, manifest)}
+    with NamedTemporaryFile(suffix=".tar") as file:
+        file.write(archive_of({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index} | blobs))
+        file.flush()
+        ref = parse_image_ref(file.name)
+        _, checked = check_found(ref, NO_STORE, no_progress)
+        assert checked
+        assert finding_lines("it", checked, verbose=True)
+        json.dumps(check_document("it", checked)).encode()
+        with suppress(MinpackError):
+            assert compare(Compared("it", ref), ref, Comparing(NO_STORE, no_progress, None, None, _packages)).is_equal
+        if len(data) % 4 == 0:
+            # It takes as long as all the rest.
+            with suppress(MinpackError):
+                _report(ref)
+        with open_found(ref, NO_STORE, no_progress) as found:
+            json.dumps(spdx_document(image_sbom(found, NO_STORE, no_progress))).encode()
+
+
+def _report(ref: ImageRef) -> None:
+    """A report of an image: every byte has a reason, and every script of the page is the template's."""
+    report = report_image(ref, Comparing(NO_STORE, no_progress, None, None, _packages))
+    assert sum(one.size for one in report.totals) == report.size
+    json.dumps(report_document(report, None)).encode()
+    assert render_page(report).count(b"<script") == 2
+
+
+def _packages(tree: Walker) -> tuple[PackageFiles, ...]:
+    found = installed_in(tree).packages
+    return tuple(PackageFiles(one.name, one.version, tuple(file.path for file in files)) for one, files in found)
+
+
+def strace(data: bytes) -> None:
+    """A log of strace: every path that it tells is absolute and short, and the same log tells the same again."""
+    logs = []
+    for _ in range(2):
+        reader = LogReader("/start")
+        for line in lines_of(data.splitlines(keepends=True)):
+            reader.read(line, 1)
+        logs.append(reader.log())
+    assert logs[0] == logs[1]
+    walker = Walker(base_of("it", ()))
+    observed = Observer(walker, "/home/me").observe(logs[0])
+    for access in logs[0].accesses:
+        assert access.path.startswith("/")
+        assert len(access.path) <= MAX_PATH
+    assert not observed.used
+
+
 def differences_in(one: Lock, other: Lock) -> list[Difference]:
     """All that differs, platform by platform."""
     return [found for name, image in one.images.items() for found in differences(image, other.images[name])]
@@ -416,8 +566,12 @@ FUZZED = {
     "deb": Fuzzed(deb, 16384),
     "debindex": Fuzzed(debindex, 4096),
     "lock": Fuzzed(lock, 4096),
+    "config": Fuzzed(config, 4096),
     "image": Fuzzed(image, 8192),
+    "finished": Fuzzed(finished, 16384),
     "registry": Fuzzed(registry, 4096),
+    "shared": Fuzzed(shared, 4096),
+    "strace": Fuzzed(strace, 16384),
 }
 
 

@@ -76,7 +76,9 @@ def make(directory: Path, *options: str, names: tuple[str, ...] = ("minpack-test
     user = str(100_000 + int.from_bytes(os.urandom(3), "big"))
     tags = [f"--tag={name}" for name in names]
     fixed = ("--no-need=certs", f"--created={CREATED}", f"--user={user}", f"--add={added}:/opt/added")
-    more = ("--dir=/data:1777:3000000:5", "--dir=/private:0700:7:8", "--symlink=/usr/local/bin/app:/app")
+    # Of zones most have several names, which are hard links.
+    zones = "--need=tz"
+    more = (zones, "--dir=/data:1777:3000000:5", "--dir=/private:0700:7:8", "--symlink=/usr/local/bin/app:/app")
     path = directory / "image"
     document = packed(program, "-o", path, *tags, *fixed, *more, *options)
     return Made(path, names, document)

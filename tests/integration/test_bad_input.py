@@ -38,7 +38,25 @@ def test_bad_input_is_refused(refusal: Refusal, files: Path) -> None:
 
 def as_json(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """The command with --json, and with an output file that is there already, where it can have them."""
-    words = {"pack": 1, "tree": 1, "lock": 1, "update": 1, "base": 2, "completion": 1, "push": 1}.get(arguments[0], 0)
+    one = [
+        "pack",
+        "tree",
+        "lock",
+        "update",
+        "completion",
+        "push",
+        "vex",
+        "sbom",
+        "check",
+        "diff",
+        "export",
+        "inspect",
+        "build",
+        "show",
+        "init",
+    ]
+    one += ["deployment", "report", "sign", "verify", "debug", "why", "shrink", "trace"]
+    words = {**dict.fromkeys(one, 1), "base": 2}.get(arguments[0], 0)
     output = ("-o", "kept.tar") if words == 0 and "-o" not in arguments else ()
     switch = ("--json",) if arguments[0] != "completion" else ()
     return (*arguments[:words], *switch, *output, *arguments[words:])

@@ -14,8 +14,10 @@ import pytest
 from minpack.oci.validate import validate_archive, validate_layout
 from minpack.rootfs.access import CAPABILITY, read_capability
 from support.capabilities import NET_RAW, capability
+from support.cc import Compiler
 from support.elfmaker import static_program
 from support.packing import minpack, packed, write_program
+from support.places import as_nobody, shared_directory
 from support.tarmaker import archive, hard_link, member, pax, record
 from support.tools import need_tool
 from support.trees import bsd_tar, gnu_tar
@@ -146,6 +148,104 @@ def test_programs_and_added_files_keep_them(tmp_path: Path) -> None:
         "containers need --cap-add=SYS_ADMIN to start them"
     )
     assert validate_archive(str(tmp_path / "out.tar")) == ()
+
+
+#: Exits with 0 if it may listen at port 80 of the loopback interface.
+BINDS = r"""
+#include <arpa/inet.h>
+#include <sys/socket.h>
+int main(void) {
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)};
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&at, sizeof at) ? 13 : 0;
+}
+"""
+#: Docker lets everybody have every port otherwise.
+PORTS = "--sysctl=net.ipv4.ip_unprivileged_port_start=1024"
+
+
+@pytest.mark.engine
+@pytest.mark.tool
+def test_port_80_without_root(docker: Docker, tmp_path: Path) -> None:
+    """With --cap the image's user may listen there, and without he may not; nor without privilege escalation."""
+    app = Compiler(tmp_path).program("binds", BINDS, "-static")
+    plain, able = docker.name(), docker.name()
+    minpack(app, "-t", plain, "--load", "-q")
+    done = minpack(app, "--cap=net_bind_service", "-t", able, "--load")
+    assert "without privilege escalation the program runs without cap_net_bind_service" in done.stderr
+    docker.run(able, options=(PORTS,))
+    docker.run(plain, options=(PORTS,), status=13)
+    docker.run(able, options=(PORTS, "--security-opt=no-new-privileges"), status=13)
+    docker.run(able, options=(PORTS, "--cap-drop=ALL", "--cap-add=NET_BIND_SERVICE"))
+
+
+@pytest.mark.tool
+def test_every_format_has_what_was_asked_for(tmp_path: Path) -> None:
+    """As root or not, of a program whose file has another: archive, layout and tar; and a directory as root alone."""
+    app = write_program(tmp_path / "app")
+    os.setxattr(app, CAPABILITY, NET_RAW)
+    wanted = ("--cap=net_bind_service", "--cap=CHOWN+eip")
+    data = capability(permitted=(0, 10), inheritable=(0,), effective=True)
+    minpack(app, *wanted, "--format=rootfs", "-o", tmp_path / "tree", "-q")
+    assert kept_in(tmp_path / "tree") == {"/usr/local/bin/app": data}
+    minpack(app, *wanted, "--format=oci", "-t", "me/x:1", "-o", tmp_path / "layout", "-q")
+    command = [need_tool("umoci"), "unpack", "--image", f"{tmp_path / 'layout'}:1", str(tmp_path / "bundle")]
+    subprocess.run(command, check=True, capture_output=True)
+    assert kept_in(tmp_path / "bundle/rootfs") == {"/usr/local/bin/app": data}
+    with shared_directory() as place:
+        (place / "app").write_bytes(app.read_bytes())
+        (place / "app").chmod(0o755)
+        for form in ("tar", "rootfs"):
+            ran = as_nobody("./app", *wanted, f"--format={form}", "-o", form, cwd=place)
+            assert ran.code == 0, ran.err
+            assert ("could not be given file capabilities" in ran.err) == (form == "rootfs")
+        told = [m for m in layer_members(place / "tar") if f"SCHILY.xattr.{CAPABILITY}" in m.pax_headers]
+    assert [member.name.rsplit("/", 1)[-1] for member in told] == ["app"]
+
+
+def test_the_first_program_alone_has_it(tmp_path: Path) -> None:
+    """Others keep what their files have; root has it anyway, which is told."""
+    first, second = write_program(tmp_path / "first"), write_program(tmp_path / "second")
+    os.setxattr(second, CAPABILITY, NET_RAW)
+    document = packed(first, second, "--cap=setuid", "-o", tmp_path / "out.tar")
+    files = {item["path"]: item["capabilities"] for item in document["files"] if item["capabilities"]}
+    assert files == {"/usr/local/bin/first": "cap_setuid=ep", "/usr/local/bin/second": "cap_net_raw=ep"}
+    done = minpack(first, "--cap=setuid", "--user=0", "--dry-run")
+    assert "--cap changes nothing for root" in done.stderr
+    # The kernel starts no program whose capabilities the container lacks, not even for root.
+    done = minpack(first, "--cap=net_admin", "--user=0", "--dry-run")
+    assert "--cap-add=NET_ADMIN to start" in done.stderr
+    assert "changes nothing" not in done.stderr
+
+
+#: What ways to find a library loaders ignore in programs with capabilities: the options of the linker, and of minpack.
+UNSAFE = {
+    "$ORIGIN": (("-Wl,-rpath,$ORIGIN",), ()),
+    "LD_LIBRARY_PATH": ((), ("--env=LD_LIBRARY_PATH=/usr/local/bin",)),
+}
+
+
+@pytest.mark.engine
+@pytest.mark.tool
+@pytest.mark.parametrize("way", UNSAFE)
+def test_a_library_that_loaders_ignore(way: str, docker: Docker, tmp_path: Path) -> None:
+    """It is refused before an engine sees it, `check` sees it in a finished image, and so it is: it does not start."""
+    flags, options = UNSAFE[way]
+    library = Compiler(tmp_path).make_library("libown.so.1", "int own(void) { return 0; }")
+    command = [need_tool("gcc"), "-x", "c", "-o", str(tmp_path / "app"), "-", "-x", "none", str(library), *flags]
+    subprocess.run(command, input="int own(void); int main(void) { return own(); }", text=True, check=True)
+    app, name = tmp_path / "app", docker.name()
+    files = ("--base=/", f"--add={library}:/usr/local/bin/", *options)
+    minpack(app, *files, "-t", name, "--load", "-q")
+    docker.run(name)
+    done = minpack(app, *files, "--cap=chown", "--dry-run", status=3)
+    assert f"it finds libown.so.1 by {way}" in done.stderr
+    assert "which its loader ignores in programs with file capabilities" in done.stderr
+    minpack(app, *files, "--cap=chown", "--user=0", "--dry-run")
+    minpack(app, *files, "--cap=chown", "--check=none", "-t", name, "--load", "-o", tmp_path / "out.tar", "-q")
+    assert "libown.so.1" in docker.run(name, status=127).stderr
+    checked = json.loads(minpack("check", tmp_path / "out.tar", "--json", status=3).stdout)
+    assert "missing-library" in {one["code"] for one in checked["images"][0]["findings"]}
 
 
 def test_one_file_with_two_capabilities_does_not_exist(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack._version import __version__
+from minpack.cli.app import COMMANDS
 from support.badfiles import make_bad_files
 from support.command import COMMAND, assert_error_document, assert_refused, matches, minpack
 from support.elfmaker import MUSL, library, program, static_program
@@ -180,11 +181,12 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
     given = ("--base", "fitting.tar", "-o", str(tmp_path / "out.tar"), "--need", "certs", "--json")
     ran = minpack("./server", *given, cwd=files)
     document = ran.document
-    assert list(document) == ["schema", "index", "images", "inputs", "outputs", "notes"]
+    assert list(document) == ["schema", "index", "images", "inputs", "artifacts", "outputs", "cache", "debug", "notes"]
     assert document["index"] is None
     (image,) = document["images"]
     assert list(image) == [
-        *("platform", "references", "digest", "image_id", "size", "unpacked_size", "layers", "config", "files"),
+        *("platform", "references", "digest", "image_id", "size", "unpacked_size", "layers", "config"),
+        *("smoke", "distribution", "files", "reasons"),
         *("needs", "late", "unpacked", "variants", "demands", "symbols", "left_out"),
     ]
     assert list(image["layers"][0]) == ["digest", "diff_id", "size", "media_type"]
@@ -472,10 +474,8 @@ def by_shell(command: list[str], cwd: Path) -> list[str]:
 def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     """The script for bash completes commands, options of the default command too, choices, and leaves files to bash."""
     (tmp_path / "app").write_bytes(static_program())
-    assert completed("", cwd=tmp_path) == [
-        *("pack", "push", "lock", "update", "inspect", "tree", "base", "cache", "completion"),
-    ]
-    assert completed("tr", cwd=tmp_path) == ["tree"]
+    assert completed("", cwd=tmp_path) == list(COMMANDS)
+    assert completed("tre", cwd=tmp_path) == ["tree"]
     assert "--base" in completed("--ba", cwd=tmp_path)
     assert completed("./app", "--base-", cwd=tmp_path) == ["--base-sha512"]
     assert completed("tree", "--wh", cwd=tmp_path) == ["--why"]
@@ -494,7 +494,7 @@ def test_fish_completes_commands_and_options(tmp_path: Path) -> None:
     def offered(line: str) -> list[str]:
         return by_shell([fish, "-c", f"minpack completion fish | source; complete -C {line!r}"], tmp_path)
 
-    assert offered("minpack tr") == ["tree\tShow what the dynamic loader would open."]
+    assert offered("minpack tre") == ["tree\tShow what the dynamic loader would open."]
     assert [line.partition("\t")[0] for line in offered("minpack ./app --base-")] == ["--base-sha512"]
     assert sorted(line.partition("\t")[0] for line in offered("minpack base ")) == ["image", "info", "list", "pull"]
 

@@ -225,14 +225,17 @@ def test_a_tree_with_paths_as_long_as_can_be(swift_place: Path) -> None:
 
 def test_a_tree_that_no_image_can_have(swift_place: Path) -> None:
     """Where a path would be longer than any system takes, it is told in a line; and the tree can be replaced."""
+    make_deep(swift_place / "chasm", 16, "d" * 250)
     make_deep(swift_place / "abyss", 30, "d" * 250)
     (swift_place / "app").write_bytes(static_program())
-    ran = minpack("./app", "--add", f"abyss:/{'s' * 200}", cwd=swift_place)
-    assert_refused(ran, 1, "cannot read 'abyss/ddd…': its path in the image would be longer than 4095 bytes")
+    ran = minpack("./app", "--add", f"chasm:/{'s' * 200}", cwd=swift_place)
+    assert_refused(ran, 1, "cannot read 'chasm/ddd…': its path in the image would be longer than 4095 bytes")
+    ran = minpack("./app", "--add", "abyss:/a", cwd=swift_place)
+    assert_refused(ran, 1, "cannot read 'abyss/ddd…': its path below 'abyss' is longer than 4095 bytes")
     ran = minpack("base", "image", "./abyss", "--platform", "amd64", cwd=swift_place)
     assert_refused(ran, 1, "cannot read './abyss/ddd…': its path below 'abyss' is longer than 4095 bytes")
     assert minpack("./app", "--format", "oci", "-o", "abyss", "--force", cwd=swift_place).code == 0
-    assert sorted(os.listdir(swift_place)) == ["abyss", "app"]
+    assert sorted(os.listdir(swift_place)) == ["abyss", "app", "chasm"]
 
 
 @pytest.mark.parametrize("form", ["oci", "rootfs"])

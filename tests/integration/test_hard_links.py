@@ -133,6 +133,17 @@ def test_links_of_a_base(kind: str, place: Path) -> None:
     assert names_of_one_file(place / "out") == [{f"{top}/Europe/Berlin", f"{top}/Europe/Busingen", f"{top}/Local"}]
 
 
+def test_embedded_zones_are_links(place: Path) -> None:
+    """The package has a file for each name of a zone: the image has one for each zone, the same from any package."""
+    minpack(place / "app", "--need=tz", "--format=rootfs", "-o", place / "out", *FIXED)
+    top = place / "out/usr/share/zoneinfo"
+    files = [path for path in top.rglob("*") if path.is_file()]
+    assert len({path.read_bytes() for path in files}) == len({path.stat().st_ino for path in files})
+    assert len(files) > 1.5 * len({path.stat().st_ino for path in files})
+    london = (top / "Europe/London").stat().st_ino
+    assert london == (top / "GB").stat().st_ino != (top / "Europe/Berlin").stat().st_ino
+
+
 def test_the_summary_counts_a_file_once(place: Path) -> None:
     """All names are shown, and the bytes belong to the first line that has one of them."""
     out = minpack(*arguments(place), "-o", place / "out.tar", *FIXED).stdout

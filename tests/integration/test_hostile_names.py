@@ -49,6 +49,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "twice.tar": archive(member(f"{EVIL}", b"1"), directory(f"{EVIL}/")),
         "cert.pem": CERTIFICATE,
         f"{EVIL}.pem": b"none",
+        f"{EVIL}.toml": f"[image.a]\nprograms = ['app']\ntag = 'a'\nenv = {{X = {json.dumps(TEXT)}}}".encode(),
+        f"{EVIL}.log": "".join(
+            f'1 {call}("/srv/{EVIL}{end}", 0) = {got}\n'.replace("\nhint", "\\nhint")
+            for call, end, got in (("open", ".db", 3), ("open", ".none", "-1 ENOENT (No)"), ("execve", ".db", 0))
+        ).encode("utf-8", "surrogateescape"),
         f"{EVIL}.lock": f"version = '{EVIL}'".encode("utf-8", "surrogateescape"),
     }
     for name, data in written.items():
@@ -57,6 +62,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file.write(data)
         os.chmod(target, 0o700)
     os.mkdir(os.path.join(os.fsencode(path), os.fsencode(f"{EVIL}.d")))
+    name = TEXT.replace(":", ";")
+    for image, more in (("image.tar", ("--env", f"A={TEXT}")), ("other.tar", ("--symlink", f"{name}:/etc/{name}"))):
+        made = minpack("./app", "-o", image, "--add", f"cert.pem:/srv/{name}", *more, cwd=path)
+        assert made.code == 0, made.err
     return path
 
 
@@ -93,6 +102,8 @@ RUNS = [
     ("inspect", "./" + EVIL),
     ("inspect", "./lacking", "--full", "-v"),
     ("inspect", "./strange"),
+    ("trace", "--base", "whole.tar", "--from", f"{EVIL}.log", "-v", "./app"),
+    ("trace", "--from", f"./missing{EVIL}", "./app"),
     ("lock", "./server", "--base", "whole.tar", "--check=none", "--lock", f"{TEXT}.d.lock", "-v"),
     ("update", "./server", "--lock", f"{EVIL}.lock"),
     ("./app", "--locked", "--lock", f"{EVIL}.lock"),
@@ -112,6 +123,41 @@ RUNS = [
     ("push", "twice.tar", f"127.0.0.1:9/me/app:{EVIL}"),
     ("push", "twice.tar", "127.0.0.1:9/me/app:1", "--username", EVIL),
     ("./app", "--base", f"127.0.0.1:9/{EVIL}"),
+    ("debug", "image.tar", "--tools-base", f"{EVIL}.tar", "-o", f"./{TEXT}.debug.tar"),
+    ("debug", EVIL, "--tools", EVIL),
+    ("debug", "--attach", EVIL),
+    ("check", "other.tar"),
+    ("check", EVIL),
+    ("why", "image.tar", f"/srv/{TEXT.replace(':', ';')}"),
+    ("why", "image.tar", f"/srv/{EVIL}"),
+    ("why", "image.tar", "--unneeded"),
+    ("shrink", "image.tar", "-o", f"./{TEXT}.small.tar", "-v"),
+    ("shrink", "image.tar", "-o", f"./{TEXT}.small.tar", "--keep", f"/{EVIL}"),
+    ("deployment", "other.tar", "--for", "kubernetes"),
+    ("deployment", "image.tar", "--for", "compose"),
+    ("deployment", EVIL, "--for", "compose"),
+    ("deployment", "image.tar", "--for", "compose", "--name", EVIL),
+    ("diff", "image.tar", "other.tar"),
+    ("diff", "image.tar", EVIL),
+    ("report", "other.tar"),
+    ("report", "image.tar", "--against", "other.tar", "-o", f"./{TEXT}.html"),
+    ("report", "image.tar", "-o", f"{EVIL}.pem"),
+    ("export", "image.tar", "-o", f"./{TEXT}.exported"),
+    ("export", "image.tar", "-o", f"./{EVIL}/x"),
+    ("sbom", "image.tar"),
+    ("sbom", "./" + EVIL),
+    ("vex", "image.tar", "--from", f"{EVIL}.lock"),
+    ("outdated", f"{EVIL}.lock"),
+    ("outdated", "image.tar"),
+    ("run", "--user", EVIL, "image.tar"),
+    ("run", "--bind", f"./none{EVIL}:/x", "image.tar"),
+    ("sign", "image.tar", "--key", f"{EVIL}.pem"),
+    ("build", "-f", f"{EVIL}.lock"),
+    ("build", EVIL, "-f", f"{EVIL}.toml"),
+    ("build", "-f", f"{EVIL}.toml", "--dry-run"),
+    ("show", "-f", f"{EVIL}.toml"),
+    ("init", "-f", f"{EVIL}.lock"),
+    ("verify", "image.tar", "--key", f"{EVIL}.pem"),
 ]
 
 

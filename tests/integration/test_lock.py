@@ -28,6 +28,9 @@ from minpack.spec.image import Check, ImageSpec
 from support.command import COMMAND, Ran, assert_error_document, assert_refused, environment, matches, minpack
 from support.debmaker import Deb
 from support.elfmaker import GLIBC, MUSL, program, static_program
+from support.fakeregistry import FakeRegistry
+from support.layers import layer, tar_of, write_layout
+from support.layers import member as item
 from support.locks import BAR, COMMON, FOO, KEY, LIBC, AlpineWorld, DebianWorld, World
 from support.mirror import Mirror, after, always, endless, status
 from support.places import small_disk
@@ -327,6 +330,118 @@ def test_a_program_of_another_name_builds_from_the_lock_of_one_image(alpine: Alp
 # --- every difference
 
 
+# --- an image below
+
+
+def below(world: World, label: str) -> None:
+    """An image to put others on, in a layout, with that label."""
+    made = [layer(tar_of(item("etc/passwd", b"web:x:33:44:web:/srv:/bin/sh\n")))]
+    shutil.rmtree(world.place / "below", ignore_errors=True)
+    write_layout(world.place / "below", made, config_values={"User": "web", "Labels": {label: "1"}})
+
+
+def test_an_image_below_from_its_lock(alpine: AlpineWorld) -> None:
+    """Alone and together with a base and its packages; user, labels and layers are as without the lock."""
+    below(alpine, "a")
+    (alpine.place / "tool").write_bytes(static_program())
+    alpine.done("./tool", "--on=below", "--need=certs", "-q", "-o", "free.tar")
+    alpine.done("lock", "./tool", "--on=below", "--need=certs", "-q")
+    alpine.done("./tool", "--locked", "--need=certs", "-q", "-o", "locked.tar", "--offline")
+    assert (alpine.place / "free.tar").read_bytes() == (alpine.place / "locked.tar").read_bytes()
+    alpine.lock("--on=below", BASE)
+    free = alpine.image("--on=below", BASE)
+    assert alpine.image("--locked", "--offline") == free
+    assert alpine.image("--locked", "--on=below", BASE) == free
+    assert set(alpine.locked["packages"]) == {"libfoo"}
+    assert alpine.locked["bases"]["files"]["name"] == "base.tar"
+    bases = tomllib.loads(alpine.text.decode())["images"]["tool"]["linux/amd64"]["bases"]
+    assert bases["files"] == {"name": "scratch", "kind": "scratch"}
+    digest = minpack("base", "info", "below", "--json", cwd=alpine.place).document["digest"]
+    assert bases["on"] == alpine.locked["bases"]["on"] == {"name": "below", "kind": "image", "digest": digest}
+    lock = alpine.text
+    document = alpine.done("lock", "./app", "--json").document
+    assert (document["on"]["name"], document["on"]["digest"], document["changed"]) == ("below", digest, False)
+    assert "\n  base       base.tar\n  on         below\n" in alpine.done("lock", "./app").out.decode()
+    assert alpine.text == lock, "both are the lock's"
+
+
+def test_an_image_below_of_a_registry(alpine: AlpineWorld) -> None:
+    """It is kept with the lock, whatever its tag means by then; an update takes the new one, and says so."""
+    (alpine.place / "app").write_bytes(static_program())
+    with FakeRegistry() as registry:
+        name = f"{registry.host}/team/below:1"
+
+        def publish(label: str) -> None:
+            below(alpine, label)
+            assert minpack("push", "below", name, cwd=alpine.place).code == 0
+
+        publish("a")
+        alpine.lock(f"--on={name}")
+        free = alpine.image("--locked")
+        publish("b")
+        assert alpine.image("--locked", "--no-cache") == alpine.image("--locked", "--offline") == free
+        for _ in range(2):
+            cache(alpine, "prune")
+        assert alpine.image("--locked", "--offline") == free
+        ran = alpine.done("update", "./app")
+        assert re.search(rf"  on docker://{name} +[0-9a-f]{{12}} → [0-9a-f]{{12}}\n", ran.out.decode())
+        assert ran.out.decode().startswith(f"minpack.lock  app  linux/amd64  on docker://{name}\n")
+        assert alpine.image("--locked", "--offline") != free
+        assert alpine.done("lock", "./app", "--base=scratch", "--json").document["on"] is None
+
+
+def test_images_below_of_several_platforms(alpine: AlpineWorld) -> None:
+    """Each platform's image is locked by its own digest, and the index that lists both by its."""
+    with FakeRegistry() as registry:
+        for machine, architecture in (("x86_64", "amd64"), ("aarch64", "arm64")):
+            (alpine.place / f"app-{architecture}").write_bytes(static_program(machine=machine))
+        programs, name = ("./app-amd64", "./app-arm64"), f"{registry.host}/team/below:1"
+        alpine.done(*programs, "-t", name, "--push", "-q")
+        options = ("--on", name, "--need=certs")
+        alpine.done(*programs, *options, "-q", "-o", "free.tar")
+        document = alpine.done("lock", *programs, *options, "--json").document
+        locked = [document["on"], *(one["on"] for one in document["others"])]
+        assert len({one["digest"] for one in locked}) == 2
+        assert len({one["index_digest"] for one in locked}) == 1
+        alpine.done(*programs, "--locked", "--need=certs", "--offline", "-q", "-o", "locked.tar")
+        assert (alpine.place / "free.tar").read_bytes() == (alpine.place / "locked.tar").read_bytes()
+
+
+def test_another_image_below(alpine: AlpineWorld) -> None:
+    """With other bytes, one that the lock lacks, another base beside it, and one that is not there any more."""
+    (alpine.place / "app").write_bytes(static_program())
+    below(alpine, "a")
+    alpine.lock("--on=below")
+    below(alpine, "b")
+    refuse(alpine, "an image below that has changed", "on below: locked sha256:…, now sha256:…")
+    below(alpine, "a")
+    alpine.image("--locked")
+    shutil.move(alpine.place / "below", alpine.place / "moved")
+    alpine.image("--locked", "--on=oci:moved")
+    for arguments in (("./app", "--locked"), ("lock", "./app"), ("update", "./app")):
+        ran = alpine.run(*arguments)
+        assert_refused(
+            *(ran, 1, "cannot read 'below': no such file or directory"),
+            "it is the lock's image below; say with --on where it is",
+        )
+    alpine.lock("--base=scratch")
+    refuse(alpine, "an image below that the lock lacks", "on moved: not in the lock, now named by --on", "--on=moved")
+    alpine.lock("--on=moved")
+    refuse(alpine, "another base than the lock's", "base base.tar: locked scratch, now base.tar", BASE)
+    ran = alpine.run("./app", "--locked", "--format=tar", "-o", "tree.tar")
+    assert_refused(
+        *(
+            ran,
+            2,
+            "cannot use --format 'tar': it writes the bare files, and the programs are put on the layers of moved",
+        ),
+        "make an image with --format archive or oci",
+    )
+
+
+# --- what differs
+
+
 def test_a_library_that_the_lock_lacks(debian: DebianWorld, alpine: AlpineWorld) -> None:
     """A new soname is refused although the distribution has it."""
     for world, base in ((debian, DEBIAN), (alpine, BASE)):
@@ -505,7 +620,7 @@ def test_a_directory_as_base_is_compared_file_by_file(alpine: AlpineWorld) -> No
 
 
 def test_what_is_made_of_files_of_a_directory_is_compared_too(alpine: AlpineWorld) -> None:
-    """The database of packages is made of the base's, and a bundle with certificates of the user's own too."""
+    """The package database is made of the base's, and a bundle with certificates of the user's own too."""
     root = alpine.place / "root"
     certificate = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
     (alpine.place / "corp.pem").write_text(certificate.format("QQ=="))

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import minpack
 from support.command import environment
@@ -23,6 +25,12 @@ TESTS = Path(__file__).parents[1]
 SOURCE = Path(minpack.__file__).parents[1]
 #: Without SSE4 and AVX; with SSE4; with AVX2 and carry-less multiplication; all that qemu knows.
 MODELS = ("qemu64", "Nehalem", "Haswell", "max")
+#: What is said of the image, and signed with the key: all that lies in the archive besides it.
+ABOUT = ("--sbom=spdx", "--sbom=cyclonedx", "--provenance", "--sign=key")
+#: A key of P-256 for these tests alone: its number is 7.
+KEY = ec.derive_private_key(7, ec.SECP256R1()).private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+)
 
 
 def printed(command: tuple[str, ...], path: str) -> tuple[str, dict[str, str]]:
@@ -37,10 +45,11 @@ def printed(command: tuple[str, ...], path: str) -> tuple[str, dict[str, str]]:
 
 
 def archive(command: tuple[str, ...], path: str, place: Path) -> str:
-    """The digest of the archive that `minpack` makes of a program of several blocks."""
+    """The digest of the archive that `minpack` makes of a program of several blocks, and what is signed of it."""
+    (place / "key").write_bytes(KEY)
     (place / "app").write_bytes(static_program(overlay=DATA))
     done = subprocess.run(
-        (*command, "-m", "minpack", "./app", "-o", "app.tar", "--no-cache", "--need=tz"),
+        (*command, "-m", "minpack", "./app", "-o", "app.tar", "--no-cache", "--need=tz", *ABOUT),
         cwd=place,
         env=environment({"PYTHONPATH": path}),
         capture_output=True,
@@ -70,7 +79,7 @@ def test_the_processor_does_not_change_the_bytes(model: str) -> None:
 
 @pytest.mark.tool
 def test_the_architecture_does_not_change_the_bytes(tmp_path: Path, usual: str) -> None:
-    """On arm64, layers in every setting and a whole archive are what they are here. `make pythons` gets its Python."""
+    """On arm64, layers and an archive with all that is signed are as here. `make pythons` gets its Python."""
     qemu, python, root = need_tool("qemu-aarch64-static"), python_of("arm64"), root_of("arm64")
     if python is None:
         pytest.skip("no Python for arm64: make pythons unpacks one")

@@ -296,7 +296,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str, str]] = {
         "cannot use REF: its value is empty",
         "is a shell variable unset?",
     ),
-    "no image": (("push", "./app", "HOST/me/app"), 1, "cannot read image './app': …", "name an image archive …"),
+    "no image": (("push", "./app", "HOST/me/app"), 1, "cannot read image './app': it is a program", "pack it first: …"),
     "no file": (("push", "./none", "HOST/me/app"), 1, "cannot read image './none': no such file or directory", ""),
     "stdout twice": (
         *(("./app", "--push", "-t", "HOST/me/app", "-o", "-", "-q"), 2),

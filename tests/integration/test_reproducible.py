@@ -205,9 +205,11 @@ def test_the_encoding_of_names_does_not_change_the_bytes(inputs: Path, usual: di
 @pytest.mark.tool
 @pytest.mark.parametrize("version", ["3.12", "3.13"])
 def test_the_interpreter_does_not_change_the_bytes(version: str, inputs: Path, usual: dict[str, str]) -> None:
-    """Another version of Python writes the same archive."""
+    """Another version of Python writes the same archive, and the same SBOMs."""
     way = Way({"PYTHONPATH": f"{Path(minpack.__file__).parents[1]}:{libraries()}"}, python=interpreter(version))
     assert pack(inputs, way, "archive") == usual["archive"]
+    sboms = ("--sbom=spdx", "--sbom=cyclonedx")
+    assert pack(inputs, way, "archive", *sboms) == pack(inputs, Way(), "archive", *sboms) != usual["archive"]
 
 
 def libraries() -> Path:

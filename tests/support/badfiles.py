@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from minpack.trust.keys import new_key_pair
 from support.elfmaker import GLIBC, MUSL, library, make_elf, program, static_program, upx_program
 from support.gomaker import GoForm, go_program
 from support.layers import layer, layout_files, tar_of
@@ -98,11 +99,33 @@ def _texts() -> dict[str, bytes]:
         "nothing": b"",
         "cert.pem": CERTIFICATE,
         "both.pem": CERTIFICATE + KEY,
+        **_keys(),
         "kept.tar": archive(member("file", b"what was here before")),
         "directory/file": b"what was here before",
+        **_images_files(),
         "layout/oci-layout": b"{}",
         "layout/index.json": b"{}",
     }
+
+
+def _images_files() -> dict[str, bytes]:
+    """Files of images with something wrong in them, and one with nothing."""
+    lines = {
+        "typo": "bsae = 'scratch'",
+        "form": "strip = 'yes'",
+        "value": "expose = [80, 'http']",
+        "both": "zstd = true\ncompress = 'none'",
+        "images": "[image.two]\nprograms = 'app'",
+    }
+    found = {f"{name}.toml": f"[image.app]\nprograms = ['app']\n{line}\n".encode() for name, line in lines.items()}
+    return {**found, "pattern.toml": b"[image.app]\nprograms = 'bin/*'\n"}
+
+
+def _keys() -> dict[str, bytes]:
+    """A key to sign with, with its public one, and files that are encrypted keys as far as is looked at."""
+    pair = new_key_pair(None)
+    locked = b"-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\ne30=\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"
+    return {"my.key": pair.private, "my.pub": pair.public, "locked.key": locked, "large.key": bytes(20_000)}
 
 
 def _tarballs() -> dict[str, bytes]:
@@ -121,7 +144,9 @@ def _tarballs() -> dict[str, bytes]:
         "no-target.tar": archive(hard_link("etc/os-release", "b")),
         "garbage.tar.gz": gzip.compress(good[:-1024], mtime=0) + b"garbage",
         "image.tar": _IMAGE,
+        "vex.toml": b'author = "me"\n[vulnerabilities]\nCVE-2024-0001 = ["/etc/os-release"]\n',
         "image.tar.gz": gzip.compress(_IMAGE, mtime=0),
+        "bundle.tar": archive(member("config.json", b"{}"), member("rootfs/bin/sh", b"x")),
         "huge.tar": archive(header("a", size=1 << 32)),
         "private.tar": archive(
             symlink("etc/os-release", "../etc/shadow"), member("etc/shadow", b"root:$6$x:1::::::\n")

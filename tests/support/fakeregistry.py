@@ -76,6 +76,8 @@ class Switches:
         self.needs_patch = 0
         #: Whether an upload that broke off can be asked for, and goes on where it was.
         self.resumes = True
+        #: Whether parts of blobs are given.
+        self.ranges = True
         #: Whether layers can be mounted from other repositories.
         self.mounts = True
         #: Whether a tag that is there can be given to nothing else.
@@ -90,6 +92,8 @@ class Switches:
         self.forgets = False
         #: Where blobs are fetched from: the address of another server, without the path.
         self.redirects = ""
+        #: The values of Warning headers in every answer.
+        self.warnings: tuple[str, ...] = ()
         #: Whether a manifest is given only to those who say that they accept it.
         self.accepts = True
 
@@ -148,6 +152,11 @@ def other_bytes(data: bytes) -> Fault:
         handler.serve()
 
     return Fault(act)
+
+
+def answered(body: bytes, headers: Mapping[str, str]) -> Fault:
+    """Answer with this, whatever was asked for."""
+    return Fault(lambda handler: handler.answer(200, body, headers))
 
 
 def silence() -> Fault:
@@ -456,11 +465,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             body = data if isinstance(data, bytes) else bytes(data)
             headers = {"Content-Type": "application/octet-stream", "Docker-Content-Digest": key}
-            found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-            if found is not None:
-                start = int(found[1])
-                headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-                self.answer(206, body[start:], headers)
+            found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+            if found is not None and self.switches.ranges:
+                start, end = int(found[1]), min(int(found[2] or len(body)) + 1, len(body))
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(body)}"
+                self.answer(206, body[start:end], headers)
             else:
                 self.answer(200, body, headers)
 
@@ -682,6 +691,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
+        for warning in self.switches.warnings:
+            self.send_header("Warning", warning)
         self.end_headers()
         if self.command != "HEAD" and code != 204:
             self.wfile.write(body if self.cut is None else body[: self.cut])

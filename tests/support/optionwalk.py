@@ -16,18 +16,23 @@ import click
 
 from minpack.cli.app import app
 from minpack.cli.run import run as run_minpack
+from minpack.trust.keys import new_key_pair
 from support.badfiles import CERTIFICATE, GLIBC_LOADER, MUSL_LOADER
 from support.certificates import Authority
+from support.debmaker import Archive
 from support.elfmaker import GLIBC, MUSL, library, program, static_program
 from support.fake_engine import FakeEngine
 from support.fakeregistry import FakeRegistry
 from support.gomaker import MODULES, GoForm, go_program
 from support.layers import MANIFEST, layer, layout_files, tar_of
+from support.layers import link as layer_link
 from support.layers import member as layer_member
+from support.locks import COMMON, DEBIAN_KEY, FOO, LIBC
 from support.mirror import Mirror
 from support.repository import KEY, Place, library_package
 from support.symbolmaker import Symbol, linked_elf
 from support.tarmaker import archive, directory, member
+from support.toolsbases import RELEASE, publish_release, shell_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 
 STORES = ("cache", "kept", "filled")
 RECENT = 1_000_000_000
-NAMED = "alpine-3.20.99"
+NAMED = RELEASE
 _MANY = "".join(f"dep\texample.com/module{number}\tv1.0.0\th1:CCCC=\n" for number in range(9))
 
 
@@ -102,6 +107,7 @@ class Walk:
         """What of the environment the commands take."""
         return {
             "MINPACK_MIRROR": f"{self._mirror.url}/alpine",
+            "MINPACK_MIRROR_DEBIAN": f"{self._mirror.url}/debian",
             "DOCKER_HOST": self._engine.host,
             "XDG_CACHE_HOME": str(self.place / "cache"),
             "NO_PROXY": "*",
@@ -178,8 +184,10 @@ class Walk:
         done = self.run("lock", "./packaged", "--base", "apk.tar")
         assert done.code == 0, done.err
         self._lock = (self.place / "minpack.lock").read_bytes()
-        done = self.run("./app", "-o", "image.tar")
-        assert done.code == 0, done.err
+        many = ("-o", "many.tar", "--add", "heap:/srv/")
+        for more in (("-o", "image.tar"), ("-o", "signed.tar", "--sign", "me.key"), many):
+            done = self.run("./app", *more)
+            assert done.code == 0, done.err
         done = self.run("base", "pull", NAMED, "--cache-dir", "filled")
         assert done.code == 0, done.err
         (self.place / "filled").rename(self._store)
@@ -192,14 +200,28 @@ class Walk:
             target.write_bytes(data)
             target.chmod(0o755)
         (self.place / "registry-ca.pem").write_bytes(self._ca.read_bytes())
+        pair = new_key_pair(None)
+        (self.place / "me.key").write_bytes(pair.private)
+        (self.place / "me.pub").write_bytes(pair.public)
         Place(self.place, self._mirror).base()
         (self.place / "base.tar").rename(self.place / "apk.tar")
+        Place(self.place, self._mirror).base(*shell_members(program((), interpreter=MUSL)))
+        (self.place / "base.tar").rename(self.place / "tools.tar")
         (self.place / "keys").mkdir()
         (self.place / "keys" / KEY.name).write_bytes(KEY.public.pem)
+        self._fill_debian()
         self._publish("1.0-r0")
         for arch, loader in (("x86_64", MUSL_LOADER), ("aarch64", MUSL_LOADER + b"arm")):
             _release(self._mirror, arch, loader)
         _release(self._other, "x86_64", MUSL_LOADER + b"other")
+
+    def _fill_debian(self) -> None:
+        debian = Archive("bookworm", DEBIAN_KEY)
+        debian.add(LIBC, FOO, COMMON)
+        debian.serve(self._mirror, "/debian")
+        (self.place / "debian-keys").mkdir()
+        (certificate,) = DEBIAN_KEY.keys.values()
+        (self.place / "debian-keys" / "test.gpg").write_bytes(certificate)
 
     def _publish(self, version: str) -> None:
         libraries = (library_package("libfoo.so.1", version=version), library_package("libbar.so.2"))
@@ -208,17 +230,8 @@ class Walk:
 
 def _release(mirror: Mirror, arch: str, loader: bytes) -> None:
     """Serve a release whose sum is not known to minpack."""
-    folder, name = f"/alpine/v3.20/releases/{arch}", f"alpine-minirootfs-3.20.99-{arch}.tar.gz"
     members = (directory("lib/"), member("lib/ld-musl-x86_64.so.1", loader, mode=0o755))
-    data = gzip.compress(archive(*members), mtime=0)
-    sha512 = hashlib.sha512(data).hexdigest()
-    listing = (
-        f"---\n-\n  title: Mini root filesystem\n  version: 3.20.99\n  arch: {arch}\n  flavor: alpine-minirootfs\n"
-        f"  file: {name}\n  size: {len(data)}\n  sha512: {sha512}\n"
-    )
-    mirror.add(f"{folder}/{name}", data)
-    mirror.add(f"{folder}/{name}.sha512", f"{sha512}  {name}\n".encode())
-    mirror.add(f"{folder}/latest-releases.yaml", listing.encode())
+    publish_release(mirror, arch, gzip.compress(archive(*members, *shell_members(static_program())), mtime=0))
 
 
 def _files() -> dict[str, bytes]:
@@ -231,16 +244,24 @@ def _files() -> dict[str, bytes]:
         "go": go_program(GoForm(extra={".debug_info": bytes(1000)}, modules=MODULES + _MANY)).data,
         "musl": program(("libz.so.1",), interpreter=MUSL),
         "glibc": program(("libz.so.1",), interpreter=GLIBC),
+        "debian": program(("libfoo.so.1",), interpreter=GLIBC),
         "packaged": program(("libfoo.so.1",), interpreter=MUSL),
         "elsewhere": program(("libplug.so",), interpreter=MUSL),
         "unbound": unbound.data,
         "file": b"what a user adds\n",
         "cert.pem": CERTIFICATE,
+        "vex.toml": b'author = "me"\n[vulnerabilities]\nCVE-1 = ["/usr/sbin/none"]\n',
+        "minpack.toml": b"[image.app]\nprograms = 'app'\n[profile.release]\nlock = 'out/none'\n",
+        "first.toml": b"# one that is there\n",
+        "images.toml": b"[image.app]\nprograms = 'go'\nlock = 'out/other'\n",
+        "go.mod": b"module example.org/app\n",
         "libfoo": library("libfoo.so.1"),
         "stored": program((), interpreter="/nix/store/0123-musl-1.2.5-long-enough/lib/ld-musl-x86_64.so.1"),
         "plugins/arm.so": library("arm.so", machine="aarch64"),
         "no-keys/none": b"",
         "old/file": b"what was here before",
+        "old.html": b"what was here before, and no report",
+        **{f"heap/{number}/file": bytes(number + 1) for number in range(25)},
         "base/lib/ld-musl-x86_64.so.1": MUSL_LOADER,
         "base/usr/lib/libz.so.1": library("libz.so.1"),
         "base/opt/libplug.so": library("libplug.so"),
@@ -250,6 +271,8 @@ def _files() -> dict[str, bytes]:
         "glibcbase/lib64/ld-linux-x86-64.so.2": GLIBC_LOADER,
         "glibcbase/usr/lib64/libz.so.1": library("libz.so.1"),
         "glibcbase/usr/lib64/libplug.so": library("libplug.so"),
+        **layout_files("links", [layer(tar_of(*(layer_link(f"l{number}", "none") for number in range(5))))]),
+        **layout_files("many", [layer(tar_of(*(layer_member(f"f{number}", b"1") for number in range(30))))]),
         **layout_files("lower", [layer(tar_of(layer_member("etc/lower", b"1")))]),
         "musl.tar": archive(directory("lib/"), member("lib/ld-musl-x86_64.so.1", MUSL_LOADER, mode=0o755)),
     }

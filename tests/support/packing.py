@@ -97,16 +97,16 @@ def _seen_members(stream: IO[bytes]) -> Iterator[tuple[str, Seen]]:
 
 
 def seen_in_document(image: Mapping[str, Any], created: int) -> dict[str, Seen]:
-    """What `minpack --json` says is in the image."""
+    """What `minpack --json` says is in the image, hard links as the files they are."""
     return {
         item["path"]: Seen(
-            item["type"],
+            "file" if item["type"] == "hardlink" else item["type"],
             int(item["mode"], 8),
             item["uid"],
             item["gid"],
             created,
             item["sha256"] or "",
-            item["link"] or "",
+            item["link"] if item["type"] == "symlink" else "",
         )
         for item in image["files"]
     }

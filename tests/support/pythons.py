@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 BUILD = Path(__file__).parents[2] / "build"
-#: What a pack imports; the versions are those that are installed here.
-LIBRARIES = ("click", "deflate", "zstandard", "certifi", "tzdata")
+#: What a pack imports, and what signing takes; the versions are those that are installed here.
+LIBRARIES = ("click", "deflate", "zstandard", "certifi", "tzdata", "cryptography", "cffi", "pycparser")
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 

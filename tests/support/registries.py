@@ -96,9 +96,17 @@ def crane_registry(place: Path) -> Generator[RealRegistry]:
 
 
 def need_crane() -> str:
-    """The path of crane, in the directory MINPACK_TEST_TOOLS or as others are; without it the test is skipped."""
-    built = os.path.join(os.environ.get("MINPACK_TEST_TOOLS", ""), "crane")
-    return built if os.access(built, os.X_OK) else need_tool("crane")
+    """The path of crane; without it the test is skipped."""
+    return need_built("crane")
+
+
+def need_built(name: str) -> str:
+    """The path of a program that has to be built, in the directory MINPACK_TEST_TOOLS or as others are.
+
+    Without it the test is skipped.
+    """
+    built = os.path.join(os.environ.get("MINPACK_TEST_TOOLS", ""), name)
+    return built if os.access(built, os.X_OK) else need_tool(name)
 
 
 def free_port() -> int:

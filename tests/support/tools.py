@@ -19,11 +19,16 @@ PACKAGES = {
     "apt-get": "apt",
     "bash": "bash",
     "bsdtar": "libarchive-tools",
+    "buildah": "buildah",
     "busybox": "busybox",
     "bzip2": "bzip2",
+    "chromedriver": "chromium-driver",
+    "chromium": "chromium",
     "chroot": "coreutils",
     "ctr": "containerd",
+    "diff": "diffutils",
     "docker": "docker.io",
+    "docker-compose": "docker-compose",
     "docker-registry": "docker-registry",
     "dpkg": "dpkg",
     "dpkg-deb": "dpkg",
@@ -32,6 +37,7 @@ PACKAGES = {
     "g++": "g++",
     "gcc": "gcc",
     "getcap": "libcap2-bin",
+    "git": "git",
     "gpg": "gpg",
     "gzip": "gzip",
     "ldconfig": "libc-bin",
@@ -39,8 +45,11 @@ PACKAGES = {
     "localedef": "libc-bin",
     "ls": "coreutils",
     "make": "make",
+    "man": "man-db",
+    "mandoc": "mandoc",
     "mount": "mount",
     "musl-gcc": "musl-tools",
+    "nohup": "coreutils",
     "objcopy": "binutils",
     "objdump": "binutils",
     "openssl": "openssl",
@@ -48,8 +57,12 @@ PACKAGES = {
     "qemu-*-static": "qemu-user-static",
     "readelf": "binutils",
     "rm": "coreutils",
+    "setcap": "libcap2-bin",
+    "setpriv": "util-linux",
+    "setsid": "util-linux",
     "sh": "dash",
     "skopeo": "skopeo",
+    "strace": "strace",
     "strip": "binutils",
     "tar": "tar",
     "taskset": "util-linux",
@@ -74,11 +87,23 @@ PACKAGES = {
 }
 #: What is not from Debian, or not from it alone.
 ELSEWHERE = {
+    "actionlint": "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12; tests with it have a marker",
+    "buildx": "go install github.com/docker/buildx/cmd/buildx@v0.38.2 (5 min); tests with it have a marker",
     "cargo": "the long run alone has it, which no machine must",
     "crane": "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1; tests with it have a marker",
+    "cosign": "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 (15 min); tests with it have a marker",
     "go": ".ci/run takes the machine's, or one of the Python package index",
+    "oras": "go install oras.land/oras/cmd/oras@v1.3.6; tests with it have a marker",
+    "regctl": "go install github.com/regclient/regclient/cmd/regctl@v0.11.7; tests with it have a marker",
     "rustc": ".ci/run takes the machine's, or Debian's",
+    "strace-musl": (
+        "src/strace of Debian's source, built for musl and called so (apt-get source strace; ./configure CC=musl-gcc"
+        " CPPFLAGS='-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu' --enable-mpers=no"
+        " --enable-bundled=yes --without-libunwind --without-libdw && make; 2 min); tests with it have a marker"
+    ),
     "syft": "pyproject.toml names it",
+    "taplo": "npm install @taplo/cli@0.7.0; tests with it have a marker",
+    "trivy": "go install github.com/aquasecurity/trivy/cmd/trivy@v0.74.0 (15 min); tests with it have a marker",
 }
 #: What may be skipped even under MINPACK_TESTS=all, each test by name, and why it cannot be had.
 MAY_BE_SKIPPED = {

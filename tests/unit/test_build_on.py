@@ -121,6 +121,36 @@ def test_the_configuration_goes_on(place: Path) -> None:
     assert packed(place, "./app", "--on", "bare").run["User"] == "65532:65532"
 
 
+def test_a_health_check_is_kept_changed_or_replaced(place: Path) -> None:
+    """Only its times, all of it, or it is taken away; what is not there is not changed."""
+    new = packed(place, "./app", "--on", "below", "--health", "tcp://:80", "--health-retries", "2").run["Healthcheck"]
+    assert new == {"Test": ["CMD", "/.minpack/probe", "tcp://:80"], "Retries": 2}
+    image = packed(place, "./app", "--on", "below", "--health", "tcp://:80")
+    assert ".minpack/probe" in image.names(2)
+    for on in ("below", "bare"):
+        ran = minpack("./app", "--on", on, "--health-interval", "5s", "-o", "none", "--check", "none", cwd=place)
+        assert ran.code == 2
+        assert "has no health check" in ran.err
+    ran = minpack("./app", "--on", "below", "--health", "none", "--health-retries", "2", "-o", "none", cwd=place)
+    assert "cannot use --health-retries: --health none leaves nothing to check" in ran.err
+    assert minpack("./app", "--health", "tcp://:80", "-o", "healthy.tar", "-q", cwd=place).code == 0
+    assert packed(place, "./app", "--on", "healthy.tar").run["Healthcheck"]["Test"][0] == "CMD"
+    longer = packed(place, "./app", "--on", "healthy.tar", "--health-interval", "5s")
+    assert longer.run["Healthcheck"] == {"Test": ["CMD", "/.minpack/probe", "tcp://:80"], "Interval": 5 * 10**9}
+    longer = packed(place, "./app", "--on", "healthy.tar", "--health-timeout", "60s")
+    assert longer.run["Healthcheck"]["Test"][-1] == "60000"
+    often = ("--health-start-interval", "1s")
+    ran = minpack("./app", "--on", "healthy.tar", *often, "-o", "none", cwd=place)
+    assert "cannot use --health-start-interval: without a start period it is never used" in ran.err
+    slow = ("--health", "tcp://:80", "--health-start-period", "9s")
+    assert minpack("./app", *slow, "-o", "slow.tar", "-q", cwd=place).code == 0
+    assert packed(place, "./app", "--on", "slow.tar", *often).run["Healthcheck"]["StartInterval"] == 10**9
+    assert packed(place, "./app", "--on", "healthy.tar", "--health", "none").run["Healthcheck"] == {"Test": ["NONE"]}
+    # The same probe is there already.
+    again = packed(place, "./app", "--on", "healthy.tar", "--health", "tcp://:81")
+    assert not any(".minpack/probe" in again.names(number) for number in range(2, len(again.layers)))
+
+
 def test_annotations_name_the_image_below(place: Path) -> None:
     """By its digest, and where a registry has it by its name; what it is pushed beside is mounted."""
     digest = json.loads((place / "below" / "index.json").read_bytes())["manifests"][0]["digest"]

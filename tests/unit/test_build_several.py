@@ -83,6 +83,17 @@ def test_an_error_gives_up_the_others() -> None:
     assert [task.state for task in tasks] == ["closed", "closed"]
 
 
+def test_an_error_of_a_later_platform_is_not_kept_back() -> None:
+    """Nothing of an image of which a platform is lacking is waited for, while what fails as soon is told first."""
+    tasks = [Task(after=60), Task(after=0.2, error=MinpackError("cannot do it: 2")), Task(error=MinpackError("3"))]
+    specs = [*SPECS, PlatformSpec(parse_platform("s390x"), ImageSpec(("app",)), ())]
+    start = time.monotonic()
+    with pytest.raises(MinpackError, match="cannot do it: 2"), side_by_side(specs, tasks, no_progress):
+        raise AssertionError
+    assert time.monotonic() - start < 30
+    assert [task.state for task in tasks] == ["closed"] * 3
+
+
 def test_what_interrupts_whoever_waits_gives_up_all() -> None:
     """A signal raises on that thread alone."""
 

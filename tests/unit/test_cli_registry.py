@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.cli.registry import auth_files, hub_mirrors, registry_options
+from minpack.cli.registry import RegistryAccess, auth_files, hub_mirrors, registry_options
 from minpack.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_what_is_no_mirror_is_refused(text: str) -> None:
 
 def test_certificates_are_where_docker_and_podman_have_them() -> None:
     """The system's directories, and the user's own."""
-    assert registry_options({}).cert_directories == (
+    assert registry_options(RegistryAccess()).cert_directories == (
         "/etc/docker/certs.d",
         "/etc/containers/certs.d",
         "/home/me/.config/containers/certs.d",
@@ -96,7 +96,7 @@ def test_certificates_are_where_docker_and_podman_have_them() -> None:
 def test_a_password_comes_on_stdin(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the end of its line, for the one registry that is asked."""
     monkeypatch.setattr(sys, "stdin", Stdin(data))
-    login = registry_options({"username": "me", "password_stdin": True}, {"a.example"}).login
+    login = registry_options(RegistryAccess("me", password_stdin=True), {"a.example"}).login
     assert login is not None
     assert (login.host, login.username.reveal(), login.password.reveal()) == ("a.example", "me", "pass word")
 
@@ -104,19 +104,19 @@ def test_a_password_comes_on_stdin(data: bytes, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("given", "hosts", "stdin", "reason"),
     [
-        ({"username": "me"}, {"a"}, Stdin(b"x"), "it goes with --password-stdin"),
-        ({"password_stdin": True}, {"a"}, Stdin(b"x"), "it goes with --username"),
-        ({"username": "me:x", "password_stdin": True}, {"a"}, Stdin(b"x"), "cannot have a colon"),
-        ({"username": "me", "password_stdin": True}, {"a", "b"}, Stdin(b"x"), "several registries: a, b"),
-        ({"username": "me", "password_stdin": True}, set(), Stdin(b"x"), "no registry is used"),
-        ({"username": "me", "password_stdin": True}, {"a"}, Stdin(b"x", terminal=True), "stdin is a terminal"),
-        ({"username": "me", "password_stdin": True}, {"a"}, None, "there is no stdin"),
-        ({"username": "me", "password_stdin": True}, {"a"}, Stdin(b"\n"), "no password came"),
-        ({"username": "me", "password_stdin": True}, {"a"}, Stdin(b"x" * 65537), "more than 65536 bytes"),
+        (RegistryAccess("me"), {"a"}, Stdin(b"x"), "it goes with --password-stdin"),
+        (RegistryAccess(password_stdin=True), {"a"}, Stdin(b"x"), "it goes with --username"),
+        (RegistryAccess("me:x", password_stdin=True), {"a"}, Stdin(b"x"), "cannot have a colon"),
+        (RegistryAccess("me", password_stdin=True), {"a", "b"}, Stdin(b"x"), "several registries: a, b"),
+        (RegistryAccess("me", password_stdin=True), set(), Stdin(b"x"), "no registry is used"),
+        (RegistryAccess("me", password_stdin=True), {"a"}, Stdin(b"x", terminal=True), "stdin is a terminal"),
+        (RegistryAccess("me", password_stdin=True), {"a"}, None, "there is no stdin"),
+        (RegistryAccess("me", password_stdin=True), {"a"}, Stdin(b"\n"), "no password came"),
+        (RegistryAccess("me", password_stdin=True), {"a"}, Stdin(b"x" * 65537), "more than 65536 bytes"),
     ],
 )
 def test_what_is_no_login(
-    given: dict[str, object], hosts: set[str], stdin: Stdin | None, reason: str, monkeypatch: pytest.MonkeyPatch
+    given: RegistryAccess, hosts: set[str], stdin: Stdin | None, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a login, one for several registries, and stdin that has none."""
     monkeypatch.setattr(sys, "stdin", stdin)
@@ -131,4 +131,4 @@ def test_a_file_of_authorities_must_be_there(tmp_path: Path) -> None:
 
     for name, reason in (("none", "no such file"), (".", "not a regular file")):
         with pytest.raises(InputError, match=reason):
-            registry_options({"registry_ca": str(tmp_path / name)})
+            registry_options(RegistryAccess(registry_ca=str(tmp_path / name)))

@@ -297,6 +297,21 @@ def test_equal_licences_are_one_file(world: World) -> None:
     assert len(records) == 2
 
 
+def test_licences_are_left_out_where_they_are_not_wanted(world: World) -> None:
+    """Records stay, and a note says what it means."""
+    world.serve()
+    with world.base() as base:
+        entries = [there(base, f"/{LIB}/libfoo.so.1")]
+        packages = DebianPackages(base)
+        whole = packages.database(entries)
+        records = packages.database(entries, licences=False)
+        assert [str(entry.path) for entry in records] == [
+            str(entry.path) for entry in whole if "copyright" not in entry.path
+        ]
+        (note,) = packages.notes
+        assert note.startswith("the licence text of 1 package is left out: if you distribute the image")
+
+
 @pytest.mark.parametrize("spelling", ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"])
 def test_who_has_a_library_is_chosen_by_rule(world: World, spelling: str) -> None:
     """By its usual name, else by its priority, else it is the one that is there already; else nobody guesses."""

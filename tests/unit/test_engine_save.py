@@ -70,7 +70,7 @@ def test_an_image_of_an_engine_is_a_base(tmp_path: Path) -> None:
 def test_what_an_engine_has_not_is_told(tmp_path: Path, image: bytes | None, reason: str) -> None:
     """With the name, and what to do."""
     with FakeEngine(tmp_path / "socket", image=image) as engine, pytest.raises(EngineError) as caught:
-        save_image("app:1", io.BytesIO(), environment={"DOCKER_HOST": engine.host}, progress=no_progress)
+        save_image("app:1", lambda _: io.BytesIO(), environment={"DOCKER_HOST": engine.host}, progress=no_progress)
     assert caught.value.message == f"cannot take 'app:1' out of the engine at {engine.host}: {reason}"
 
 
@@ -84,4 +84,4 @@ def test_an_engine_that_gives_without_end_is_left(tmp_path: Path, monkeypatch: p
     with FakeEngine(tmp_path / "socket", image=image, endless=endless) as engine:
         environment = {"DOCKER_HOST": engine.host}
         with pytest.raises(EngineError, match="more than 1048576 bytes"):
-            save_image("app:1", io.BytesIO(), environment=environment, progress=no_progress, limits=limits)
+            save_image("app:1", lambda _: io.BytesIO(), environment=environment, progress=no_progress, limits=limits)

@@ -21,6 +21,7 @@ from minpack.errors import (
     BaseError,
     BaseNeededError,
     ChangedInputError,
+    ConfigError,
     ContradictoryOptionsError,
     CredentialsError,
     DanglingLinkError,
@@ -29,11 +30,13 @@ from minpack.errors import (
     ElfError,
     EngineError,
     EntrypointError,
+    HealthCheckError,
     ImageBaseError,
     ImageError,
     InputError,
     InternalError,
     InvalidImageError,
+    KeyFileError,
     LibcMismatchError,
     LockedError,
     LockError,
@@ -41,9 +44,12 @@ from minpack.errors import (
     MinpackError,
     MissingLibraryError,
     NotElfError,
+    NothingToClaimError,
     NotInBaseError,
+    NotInImageError,
     NotInRegistryError,
     NotProgramError,
+    NotStartedError,
     NotTextError,
     OfflineError,
     OutputError,
@@ -54,8 +60,10 @@ from minpack.errors import (
     ResolveError,
     ResourceError,
     RootfsError,
+    SmokeTestError,
     StoreError,
     SumMismatchError,
+    TooLargeError,
     UnboundSymbolError,
     UnknownBaseError,
     UnloadableFileError,
@@ -63,6 +71,7 @@ from minpack.errors import (
     UnreadableFileError,
     UnreadableImageError,
     UntrustedPackageError,
+    UnverifiedError,
     UsageError,
     WrongTargetError,
 )
@@ -170,6 +179,18 @@ ROWS = (
         {"lock": "a.lock", "reason": "version is missing"},
     ),
     Row(
+        ConfigError("a.toml", 3, 7, "base", "x y", "it names no base", None),
+        "cannot use base 'x y' in a.toml:3:7: it names no base",
+        {
+            "path": "a.toml",
+            "line": 3,
+            "column": 7,
+            "key": "base",
+            "value": "x y",
+            "reason": "it names no base",
+        },
+    ),
+    Row(
         LockedError("a.lock", DIFFERENCES),
         "cannot build from 'a.lock': this build differs from it\n"
         "  file /a: locked base 0644 sha256:1, now base 0644 sha256:2\n"
@@ -187,6 +208,11 @@ ROWS = (
     Row(
         EntrypointError("/bin/x", "the image has no such file", "add it"),
         "cannot start '/bin/x': the image has no such file",
+        {"program": "/bin/x", "reason": "the image has no such file"},
+    ),
+    Row(
+        HealthCheckError("/bin/x", "the image has no such file", "add it"),
+        "cannot run the health check '/bin/x': the image has no such file",
         {"program": "/bin/x", "reason": "the image has no such file"},
     ),
     Row(
@@ -242,6 +268,11 @@ ROWS = (
         {"base": "b", "reason": "it is an image, not a root file system", "what": "an image"},
     ),
     Row(
+        NotInImageError("i", "/etc/x", "which --keep names"),
+        "cannot read image 'i': it has no /etc/x, which --keep names",
+        {"image": "i", "reason": "it has no /etc/x, which --keep names", "path": "/etc/x"},
+    ),
+    Row(
         NotInBaseError("b", "/etc/x", "which it needs", "add it"),
         "cannot read base 'b': it has no /etc/x, which it needs",
         {"base": "b", "reason": "it has no /etc/x, which it needs", "path": "/etc/x"},
@@ -288,6 +319,11 @@ ROWS = (
         "cannot accept 'i': it is not a valid image\n  one\n  two",
         {"image": "i", "issues": ("one", "two")},
     ),
+    Row(
+        NothingToClaimError("i", "f", ("one", "two")),
+        "cannot claim anything about 'i': it has files of every vulnerability in 'f'\n  one\n  two",
+        {"image": "i", "source": "f", "present": ("one", "two")},
+    ),
     Row(UnreadableImageError("i", "no", "so"), "cannot read image 'i': no", {"image": "i", "reason": "no"}),
     Row(
         NotTextError("\udcff"),
@@ -320,7 +356,42 @@ ROWS = (
         "cannot read credentials from '/root/.docker/config.json': no",
         {"source": "/root/.docker/config.json", "reason": "no"},
     ),
+    Row(KeyFileError("me.key", "no"), "cannot use key 'me.key': no", {"key": "me.key", "reason": "no"}),
+    Row(
+        UnverifiedError("me/app:1", "wrong-key", "no", "try"),
+        "cannot verify 'me/app:1': no",
+        {"image": "me/app:1", "problem": "wrong-key", "reason": "no"},
+    ),
     Row(EngineError("load it", "no"), "cannot load it: no", {"reason": "no"}),
+    Row(
+        NotStartedError("start '/app'", "no such file", "look", 127),
+        "cannot start '/app': no such file",
+        {"reason": "no such file", "exit_code": 127},
+    ),
+    Row(
+        SmokeTestError("me/app:1", ("/app", "a b"), 3, "it ended", ("last line",), "look", ("/etc/x",)),
+        "cannot pack 'me/app:1': it fails its smoke test: it ended\n"
+        "  command: /app a b\n  output: last line\n  not found: /etc/x",
+        {
+            "image": "me/app:1",
+            "command": ("/app", "a b"),
+            "code": 3,
+            "reason": "it ended",
+            "output": ("last line",),
+            "absent": ("/etc/x",),
+        },
+    ),
+    Row(
+        TooLargeError("me/app:1", "packed", 2000, 1000, (("program", 1999),), "leave something out"),
+        "cannot pack 'me/app:1': it has 2,000 bytes packed, and 1,000 are allowed\n          1,999 bytes  program",
+        {
+            "image": "me/app:1",
+            "what": "packed",
+            "size": 2000,
+            "most": 1000,
+            "reasons": (("program", 1999),),
+        },
+    ),
     Row(
         ResourceError("minpack tree", "no memory"),
         "cannot run minpack tree: no memory",
@@ -415,6 +486,8 @@ HUGE: dict[str, object] = {
     "int": 1 << 64,
     "int | None": 1 << 64,
     "tuple[str, ...]": (LONG,) * 5000,
+    "Sequence[str]": (LONG,) * 5000,
+    "Sequence[tuple[str, int]]": ((LONG, 1 << 64),) * 5000,
     "tuple[tuple[str, str], ...]": ((LONG,) * 2,) * 5000,
     "tuple[tuple[str, tuple[str, ...]], ...]": ((LONG, (LONG,) * 100),) * 5000,
     "tuple[tuple[str, str, str], ...]": ((LONG,) * 3,) * 5000,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -201,3 +202,19 @@ def test_files_of_other_versions_do_not_count(store: Store, monkeypatch: pytest.
     monkeypatch.setattr("deflate.__version__", "0.0.0")
     with CompressedFiles(store, Compression.BALANCED) as found:
         assert found.find(BytesContent(LARGE)) is None
+
+
+class Full(io.BytesIO):
+    """Takes nothing."""
+
+    def write(self, data: object, /) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_what_cannot_be_written_is_told(store: Store) -> None:
+    """Layers of several files are written a few pieces behind, and the error comes all the same; no thread is left."""
+    before = threading.active_count()
+    what = entries(BytesContent(LARGE), BytesContent(OTHER))
+    with pytest.raises(OSError, match="No space left"):
+        write_kept_layer(what, Full(), store, HOW, "test")
+    assert threading.active_count() == before

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from minpack.content import BytesContent
+from minpack.elf import symbols as symbols_module
 from minpack.errors import InputError, MalformedElfError
 from minpack.ld import bind_glibc, lookup
 from minpack.ld.bind import prove
@@ -219,3 +220,43 @@ def test_contents_are_left_as_they_are() -> None:
     assert prove(made) == prove(made)
     content = made.program.entry.content
     assert isinstance(content, BytesContent)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("libc", list(Libc))
+def test_what_is_surely_bound_is_what_asking_each_object_tells(
+    seed: int, libc: Libc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that are gathered from all objects at once are those of looking each reference up by itself."""
+    chance = Random(seed)  # noqa: S311
+    versions, names = [Version("V1", 2), Version("V2", 3)], [f"f{number}" for number in range(12)]
+
+    def symbols(own: list[str], asked: list[str]) -> list[Symbol]:
+        infos, others = (0x12, 0x12, 0x12, 0x22, 0x11, 0x16, 0x1A, 0x02), (0, 0, 0, 2, 3)
+        defined = [
+            Symbol(name, chance.choice((1, 1, 1, 0xFFF1)), chance.choice(infos), chance.choice(others),
+                   chance.choice((0x1000, 0x1000, 0)), chance.choice((1, 2, 3, 0x8002, 0x8003)))
+            for name in own
+        ]  # fmt: skip
+        return [*(Symbol(name, 0, value=0, version=chance.choice((1, 2, 3, 0x8002))) for name in asked), *defined]
+
+    def made(*, is_program: bool) -> Linked:
+        own = [name for name in names for _ in range(chance.choice((0, 1, 1, 2))) if chance.random() < 0.5]
+        asked = [name for name in names if name not in own and chance.random() < 0.5]
+        used = [name for name in dict.fromkeys((*asked, *own)) if chance.random() < 0.8]
+        kinds = (GLOB_DAT, JUMP_SLOT, COPY) if is_program else (GLOB_DAT, JUMP_SLOT)
+        return linked_elf(
+            symbols(own, asked),
+            relocations=[(name, chance.choice(kinds)) for name in used],
+            needs=[Need("l.so", "V1", 2), Need("l.so", "V2", 3)] if chance.random() < 0.3 else (),
+            versions=versions if chance.random() < 0.7 else (),
+            soname=None if is_program else "l.so",
+            interpreter=LOADER if is_program else None,
+            style="sysv",
+        )
+
+    whole = closure(made(is_program=True), *(made(is_program=False) for _ in range(3)), libc=libc)
+    found = prove(whole)
+    monkeypatch.setattr(lookup.Answers, "unsure", lambda _, questions: list(questions))
+    monkeypatch.setattr(symbols_module, "_outward", lambda references, *_: references)
+    assert prove(whole) == found

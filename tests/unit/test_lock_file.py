@@ -111,6 +111,18 @@ def test_the_file_as_it_is_written() -> None:
     assert lock_bytes(Lock({AMD64: image})).decode() == GOLDEN
 
 
+def test_what_bases_and_packages_say_of_themselves_is_kept(tmp_path: Path) -> None:
+    """A base's os-release; a package's maintainer, licence and source. None of it is compared."""
+    said = GCC._replace(supplier="A <a@b.example>", license="GPL-2.0-or-later", source="gcc 14.2.0-r6")
+    image = IMAGE._replace(base=BASE._replace(system="alpine", system_version="3.22.1"), packages=(said, ZLIB))
+    path = tmp_path / "minpack.lock"
+    path.write_bytes(lock_bytes(Lock({AMD64: image})))
+    assert b'source = "gcc 14.2.0-r6"' in path.read_bytes()
+    found = read_lock(str(path)).images[AMD64]
+    assert (found.base, found.packages) == (image.base, image.packages)
+    assert differences(IMAGE, found) == ()
+
+
 @pytest.mark.parametrize(
     ("file", "keys"),
     [

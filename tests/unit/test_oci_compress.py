@@ -155,6 +155,20 @@ def test_layers_are_read_by_gzip(compression: Compression, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("compression", [Compression.ZSTD, Compression.ZSTD_SMALL])
+def test_zstd_looks_back_as_far_as_every_decoder_does(compression: Compression) -> None:
+    """8 MiB, which decoders should support (RFC 8878, 3.1.1.1.2)."""
+    assert zstandard.get_frame_parameters(packed(b"x", compression)[0]).window_size == 8 << 20
+
+
+def test_zstd_makes_machine_code_smaller_than_gzip_does() -> None:
+    """It looks for matches as short as instructions are."""
+    with open(sys.executable, "rb") as file:
+        code = file.read(2 << 20)
+    sizes = [len(packed(code, one)[0]) for one in (Compression.ZSTD_SMALL, Compression.ZSTD, Compression.BALANCED)]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("compression", [Compression.ZSTD, Compression.ZSTD_SMALL])
 def test_zstd_layers_are_one_frame_with_a_checksum(compression: Compression) -> None:
     """A zstd layer is one frame that ends with a checksum."""
     data, _ = packed(DATA, compression)

@@ -14,12 +14,13 @@ import pytest
 from minpack.content import read_all
 from minpack.digest import Digest
 from minpack.errors import SumMismatchError, UnreadableImageError
-from minpack.oci import mediatypes, read
+from minpack.oci import files, mediatypes
 from minpack.oci.compression import Compression
 from minpack.oci.documents import blob
 from minpack.oci.image import put_index
 from minpack.oci.layout import LayoutSink
 from minpack.oci.read import choose, read_image
+from minpack.oci.stated import MAX_MANIFESTS
 from minpack.target import Platform
 from support.images import (
     AMD64,
@@ -213,10 +214,11 @@ def docker_only(document: Any, **more: bytes) -> Callable[[], bytes]:
 
 
 CONFIG_NAME = next(name for name, data in parts_of(ARCHIVE).items() if b'"rootfs"' in data)
-MANY = [{"mediaType": mediatypes.MANIFEST, "digest": f"sha256:{'0' * 64}", "size": 1}] * (read.MAX_MANIFESTS + 1)
+MANY = [{"mediaType": mediatypes.MANIFEST, "digest": f"sha256:{'0' * 64}", "size": 1}] * (MAX_MANIFESTS + 1)
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "neither an index.json nor a manifest.json"),
-    "no tar": (lambda: b"no tar" * 1000, "a header has a wrong checksum"),
+    "no tar": (lambda: b"no tar" * 1000, "it is not a tar archive"),
+    "program": (lambda: b"\x7fELF" + ARCHIVE, "it is a program"),
     "cut": (lambda: ARCHIVE[:1500], "in the middle of a header"),
     "compressed": (lambda: b"\x1f\x8b" + ARCHIVE, "it is compressed as a whole"),
     "twice": (lambda: ARCHIVE[:-1024] + ARCHIVE, "is in it twice"),
@@ -293,7 +295,7 @@ def test_links_lead_nowhere_outside(tmp_path: Path) -> None:
 
 def test_there_are_no_more_files_than_an_archive_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of members and of blobs has a bound."""
-    monkeypatch.setattr(read, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(files, "MAX_MEMBERS", 3)
     (tmp_path / "image").write_bytes(ARCHIVE)
     layout_directory(tmp_path / "layout", built_index(tmp_path / "built"))
     for name in ("image", "layout"):

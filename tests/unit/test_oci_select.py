@@ -7,8 +7,9 @@ import pytest
 from minpack.digest import Digest
 from minpack.errors import UnreadableImageError
 from minpack.oci import mediatypes
-from minpack.oci.documents import Descriptor
-from minpack.oci.select import check_layers, fitting_variants, no_platform, select_platform
+from minpack.oci.documents import Descriptor, blob
+from minpack.oci.image import BuiltImage
+from minpack.oci.select import check_layers, contradiction, fitting_variants, no_platform, select_platform
 from minpack.target import Platform, parse_platform
 
 
@@ -78,3 +79,24 @@ def test_other_layers_are_refused(media_type: str, reason: str) -> None:
         )
     assert f"layer 2 (sha256:{'0' * 64}, {media_type}) is {reason}" in caught.value.message
     assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    ("listed", "own", "same"),
+    [
+        ("linux/amd64", "linux/amd64", True),
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm/v6", "linux/arm", True),
+        ("linux/arm", "linux/arm/v6", True),
+        ("linux/arm/v7", "linux/arm/v6", False),
+        ("linux/amd64/v1", "linux/amd64/v3", False),
+        ("linux/arm64", "linux/arm", False),
+    ],
+)
+def test_what_contradicts(listed: str, own: str, same: bool) -> None:
+    """A variant that is not said contradicts none, and one that is meant without it is the same."""
+    platform, stated = (Platform(*text.split("/")) for text in (listed, own))
+    empty = blob(mediatypes.CONFIG, {})
+    image = BuiltImage(stated, empty, empty, (), (), platform)
+    assert (contradiction(image) == "") is same
+    assert contradiction(image._replace(listed=None)) == ""

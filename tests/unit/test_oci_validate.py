@@ -373,7 +373,7 @@ class Collect:
         self.data += block
         return memoryview(bytearray(4096))
 
-    def begin_file(self, content: Content) -> None:
+    def begin_file(self, content: Content) -> bool:
         raise AssertionError("no file has blocks of its own")
 
     def end_file(self) -> None:

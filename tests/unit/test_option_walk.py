@@ -15,7 +15,14 @@ from support.optionwalk import NAMED, Walk, commands, options
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-COMMANDS = dict(commands())
+#: Commands whose options are walked elsewhere, and where: what follows the image is the program's there.
+#: The options of build that are pack's are compared with pack's own.
+ELSEWHERE = {
+    "run": "tests/integration/test_run_image.py",
+    "build": "tests/unit/test_cli_config.py",
+    "trace": "tests/integration/test_trace.py",
+}
+COMMANDS = {name: command for name, command in commands() if name not in ELSEWHERE}
 SUM = "0" * 128
 
 #: Options that several commands have: by option, the call without its command, and what is added to it.
@@ -25,6 +32,9 @@ FILES = {
     "--strip": ("./go", "--strip"),
     "--dest": ("./app", "--dest /opt/app"),
     "--add": ("./packaged --base apk.tar", "--add libfoo:/usr/lib/libfoo.so.1"),
+    "--chown": ("./app --add cert.pem:/etc/file", "--chown nobody-here"),
+    "--exclude": ("./musl --base base --add plugins:/plugins", "--exclude *"),
+    "--any-user": ("./musl --base base --user root --dir /usr/lib:0700:0:0", "--any-user"),
     "--dir": ("./packaged --base apk.tar", "--dir /usr/local/bin/packaged"),
     "--symlink": ("./packaged --base apk.tar", "--symlink nowhere:/usr/lib/libfoo.so.1"),
     "--add-lib": ("./packaged --base apk.tar", "--add-lib libbar.so.2"),
@@ -44,6 +54,7 @@ FILES = {
     "--package": ("./packaged --base apk.tar", "--package libbar"),
     "--no-packages": ("./packaged --base apk.tar", "--no-packages"),
     "--keys": ("./packaged --base apk.tar", "--keys no-keys"),
+    "--no-package-data": ("./debian --base debian-12 --keys debian-keys --check none", "--no-package-data"),
     "--base": ("./app", "--base base"),
     "--platform": ("./app", "--platform linux/amd64/v2"),
 }
@@ -61,6 +72,21 @@ REGISTRIES = {
     "--registry-ca": "--registry-ca registry-ca.pem",
     "--insecure": "--insecure SECURE",
 }
+#: Of commands that use shared caches, after what does something.
+CACHES = {
+    "--cache": ("", "--cache REGISTRY/me/cache"),
+    "--cache-write": ("", "--cache-write REGISTRY/me/cache"),
+    "--verify-cache": (" --cache REGISTRY/me/cache", "--verify-cache"),
+}
+#: Of commands that run and measure an image, after what names it.
+ACCEPTANCE = {
+    "--max-size": ("", "--max-size 1"),
+    "--max-unpacked": ("", "--max-unpacked 1"),
+    "--smoke": ("", "--smoke ''"),
+    "--smoke-exit": (" --smoke ''", "--smoke-exit 3"),
+    "--smoke-output": (" --smoke ''", "--smoke-output x"),
+    "--smoke-time-limit": ("", "--smoke-time-limit 9"),
+}
 #: A call of each command that only pulls.
 PULLING = {
     "base pull": "SECURE/me/base",
@@ -68,7 +94,24 @@ PULLING = {
     "tree": "./app --base SECURE/me/base",
     "lock": "./app --base SECURE/me/base",
     "update": "./packaged --base SECURE/me/base",
+    "vex": "docker://SECURE/me/base --from vex.toml",
+    "outdated": "docker://SECURE/me/base",
+    "check": "SECURE/me/base",
+    "deployment": "SECURE/me/base --for kubernetes",
+    "export": "SECURE/me/base -o out/tree",
+    "debug": "SECURE/me/base --tools-base tools.tar -o out/image",
+    "diff": "image.tar SECURE/me/base",
+    "report": "SECURE/me/base",
+    "why": "SECURE/me/base /etc/lower",
+    "inspect": "SECURE/me/base --path /etc/lower",
+    "sbom": "./app --base SECURE/me/base",
+    "sign": "SECURE/me/base --key me.key",
+    "verify": "SECURE/me/base --key me.pub",
 }
+#: An image of a registry that can be reached, which nobody signed.
+UNSIGNED = "SECURE/me/base --registry-ca registry-ca.pem --key me.pub"
+#: An image that gets tools of a base of this host.
+DEBUGGED = "image.tar --tools-base tools.tar -o out/image"
 IMAGES = {
     "--tag": "-o out/image --tag me/app:1",
     "--output": "-o out/other",
@@ -84,29 +127,119 @@ IMAGES = {
     "--env": "-o out/image --env A=b",
     "--cmd": "-o out/image --cmd x",
 }
+HEALTH = "./app -o out/image --health tcp://:80"
 OWN: dict[str, dict[str, tuple[str, str]]] = {
     "pack": {
         "--push": ("./app -o out/image -t REGISTRY/me/app", "--push"),
+        "--trace": ("./app -o out/image", "--trace ''"),
         "--single-layer": ("./app -o out/image", "--single-layer"),
+        "--summary": ("./app -o out/image", "--summary out/summary"),
+        "--provenance": ("./app -o out/image", "--provenance"),
+        "--builder-id": ("./app -o out/image --provenance", "--builder-id https://ci.example.org"),
+        "--attest-in-index": ("./app -o out/image --provenance", "--attest-in-index"),
+        "--sbom": ("./app -o out/image", "--sbom spdx"),
+        "--sbom-in-image": ("./app -o out/image --sbom spdx", "--sbom-in-image"),
         "--on": ("./app -o out/image", "--on lower"),
         "--force": ("./app --format rootfs -o old", "--force"),
         "--entrypoint": ("./app -o out/image", "--entrypoint /bin/other"),
         "--expose": ("./app -o out/image", "--expose 80"),
         "--volume": ("./app -o out/image", "--volume /data"),
         "--stop-signal": ("./app -o out/image", "--stop-signal INT"),
+        "--health": ("./app -o out/image", "--health http://:8080"),
+        "--health-interval": (HEALTH, "--health-interval 5s"),
+        "--health-timeout": (HEALTH, "--health-timeout 5s"),
+        "--health-start-period": (HEALTH, "--health-start-period 5s"),
+        "--health-start-interval": (f"{HEALTH} --health-start-period 5s", "--health-start-interval 1s"),
+        "--health-retries": (HEALTH, "--health-retries 5"),
+        "--cap": ("./app -o out/image", "--cap net_bind_service"),
         "--why": ("./go -o out/image", "--why"),
         "--lock": ("./packaged --locked -o out/image", "--lock out/none"),
         "--locked": ("./packaged --base apk.tar -o out/image", "--locked"),
         "--dry-run": ("./app -o out/image", "--dry-run"),
+        **{option: (f"./app -o out/image{before}", more) for option, (before, more) in ACCEPTANCE.items()},
+        "--sign": ("./app -o out/image", "--sign me.key"),
+        "--signature-format": ("./app -o out/image --sign me.key", "--signature-format classic"),
+        "--debug": ("./app -o out/image --tools-base tools.tar", "--debug"),
+        "--tools": ("./app -o out/image --debug --tools-base tools.tar", "--tools libfoo"),
+        "--tools-base": (f"./app -o out/image --debug --tools-base {NAMED}", "--tools-base tools.tar"),
     },
-    "lock": {"--lock": ("./app", "--lock out/lock")},
+    "debug": {
+        **{
+            option: (DEBUGGED, more.removeprefix("-o out/image "))
+            for option, more in IMAGES.items()
+            if option not in ("--label", "--env", "--cmd", "--output")
+        },
+        "--output": (DEBUGGED, "-o out/other"),
+        "--force": ("image.tar --tools-base tools.tar --format oci -o old", "--force"),
+        "--push": (f"{DEBUGGED} -t REGISTRY/me/debug", "--push"),
+        "--platform": (DEBUGGED, "--platform linux/arm64"),
+        "--user": (DEBUGGED, "--user root"),
+        "--attach": (DEBUGGED, "--attach web"),
+        "--exec": (DEBUGGED, "--exec"),
+        "--tools": (DEBUGGED, "--tools libfoo"),
+        "--tools-base": (f"image.tar -o out/image --tools-base {NAMED}", "--tools-base tools.tar"),
+        "--keys": (f"{DEBUGGED} --tools libfoo", "--keys no-keys"),
+        "--mirror": (f"image.tar -o out/image --tools-base {NAMED}", "--mirror OTHER"),
+        "--offline": (f"image.tar -o out/image --tools-base {NAMED}", "--offline"),
+        "--cache-dir": (f"image.tar -o out/image --tools-base {NAMED}", "--cache-dir kept"),
+        "--no-cache": (f"image.tar -o out/image --tools-base {NAMED}", "--no-cache"),
+    },
+    "sign": {
+        "--key": ("signed.tar", "--key me.key"),
+        "--signature-format": ("signed.tar --key me.key", "--signature-format classic"),
+        "--generate-key": ("-o out/new", "--generate-key"),
+        "--output": ("--generate-key", "-o out/new"),
+        "--created": ("signed.tar --key me.key", "--created 77"),
+        "--cache-dir": (UNSIGNED.replace("me.pub", "me.key"), "--cache-dir kept"),
+        "--no-cache": (UNSIGNED.replace("me.pub", "me.key"), "--no-cache"),
+        "--offline": (UNSIGNED.replace("me.pub", "me.key"), "--offline"),
+    },
+    "verify": {
+        "--key": ("signed.tar", "--key me.pub"),
+        "--platform": ("signed.tar --key me.pub", "--platform linux/arm64"),
+        "--provenance": ("signed.tar --key me.pub", "--provenance"),
+        "--lock": ("signed.tar --key me.pub --provenance", "--lock out/none"),
+        "--cache-dir": (UNSIGNED, "--cache-dir kept"),
+        "--no-cache": (UNSIGNED, "--no-cache"),
+        "--offline": (UNSIGNED, "--offline"),
+    },
+    "lock": {
+        "--file": ("", "--file images.toml"),
+        "--profile": ("", "--profile release"),
+        "--lock": ("./app", "--lock out/lock"),
+        "--on": ("./app", "--on lower"),
+    },
     "update": {
+        "--file": ("", "--file images.toml"),
+        "--profile": ("", "--profile release"),
+        "--on": ("./packaged", "--on lower"),
         "--lock": ("./app", "--lock out/none"),
         "--dry-run": ("./packaged", "--dry-run"),
         "--verbose": ("./packaged --need tz", "--verbose"),
     },
-    "inspect": {"--why": ("./go", "--why"), "--full": ("./app", "--full"), "--verbose": ("./go", "--verbose")},
+    "outdated": {
+        "--file": ("", "--file images.toml"),
+        "--profile": ("", "--profile release"),
+        "--platform": ("", "--platform linux/arm64"),
+        "--strict": ("", "--strict"),
+        "--keys": ("", "--keys no-keys"),
+        "--mirror": ("", "--mirror OTHER"),
+        "--offline": ("", "--offline"),
+        "--cache-dir": ("", "--cache-dir kept"),
+        "--no-cache": ("", "--no-cache"),
+    },
+    "inspect": {
+        "--path": ("image.tar", "--path /usr/local/bin/app"),
+        "--platform": ("image.tar --path /usr/local/bin/app", "--platform linux/arm64"),
+        "--why": ("./go", "--why"),
+        "--full": ("./app", "--full"),
+        "--verbose": ("./go", "--verbose"),
+        "--offline": ("SECURE/me/base --insecure SECURE --path /etc/lower", "--offline"),
+        "--cache-dir": ("image.tar --path /usr/local/bin/app", "--cache-dir kept"),
+        "--no-cache": ("image.tar --path /usr/local/bin/app", "--no-cache"),
+    },
     "tree": {
+        "--path": ("image.tar", "--path /usr/local/bin/app"),
         "--dest": ("./musl --base base", "--dest /opt/app"),
         "--env": ("./musl --base base", "--env LD_PRELOAD=/opt/libplug.so"),
         "--all": ("./musl --base base", "--all"),
@@ -118,11 +251,110 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
     },
     "base info": {"--platform": (NAMED, "--platform linux/arm64")},
     "base pull": {"--platform": (NAMED, "--platform linux/arm64"), "--base-sha512": (NAMED, f"--base-sha512 {SUM}")},
+    "sbom": {
+        "--format": ("./app", "--format cyclonedx"),
+        "--output": ("./app", "-o out/sbom"),
+        "--created": ("./app", "--created 77"),
+        "--on": ("./app", "--on lower"),
+        "--quiet": ("./app -o out/sbom", "--quiet"),
+    },
+    "show": {
+        "--file": ("", "--file images.toml"),
+        "--profile": ("", "--profile release"),
+        "--schema": ("", "--schema"),
+    },
+    "init": {
+        "--file": ("-f out/minpack.toml", "-f out/other.toml"),
+        "--force": ("-f first.toml", "--force"),
+    },
     "push": {"--digest-file": ("image.tar REGISTRY/me/pushed", "--digest-file out/digest")},
+    "vex": {
+        "--from": ("image.tar", "--from vex.toml"),
+        "--output": ("image.tar --from vex.toml", "-o out/vex.json"),
+        "--tag": ("image.tar --from vex.toml", "-t me/other"),
+        "--platform": ("image.tar --from vex.toml", "--platform linux/arm64"),
+        "--created": ("image.tar --from vex.toml", "--created 77"),
+        "--offline": ("docker://SECURE/me/base --registry-ca registry-ca.pem --from vex.toml", "--offline"),
+        "--cache-dir": ("docker://SECURE/me/base --registry-ca registry-ca.pem --from vex.toml", "--cache-dir kept"),
+        "--no-cache": ("docker://SECURE/me/base --registry-ca registry-ca.pem --from vex.toml", "--no-cache"),
+    },
     "base image": {
         "--push": ("base -o out/image -t REGISTRY/me/base", "--push"),
         "--platform": ("base -o out/image", "--platform linux/amd64/v2"),
         "--force": ("base --format rootfs -o old", "--force"),
+    },
+    "check": {
+        "--platform": ("image.tar", "--platform linux/arm64"),
+        "--format": ("image.tar", "--format sarif"),
+        **{option: (f"image.tar{before}", more) for option, (before, more) in ACCEPTANCE.items()},
+        "--any-user": ("image.tar", "--any-user"),
+        "--summary": ("image.tar", "--summary out/summary"),
+        "--verbose": ("oci:links", "--verbose"),
+        "--offline": ("SECURE/me/base --insecure SECURE", "--offline"),
+        "--cache-dir": ("image.tar", "--cache-dir kept"),
+        "--no-cache": ("image.tar", "--no-cache"),
+    },
+    "deployment": {
+        "--for": ("image.tar --for kubernetes", "--for compose"),
+        "--kind": ("image.tar --for kubernetes", "--kind pod"),
+        "--name": ("image.tar --for kubernetes", "--name web"),
+        "--image": ("image.tar --for kubernetes", "--image me/other:2"),
+        "--any-user": ("image.tar --for kubernetes", "--any-user"),
+        "--platform": ("image.tar --for kubernetes", "--platform linux/arm64"),
+        "--offline": ("SECURE/me/base --for kubernetes --insecure SECURE", "--offline"),
+        "--cache-dir": ("image.tar --for kubernetes", "--cache-dir kept"),
+        "--no-cache": ("image.tar --for kubernetes", "--no-cache"),
+    },
+    "export": {
+        "--platform": ("image.tar -o out/tree", "--platform linux/arm64"),
+        "--output": ("image.tar -o out/tree", "-o out/other"),
+        "--format": ("image.tar -o out/tree", "--format tar"),
+        "--force": ("image.tar -o old", "--force"),
+        "--quiet": ("image.tar -o out/tree", "--quiet"),
+        "--json": ("image.tar -o out/tree", "--json"),
+        "--offline": ("SECURE/me/base --insecure SECURE -o out/tree", "--offline"),
+        "--cache-dir": ("image.tar -o out/tree", "--cache-dir kept"),
+        "--no-cache": ("image.tar -o out/tree", "--no-cache"),
+    },
+    "report": {
+        "--platform": ("image.tar", "--platform linux/arm64"),
+        "--output": ("image.tar", "-o out/report.html"),
+        "--against": ("image.tar", "--against oci:links"),
+        "--force": ("image.tar -o old.html", "--force"),
+        "--offline": ("SECURE/me/base --insecure SECURE", "--offline"),
+        "--cache-dir": ("image.tar", "--cache-dir kept"),
+        "--no-cache": ("image.tar", "--no-cache"),
+    },
+    "why": {
+        "--platform": ("image.tar /tmp", "--platform linux/arm64"),
+        "--unneeded": ("image.tar", "--unneeded"),
+        "--verbose": ("many.tar --unneeded", "--verbose"),
+        "--offline": ("SECURE/me/base --insecure SECURE /etc/lower", "--offline"),
+        "--cache-dir": ("image.tar /tmp", "--cache-dir kept"),
+        "--no-cache": ("image.tar /tmp", "--no-cache"),
+    },
+    "shrink": {
+        **{
+            option: (f"image.tar -o out/image{before}", more)
+            for option, (before, more) in ACCEPTANCE.items()
+            if option.startswith("--smoke")
+        },
+        "--platform": ("image.tar -o out/image", "--platform linux/arm64"),
+        "--keep": ("many.tar -o out/image", "--keep /srv"),
+        "--push": ("image.tar -o out/image -t REGISTRY/me/app", "--push"),
+        "--force": ("image.tar --format rootfs -o old", "--force"),
+        "--verbose": ("many.tar -o out/image", "--verbose"),
+        "--offline": ("SECURE/me/base --insecure SECURE -o out/image", "--offline"),
+        "--cache-dir": ("image.tar -o out/image", "--cache-dir kept"),
+        "--no-cache": ("image.tar -o out/image", "--no-cache"),
+    },
+    "diff": {
+        "--platform": ("image.tar oci:links", "--platform linux/arm64"),
+        "--exit-code": ("image.tar oci:links", "--exit-code"),
+        "--verbose": ("image.tar oci:many", "--verbose"),
+        "--offline": ("image.tar SECURE/me/base --insecure SECURE", "--offline"),
+        "--cache-dir": ("image.tar oci:links", "--cache-dir kept"),
+        "--no-cache": ("image.tar oci:links", "--no-cache"),
     },
     "cache info": {"--cache-dir": ("", "--cache-dir kept")},
     "cache clean": {"--cache-dir": ("", "--cache-dir filled")},
@@ -138,7 +370,18 @@ USUAL = {
     "push": "image.tar REGISTRY/me/pushed",
     "lock": "./packaged --base apk.tar",
     "update": "./packaged",
+    "vex": "image.tar --from vex.toml -o out/vex.json",
+    "outdated": "",
+    "check": "image.tar",
+    "diff": "image.tar oci:links",
+    "report": "image.tar",
+    "why": "image.tar /tmp",
+    "shrink": "image.tar -o out/image",
+    "deployment": "image.tar --for kubernetes",
+    "export": "image.tar -o out/tree",
+    "debug": DEBUGGED,
     "inspect": "./app",
+    "sbom": "./app",
     "tree": "./musl --base base",
     "base list": "",
     "base pull": NAMED,
@@ -148,6 +391,10 @@ USUAL = {
     "cache prune": "",
     "cache clean": "",
     "completion": "bash",
+    "show": "",
+    "init": "-f out/minpack.toml",
+    "sign": "signed.tar --key me.key",
+    "verify": "signed.tar --key me.pub",
 }
 
 #: Where an option could be without effect: programs and bases of each kind, and each kind of result.
@@ -184,6 +431,8 @@ PLACES = {
 #: What is added in all of these; where none is said, what the rows above add.
 VALUES = {
     "--add": "--add file:/etc/file",
+    "--chown": "--chown 7",
+    "--exclude": "--exclude *.log",
     "--add-lib": "--add-lib libplug.so",
     "--allow-missing": "--allow-missing libnone.so",
     "--dir": "--dir /data:0700",
@@ -211,6 +460,8 @@ IDLE = {
     ("lock", "--strict"): "it forbids, and all that was added would load",
     ("pack", "--check"): "it allows, and all that there is to prove is true",
     ("pack", "--no-packages"): "it forbids, and no package is wanted",
+    ("pack", "--no-package-data"): "it forbids, and no package has licences",
+    ("lock", "--no-package-data"): "it forbids, and no package has licences",
     ("pack", "--offline"): "it forbids, and nothing is fetched",
     ("pack", "--no-cache"): "it forbids, and little is kept",
     ("pack", "--cache-dir"): "where to keep what is worth it",
@@ -222,7 +473,17 @@ IDLE = {
     ("lock", "--verbose"): "there is no more to say of it",
     **{
         ("lock", option): "it is given as for pack, and a lock has nothing of it but what it leads to"
-        for option in ("--add", "--dir", "--symlink", "--no-need", "--locale", "--env", "--user", "--workdir")
+        for option in (
+            "--add",
+            "--dir",
+            "--symlink",
+            "--no-need",
+            "--locale",
+            "--env",
+            "--user",
+            "--workdir",
+            "--any-user",
+        )
     },
     ("tree", "--all"): "the answer is that a static program has no loader",
     ("tree", "--verbose"): "the answer is that a static program has no loader",
@@ -231,6 +492,9 @@ IDLE = {
     ("tree", "--no-cache"): "it forbids, and little is kept",
     ("tree", "--cache-dir"): "where to keep what is worth it",
     ("inspect", "--verbose"): "there is no more to say of it",
+    ("inspect", "--offline"): "it forbids, and nothing is fetched",
+    ("inspect", "--no-cache"): "it forbids, and nothing is kept",
+    ("inspect", "--cache-dir"): "where to keep what is worth it",
     ("base info", "--offline"): "it forbids, and nothing is fetched",
     ("base info", "--no-cache"): "it forbids, and little is kept",
     ("base info", "--cache-dir"): "where to keep what is worth it",
@@ -263,6 +527,7 @@ TOLD = {
     "tree ./app --env LD_PRELOAD=x": "LD_PRELOAD had no effect: a static program has no loader",
     "base info base --mirror OTHER": "--mirror had no effect: nothing was fetched",
     "base image base -o out/image --mirror OTHER": "--mirror had no effect: nothing was fetched",
+    f"debug {DEBUGGED} --mirror OTHER --keys keys": "--mirror and --keys had no effect: nothing was fetched",
     "pack ./packaged --locked --keys keys --dry-run": (
         "--keys had no effect: the lock says which packages are trusted, by their sums"
     ),
@@ -274,20 +539,27 @@ def rows(command: str) -> dict[str, tuple[str, str]]:
     """What to call, and what to add, to see the effect of each option of a command."""
     usual = USUAL[command]
     found = {option: (usual, more) for option, more in (PRINTING | VERBOSE).items()}
-    if command in ("pack", "base image"):
+    if command in ("pack", "base image", "shrink"):
         first = usual.split()[0]
         found |= {option: (f"{first} -o out/image", more) for option, more in IMAGES.items()}
-    if command in ("pack", "base image", "push"):
+    if command in ("pack", "base image", "push", "shrink"):
         call = "image.tar SECURE/me/app" if command == "push" else f"{usual} --push -t SECURE/me/app"
         found |= {option: (call, more) for option, more in REGISTRIES.items()}
     if command in PULLING:
         found |= {option: (PULLING[command], more) for option, more in REGISTRIES.items()}
+    found |= {option: (usual + before, more) for option, (before, more) in CACHES.items()}
     written = " -o out/image" if command in ("pack", "base image") else ""
-    if command in ("pack", "lock", "update"):
+    if command in ("pack", "lock", "update", "sbom"):
         found |= {option: (call + written, more) for option, (call, more) in FILES.items() if option not in found}
     for option, (call, more) in STORE.items():
         base = call.partition("--base ")[2]
         found[option] = (f"{base if command.startswith('base ') else call}{written}", more)
+    if command == "update":
+        push = "./packaged --push -t REGISTRY/me/app"
+        found |= {option: (push, more.removeprefix("-o out/image ")) for option, more in IMAGES.items()}
+        of_pack = {option: more for option, (_, more) in OWN["pack"].items()} | {"--push": push.partition(" ")[2]}
+        found |= {option: (push, more) for option, more in of_pack.items() if option not in OWN[command]}
+        found |= {"--push": ("./packaged", push.partition(" ")[2])}
     found |= OWN.get(command, {})
     return {option: found[option] for option in options(COMMANDS[command]) if option in found}
 

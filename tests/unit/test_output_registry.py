@@ -213,6 +213,16 @@ def test_a_layer_that_broke_off_while_it_was_made_is_sent_again(registry: FakeRe
     assert registry.whole("me/app", "1")
 
 
+def test_a_configuration_takes_the_upload_that_was_begun_for_it(registry: FakeRegistry) -> None:
+    """It is known last, and is new as its layer is: it needs one request more. One that was lost is begun anew."""
+    streamed(registry, bytes(range(256)) * 10_000, "me/app:1")
+    assert registry.whole("me/app", "1")
+    assert (registry.count("HEAD", "/blobs/"), registry.count("POST", "/blobs/"), registry.count("PUT")) == (0, 2, 3)
+    registry.fail("PUT", "/blobs/uploads/", status(404, error="BLOB_UPLOAD_UNKNOWN"), times=2)
+    streamed(registry, bytes(range(255)) * 10_000, "me/app:2")
+    assert registry.whole("me/app", "2")
+
+
 def test_an_error_elsewhere_does_not_hang_what_is_being_made(registry: FakeRegistry) -> None:
     """Leaving the block ends all, with a layer open."""
     references = (parse_reference(f"{registry.host}/me/app"),)

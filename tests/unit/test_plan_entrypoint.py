@@ -133,6 +133,14 @@ def test_scripts(first: bytes, expected: str) -> None:
     assert reason("/script", *entries) == expected
 
 
+def test_a_script_is_read_by_its_interpreter() -> None:
+    """The kernel starts a script that the user may run, and its interpreter opens it as that user."""
+    script = at("/script", b"#!/bin/app\n", mode=0o711)
+    expected = "it is a script, and 65532:65532 may not read it (mode 0711)"
+    assert reason("/script", at("/bin/app"), script) == expected
+    assert reason("/script", at("/bin/app"), script, user="0:0") == ""
+
+
 def test_a_script_for_a_script() -> None:
     """An interpreter may be a script too, up to the kernel's limit; a circle ends."""
     chain = [at(f"/{number}", b"#!/%d\n" % (number + 1)) for number in range(MAX_SCRIPTS + 1)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minpack.ld.bind import prove_plugin
 from minpack.plan.known_data import ROWS
 from minpack.plan.model import ReasonKind
 from minpack.report.text import pack_lines
@@ -15,6 +16,10 @@ from support.evidence import PackagedBase, app, elf
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from minpack.ld.closure import Closure
+    from minpack.ld.lookup import Proof
+    from minpack.ld.symbol_cache import SymbolsOf
 
 LIB = "/usr/lib64"
 #: For each row a library of its kind, and a file that comes with it.
@@ -67,6 +72,25 @@ def test_what_was_changed_is_not_a_packages(tmp_path: Path) -> None:
     (tmp_path / "app").write_bytes(app(needed=("libmagic.so.1",)))
     base.put("/usr/share/misc/magic.mgc", b"DATA")
     assert "/usr/share/misc/magic.mgc" not in {one.entry.path for one in base.pack(tmp_path / "app").plan.entries}
+
+
+def test_a_plugin_is_proved_once_whatever_comes_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken for one library may have another that needs more: what was found of it holds in the next round."""
+    plugins = {f"{LIB}/sasl2/libplain.so": "libgio-2.0.so.0", f"{LIB}/gio/modules/libgiognutls.so": "libsasl2.so.2"}
+    base = PackagedBase(tmp_path / "base")
+    base.add("libraries", {f"{LIB}/{soname}": library(soname) for soname in plugins.values()})
+    base.add("plugins", {path: library(None, (soname,)) for path, soname in plugins.items()})
+    (tmp_path / "app").write_bytes(app(needed=("libsasl2.so.2",)))
+    proved: list[str] = []
+
+    def counted(closure: Closure, plugin: frozenset[str], symbols: SymbolsOf) -> Proof:
+        proved.extend(path for path in plugins if path in plugin)
+        return prove_plugin(closure, plugin, symbols)
+
+    monkeypatch.setattr("minpack.ld.bind.prove_plugin", counted)
+    packed = base.pack(tmp_path / "app")
+    assert {*plugins, f"{LIB}/libgio-2.0.so.0"} <= {one.entry.path for one in packed.plan.entries}
+    assert sorted(proved) == sorted(plugins)
 
 
 MAIN = "Py_BytesMain"

@@ -183,7 +183,7 @@ def test_copies_that_the_user_may_write_to_stay_copies(tmp_path: Path) -> None:
 
 
 def test_an_added_directory_with_a_device(tmp_path: Path) -> None:
-    """What cannot be packed is not left out in silence."""
+    """What cannot be packed, and was not there when the directory was looked through, is refused."""
     (tmp_path / "site").mkdir()
     os.mkfifo(tmp_path / "site" / "pipe")
     with pytest.raises(InputError, match="it is not a file, directory or symlink"):

@@ -254,6 +254,22 @@ def test_os_release_is_the_bases() -> None:
         provided(request=ImageSpec((), wanted=frozenset((Need.OS_RELEASE,))))
 
 
+@pytest.mark.parametrize(
+    ("distribution", "path"),
+    [
+        (b"ID=debian", "/etc/debian_version"),
+        (b'NAME=x\nID="ubuntu"\nID_LIKE=debian', "/etc/lsb-release"),
+        (b"ID=alpine\nNAME='ID=debian'", None),
+        (b"ID_LIKE=debian", None),
+    ],
+)
+def test_scanners_know_distributions_by_another_file_too(distribution: bytes, path: str | None) -> None:
+    """Of Debian and Ubuntu trivy does not take os-release's word; what others have at these paths is theirs."""
+    others = text("/etc/debian_version"), text("/etc/lsb-release")
+    found = sources(provided(text("/etc/os-release", distribution), *others), Need.OS_RELEASE)
+    assert set(found) == {"/etc/os-release"} | ({path} if path else set())
+
+
 def test_users_are_always_minpacks_own() -> None:
     """The base's passwd and group are never taken; nsswitch.conf only goes with glibc."""
     base = (text("/etc/passwd"), text("/etc/group"), text("/etc/nsswitch.conf"))

@@ -1065,3 +1065,32 @@ def texts(value: object, known: set[int]) -> list[str]:
     known.add(id(value))
     held = vars(value).values() if hasattr(value, "__dict__") else value if isinstance(value, tuple) else ()
     return [repr(value), *(text for one in held for text in texts(one, known))]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (('299 - "use another tag"',), ["use another tag"]),
+        (('299 - "a \\"b\\", \\\\c", 299 - "d"', '299 - "d"'), ['a "b", \\c', "d"]),
+        (('299 - "red \x1b[31m\tand\x07  more"',), ["red [31m and more"]),
+        (('199 - "of a proxy"', '299 agent "no"', "299 - bare", '299 - ""', '299 - "open'), []),
+        ((f'299 - "{"x" * 300}"',), ["x" * 200]),
+        (tuple(f'299 - "{number}"' for number in range(20)), [str(number) for number in range(8)]),
+        ((f'299 - "{"x" * 5000}"',), []),
+    ],
+)
+def test_what_registries_warn_of_is_kept_in_short(
+    client_of: Callable[..., RegistryClient], values: tuple[str, ...], told: list[str]
+) -> None:
+    """Each once, however often it comes, and not what other servers say (distribution-spec, "Warnings")."""
+    with (
+        Scripted(lambda _: Answer(200, {"Warning": '299 - "elsewhere"'})) as other,
+        basic(lambda asked: redirect(f"{other.url}/x") if "blobs" in asked.path else answer) as server,
+        client_of(server.host) as client,
+    ):
+        answer = manifest()._replace(headers={**manifest().headers, "Warning": ", ".join(values)})
+        for _ in range(2):
+            client.manifest(ImageRepository(server.host, NAME), "1")
+        with contextlib.suppress(SumMismatchError):
+            client.read_blob(ImageRepository(server.host, NAME), BLOB)
+        assert client.warnings == tuple(f"the registry {server.host} says: {text}" for text in told)

@@ -13,10 +13,12 @@ from minpack.errors import RegistryError, SumMismatchError
 from minpack.net.network import Limits, Network
 from minpack.oci.documents import Blob, Descriptor
 from minpack.registry.client import RegistryClient
-from minpack.registry.options import RegistryOptions
+from minpack.registry.options import Login, RegistryOptions
 from minpack.registry.push import ATTEMPTS, PIECE, Uploader
 from minpack.registry.repository import ImageRepository
-from support.fakeregistry import FakeRegistry, broken, lost, status, truncated
+from minpack.registry.secret import Secret
+from support.fakeregistry import FakeRegistry, Fault, broken, lost, status, truncated
+from support.scripted import Answer, Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -230,3 +232,40 @@ def test_a_range_that_is_refused_is_not_insisted_on(registry: FakeRegistry, uplo
     registry.fail("PATCH", UPLOADS, status(416))
     assert uploader.push(made())
     assert there(registry)
+
+
+def moved(to: str = "", code: int = 307) -> Fault:
+    """Take the body, and say that it is to be sent to the same path of another server."""
+    return Fault(lambda handler: handler.error(code, "UNKNOWN", "no", {"Location": f"{to}{handler.path}"}))
+
+
+@pytest.mark.parametrize("code", [307, 308])
+@pytest.mark.parametrize("patches", [False, True])
+def test_an_upload_that_is_moved_goes_on_there(
+    registry: FakeRegistry, uploader: Uploader, code: int, patches: bool
+) -> None:
+    """The whole body is sent to the new address, as often as that is another one, within reason."""
+    registry.switches.needs_patch = 405 if patches else 0
+    method = "PATCH" if patches else "PUT"
+    registry.fail(method, UPLOADS, moved(code=code), times=3)
+    assert uploader.push(made())
+    assert there(registry)
+    registry.fail(method, UPLOADS, moved(code=code), times=6)
+    with pytest.raises(RegistryError, match=r"it redirects an upload more than 5 times$"):
+        uploader.push(made(b"other"))
+    assert not there(registry, b"other")
+
+
+def test_an_upload_that_is_moved_to_another_server_takes_no_login_along(registry: FakeRegistry) -> None:
+    """What is sent there is the blob alone; where no client should go, nothing is sent."""
+    registry.switches.login = ("me", "secret")
+    options = RegistryOptions(Network(pause=lambda _: None), login=Login(registry.host, Secret("me"), Secret("secret")))
+    with Scripted(lambda _: Answer(201)) as other, RegistryClient(options) as client:
+        uploader = Uploader(client, ImageRepository(registry.host, "me/app"), lambda *_: None, lambda: None)
+        registry.fail("PUT", UPLOADS, moved(other.url))
+        assert uploader.push(made())
+        (sent,) = other.requests
+        assert (sent.method, sent.body, sent.headers["Authorization"]) == ("PUT", DATA, None)
+        registry.fail("PUT", UPLOADS, moved("http://169.254.169.254"))
+        with pytest.raises(RegistryError, match="redirects to an address that is not safe"):
+            uploader.push(made(b"other"))

@@ -308,5 +308,5 @@ def outcome(here: Path, words: list[Words], name: str) -> tuple[tuple[str, str],
     program = read_program(str(here / name), RootPath(f"/usr/local/bin/{name}"))
     with open_base(parse_base(str(here / "base.tar")), PLATFORM, OPTIONS, no_progress) as opened:
         base = opened.base if name == "server" else base_of("scratch", ())
-        assert own_entries(place(request, (program,), Walker(base)), request.run.user) == plan.upper
+        assert own_entries(place(request, (program,), Walker(base)), request.run) == plan.upper
     return tuple(sorted(shown(plan).items()))

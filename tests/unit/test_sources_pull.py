@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -92,6 +93,34 @@ def test_an_image_is_pulled_once(registry: FakeRegistry, tmp_path: Path) -> None
     assert registry.count("GET", "/") == asked + 1
     with pytest.raises(OfflineError):
         opened(registry, tmp_path, ":2", offline=True)
+
+
+@pytest.mark.parametrize("form", ["registry", "layout"])
+def test_an_image_that_contradicts_its_index(registry: FakeRegistry, tmp_path: Path, form: str) -> None:
+    """The index says which it is, as for engines; a note says so, and its files say what an image of it is for."""
+    layers = [layer(tar_of(member("bin/sh", static_program())))]
+    manifest = put(registry, "a", layers, platform=("linux", "arm64"))
+    put_index(registry, "1", described(MANIFEST, manifest, platform={"os": "linux", "architecture": "amd64"}))
+    name = f"{registry.host}/me/base:1"
+    if form == "layout":
+        copied = subprocess.run(
+            ["skopeo", "copy", "-q", "--all", "--src-tls-verify=false", f"docker://{name}", f"oci:{tmp_path}/layout:1"],
+            check=False,
+        )
+        assert copied.returncode == 0
+        name = "oci:layout:1"
+    note = "its index lists it for linux/amd64, and its configuration says linux/arm64: its files decide"
+    for options in (("--platform", "linux/amd64"), ()):
+        ran = minpack("base", "image", name, *options, "-o", "a.tar", "--force", "--json", cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        assert ran.document["images"][0]["platform"] == "linux/amd64"
+        assert any(one.endswith(note) for one in ran.document["notes"])
+    info = minpack("base", "info", name, "--json", cwd=tmp_path).document
+    assert (info["platform"], len(info["notes"])) == (None, 1)
+    ran = minpack("base", "image", name, "--platform", "linux/arm64", "-o", "a.tar", cwd=tmp_path)
+    assert (ran.code, "for linux/amd64" in ran.err) == (3, True)
+    (tmp_path / "app").write_bytes(static_program())
+    assert note in minpack("./app", "--base", name, "-o", "b.tar", cwd=tmp_path).err
 
 
 def test_a_tag_means_what_it_means_now(registry: FakeRegistry, tmp_path: Path) -> None:
@@ -213,6 +242,23 @@ def test_every_command_takes_an_image_of_a_registry(registry: FakeRegistry, tmp_
     ran = minpack("./app", "--locked", "--offline", "--take", "/etc/passwd", "-o", "b.tar", "-q", cwd=tmp_path)
     assert ran.code == 0, ran.err
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+
+
+def test_what_registries_warn_of_is_a_note(registry: FakeRegistry, tmp_path: Path) -> None:
+    """Of a pull and of a push, with the error too where one fails; not with -q."""
+    (tmp_path / "app").write_bytes(static_program())
+    put(registry, "1")
+    registry.switches.warnings = ('299 - "moves in May"', '299 - "moves in May"')
+    name = f"{registry.host}/me/base:1"
+    note = f"the registry {registry.host} says: moves in May"
+    assert minpack("base", "pull", name, cwd=tmp_path).err == f"note: {note}\n"
+    push = ("./app", "-t", f"{registry.host}/me/app:1", "--push")
+    assert f"note: {note}\n" in minpack(*push, cwd=tmp_path).err
+    assert note in minpack(*push, "--json", cwd=tmp_path).document["notes"]
+    assert minpack(*push, "-q", cwd=tmp_path).err == ""
+    registry.fail("PUT", "/manifests/", status(403))
+    (tmp_path / "app").write_bytes(static_program(2))
+    assert minpack(*push, cwd=tmp_path).err.startswith(f"note: {note}\nminpack: cannot push")
 
 
 def test_a_user_who_pushes_pulls_from_that_registry_too(registry: FakeRegistry, tmp_path: Path) -> None:

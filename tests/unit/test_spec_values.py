@@ -16,6 +16,8 @@ from minpack.oci.reference import parse_reference
 from minpack.paths import RootPath, parse_root_path
 from minpack.rootfs.etc_files import User, parse_user
 from minpack.spec.image import DEFAULT_PATH, RunConfig, unexpanded
+from minpack.spec.owners import OwnerName, parse_owner
+from minpack.spec.patterns import parse_pattern
 from minpack.spec.values import (
     MAX_CREATED,
     PROGRAM_DIRECTORY,
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     "--add": parse_addition,
+    "--chown": parse_owner,
+    "--exclude": parse_pattern,
     "--base-sha512": parse_sha512,
     "--dest": lambda text: parse_destination(text, ("app",)),
     "--dir": parse_directory,
@@ -71,9 +75,9 @@ def test_a_value_does_not_know_its_option() -> None:
     with pytest.raises(BadValueError) as caught:
         parse_addition("a.txt")
     alone, named = caught.value, caught.value.given_by("[image.web] add")
-    assert str(alone) == "cannot use 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
+    assert str(alone) == "cannot use 'a.txt': it is not SRC:DST[:MODE[:USER[:GROUP]]]"
     assert alone.hint == "for example config.toml:/etc/myapp/"
-    assert str(named) == "cannot use [image.web] add 'a.txt': it is not SRC:DST[:MODE[:UID:GID]]"
+    assert str(named) == "cannot use [image.web] add 'a.txt': it is not SRC:DST[:MODE[:USER[:GROUP]]]"
     assert named.hint == "for example [image.web] add config.toml:/etc/myapp/"
 
 
@@ -118,6 +122,11 @@ def test_endless_numbers_are_refused(option: str) -> None:
         ("a:b:/c:600:1:2", Addition("a:b", RootPath("/c"), 0o600, User(1, 2))),
         ("/a:/b:600:0:0:/c:644:3:4", Addition("/a:/b:600:0:0", RootPath("/c"), 0o644, User(3, 4))),
         ("a:/b:0600:2147483647:0", Addition("a", RootPath("/b"), 0o600, User(2147483647, 0))),
+        ("a:/b::1", Addition("a", RootPath("/b"), None, User(1, 1))),
+        ("a:/b::1:2", Addition("a", RootPath("/b"), None, User(1, 2))),
+        ("a:/b::nonroot", Addition("a", RootPath("/b"), None, OwnerName("nonroot"))),
+        ("a:/b:0640:root:www-data", Addition("a", RootPath("/b"), 0o640, OwnerName("root", "www-data"))),
+        ("a:/b:0640:7:www", Addition("a", RootPath("/b"), 0o640, OwnerName("7", "www"))),
     ],
 )
 def test_additions(text: str, expected: Addition) -> None:
@@ -127,9 +136,11 @@ def test_additions(text: str, expected: Addition) -> None:
     assert parse_addition(str(expected).removeprefix("--add ")) == expected
 
 
-@pytest.mark.parametrize("text", ["", "a", "a:", ":/b", "a:b", "a:/../b", "a:/b:0644:1", "a:/b:0644:1:2:3", "a:b:0644"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a:", ":/b", "a:b", "a:/../b", "a:/b:0644:1", "a:/b:0644:1:2:3", "a:/b::", "a:b:0644"]
+)
 def test_what_is_no_addition(text: str) -> None:
-    """A source and an absolute destination are needed, and an owner has two numbers."""
+    """A source and an absolute destination are needed, and an owner is a user and a group."""
     with pytest.raises(UsageError):
         parse_addition(text)
 
@@ -147,7 +158,7 @@ def test_what_is_no_addition(text: str) -> None:
         ("\u0667\u0665", "'\u0667\u0665'"),
         ("10000", "'10000'"),
         ("0000755", "'0000755'"),
-        ("0644:me:me", "'me'"),
+        ("0644:m e:me", "'m e'"),
         ("0644::", "''"),
         ("0644:1:-1", "'-1'"),
         ("0644:1:2147483648", "'2147483648'"),
@@ -187,10 +198,12 @@ def test_a_destination_of_several_programs_is_a_directory() -> None:
         ("/data", AddedDirectory(RootPath("/data"))),
         ("/data:0750", AddedDirectory(RootPath("/data"), 0o750)),
         ("/data:1777:0:0", AddedDirectory(RootPath("/data"), 0o1777, User(0, 0))),
+        ("/data:0750:postgres", AddedDirectory(RootPath("/data"), 0o750, OwnerName("postgres"))),
+        ("/data::5", AddedDirectory(RootPath("/data"), None, User(5, 5))),
     ],
 )
 def test_directories(text: str, expected: AddedDirectory) -> None:
-    """The mode is octal, the owner two numbers."""
+    """The mode is octal, the owner a user and a group, by number or name."""
     assert parse_directory(text) == expected
     assert parse_directory(str(expected)) == expected
 
@@ -437,7 +450,7 @@ def test_a_hint_works_when_it_is_followed(wrong: Wrong) -> None:
         ),
         ("--expose", "http", "it is not a port", "for example 8080, 53/udp or 8000-8010"),
         ("--expose", "1-65535", "a range has at most 1000 ports", "name those it listens on"),
-        ("--dir", "/data:1000:1000", "it is not PATH[:MODE[:UID:GID]]", "for example --dir /data:0750:1000:1000"),
+        ("--dir", "/data:1000:1000", "it is not PATH[:MODE[:USER[:GROUP]]]", "for example --dir /data:0750:1000:1000"),
     ],
 )
 def test_other_hints(option: str, text: str, reason: str, hint: str) -> None:

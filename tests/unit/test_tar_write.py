@@ -43,8 +43,9 @@ class Blocks:
         self.data += block
         return memoryview(bytearray(memoryview(block.obj).nbytes))
 
-    def begin_file(self, content: Content) -> None:
+    def begin_file(self, content: Content) -> bool:
         self.sizes.append(-content.size)
+        return False
 
     def end_file(self) -> None:
         self.sizes.append(0)

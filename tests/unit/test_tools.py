@@ -14,12 +14,27 @@ if TYPE_CHECKING:
 TOP = Path(__file__).parents[2]
 #: Those of the packages of every Debian, essential or required, that tests use.
 EVERYWHERE = frozenset(
-    ("apt", "bash", "coreutils", "dash", "dpkg", "findutils", "gzip", "libc-bin", "libc6", "mount", "tar", "util-linux")
+    (
+        "apt",
+        "bash",
+        "coreutils",
+        "dash",
+        "diffutils",
+        "dpkg",
+        "findutils",
+        "gzip",
+        "libc-bin",
+        "libc6",
+        "mount",
+        "tar",
+        "util-linux",
+    )
 )
 #: Whoever clones the project and runs its checks has these.
 CLONED = frozenset(("git", "make"))
 #: Packages of which tests use something that has no name of its own in them.
 USED = {
+    "catatonit": "what podman keeps a Pod by",
     "ca-certificates": "whom Python and Go trust to fetch from",
     "libc6-dev": "what gcc links to",
     "netbase": "/etc/services and /etc/protocols of this host as a base",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from minpack.apk.package import open_package
 from minpack.base.packages import PackageId
 from minpack.content import RangeContent
-from minpack.errors import OfflineError, PackageError, UntrustedPackageError
+from minpack.errors import ArchiveError, OfflineError, PackageError, UntrustedPackageError
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from minpack.apk.package import Package
     from minpack.apk.table import Provider
     from minpack.content import Content
+    from minpack.store.part import Part
 
 #: More bytes than any package has whose files would be packed.
 MAX_PACKAGE = 2 << 30
@@ -51,6 +52,8 @@ def fetch_package(provider: Provider, repository: Repository, access: FetchConte
     else:
         package, sha256 = _brought(url, provider, access, stack)
         access.store.keep_record(name, _SCHEMA, {"url": url, "sha256": sha256})
+    if access.network.downloads is not None:
+        access.network.downloads.note(name, sha256)
     signer = package.signed_by.name if package.signed_by is not None else ""
     control = package.control
     known = PackageId(control.name, control.version, control.arch, repository.label, url, sha256, provider.size, signer)
@@ -71,13 +74,35 @@ def _brought(url: str, provider: Provider, access: FetchContext, stack: ExitStac
         raise OfflineError(url)
     if provider.size > MAX_PACKAGE:
         raise PackageError(f"package {url}", f"it has more than {MAX_PACKAGE} bytes", "leave it out")
+    shared = _shared(provider, access, stack)
+    if shared is not None:
+        return shared
     with access.store.draft() as part:
         size = provider.size
         download(url, part, limit=size, network=access.network, size=size, progress=access.progress)
-        content = RangeContent(part.descriptor, 0, part.size, url)
-        package = _opened(content, provider, access, stack)
-        sha256 = part.sum("sha256")
-        part.keep(sha256).close()
+        return _kept(part, url, provider, access, stack)
+
+
+def _shared(provider: Provider, access: FetchContext, stack: ExitStack) -> tuple[Package, str] | None:
+    """The package from a shared cache; None if none has it, or something else in its place."""
+    downloads = access.network.downloads
+    if downloads is None:
+        return None
+    name = _record_name(provider)
+    with access.store.draft() as part:
+        if downloads.bring(name, part, provider.size, access.progress):
+            try:
+                return _kept(part, provider.file_name, provider, access, stack)
+            except (PackageError, ArchiveError) as error:
+                downloads.refuse(name, error.reason)
+    return None
+
+
+def _kept(part: Part, where: str, provider: Provider, access: FetchContext, stack: ExitStack) -> tuple[Package, str]:
+    """The downloaded package, verified and then kept; and its SHA-256."""
+    package = _opened(RangeContent(part.descriptor, 0, part.size, where), provider, access, stack)
+    sha256 = part.sum("sha256")
+    part.keep(sha256).close()
     return package, sha256
 
 

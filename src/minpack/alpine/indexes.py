@@ -34,7 +34,10 @@ _SUM = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class FetchContext(NamedTuple):
-    """What it takes to get at repositories: where things are kept, how servers are reached, whom to trust, the time."""
+    """What it takes to get at repositories: where things are kept, how servers are reached, whom to trust, the time.
+
+    `locked` and `current` are those of `minpack.base.options.PackageOptions`.
+    """
 
     store: Store
     network: Network
@@ -43,6 +46,7 @@ class FetchContext(NamedTuple):
     locked: bool
     temporary: str
     progress: Progress
+    current: bool = False
 
 
 class OpenIndex(NamedTuple):
@@ -77,7 +81,7 @@ def open_index(repository: Repository, access: FetchContext, *, refresh: bool = 
     try:
         return _fetched(repository, access, _number(record, "built"))
     except DownloadError as error:
-        if kept is None:
+        if kept is None or access.current:
             raise
         note = f"the index of {repository.label} is {_age(age)} old and could not be refreshed: {error.reason}"
         return OpenIndex(repository, kept, fresh=False, notes=(note,))

@@ -10,12 +10,14 @@ from minpack.apk.installed import (
     MAX_INSTALLED,
     InstalledFile,
     InstalledPackage,
+    field_of,
     installed_lines,
     parse_installed,
     write_installed,
 )
+from minpack.apk.names import parse_dependencies, parse_provides
 from minpack.base.overlay import OverlayBase
-from minpack.base.packages import PackageId
+from minpack.base.packages import PackageFacts, PackageId
 from minpack.content import BytesContent, read_all
 from minpack.errors import OfflineError, UsageError
 from minpack.namedtuple import NamedTuple
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from minpack.alpine.locked import LockedRepositorySet
     from minpack.alpine.repository_set import RepositorySet
     from minpack.apk.choose import PackageCandidate
+    from minpack.apk.names import Dependency
     from minpack.apk.package import PackageFile
     from minpack.base.interface import Base
     from minpack.base.options import BaseOptions
@@ -95,6 +98,8 @@ class AlpinePackages:
     :param offers: gives what the base's repositories offer, None where nothing may be fetched; not called before that.
     :param stack: closes what was fetched.
     """
+
+    kind = "apk"
 
     def __init__(
         self,
@@ -193,13 +198,36 @@ class AlpinePackages:
         """The package that has what a need is about (``certs``, ``tz``); empty if none is known."""
         return _FOR_NEEDS.get(need, "")
 
+    def provider(self, name: str) -> str:
+        """The package of that name, or that has the soname of ``so:NAME``, an installed one first; empty if none."""
+        for package in self._installed:
+            if name in (package.name, *(one.name for one in parse_provides(field_of(package.lines, "p")))):
+                return package.name
+        offers = self._asked()
+        chosen = offers.find(name) if offers is not None else None
+        return chosen.provider.package if chosen is not None else ""
+
+    def depends(self, name: str) -> tuple[Dependency, ...]:
+        """What the package `name`, which is installed or was added, depends on."""
+        fetched = self._fetched.get(name)
+        lines = next((one.lines for one in self._installed if one.name == name), fetched.lines if fetched else ())
+        return parse_dependencies(field_of(lines, "D"))
+
     def owner(self, entry: Entry) -> PackageId | None:
         """The package whose file `entry` is; None if no package has it as it is."""
         known = self._owner(entry)
         return known.id if known is not None else None
 
-    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-        """The files in which scanners find the packages, with those that have `entries`."""
+    def facts(self, package: PackageId) -> PackageFacts:
+        """What the database, or the package's own description, says of it."""
+        fetched = self._fetched.get(package.name)
+        if fetched is not None and fetched.id == package:
+            return facts_of(fetched.lines)
+        named = (one for one in self._installed if (one.name, one.version) == (package.name, package.version))
+        return next((facts_of(one.lines) for one in named), PackageFacts())
+
+    def database(self, entries: Iterable[Entry], *, licences: bool = True) -> tuple[Entry, ...]:  # noqa: ARG002
+        """The files in which scanners find the packages, with those that have `entries`; Alpine's name licences."""
         kept: dict[PackageId, list[InstalledFile]] = {}
         lines: dict[PackageId, tuple[str, ...]] = {}
         for entry in entries:
@@ -265,6 +293,13 @@ class AlpinePackages:
         kept = tuple(path for path in directories if path is not None)
         id_ = PackageId(package.name, package.version, package.arch)
         return _Known(id_, package.lines, files, directories=kept)
+
+
+def facts_of(lines: Iterable[str]) -> PackageFacts:
+    """What a package's lines in a database say of it; a package is of the version of its source."""
+    lines = tuple(lines)
+    licenses = tuple(filter(None, (field_of(lines, "L").strip(),)))
+    return PackageFacts(field_of(lines, "o"), field_of(lines, "V"), licenses, field_of(lines, "m"))
 
 
 def _checksum(one: PackageFile) -> str:

@@ -47,7 +47,12 @@ class RepositorySet:
     @property
     def labels(self) -> str:
         """What to call the repositories."""
-        return ", ".join(repository.label for repository in self._repositories)
+        return ", ".join(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What to call each repository, in their order."""
+        return tuple(repository.label for repository in self._repositories)
 
     def find(self, name: str) -> PackageCandidate | None:
         """The package to take for a name of an index, a package's own or ``so:`` and a soname; None if none has it.
@@ -114,5 +119,5 @@ def open_repository_set(
         return None
     keys = keys_in(wanted.keys) if wanted.keys else keys_of(base, arch)
     store = stack.enter_context(open_store(options.store))
-    access = FetchContext(store, network, keys, wanted.now, wanted.locked, options.temporary, progress)
+    access = FetchContext(store, network, keys, wanted.now, wanted.locked, options.temporary, progress, wanted.current)
     return RepositorySet(listed.repositories, access, listed.notes, refresh=options.refresh)

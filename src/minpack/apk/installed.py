@@ -54,7 +54,7 @@ class InstalledPackage(NamedTuple):
 def parse_installed(data: bytes) -> tuple[InstalledPackage, ...]:
     """The packages of a database; what has no name is left out.
 
-    :raises PackageError: it has more files than any root, or one with a longer path.
+    :raises PackageError: it has too many files root, or one with a longer path.
     """
     text = data.decode("utf-8", "surrogateescape")
     names = _Names()
@@ -76,9 +76,14 @@ class _Names:
         self._files += 1
         self._bytes += len(text)
         if len(text) >= PATH_MAX or self._files > MAX_FILES or self._bytes > MAX_NAMES:
-            reason = "it has more files than any root, or one with a longer path"
+            reason = "it has too many files root, or one with a longer path"
             raise PackageError("/lib/apk/db/installed", reason, "name another base")
         return normal(text)
+
+
+def field_of(lines: Iterable[str], key: str) -> str:
+    """The value of the last of a package's `lines` that has the key, a letter; empty without one."""
+    return next((line[2:] for line in reversed(tuple(lines)) if line.startswith(f"{key}:")), "")
 
 
 def _package(lines: list[str], names: _Names) -> InstalledPackage | None:

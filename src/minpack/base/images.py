@@ -33,13 +33,13 @@ class _Form(NamedTuple):
 
 _ARCHIVE = _Form(
     "an image archive, as docker save writes it",
-    "name it as an image, after unpacking it if it is compressed: --base docker-archive:{}",
+    "name it as an image: --base docker-archive:{}",
 )
 _UNPACKED_ARCHIVE = _ARCHIVE._replace(remedy="make one file of it: tar -C {} -cf saved.tar .; then --base ./saved.tar")
 _LAYOUT = _Form("an OCI image layout", "name it as an image: --base oci:{}")
 _OCI_ARCHIVE = _Form(
     "an OCI image layout in a tarball",
-    "name it as an image, after unpacking it if it is compressed: --base oci-archive:{}",
+    "name it as an image: --base oci-archive:{}",
 )
 _COPY = _Form("an image, as skopeo copies it to a directory", "skopeo copy dir:{} oci:image; then --base oci:image")
 _BUNDLE = _Form("a container bundle with a rootfs directory", "name that directory: --base {}/rootfs")

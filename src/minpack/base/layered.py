@@ -121,7 +121,7 @@ def _laid(name: str, layers: Sequence[LayerBlob], unpacker: LayerUnpacker) -> tu
 
     stack, tars, notes = LayerStack(name), list[SummedTar](), list[str]()
     for layer in layers:
-        summed, index = _layer(layer, unpacker)
+        summed, index = read_layer(layer, unpacker)
         tars.append(summed)
         notes += index.notes
         if sum(tar.size for tar in tars) > MAX_UNPACKED:
@@ -131,8 +131,11 @@ def _laid(name: str, layers: Sequence[LayerBlob], unpacker: LayerUnpacker) -> tu
     return tuple(tars), stack.table(notes)
 
 
-def _layer(layer: LayerBlob, unpacker: LayerUnpacker) -> tuple[SummedTar, LayerIndex]:
-    """What a layer does, from the store or read now."""
+def read_layer(layer: LayerBlob, unpacker: LayerUnpacker) -> tuple[SummedTar, LayerIndex]:
+    """A layer's tar and what it does, from the store or read now.
+
+    :raises MinpackError: as `open_layers`.
+    """
     from minpack.base.layer_index import index_layer  # noqa: PLC0415 - as above
 
     store = unpacker.store

@@ -79,7 +79,7 @@ def _fetched(download: LockedDownload, address: str, source: LockedSource, netwo
         raise LockedError(source.lock, ((kind, name, *sums),), _CHANGED_HINT) from error
     size = fetched.blob.size
     if size != download.size:
-        # Alpine's database of packages has it, and with it the image.
+        # Alpine's package database has it, and with it the image.
         fetched.blob.close()
         raise LockedError(source.lock, ((kind, name, f"{download.size} bytes", f"{size} bytes"),))
     return fetched

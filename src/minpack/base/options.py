@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from minpack.net.network import Network
     from minpack.oci.image import BuiltImage
     from minpack.registry.options import RegistryOptions
+    from minpack.shared.options import CacheOptions
     from minpack.target import Platform
 
 
@@ -37,12 +38,15 @@ class PackageOptions(NamedTuple):
     """How packages are fetched from the repositories that a base names.
 
     `keys` is a directory of the public keys to trust instead of the base's, empty for those; `now` is in seconds since
-    1970; `locked` refuses an index or release that is older than one seen before, which is else a note.
+    1970; `locked` refuses an index or release that is older than one seen before, which is else a note. `current`
+    refuses too what may not be the newest: one kept from before where none can be had, one whose time is over, and a
+    release of Debian without its security updates.
     """
 
     now: int
     keys: str = ""
     locked: bool = False
+    current: bool = False
 
 
 class BaseOptions(NamedTuple):
@@ -75,6 +79,8 @@ class BaseOptions(NamedTuple):
     any_platform: bool = False
     #: What the base and its packages are, and nothing else; None where they are looked for.
     locked: LockedImage | None = None
+    #: The shared caches that are asked before anything is fetched or compressed; None for none.
+    cache: CacheOptions | None = None
 
 
 class OpenBase(NamedTuple):
@@ -82,7 +88,7 @@ class OpenBase(NamedTuple):
 
     `sha256` and `size` are those of a tarball, `url` of one that was fetched; of packages, those of the signed release.
     `digest` is that of an image's manifest and `index_digest` that of the index which lists it, if one does, both as
-    ``sha256:…``; its `size` is that of its blobs, and `platform` what it is for.
+    ``sha256:…``; its `size` is that of its blobs, and `platform` what it is for, None where it contradicts itself.
     """
 
     base: Base

@@ -33,6 +33,21 @@ class PackageId(NamedTuple):
     signed_by: str = ""
 
 
+class PackageFacts(NamedTuple):
+    """What a package says of itself besides its name. What it does not say is empty.
+
+    `source` is the source package that it was built from, of `source_version`. All of `licenses` apply; they are as the
+    distribution writes them. `supplier` is who maintains it there, as ``NAME <ADDRESS>``. `address` is that of its file
+    on the distribution's own server, of one that was fetched.
+    """
+
+    source: str = ""
+    source_version: str = ""
+    licenses: tuple[str, ...] = ()
+    supplier: str = ""
+    address: str = ""
+
+
 class WholePackage(NamedTuple):
     """A package that goes into the image with all its files and directories, and where they are."""
 
@@ -42,6 +57,10 @@ class WholePackage(NamedTuple):
 
 class Packages(Protocol):
     """The packages of a base: those it has installed, and those its repositories offer. Fetched ones are kept open."""
+
+    @property
+    def kind(self) -> str:
+        """What package URLs call packages of this kind (purl-spec): ``apk`` or ``deb``; empty where there are none."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -102,16 +121,25 @@ class Packages(Protocol):
     def owner(self, entry: Entry) -> PackageId | None:
         """The package whose file `entry` is; None if it is nobody's, or not as the package has it."""
 
-    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    def facts(self, package: PackageId) -> PackageFacts:
+        """What a package that `owner` gave, or that was fetched, says of itself; nothing is fetched for it.
+
+        :raises MinpackError: it is damaged.
+        """
+
+    def database(self, entries: Iterable[Entry], *, licences: bool = True) -> tuple[Entry, ...]:
         """The files in which scanners and the distribution's tools find packages, with those that have these files.
 
-        The packages' copyright files are among them, where the distribution ships some. None if no package has any.
+        None if no package has any.
+
+        :param licences: whether the packages' copyright files are among them, where the distribution ships some.
         """
 
 
 class NoPackages:
     """`Packages` of a base that has none."""
 
+    kind = ""
     notes: tuple[str, ...] = ()
     fetched: tuple[PackageId, ...] = ()
 
@@ -156,6 +184,10 @@ class NoPackages:
         """None: no package has a file."""
         return None
 
-    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:  # noqa: ARG002
+    def facts(self, package: PackageId) -> PackageFacts:  # noqa: ARG002
+        """Nothing: there is no package."""
+        return PackageFacts()
+
+    def database(self, entries: Iterable[Entry], *, licences: bool = True) -> tuple[Entry, ...]:  # noqa: ARG002
         """Nothing: no package has a file."""
         return ()

@@ -21,6 +21,7 @@ from minpack.output.write import LayerInputs, write_output
 from minpack.paths import ROOT, RootPath, sort_key
 from minpack.plan.entrypoint import Start, check_start
 from minpack.program.platforms import platform_of_file
+from minpack.rootfs.access import POLICY_LABELS
 from minpack.rootfs.entry import Entry, Kind
 from minpack.rootfs.etc_files import NOBODY
 from minpack.rootfs.tree import WHITEOUT, with_hard_links
@@ -37,12 +38,10 @@ if TYPE_CHECKING:
     from minpack.oci.compression import Compression
     from minpack.output.target import OutputSpec, WrittenOutput
     from minpack.progress import Progress
+    from minpack.shared.cache import SharedCache
+    from minpack.shared.use import CacheUse
     from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import RunConfig
-
-
-#: Labels and sums of the policy of the host that made the base: another host gives its own.
-_LABELS = ("security.selinux", "security.SMACK64", "security.apparmor", "security.ima", "security.evm")
 
 
 class BaseImageSpec(NamedTuple):
@@ -69,6 +68,8 @@ class BaseImage(NamedTuple):
     #: What is run: the entrypoint and its arguments; empty if nothing is.
     cmd: tuple[str, ...]
     others: tuple[BaseImage, ...] = ()
+    #: What was taken from shared caches and written to one; None where none is named.
+    cache: CacheUse | None = None
 
     @property
     def images(self) -> tuple[BaseImage, ...]:
@@ -92,6 +93,23 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, pro
     :raises BaseError: the base is this host, is made of packages, or holds names an image cannot have.
     :raises UsageError: the platform cannot be told from the base.
     """
+    if options.cache is None:
+        return _packed(spec, options, output, progress)
+    from minpack.build.shared import open_caches  # noqa: PLC0415 - for shared caches alone
+
+    with open_caches(options) as caches:
+        made = _packed(spec, caches.options, output, progress, caches.shared)
+        use = caches.finish(progress, write=True)
+    return made._replace(cache=use, notes=(*made.notes, *use.notes))
+
+
+def _packed(
+    spec: BaseImageSpec,
+    options: BaseOptions,
+    output: OutputSpec,
+    progress: Progress,
+    shared: SharedCache | None = None,
+) -> BaseImage:
     ref = spec.base
     if ref.kind is BaseKind.PACKAGES:
         reason = "it is assembled from packages on demand, so there is no whole tree to pack"
@@ -102,7 +120,7 @@ def pack_base(spec: BaseImageSpec, options: BaseOptions, output: OutputSpec, pro
         found = []
         for wanted in spec.platforms or (None,):
             with _of_platform(wanted if len(spec.platforms) > 1 else None):
-                found.append(stack.enter_context(_prepared(spec, wanted, options, output, progress)))
+                found.append(stack.enter_context(_prepared(spec, wanted, options, output, progress, shared)))
         found.sort(key=lambda one: str(one.work.config.platform))
         _check_different([one.work.config.platform for one in found])
         output = guarded(output, base_inputs(ref, options, whole=True))
@@ -137,7 +155,12 @@ def _check_different(platforms: Sequence[Platform]) -> None:
 
 @contextmanager
 def _prepared(
-    spec: BaseImageSpec, wanted: Platform | None, options: BaseOptions, output: OutputSpec, progress: Progress
+    spec: BaseImageSpec,
+    wanted: Platform | None,
+    options: BaseOptions,
+    output: OutputSpec,
+    progress: Progress,
+    shared: SharedCache | None,
 ) -> Generator[_Prepared]:
     """The image of one platform, while its base is open."""
     ref = spec.base
@@ -154,7 +177,7 @@ def _prepared(
         platform = session.opened.platform or _platform(session.walker, wanted)
         entries = with_hard_links(packed)
         config, start_notes = _started(spec, platform, session.walker, bare=not output.format.has_layers)
-        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress)
+        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, progress, shared=shared)
         work = LayerInputs((("root file system", entries),), entries, config, layer_options, options.store)
         left = (*outside.notes, *unexpanded(spec.run), *_owner_notes(packed), *notes)
         notes = (*session.opened.notes, *left, *_attribute_notes(session.opened.base, packed), *start_notes)
@@ -228,7 +251,7 @@ def _attribute_notes(base: Base, entries: Sequence[Entry]) -> tuple[str, ...]:
         found = base.attributes(entry.path for entry in entries)
     elif isinstance(base, (TarballBase, LayeredBase)):
         found = base.attributes()
-    names = sorted(name for name in found if not name.startswith(_LABELS))
+    names = sorted(name for name in found if not name.startswith(POLICY_LABELS))
     if not names:
         return ()
     return (f"extended attributes were left out: {listed(names)}",)

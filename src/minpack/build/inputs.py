@@ -60,8 +60,8 @@ def data_inputs(data: EmbeddedBase) -> tuple[Input, ...]:
     return tuple(Input("data", *row) for row in data.versions())
 
 
-def file_sums(plan: Plan) -> dict[RootPath, str]:
-    """The SHA-256 of each file by its path, in hexadecimal, where none is written."""
+def file_sums(plan: Plan, algorithm: str = "sha256") -> dict[RootPath, str]:
+    """The sum of each file by its path, in hexadecimal, where none is written."""
     from minpack.oci.layer import sums_of  # noqa: PLC0415 - for plans alone
 
-    return dict(sums_of(plan.all))
+    return dict(sums_of(plan.all, algorithm))

@@ -60,7 +60,11 @@ def inspect(path: str, today: str, *, why: bool = False, full: bool = False) -> 
     :raises InputError: it cannot be read.
     :raises ElfError: it is not an ELF file, or damaged.
     """
-    content = host_file(path)
+    return inspect_file(path, host_file(path), today, why=why, full=full)
+
+
+def inspect_file(path: str, content: Content, today: str, *, why: bool = False, full: bool = False) -> Inspected:
+    """As `inspect`, of the file `content`, which is called `path`."""
     info = read_elf(content)
     libc = libc_of(info.interpreter) if info.interpreter is not None else None
     findings = _findings(content, info, path, libc, why=why)

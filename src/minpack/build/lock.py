@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 from minpack._version import __version__
 from minpack.base.mirrors import official
 from minpack.base.options import BaseKind
+from minpack.base.os_release import find_distribution
 from minpack.base.walk import Walker
 from minpack.content import sum_of
 from minpack.errors import LockedError, LockError, MissingLibraryError, NotInBaseError, UsageError
 from minpack.lock.values import (
     BASE,
     DATA,
+    ON,
     PACKAGE,
     ImageKey,
     Lock,
@@ -30,14 +32,15 @@ from minpack.paths import ancestors, name
 from minpack.plan.model import Origin, ReasonKind
 from minpack.rootfs.entry import Kind
 from minpack.sources.local import file_sum
-from minpack.sources.locked import check_there
-from minpack.spec.base_ref import parse_base
+from minpack.sources.locked import check_there, locked_ref
+from minpack.trust.components import plain
+from minpack.trust.licenses import license_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from minpack.base.options import BaseOptions, OpenBase
-    from minpack.base.packages import Packages
+    from minpack.base.packages import PackageFacts, Packages
     from minpack.content import Content
     from minpack.embedded.base import EmbeddedBase
     from minpack.errors import MinpackError
@@ -53,12 +56,16 @@ _DATA = {str(Need.CERTS): "certifi", str(Need.TZ): "tzdata"}
 
 
 class LockInputs(NamedTuple):
-    """All that a plan was made of, open; `platform` is that of the programs, `name` that of the `BaseRef`."""
+    """All that a plan was made of, open; `platform` is that of the programs, `ref` names the base.
+
+    `on` is the image that is kept below, if there is one; where nothing else was open, it is `base` too.
+    """
 
     spec: ImageSpec
     platform: Platform
-    name: str
+    ref: BaseRef
     base: OpenBase
+    on: OpenBase | None
     options: BaseOptions
     packages: Packages
     data: EmbeddedBase
@@ -74,11 +81,12 @@ class LockInputs(NamedTuple):
 class LockPolicy(Protocol):
     """What the pipeline asks of a lock, for each image by itself."""
 
-    def select_base(
-        self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
-    ) -> tuple[BaseRef | None, BaseOptions]:
-        """The base to make the image `name` of, and the options to open it with; `base` is what the user named.
+    def select_bases(
+        self, name: str, platform: Platform, spec: ImageSpec, options: BaseOptions
+    ) -> tuple[ImageSpec, BaseOptions]:
+        """The spec with the bases to make the image `name` of, and the options to open them with.
 
+        :param spec: has those that the user named.
         :raises LockError: the lock has nothing for it.
         :raises InputError: the lock's base is not there.
         :raises UsageError: packages are not to be fetched, and there are some.
@@ -95,22 +103,22 @@ class LockVerifier:
         self._lock = lock
         self._path = path
 
-    def select_base(
-        self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
-    ) -> tuple[BaseRef | None, BaseOptions]:
-        """The base that the lock names, unless the user names one, and options that open what the lock has."""
+    def select_bases(
+        self, name: str, platform: Platform, spec: ImageSpec, options: BaseOptions
+    ) -> tuple[ImageSpec, BaseOptions]:
+        """The bases that the lock names, unless the user names others, and options that open what the lock has."""
         key = ImageKey(name, str(platform))
         found = self._lock.find(key)
         if found is None:
             raise LockedError(self._path, *_unknown(self._lock, key))
         image = self._lock.images[found]
-        if image.others:
+        if any(base.use != ON for base in image.others):
             hint = "use a newer minpack, or write it anew with this one: minpack lock"
-            raise LockError(self._path, "its image has several bases, of which this minpack knows one", hint)
+            raise LockError(self._path, "its image has bases for what this minpack does not know", hint)
         if options.packages is None and image.packages:
             hint = "leave it out, and unset MINPACK_NO_PACKAGES"
             raise UsageError("--no-packages", "", "the lock names packages", hint)
-        return base or parse_base(image.base.name), options._replace(locked=image)
+        return _with_bases(spec, image), options._replace(locked=image)
 
     def verify_plan(self, made: LockInputs) -> None:
         """Raise `LockedError` if what was planned differs from the lock."""
@@ -146,6 +154,12 @@ class LockVerifier:
         if error.platform:
             refusal.for_platform(error.platform)
         return refusal
+
+
+def _with_bases(spec: ImageSpec, image: LockedImage) -> ImageSpec:
+    """The spec with the lock's base, and the image below, where it names none."""
+    on = locked_ref(image.on) if spec.on is None and image.on is not None else spec.on
+    return spec._replace(base=spec.base or locked_ref(image.base), on=on)
 
 
 def _hint(locked: LockedImage, now: LockedImage) -> tuple[str, ...]:
@@ -185,21 +199,22 @@ class LockRecorder:
         """What each image is made of, in the order of their keys."""
         return tuple(sorted(self._images.items()))
 
-    def select_base(
-        self, name: str, platform: Platform, base: BaseRef | None, options: BaseOptions
-    ) -> tuple[BaseRef | None, BaseOptions]:
-        """The base that the user names, else the one that the lock has of this image."""
+    def select_bases(
+        self, name: str, platform: Platform, spec: ImageSpec, options: BaseOptions
+    ) -> tuple[ImageSpec, BaseOptions]:
+        """The bases that the user names, else those that the lock has of this image."""
         key = ImageKey(name, str(platform))
         found = self._before.replaced(self._key(key))
         if found is None and self._known:
             raise self._no_image(key)
-        if base is not None or found is None:
-            return base, options
+        if spec.base is not None or spec.on is not None or found is None:
+            return spec, options
         image = self._before.images[found]
         if options.packages is None and image.base.kind == BaseKind.PACKAGES:
             raise UsageError("--no-packages", "", f"{image.base.name} is made of packages alone", "leave it out")
-        check_there(image.base)
-        return parse_base(image.base.name), options
+        for base in (image.base, *((image.on,) if image.on is not None else ())):
+            check_there(base)
+        return _with_bases(spec, image), options
 
     def verify_plan(self, made: LockInputs) -> None:
         """Record what was planned, whatever it is."""
@@ -229,19 +244,43 @@ def locked_image(made: LockInputs) -> LockedImage:
         _locked_files(made),
         _locked_data(made),
         tuple(sorted((("minpack", __version__), *programs))),
+        others=_locked_others(made),
     )
 
 
 def _locked_base(made: LockInputs) -> LockedBase:
+    system = find_distribution(Walker(made.packages.known(made.base.base)).find_file)
+    found = _named_base(made)
+    if system is None or found.kind == BaseKind.SCRATCH:
+        return found
+    return found._replace(system=plain(system.id), system_version=plain(system.version))
+
+
+def _named_base(made: LockInputs) -> LockedBase:
     opened = made.base
-    name, sha256 = made.name, opened.sha256
+    name, sha256 = made.ref.name, opened.sha256
+    if made.ref.kind is BaseKind.SCRATCH:
+        # Nothing of its own is open then where an image is below.
+        return LockedBase(name, made.ref.kind)
     if opened.kind is BaseKind.TARBALL and not sha256:
         sha256 = file_sum(name, "sha256")
     url = official(opened.url, made.options, debian=opened.kind is BaseKind.PACKAGES) if opened.url else ""
     if opened.kind is BaseKind.IMAGE:
-        # Where it is pulled from says its name; what it is, its digest.
-        return LockedBase(name, opened.kind, digest=opened.digest, index_digest=opened.index_digest)
+        return _locked_image_base(name, opened)
     return LockedBase(name, opened.kind, opened.release, url, sha256, opened.size)
+
+
+def _locked_others(made: LockInputs) -> tuple[LockedBase, ...]:
+    """The image below, if there is one."""
+    if made.on is None:
+        return ()
+    assert made.spec.on is not None, "internal error: it is on an image"
+    return (_locked_image_base(made.spec.on.name, made.on)._replace(use=ON),)
+
+
+def _locked_image_base(name: str, opened: OpenBase) -> LockedBase:
+    """An image: where it is pulled from says its name; what it is, its digest."""
+    return LockedBase(name, opened.kind, digest=opened.digest, index_digest=opened.index_digest)
 
 
 def _locked_packages(made: LockInputs) -> tuple[LockedPackage, ...]:
@@ -252,10 +291,17 @@ def _locked_packages(made: LockInputs) -> tuple[LockedPackage, ...]:
             LockedPackage(
                 *(one.name, one.version, one.arch, one.repository, official(one.url, made.options, debian=debian)),
                 *(one.sha256, one.size, archived.get(one.name, ""), one.signed_by),
+                *_said(made.packages.facts(one)),
             )
             for one in made.packages.fetched
         )
     )
+
+
+def _said(facts: PackageFacts) -> tuple[str, str, str]:
+    """What a package says of itself, as a lock has it: who maintains it, its licence, its source."""
+    source = f"{facts.source} {facts.source_version}".rstrip() if facts.source else ""
+    return plain(facts.supplier), license_of(facts.licenses).expression, plain(source)
 
 
 def _locked_data(made: LockInputs) -> tuple[LockedData, ...]:

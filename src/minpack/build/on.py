@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.base.users import listed_ids
 from minpack.base.walk import Walker
-from minpack.content import same_content
+from minpack.content import read_all, same_content
 from minpack.errors import UsageError
 from minpack.needs.need import Need
 from minpack.oci.on import LowerImage, inherited_config
 from minpack.paths import normal
 from minpack.plan.model import Origin, ReasonKind
-from minpack.provision.users import listed_ids
 from minpack.rootfs.entry import Kind
 from minpack.rootfs.etc_files import User
 from minpack.spec.base_ref import DOCKER_ARCHIVE, DOCKER_DAEMON
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from minpack.base.interface import Base
     from minpack.base.options import OpenBase
     from minpack.build.plan import PlannedImage
+    from minpack.oci.documents import ImageConfig
+    from minpack.output.target import OutputSpec
     from minpack.plan.model import PlannedEntry
     from minpack.plan.unpacked import Unpacked
     from minpack.rootfs.entry import Entry
+    from minpack.spec.health import Health
     from minpack.spec.image import ImageSpec
 
 #: What the user may leave to the image below.
@@ -37,6 +40,14 @@ def lower_image(spec: ImageSpec, opened: OpenBase) -> LowerImage:
     # What an engine saves has no manifest of its own, and so no digest that anyone else knows.
     has_digest = spec.on.image.transport not in (DOCKER_ARCHIVE, DOCKER_DAEMON)
     return LowerImage(opened.image, opened.url.removeprefix("docker://"), opened.digest if has_digest else "")
+
+
+def check_output(spec: ImageSpec, output: OutputSpec | None) -> None:
+    """Raise `UsageError` if what is written has no layers that could be kept."""
+    if output is not None and not output.format.has_layers:
+        on = spec.on.text if spec.on is not None else ""
+        reason = f"it writes the bare files, and the programs are put on the layers of {on}"
+        raise UsageError("--format", str(output.format), reason, "make an image with --format archive or oci")
 
 
 def inherited_spec(spec: ImageSpec, opened: OpenBase) -> ImageSpec:
@@ -84,14 +95,36 @@ def lacking_plan(spec: ImageSpec, planned: PlannedImage, opened: OpenBase) -> Pl
     plan, lower = planned.plan, lower_image(spec, opened)
     entries = tuple(one for one in plan.entries if not _is_there(spec, one, opened.base))
     config = inherited_config(plan.config, lower, own_path="PATH" in dict(spec.run.env))
+    if spec.run.health is not None:
+        config = _with_health(spec.run.health, config, opened.base.name)
     user = _inherited_user(spec, lower)
     if user:
         config = config._replace(user=user)
+    if user and not spec.run.any_user:
         # Where a user of that image is at home is in its own list.
         entries = tuple(one for one in entries if one.reason.need != Need.HOME)
     walker = Walker(opened.base)
     late = tuple(one for one in planned.late if not any(walker.walk(path).entry for path in one.paths))
     return planned._replace(plan=plan._replace(entries=entries, config=config), late=late)
+
+
+def _with_health(health: Health, config: ImageConfig, name: str) -> ImageConfig:
+    """The configuration with the health check of the image below as options change it.
+
+    :raises UsageError: it has none, or none that they change.
+    """
+    if config.health is None or health.test is not None:
+        return config
+    if config.health.test in ((), ("NONE",)):
+        raise UsageError(health.first_option, "", f"{name} has no health check", "add --health, or leave it out")
+    if health.start_interval and not config.health.start_period:
+        hint = "add --health-start-period, or leave it out"
+        raise UsageError("--health-start-interval", "", "without a start period it is never used", hint)
+    if not health.timeout:
+        return config
+    from minpack.spec.health import limited  # noqa: PLC0415 - for such options alone
+
+    return config._replace(health=limited(config.health))
 
 
 def _is_there(spec: ImageSpec, planned: PlannedEntry, base: Base) -> bool:
@@ -100,15 +133,27 @@ def _is_there(spec: ImageSpec, planned: PlannedEntry, base: Base) -> bool:
     there = base.lstat(entry.path)
     if there is None or source in (Origin.PROGRAM, Origin.ADDED):
         # A directory that just holds what is new, or is where the program starts, keeps the mode and owner that it has.
-        kept = planned.reason.kind is ReasonKind.DIRECTORY or entry.path == spec.run.workdir
+        is_workdir = entry.path == spec.run.workdir and not spec.run.any_user
+        kept = planned.reason.kind is ReasonKind.DIRECTORY or is_workdir
         return there is not None and kept and there.kind is Kind.DIRECTORY
     if entry.kind is Kind.DIRECTORY or there.kind is Kind.DIRECTORY:
-        return entry.kind is there.kind
+        is_home = planned.reason.need == Need.HOME and spec.run.any_user
+        return entry.kind is there.kind and not is_home
     if planned.reason.kind is ReasonKind.DATABASE:
         return True
+    if planned.reason.kind is ReasonKind.HEALTH:
+        return _is_same_probe(entry, there)
     if spec.ca_file is not None and planned.reason.need == Need.CERTS:
         return False
     return source is Origin.DEFAULT or _is_same(entry, there)
+
+
+def _is_same_probe(entry: Entry, there: Entry) -> bool:
+    """Whether the image below has this very probe: another version of minpack may have packed another one."""
+    if entry.content is None or there.content is None or there.content.size != entry.size:
+        return False
+    same_mode = (there.mode, there.uid, there.gid) == (entry.mode, entry.uid, entry.gid)
+    return same_mode and read_all(there.content, entry.size) == read_all(entry.content, entry.size)
 
 
 def _is_same(entry: Entry, there: Entry) -> bool:

@@ -11,8 +11,10 @@ from minpack.elf.abi import EM_ARM
 from minpack.layers.background import BackgroundLayers
 from minpack.layers.cache import LayerOptions
 from minpack.namedtuple import NamedTuple
+from minpack.oci.compression import Compression
 from minpack.output.inputs import guarded, left_out, spec_inputs
 from minpack.paths import name
+from minpack.program.additions import PlaceKind
 from minpack.program.place import own_entries, place
 from minpack.program.platforms import base_platform, platform_of
 from minpack.program.read import read_programs
@@ -22,31 +24,47 @@ from minpack.sources.session import open_session
 from minpack.spec.base_ref import SCRATCH_BASE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from threading import Lock
+    from typing import TypeAlias
 
     from minpack.base.options import BaseOptions, OpenBase
+    from minpack.base.packages import PackageId
     from minpack.build.lock import LockInputs, LockPolicy
     from minpack.build.plan import PlannedImage
     from minpack.build.several import PlatformSpec
     from minpack.digest import Digest
+    from minpack.images.smoke import Smoked
+    from minpack.ld.closure import Closure
     from minpack.ld.demands import Demands
     from minpack.ld.late import LateLibrary
     from minpack.ld.variants import Variant
+    from minpack.oci.image import Artifact
     from minpack.output.inputs import LeftOut
     from minpack.output.target import OutputSpec, WrittenOutput
-    from minpack.output.write import LayerInputs
+    from minpack.output.write import LayerInputs, WrittenImages
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
     from minpack.plan.unpacked import Unpacked
+    from minpack.program.additions import Placed
     from minpack.program.read import Program
+    from minpack.program.stripping import AddedSymbols
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
+    from minpack.shared.cache import SharedCache
+    from minpack.shared.use import CacheUse
     from minpack.sources.session import Session
+    from minpack.spec.acceptance import Acceptance
     from minpack.spec.base_ref import BaseRef
     from minpack.spec.image import ImageSpec
     from minpack.target import Platform
+    from minpack.trust.components import Contents
+
+    #: Makes the artifacts about the images, of which nothing but `written` is missing, in the order of their platforms.
+    ArtifactMaker: TypeAlias = Callable[[tuple["Packed", ...], WrittenImages], Sequence[Artifact]]
+    #: Makes files for an image that is planned, of which nothing but `written` and the sums is missing.
+    FileMaker: TypeAlias = Callable[["Packed"], Mapping[RootPath, bytes]]
 
 
 #: What the layer of the user's own files is called, and the one below it.
@@ -59,6 +77,7 @@ class Packed(NamedTuple):
     `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
     `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
     file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
+    With them the plan has the facts of packages. `sha1` has their SHA-1, if an SBOM was asked for.
     `locked` says that it was made of what a lock names alone. `unpacked` is what the files have the paths of, and is in
     the base and not in the image. Of several platforms it is the image of the first by its name, and `others` are those
     of the others; the notes are about all of them.
@@ -76,6 +95,17 @@ class Packed(NamedTuple):
     locked: bool = False
     unpacked: tuple[Unpacked, ...] = ()
     others: tuple[Packed, ...] = ()
+    #: The packages that were fetched, those too that gave the image no file.
+    fetched: tuple[PackageId, ...] = ()
+    sha1: Mapping[RootPath, str] = {}
+    #: What was taken from shared caches and written to one; None where none is named.
+    cache: CacheUse | None = None
+    #: What of the image below is in it, if an SBOM was asked for.
+    below: Contents | None = None
+    #: What symbol tables and debug sections have in files that were added, as far as that matters.
+    added: tuple[AddedSymbols, ...] = ()
+    #: How its smoke test went, if one was asked for and the image was written.
+    smoked: Smoked | None = None
 
     @property
     def images(self) -> tuple[Packed, ...]:
@@ -98,6 +128,11 @@ class _Job(NamedTuple):
     every: bool
     progress: Progress
     locking: LockPolicy | None
+    artifacts_of: ArtifactMaker | None
+    sbom: bool
+    inside: FileMaker | None
+    acceptance: Acceptance | None = None
+    shared: SharedCache | None = None
 
 
 class _Asked(NamedTuple):
@@ -131,6 +166,10 @@ def pack(
     sums: bool = False,
     every: bool = False,
     locking: LockPolicy | None = None,
+    artifacts_of: ArtifactMaker | None = None,
+    sbom: bool = False,
+    inside: FileMaker | None = None,
+    acceptance: Acceptance | None = None,
 ) -> Packed:
     """Make an image of the spec's programs, or one for each of their platforms.
 
@@ -139,10 +178,36 @@ def pack(
     :param sums: compute the sums of the files, as they are written, and of the inputs.
     :param every: look in all files for paths of what is not packed, where else those are left out that tell little.
     :param locking: what a lock has to say of it.
+    :param artifacts_of: makes the artifacts about it, such as signatures, which go along to each output but an engine.
+    :param sbom: gather all that an SBOM says: the sums, with the SHA-1 of each file.
+    :param inside: makes files that go into the image of what it is made of, such as SBOMs.
+    :param acceptance: what it must pass before it is delivered.
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """
+    job = _Job(options, output, write, sums or sbom, every, progress, locking, artifacts_of, sbom, inside, acceptance)
+    if options.cache is None:
+        return _packed(spec, job)
+    from minpack.build.shared import open_caches  # noqa: PLC0415 - for shared caches alone
+
+    with open_caches(options) as caches:
+        packed = _packed(spec, job._replace(options=caches.options, shared=caches.shared))
+        use = caches.finish(progress, write=write)
+    return packed._replace(cache=use, notes=(*packed.notes, *use.notes))
+
+
+def _packed(spec: ImageSpec, job: _Job) -> Packed:
+    """Make an image, or one for each platform."""
     programs = read_programs(spec)
-    job = _Job(options, output, write, sums, every, progress, locking)
+    if not spec.additions:
+        return _pack(spec, programs, job)
+    from minpack.program.exclusions import with_exclusions  # noqa: PLC0415 - where something is added
+
+    spec, notes = with_exclusions(spec)
+    packed = _pack(spec, programs, job)
+    return packed._replace(notes=(*notes, *packed.notes))
+
+
+def _pack(spec: ImageSpec, programs: tuple[Program, ...], job: _Job) -> Packed:
     if not (spec.platforms or spec.bases or _may_differ(programs)):
         return _pack_one(spec, programs, job)
     from minpack.build.several import specs_by_platform  # noqa: PLC0415 - for several platforms alone
@@ -193,21 +258,15 @@ def _asked(spec: ImageSpec, programs: tuple[Program, ...], job: _Job) -> _Asked:
     """
     platform, options = platform_of(programs, spec.platform), job.options
     if job.locking is not None:
-        _refuse_on(spec)
-        base, options = job.locking.select_base(name(programs[0].destination), platform, spec.base, options)
-        spec = spec._replace(base=base)
-    below = SCRATCH_BASE if spec.on is not None else None
+        spec, options = job.locking.select_bases(name(programs[0].destination), platform, spec, options)
+    below = None
+    if spec.on is not None:
+        from minpack.build.on import check_output  # noqa: PLC0415 - for --on alone
+
+        check_output(spec, job.output)
+        below = SCRATCH_BASE
     base = spec.base or below or default_base(programs, platform, options.today)
     return _Asked(spec, programs, platform, base, options)
-
-
-def _refuse_on(spec: ImageSpec) -> None:
-    """Raise `UsageError` if the image is put on another, which a lock does not name."""
-    if spec.on is not None:
-        from minpack.errors import UsageError  # noqa: PLC0415 - for this error alone
-
-        hint = "leave one of them out; --on NAME@sha256:… is the same image each time"
-        raise UsageError("--on", spec.on.text, "a lock cannot record the image that --on names", hint)
 
 
 def _opened(asked: _Asked, progress: Progress, hint: Callable[[], str]) -> AbstractContextManager[Session]:
@@ -238,9 +297,10 @@ def _prepared(
     spec, programs, platform, _, options = asked
     hint = partial(fitting_hint, programs[0].info, platform, options.today)
     with (
-        _opened(asked, progress, hint) as session,
+        _opened(asked, progress, hint) as opened,
         BackgroundLayers(options.store if _has_several_layers(spec, to) else None, turn) as background,
     ):
+        session = opened
         if session.on is not None:
             from minpack.build.on import inherited_spec, lacking_plan  # noqa: PLC0415 - for --on alone
 
@@ -248,10 +308,13 @@ def _prepared(
         programs, retargeted = _retargeted(spec, programs, session)
         session.check_fit(programs)
         placed = place(spec, programs, session.walker, outside.paths)
-        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, job.progress, job.sums)
+        sums = (job.sums, job.sbom)
+        layer_options = LayerOptions(spec.created, spec.compression, spec.threads, job.progress, *sums, job.shared)
         if session.on is None:
-            background.begin(own_entries(placed, spec.run.user), layer_options, PROGRAM_LAYER)
-        _import_for_push(to)
+            background.begin(own_entries(placed, spec.run), layer_options, PROGRAM_LAYER)
+            session = session._replace(on_closure=partial(_prepare_libraries, background, layer_options))
+        # A thread must not be there while a smoke test makes processes.
+        _import_for_push(to if job.acceptance is None else None)
         # Imported while the program is hashed and compressed on another core.
         from minpack.build.plan import make_plan  # noqa: PLC0415
         from minpack.build.prove import prove_plan  # noqa: PLC0415
@@ -260,16 +323,34 @@ def _prepared(
         if session.on is None:
             background.begin(planned.plan.lower, layer_options, LOWER_LAYER)
         proved = prove_plan(spec, planned, placed, session)
+        if job.sums:
+            from minpack.build.facts import with_facts  # noqa: PLC0415 - for reports and SBOMs alone
+
+            planned = planned._replace(plan=with_facts(planned.plan, session, options))
         if session.on is not None:
             # What is proved is all of it; what is written, what the image below lacks.
             planned = lacking_plan(spec, planned, session.on)
         if job.locking is not None:
-            job.locking.verify_plan(_lock_inputs(spec, platform, options, session, planned, programs))
+            job.locking.verify_plan(_lock_inputs(asked._replace(spec=spec, programs=programs), session, planned))
         packed = _planned(spec, options, session, planned, job)
         beside = _data_notes(programs, planned, packed.unpacked, every=job.every) if session.on is None else ()
         notes = (*retargeted, *planned.notes, *beside, *proved.notes)
-        packed = packed._replace(demands=proved.demands, notes=notes)
+        packed = packed._replace(demands=proved.demands, notes=notes, added=_added_symbols(placed, planned.plan))
+        if job.sbom and session.on is not None:
+            from minpack.build.facts import contents_below  # noqa: PLC0415 - for SBOMs alone
+
+            packed = packed._replace(below=contents_below(packed.plan, session.on.base, progress))
+        if job.inside is not None:
+            from minpack.plan.inside import with_files  # noqa: PLC0415 - for --sbom-in-image alone
+
+            packed = packed._replace(plan=with_files(packed.plan, job.inside(packed), "--sbom-in-image"))
         yield _Prepared(spec, packed, layer_options, background, session.on)
+
+
+def _prepare_libraries(background: BackgroundLayers, options: LayerOptions, closure: Closure) -> None:
+    """Let the layer below be begun with what a program loads besides itself."""
+    contents = (loaded.entry.content for loaded in closure.objects[1:])
+    background.prepare([content for content in contents if content is not None], options)
 
 
 def _import_for_push(to: OutputSpec | None) -> None:
@@ -304,30 +385,75 @@ def _planned(spec: ImageSpec, options: BaseOptions, session: Session, planned: P
         programs=planned.resolved.programs,
         locked=options.locked is not None,
         unpacked=_unpacked(planned, session, every=job.every),
+        fetched=session.packages.fetched,
     )
 
 
 def _written(images: Sequence[_Prepared], job: _Job, to: OutputSpec | None) -> tuple[Packed, ...]:
     """What packing gave, with the images written, if they are to be."""
     if to is None:
-        return tuple(one.packed._replace(sums=file_sums(one.packed.plan)) if job.sums else one.packed for one in images)
+        return tuple(_summed(one.packed, job) for one in images)
     # Imported while the program is hashed, as planning.
     from minpack.output.write import write_output  # noqa: PLC0415
 
-    written = write_output(tuple(_layer_inputs(one, job) for one in images), to)
-    # What is written is summed meanwhile.
-    return tuple(_written_image(image, one) for image, one in zip(images, written, strict=True))
+    make, packed = job.artifacts_of, tuple(one.packed for one in images)
+    artifacts_of = partial(make, packed) if make is not None else None
+    works = tuple(_layer_inputs(one, job) for one in images)
+    if job.acceptance is None:
+        written = write_output(works, to, artifacts_of)
+        # What is written is summed meanwhile.
+        return tuple(_written_image(image, one) for image, one in zip(images, written, strict=True))
+    from minpack.build.accept import Acceptor  # noqa: PLC0415 - where something must be passed
+
+    below = {one.packed.plan.config.platform: _below(one) for one in images}
+    acceptor = Acceptor(
+        job.acceptance, [one.plan for one in packed], below, tuple(_smaller(images)), job.options, to, job.progress
+    )
+    written = write_output(works, to._replace(accept=acceptor), artifacts_of)
+    found = (_written_image(image, one) for image, one in zip(images, written, strict=True))
+    return tuple(one._replace(smoked=acceptor.smoked.get(one.plan.config.platform)) for one in found)
+
+
+def _summed(packed: Packed, job: _Job) -> Packed:
+    """What packing gave of an image that is not written, with its files' sums if those are wanted."""
+    if not job.sums:
+        return packed
+    return packed._replace(sums=file_sums(packed.plan), sha1=file_sums(packed.plan, "sha1") if job.sbom else {})
 
 
 def _written_image(image: _Prepared, written: WrittenOutput) -> Packed:
     """What packing gave of one image."""
     if image.on is not None:
-        written = written._replace(unpacked_below=getattr(image.on.base, "unpacked_size", 0))
-    return image.packed._replace(written=written, sums=written.sums)
+        written = written._replace(unpacked_below=_below(image))
+    return image.packed._replace(written=written, sums=written.sums, sha1=written.sha1)
+
+
+def _smaller(images: Sequence[_Prepared]) -> Iterator[str]:
+    """Options that make the images smaller, and were not given."""
+    if not all(one.spec.strip for one in images) and any(sum(p.weight) for one in images for p in one.packed.programs):
+        yield "--strip"
+    if images[0].spec.compression is not Compression.ZSTD_SMALL:
+        yield "--compress small --zstd"
+
+
+def _below(image: _Prepared) -> int:
+    """The bytes of the tars of the image that it is on."""
+    return getattr(image.on.base, "unpacked_size", 0) if image.on is not None else 0
 
 
 def _written_notes(packed: Packed) -> tuple[str, ...]:
     return packed.written.notes if packed.written is not None else ()
+
+
+def _added_symbols(placed: Sequence[Placed], plan: Plan) -> tuple[AddedSymbols, ...]:
+    """What symbol tables and debug sections have in added files that programs load, and in those that were stripped."""
+    added = {item.entry.path for item in placed if item.kind is PlaceKind.ADDED and item.entry.content is not None}
+    if not added:
+        return ()
+    from minpack.program.stripping import added_symbols  # noqa: PLC0415 - where something was added
+
+    loaded = frozenset(one.entry.path for closure in plan.closures for one in closure.objects[1:])
+    return added_symbols(placed, loaded & added)
 
 
 def _unpacked(planned: PlannedImage, session: Session, *, every: bool) -> tuple[Unpacked, ...]:
@@ -373,20 +499,15 @@ def _has_several_layers(spec: ImageSpec, to: OutputSpec | None) -> bool:
     return to is not None and to.format.has_layers and not to.may_skip_compression and not spec.single_layer
 
 
-def _lock_inputs(
-    spec: ImageSpec,
-    platform: Platform,
-    options: BaseOptions,
-    session: Session,
-    planned: PlannedImage,
-    programs: tuple[Program, ...],
-) -> LockInputs:
+def _lock_inputs(asked: _Asked, session: Session, planned: PlannedImage) -> LockInputs:
     """All that the plan was made of, for a lock."""
     from minpack.build.lock import LockInputs  # noqa: PLC0415 - where there is a lock
 
     opened, packages = session.opened, session.packages
-    made_of = (opened, options, packages, planned.data, programs, planned.plan)
-    return LockInputs(spec, platform, session.ref.name, *made_of)
+    bases = (asked.base, opened, session.on)
+    return LockInputs(
+        asked.spec, asked.platform, *bases, asked.options, packages, planned.data, asked.programs, planned.plan
+    )
 
 
 def _retargeted(

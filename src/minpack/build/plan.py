@@ -144,7 +144,8 @@ def _assembled(
     refuse_private(plan, session.name)
     # Below an empty overlay, as below the user's files: so each file has one inode in the whole plan.
     files = session.tree()
-    return with_packages(plan, session.packages, resolved.whole, files, standard_of(spec.run.user, placed))
+    standard = standard_of(spec.run, placed)
+    return with_packages(plan, session.packages, resolved.whole, files, standard, licences=spec.package_data)
 
 
 def _not_packed(late: tuple[LateLibrary, ...], plan: Plan) -> tuple[LateLibrary, ...]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minpack.ld.demands import Demands
     from minpack.ld.variants import Variant
     from minpack.paths import RootPath
+    from minpack.plan.entrypoint import Start
     from minpack.plan.model import Plan
     from minpack.program.additions import Placed
     from minpack.program.read import Program
@@ -48,7 +49,9 @@ def prove_plan(spec: ImageSpec, planned: PlannedImage, placed: tuple[Placed, ...
     notes = (
         *_permitted(spec, resolved.programs, placed, plan),
         *_package_notes(resolved.whole, session),
-        *_capability_notes(plan),
+        *_capability_notes(spec, plan),
+        *_health_notes(plan),
+        *_any_user_notes(spec, plan, session),
         *_variable_notes(spec, plan, session.name),
         *started.notes,
         *_variants_notes(planned.variants),
@@ -95,14 +98,28 @@ def _check_plugins(plan: Plan, resolved: ResolvedImage, environment: Environment
 
 
 def _check_start(spec: ImageSpec, plan: Plan, program: RootPath, session: Session) -> None:
-    """Raise `EntrypointError` if a container of the image would not start.
+    """Raise `EntrypointError` if a container of the image would not start, `HealthCheckError` if its health check.
 
     :param program: where the first program is.
     """
-    if plan.config.entrypoint[:1] == (program,) and _all_may_run(plan, program):
+    started = plan.config.entrypoint[:1] == (program,) and _all_may_run(plan, program)
+    if started and plan.config.health is None:
         return
-    from minpack.base.entries import base_of  # noqa: PLC0415 - most images start the program itself
-    from minpack.plan.entrypoint import Start, check_start  # noqa: PLC0415
+    from minpack.plan.entrypoint import check_start  # noqa: PLC0415 - most images start the program itself
+
+    start = _start(spec, plan, program, session)
+    if not started:
+        check_start(start)
+    if plan.config.health is not None:
+        from minpack.plan.health import check_health  # noqa: PLC0415 - for --health alone
+
+        check_health(start)
+
+
+def _start(spec: ImageSpec, plan: Plan, program: RootPath, session: Session) -> Start:
+    """What it takes to see whether something starts in the image."""
+    from minpack.base.entries import base_of  # noqa: PLC0415 - as above
+    from minpack.plan.entrypoint import Start  # noqa: PLC0415 - as above
 
     proved = frozenset(closure.program.entry.path for closure in plan.closures)
     advice = f"the program is at {program}; --add SRC:DST adds another file"
@@ -111,8 +128,12 @@ def _check_start(spec: ImageSpec, plan: Plan, program: RootPath, session: Sessio
         from minpack.base.overlay import OverlayBase  # noqa: PLC0415 - for --on alone
 
         packed = OverlayBase(packed, session.on.base, packed.name)
-    tree = Walker(packed)
-    check_start(Start(plan.config, tree, proved, environment_of(spec.run), advice))
+    symbols = None
+    if spec.check is not Check.NONE:
+        from minpack.ld.symbol_cache import SymbolCache  # noqa: PLC0415 - as above
+
+        symbols = SymbolCache()
+    return Start(plan.config, Walker(packed), proved, environment_of(spec.run), advice, symbols)
 
 
 def _all_may_run(plan: Plan, path: RootPath) -> bool:
@@ -145,12 +166,49 @@ def _package_notes(whole: Sequence[WholePackage], session: Session) -> tuple[str
     return package_notes(whole, session.tree())
 
 
-def _capability_notes(plan: Plan) -> tuple[str, ...]:
+def _capability_notes(spec: ImageSpec, plan: Plan) -> tuple[str, ...]:
+    """Which programs have file capabilities, and what follows.
+
+    :raises EntrypointError: the loader of one would not find its libraries.
+    """
     if not any(planned.entry.capability for planned in plan.entries):
         return ()
     from minpack.plan.permissions import capability_notes  # noqa: PLC0415 - few programs have some
+    from minpack.plan.secure import check_secure, escalation_note  # noqa: PLC0415 - as above
 
-    return capability_notes(plan)
+    if spec.check is not Check.NONE:
+        check_secure(plan.closures, spec.run.user)
+    return (*capability_notes(plan), *((escalation_note(spec),) if spec.capabilities else ()))
+
+
+def _health_notes(plan: Plan) -> tuple[str, ...]:
+    """Who runs the health check, where one is asked for, and who does not."""
+    if plan.config.health is None or plan.config.health.test == ("NONE",):
+        return ()
+    from minpack.plan.health import NOTE  # noqa: PLC0415 - for --health alone
+
+    return (NOTE,)
+
+
+def _any_user_notes(spec: ImageSpec, plan: Plan, session: Session) -> tuple[str, ...]:
+    """Prove that a user that a platform chooses may do what it takes to start the programs; notes on what it may not.
+
+    :raises UnreadableFileError: that user may not.
+    """
+    if not spec.run.any_user:
+        return ()
+    from minpack.base.entries import base_of  # noqa: PLC0415 - for images that are packed for any user
+    from minpack.plan.any_user import ANY_USER, any_user_notes  # noqa: PLC0415 - as above
+    from minpack.plan.permissions import check_readable, check_workdir  # noqa: PLC0415 - as above
+
+    check_readable(plan, ANY_USER)
+    check_workdir(plan, spec.run._replace(user=ANY_USER))
+    packed: Base = base_of("the packed tree", plan.all)
+    if session.on is not None:
+        from minpack.base.overlay import OverlayBase  # noqa: PLC0415 - for --on alone
+
+        packed = OverlayBase(packed, session.on.base, packed.name)
+    return tuple(any_user_notes(plan, Walker(packed), spec.run.user))
 
 
 def _variable_notes(spec: ImageSpec, plan: Plan, base: str) -> tuple[str, ...]:

@@ -15,10 +15,16 @@ from minpack.oci.read import choose, read_image
 from minpack.output.digest_file import DigestFile
 from minpack.output.registry import RegistrySink
 from minpack.progress import no_progress
+from minpack.registry.client import RegistryClient
+from minpack.registry.manifests import tagged
+from minpack.registry.repository import ImageRepository
+from minpack.sources.archive import unpacked_archive
+from minpack.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from minpack.digest import Digest
     from minpack.oci.image import Index
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenTarget
@@ -72,13 +78,53 @@ def push(
     :raises OutputError: the file cannot be written.
     """
     digest = DigestFile(digest_file, (HostInput(image.path, "the image", whole=True),))
-    index = choose(image.path, read_image(image.path), image.name)
-    _check_whole(image, index)
-    with RegistrySink(options, references, progress, checks=True) as sink:
-        put_index(index, sink, references)
-        targets = sink.pushed(index)
+    with open_store(None) as store, unpacked_archive(image.path, store) as archive:
+        index = choose(image.path, read_image(image.path, archive), image.name)
+        _check_whole(image, index)
+        with RegistrySink(options, references, progress, checks=True) as sink:
+            put_index(index, sink, references)
+            targets, notes = sink.pushed(index), sink.notes
     digest.write(index.digest)
-    return Pushed(image, index, targets, _notes(index))
+    return Pushed(image, index, targets, (*_notes(index), *notes))
+
+
+class PushedChanges(NamedTuple):
+    """An image that was built anew: `pushed` to the names that meant another one, and the names that meant it already.
+
+    `digest` is that of the image.
+    """
+
+    digest: Digest
+    pushed: Pushed | None = None
+    unchanged: tuple[Reference, ...] = ()
+
+    @property
+    def targets(self) -> tuple[WrittenTarget, ...]:
+        """What was pushed, a target for each name."""
+        return self.pushed.targets if self.pushed is not None else ()
+
+
+def push_changes(
+    image: LocalImage, references: Sequence[Reference], options: RegistryOptions, progress: Progress = no_progress
+) -> PushedChanges:
+    """Push `image` under those of these names that mean another one, or lack an artifact that is about it.
+
+    :raises MinpackError: as `push`.
+    """
+    index = choose(image.path, read_image(image.path), image.name)
+    with RegistryClient(options) as client:
+        unchanged = tuple(one for one in references if _has_all(client, one, index))
+    changed = [one for one in references if one not in unchanged]
+    return PushedChanges(index.digest, push(image, changed, options, progress) if changed else None, unchanged)
+
+
+def _has_all(client: RegistryClient, reference: Reference, index: Index) -> bool:
+    """Whether a name means the image already, and its repository has the artifacts about it."""
+    repository = ImageRepository(reference.host, reference.name)
+    about = (one.descriptor.digest for one in index.artifacts)
+    return tagged(client, repository, reference.tag) == index.digest and all(
+        tagged(client, repository, str(digest)) == digest for digest in about
+    )
 
 
 def _check_whole(image: LocalImage, index: Index) -> None:

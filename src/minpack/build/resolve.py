@@ -63,7 +63,7 @@ def resolve_with_data(
     taken = _take(spec, programs, session)
     resolved = resolve_image(spec, programs, placed, session, taken.files)
     if session.opened.kind is BaseKind.SCRATCH:
-        return taken, resolved
+        return taken, _with_late(resolved)
     from minpack.build.data import DataFinder  # noqa: PLC0415 - without a base there is nothing to find
     from minpack.resolve.companions import elf_info  # noqa: PLC0415 - as above
 
@@ -80,9 +80,8 @@ def resolve_with_data(
         taken = taken._replace(files=taken.files + new)
         if not any(elf_info(one.entry) for one in new):
             break  # what is no program and no library needs nothing
-        known = ResolvedPrograms(resolved.tree, resolved.started[: len(programs)])
-        resolved = resolve_image(spec, programs, placed, session, taken.files, known)
-    return taken, resolved._replace(finder=finder)
+        resolved = resolve_image(spec, programs, placed, session, taken.files, resolved)
+    return taken, _with_late(resolved)._replace(finder=finder)
 
 
 def _take(spec: ImageSpec, programs: Sequence[Program], session: Session) -> TakenFiles:
@@ -111,15 +110,19 @@ def resolve_image(
     placed: Sequence[Placed],
     session: Session,
     taken: Sequence[Taken] = (),
-    known: ResolvedPrograms | None = None,
+    before: ResolvedImage | None = None,
 ) -> ResolvedImage:
     """The closures of the programs, of those in whole packages and of those taken, fetched with what they lack.
 
-    :param known: what was found for the programs, where they were resolved before.
+    With companions, `late` is not known yet.
+
+    :param before: what was found for the programs, and for less that is taken.
     :raises MissingLibraryError: a library is nowhere to be had.
     :raises MinpackError: a package cannot be had.
     """
-    packages = session.packages
+    packages, known = session.packages, None
+    if before is not None:
+        known = ResolvedPrograms(before.tree, before.started[: len(programs)], before.beside)
     whole = tuple(WholePackage(package, packages.add(package)) for package in spec.packages)
     companions: tuple[Companion, ...] = ()
     if spec.additions or whole or taken:
@@ -134,7 +137,9 @@ def resolve_image(
                 hint = f"minpack inspect {one.path} names the bases that fit it"
                 session._replace(hint=partial(str, hint)).check_fit((one,))
         programs += own
-    symbols = symbols_for(programs, spec.check, shell=Need.SHELL in spec.wanted or bool(companions))
+    known_symbols = before.symbols if before is not None else None
+    shell = Need.SHELL in spec.wanted or bool(companions)
+    symbols = symbols_for(programs, spec.check, known_symbols, shell=shell)
     resolved = resolve_with_packages(spec, programs, placed, session, symbols, companions, known)
     refuse_missing(spec, programs, resolved, session)
     if companions:
@@ -153,8 +158,7 @@ def _with_companions(
     symbols: SymbolsOf,
 ) -> ResolvedImage:
     """The programs with those that were added and would start, and their closures with the plugins."""
-    from minpack.ld.dlopen import find_late  # noqa: PLC0415 - as above
-    from minpack.resolve.companions import companion_program, merged, refuse_unloadable  # noqa: PLC0415
+    from minpack.resolve.companions import companion_program, merged, refuse_unloadable  # noqa: PLC0415 - as above
 
     refuse_unloadable(spec, resolved.beside, session.name, session.packages.why_missing)
     started = resolved.found
@@ -163,11 +167,20 @@ def _with_companions(
             programs += (companion_program(one.companion),)
             started += (ProgramClosure(one.closure, ()),)
     closures = merged(started, resolved.beside)
+    return ResolvedImage(programs, closures, started, resolved.beside, (), whole, symbols, resolved.tree)
+
+
+def _with_late(resolved: ResolvedImage) -> ResolvedImage:
+    """The same with what may be opened later, of the plugins too, which takes as long as resolving some."""
+    if not resolved.beside:
+        return resolved
+    from minpack.ld.dlopen import find_late  # noqa: PLC0415 - few images have companions
+
     late = tuple(
         dict.fromkeys(
             library
-            for closure, one in zip(closures, started, strict=True)
-            for library in (one.late if closure is one.closure and one.late else find_late(closure, symbols))
+            for closure, one in zip(resolved.closures, resolved.started, strict=True)
+            for library in (one.late if closure is one.closure and one.late else find_late(closure, resolved.symbols))
         )
     )
-    return ResolvedImage(programs, closures, started, resolved.beside, late, whole, symbols, resolved.tree)
+    return resolved._replace(late=late)

@@ -137,7 +137,8 @@ def side_by_side(
     """What each of `tasks` gives, each entered on a thread of its own, all of them open until the block is left.
 
     `progress` is called on the thread that asks, which signals interrupt; then, and if one fails, the others are given
-    up. Of several errors the one of the first task is raised, whichever came first.
+    up. Of several errors the one of the first task is raised, whichever came first; one that takes seconds longer to
+    come than another is not waited for.
 
     :raises MinpackError: as the tasks.
     """
@@ -145,7 +146,8 @@ def side_by_side(
     try:
         for worker in workers:
             worker.start()
-        yield tuple(worker.result(progress, workers) for worker in workers)
+        _wait(workers, progress)
+        yield tuple(worker.result for worker in workers)
     finally:
         for worker in workers:
             worker.unwanted.set()
@@ -153,6 +155,30 @@ def side_by_side(
         for worker in reversed(workers):
             # All were told at once: who has not noticed in the time of one has had it too.
             patience = patience if worker.close(patience) else 0
+
+
+def _wait(workers: Sequence[_Worker[T]], progress: Progress) -> None:
+    """Wait until all are done; until then the progress of all is reported.
+
+    :raises MinpackError: one has failed.
+    """
+    patience = _PATIENCE
+    while running := [one for one in workers if one.is_running]:
+        running[0].join(_PAUSE)
+        for worker in workers:
+            worker.report(progress)
+        failed = next((one for one in workers if one.error is not None), None)
+        if failed is not None:
+            # Those that come first may fail just as soon: their error is the one to tell.
+            number = workers.index(failed)
+            for worker in workers[number:]:
+                worker.unwanted.set()
+            patience -= _PAUSE
+            if patience <= 0 or not any(one.is_running for one in workers[:number]):
+                break
+    error = next((one.error for one in workers if one.error is not None), None)
+    if error is not None:
+        raise error
 
 
 class _Worker(Generic[T]):
@@ -168,7 +194,8 @@ class _Worker(Generic[T]):
         #: Whether the thread is done, and whether nobody waits for it any more.
         self._ended = self._left = False
         self._results: list[T] = []
-        self._error: BaseException | None = None
+        #: What it failed of, once it has.
+        self.error: BaseException | None = None
         self._texts: list[str] = []
         self._done: dict[str, tuple[int, int | None]] = {}
 
@@ -186,7 +213,7 @@ class _Worker(Generic[T]):
         except _GivenUpError:
             pass
         except BaseException as error:  # noqa: BLE001 - raised again where the result is wanted
-            self._error = error
+            self.error = error
         with self._lock:
             self._ended = True
             left = self._left
@@ -203,14 +230,18 @@ class _Worker(Generic[T]):
         """Keep what is to be told."""
         self._texts.append(text)
 
-    def result(self, progress: Progress, workers: Sequence[_Worker[T]]) -> T:
-        """What the task gave, when it is done; until then the progress of all is reported."""
-        while self._thread.is_alive():
-            self._thread.join(_PAUSE)
-            for worker in workers:
-                worker.report(progress)
-        if self._error is not None:
-            raise self._error
+    @property
+    def is_running(self) -> bool:
+        """Whether the task is still at work."""
+        return self._thread.is_alive()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the task to end, but no longer than that."""
+        self._thread.join(seconds)
+
+    @property
+    def result(self) -> T:
+        """What the task gave, when it is done."""
         return self._results[0]
 
     def report(self, progress: Progress) -> None:

@@ -82,7 +82,7 @@ def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress = no_
         symbols = symbols_for((program,), spec.check) if spec.check is not Check.NONE else None
         tree, ((closure, late, _),), _ = resolve_with_packages(spec, (program,), placed, session, symbols)
         variants = variants_of(spec.run, closure, tree)
-        notes = (*retargeted, *_idle_notes(closure, spec))
+        notes = (*retargeted, *idle_notes(closure, spec))
         found = _proved(closure, None if closure.missing else symbols, session, spec.allowed_missing)
         fetched = bool(session.packages.fetched)
         found = found._replace(notes=(*found.notes, *notes), late=late, variants=variants)
@@ -99,7 +99,7 @@ def _retargeted(program: Program, spec: ImageSpec, session: Session) -> tuple[Pr
     return made, notes
 
 
-def _idle_notes(closure: Closure, spec: ImageSpec) -> tuple[str, ...]:
+def idle_notes(closure: Closure, spec: ImageSpec) -> tuple[str, ...]:
     """A note of what may be missing and nothing lacks."""
     if not spec.allowed_missing:
         return ()
@@ -120,8 +120,13 @@ def _on_host(program: Program, spec: ImageSpec) -> tuple[BaseRef, Program]:
 def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session, allowed: Collection[str]) -> ResolvedTree:
     """The closure and, unless `symbols` is None, its load proof."""
     notes = (*session.opened.notes, *session.packages.notes, *audit_notes(closure, symbols))
+    return proved_closure(closure, symbols, session.name, allowed)._replace(notes=notes)
+
+
+def proved_closure(closure: Closure, symbols: SymbolsOf | None, name: str, allowed: Collection[str]) -> ResolvedTree:
+    """The closure in the tree of that name and, unless `symbols` is None, its load proof."""
     if symbols is None:
-        return ResolvedTree(closure, session.name, notes)
+        return ResolvedTree(closure, name, ())
     from minpack.ld.bind import prove  # noqa: PLC0415 - only when asked for
     from minpack.ld.demands import demands  # noqa: PLC0415
 
@@ -131,7 +136,7 @@ def _proved(closure: Closure, symbols: SymbolsOf | None, session: Session, allow
 
         proof = excused(proof, closure, allowed, symbols)
     proof = proof._replace(problems=(*proof.problems, *demanded.problems))
-    return ResolvedTree(closure, session.name, notes, proof, demands=demanded)
+    return ResolvedTree(closure, name, (), proof, demands=demanded)
 
 
 def chain_to(closure: Closure, name: str) -> tuple[LoadedObject, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minpack.host.overwrite import HostInput
     from minpack.lock.values import Difference, ImageKey, LockedImage
     from minpack.progress import Progress
+    from minpack.shared.use import CacheUse
     from minpack.spec.image import ImageSpec
     from minpack.store.store import Store
 
@@ -44,6 +45,8 @@ class LockUpdate(NamedTuple):
     written: bool
     notes: tuple[str, ...]
     others: tuple[LockUpdate, ...] = ()
+    #: What was taken from shared caches and written to one; None where none is named.
+    cache: CacheUse | None = None
 
     @property
     def images(self) -> tuple[LockUpdate, ...]:
@@ -79,7 +82,7 @@ def update_lock(
     bases = [spec.base or SCRATCH_BASE, *(base for _, base in spec.bases)]
     _check_place(path, [one for base in bases for one in spec_inputs(spec, base, options)])
     taking = LockRecorder(_before(path, known=known), path, known=known)
-    packed = pack(spec, options, None, progress, locking=taking)
+    packed = pack(spec, options, None, progress, write=write, locking=taking)
     notes = packed.notes
     if options.refresh and options.network.offline:
         notes = (*notes, "--offline: the newest versions are the newest in the cache")
@@ -95,7 +98,7 @@ def update_lock(
             notes = (*notes, *keep(lock, path, options.store))
     done = (changed, changed and write, notes)
     first, *others = (LockUpdate(path, key, image, _replaced(before, key), *done) for key, image in taking.images)
-    return first._replace(others=tuple(others))
+    return first._replace(others=tuple(others), cache=packed.cache)
 
 
 def _replaced(before: Lock, key: ImageKey) -> LockedImage | None:

@@ -9,7 +9,7 @@ import sys
 GC_THRESHOLD = 200_000
 #: Seconds that a thread may keep the interpreter from others. Threads that hash and compress need it for microseconds a
 #: megabyte; by default they wait five milliseconds for it each time, while the main one plans and proves.
-SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.0001
 
 
 def main() -> None:

@@ -18,11 +18,29 @@ if TYPE_CHECKING:
 #: Each command's module and its line in the help.
 COMMANDS = {
     "pack": ("minpack.cli.pack", "Pack programs into an image (the default command)."),
+    "build": ("minpack.cli.build", "Build the images of minpack.toml."),
+    "show": ("minpack.cli.show", "Show what the images of minpack.toml are set to."),
+    "init": ("minpack.cli.init", "Write a minpack.toml for this project."),
     "push": ("minpack.cli.push", "Push a finished image to registries."),
+    "run": ("minpack.cli.run_image", "Run an image or a program here, without an engine."),
+    "trace": ("minpack.cli.trace", "Run a program once, and show what it opens that its image lacks."),
+    "check": ("minpack.cli.check", "Check whether an image starts, and report what is wrong."),
+    "why": ("minpack.cli.why", "Show why a file is in an image, or what nothing asks for."),
+    "shrink": ("minpack.cli.shrink", "Write an image again with only the files that it asks for."),
+    "deployment": ("minpack.cli.deployment", "Print what runs an image in Kubernetes or Compose."),
+    "diff": ("minpack.cli.diff", "Show what differs between two images."),
+    "report": ("minpack.cli.report", "Show all that is in an image, and why; write a page about it."),
+    "export": ("minpack.cli.export", "Write the files of an image to a directory or a tar."),
+    "debug": ("minpack.cli.debug", "Put a shell and tools on an image, or beside a running container."),
+    "inspect": ("minpack.cli.inspect", "Show what a program is and what it needs."),
+    "tree": ("minpack.cli.tree", "Show what the dynamic loader would open."),
+    "sbom": ("minpack.cli.sbom", "Write an SBOM of an image, or of a program's image."),
+    "sign": ("minpack.cli.sign", "Sign a finished image, or make a key to sign with."),
+    "verify": ("minpack.cli.verify", "Verify an image's signature and its contents."),
+    "vex": ("minpack.cli.vex", "Write OpenVEX: vulnerabilities that cannot affect an image."),
     "lock": ("minpack.cli.lock", "Record what an image is made of in a lock file."),
     "update": ("minpack.cli.update", "Renew a lock file and show what changes."),
-    "inspect": ("minpack.cli.inspect", "Show what a program is and needs."),
-    "tree": ("minpack.cli.tree", "Show what the dynamic loader would open."),
+    "outdated": ("minpack.cli.outdated", "Show which files of images have changed upstream."),
     "base": ("minpack.cli.base", "List, fetch and show bases; turn a whole base into an image."),
     "cache": ("minpack.cli.cache", "Show, shrink or empty the cache."),
     "completion": ("minpack.cli.completion", "Print the completion script for a shell."),
@@ -33,7 +51,7 @@ COMPLETE = "_MINPACK_COMPLETE"
 #: The commands that have commands.
 _GROUPS = ("base", "cache")
 #: Commands of other tools, for which `cli/habits.py` says what to type here.
-HABITS = frozenset(("run", "build", "init", "version", "list"))
+HABITS = frozenset(("version", "list"))
 #: What `minpack` answers itself, without a command.
 _OWN = ("--help", "-h", "--version")
 
@@ -123,5 +141,5 @@ def app() -> None:
     """Pack a program into the smallest container image that works.
 
     minpack reads ELF programs, works out which files they need, takes just those from a base, and writes an
-    image from scratch: no daemon, no Dockerfile, nothing is run.
+    image from scratch: no daemon, no Dockerfile, nothing is run unless you ask for it.
     """

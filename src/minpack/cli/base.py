@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.base.options import BaseKind
-from minpack.cli.effects import fetching_notes, refuse_without_registry
+from minpack.cli.effects import fetching_notes, names_cache, refuse_without_cache, refuse_without_registry
 from minpack.cli.groups import HelpfulGroup
 from minpack.cli.options import (
     Parsed,
@@ -18,7 +18,9 @@ from minpack.cli.options import (
     completed,
     registry_access_options,
     selected,
+    shared_cache_options,
     store_options,
+    verify_cache_option,
 )
 from minpack.cli.output import (
     compression_of,
@@ -148,6 +150,8 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     help="Label; repeatable.",
 )
 @store_options
+@shared_cache_options
+@verify_cache_option
 @answer_options
 def image(base: str, **given: Any) -> None:  # noqa: ANN401
     """Turn the whole of BASE into an image, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
@@ -157,6 +161,7 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     ref = _named(base)
     name = _short_name(ref)
     settings = output_settings({**given, "variables": given["env"]})
+    refuse_without_cache(given)
     spec = BaseImageSpec(
         ref,
         given["platforms"] or (),
@@ -168,9 +173,8 @@ def image(base: str, **given: Any) -> None:  # noqa: ANN401
     with drawing(quiet=quiet) as progress:
         # The image of base.tar must not be base.tar.
         file_name = f"{name}-image" if ref.is_local and base.endswith(".tar") else name
-        output = output_spec(
-            settings, file_name, default_reference(name), registry=registry_wanted(given, pulls=ref.is_pulled)
-        )
+        registry = registry_wanted(given, pulls=ref.is_pulled or names_cache(given))
+        output = output_spec(settings, file_name, default_reference(name), registry=registry)
         options = _options(selected(StoreSettings, given), given, ref, output.registry)
         made = pack_base(spec, options, output, progress)
     made = made._replace(notes=(*made.notes, *fetching_notes(made.inputs[0].url, packages=False)))
@@ -206,13 +210,17 @@ def _options(
     :param push: how registries are reached that get the image, if it is pushed.
     """
     options = base_options(settings)
+    if "caches" in given and names_cache(given):
+        from minpack.cli.shared import with_registries  # noqa: PLC0415 - for shared caches alone
+
+        return with_registries(options, given, ref, push=push)
     if not ref.is_pulled:
         if not given.get("push"):
             refuse_without_registry(given)
         return options
-    from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries alone
+    from minpack.cli.registry import RegistryAccess, with_registry  # noqa: PLC0415 - for images of registries alone
 
-    return with_registry(options, given, ref, push=push)
+    return with_registry(options, selected(RegistryAccess, given), ref, push=push)
 
 
 def _short_name(ref: BaseRef) -> str:

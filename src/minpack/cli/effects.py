@@ -33,8 +33,20 @@ _OF_IMAGES = (
     # Of a whole base; of a program they may say what its loader opens.
     ("variables", "--env", "configuration"),
     ("stop_signal", "--stop-signal", "configuration"),
+    ("health", "--health", "configuration"),
+    ("health_interval", "--health-interval", "configuration"),
+    ("health_timeout", "--health-timeout", "configuration"),
+    ("health_start_period", "--health-start-period", "configuration"),
+    ("health_start_interval", "--health-start-interval", "configuration"),
+    ("health_retries", "--health-retries", "configuration"),
     ("annotations", "--annotation", "manifest"),
+    ("sign", "--sign", "manifest"),
     ("digest_file", "--digest-file", "manifest"),
+    ("sboms", "--sbom", "manifest"),
+    ("sbom_in_image", "--sbom-in-image", "manifest"),
+    ("provenance", "--provenance", "manifest"),
+    ("attest_in_index", "--attest-in-index", "manifest"),
+    ("verify_cache", "--verify-cache", "layers"),
 )
 #: What says how registries are reached.
 _OF_REGISTRIES = ("username", "password_stdin", "registry_ca", "insecure")
@@ -42,6 +54,8 @@ _OF_REGISTRIES = ("username", "password_stdin", "registry_ca", "insecure")
 _CONTRADICTIONS = (
     ("cache_dir", "--cache-dir", "no_cache", "--no-cache keeps nothing"),
     ("keys", "--keys", "no_packages", "--no-packages fetches no package"),
+    ("caches", "--cache", "offline", "--offline downloads nothing, not even from shared caches"),
+    ("cache_write", "--cache-write", "no_cache", "--no-cache keeps nothing that could be written there"),
 )
 #: What the loader of each C library reads of the environment.
 _LOADERS_READ = {
@@ -67,11 +81,34 @@ def refuse_without_registry(given: Mapping[str, Any], hint: str = "leave it out"
             raise UsageError(f"--{key.replace('_', '-')}", "", "no registry is used", hint)
 
 
+def names_cache(given: Mapping[str, Any]) -> bool:
+    """Whether a shared cache is named."""
+    return bool(given["caches"]) or given["cache_write"] is not None
+
+
+def refuse_without_cache(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if shared caches are to be verified and none is named, or nothing is compressed."""
+    if not given.get("verify_cache"):
+        return
+    if not names_cache(given):
+        raise UsageError("--verify-cache", "", "no shared cache is named", "add --cache REPOSITORY, or leave it out")
+    if given["compress"] == "none":
+        raise UsageError("--verify-cache", "", "--compress none compresses nothing", "give only one of them")
+
+
 def refuse_contradictions(context: click.Context) -> None:
     """Raise `UsageError` if two options on the command line contradict each other."""
     for key, option, other, reason in _CONTRADICTIONS:
         if _is_explicit(context, key) and _is_explicit(context, other):
             raise UsageError(option, "", reason, "give only one of them")
+
+
+def refuse_explicit(options: Mapping[str, str], reason: str, hint: str = "leave it out") -> None:
+    """Raise `UsageError` if one of these is on the command line: each parameter with its option."""
+    context = click.get_current_context()
+    for key, option in options.items():
+        if _is_explicit(context, key):
+            raise UsageError(option, "", reason, hint)
 
 
 def variables_notes(form: Format, names: Iterable[str]) -> tuple[str, ...]:
@@ -111,7 +148,8 @@ def fetching_notes(*urls: str, packages: bool, locked: bool = False) -> tuple[st
         notes.append(f"{' and '.join(options)} had no effect: {why}")
     elif locked and _is_explicit(context, "keys"):
         notes.append("--keys had no effect: the lock says which packages are trusted, by their sums")
-    if not image and not context.params.get("push"):
+    asked = any(context.params.get(key) for key in ("push", "caches", "cache_write"))
+    if not image and not asked:
         names = [f"--{key.replace('_', '-')}" for key in _OF_REGISTRIES if _is_explicit(context, key)]
         notes += [f"{' and '.join(names)} had no effect: no registry was used"] if names else []
     return tuple(notes)

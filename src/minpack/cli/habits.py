@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
 #: Commands of other tools, and what does here what they are for.
 _HABITS = {
-    "run": "docker run --rm $(minpack ./myapp --load -q) runs a program in its image",
-    "build": "minpack needs no Dockerfile: minpack ./myapp packs a program",
-    "init": "minpack needs no project file: minpack ./myapp packs a program",
     "version": "did you mean minpack --version?",
     "list": "did you mean minpack base list?",
 }

@@ -11,11 +11,30 @@ if TYPE_CHECKING:
 
 #: The options of each group, whatever their command, in the order they are shown.
 GROUPS = {
-    "Base": ("--base", "--on", "--platform"),
-    "Files": ("--add", "--take", "--dir", "--symlink", "--add-lib", "--dest", "--strip", "--retarget"),
+    "Images": ("--file", "--profile", "--schema", "--keep-going", "--jobs"),
+    "Base": ("--base", "--on", "--path", "--platform"),
+    "Files": (
+        "--from",
+        "--add",
+        "--chown",
+        "--exclude",
+        "--take",
+        "--dir",
+        "--symlink",
+        "--add-lib",
+        "--dest",
+        "--strip",
+        "--keep",
+        "--retarget",
+        "--trace",
+    ),
+    "Deployment": ("--for", "--kind", "--name", "--image"),
+    "Run": ("--host", "--bind", "--net", "--time-limit"),
     "Image": (
-        *("--tag", "--entrypoint", "--cmd", "--env", "--user", "--workdir"),
+        *("--tag", "--entrypoint", "--cmd", "--env", "--user", "--any-user", "--workdir"),
         *("--expose", "--volume", "--label", "--annotation", "--stop-signal"),
+        *("--health", "--health-interval", "--health-timeout"),
+        *("--health-start-period", "--health-start-interval", "--health-retries", "--cap"),
     ),
     "Output": (
         *(
@@ -28,17 +47,30 @@ GROUPS = {
             "--force",
             "--dry-run",
             "--all",
+            "--exit-code",
+            "--against",
+            "--unneeded",
             "--full",
+            "--summary",
         ),
         *("--quiet", "--verbose", "--json"),
     ),
-    "Registries": ("--username", "--password-stdin", "--registry-ca", "--insecure"),
+    "Acceptance": ("--max-size", "--max-unpacked", "--smoke", "--smoke-exit", "--smoke-output", "--smoke-time-limit"),
+    "Trust": (
+        *("--sbom", "--sbom-in-image", "--provenance", "--builder-id", "--attest-in-index"),
+        *("--sign", "--key", "--signature-format", "--generate-key"),
+    ),
+    "Debugging": ("--debug", "--tools", "--tools-base", "--attach", "--exec"),
+    "Registries": (
+        *("--username", "--password-stdin", "--registry-ca", "--insecure"),
+        *("--cache", "--cache-write", "--verify-cache"),
+    ),
     "Needs": ("--need", "--no-need", "--tz", "--locale", "--ca-file", "--why"),
-    "Packages": ("--package", "--no-packages", "--keys"),
+    "Packages": ("--package", "--no-packages", "--no-package-data", "--keys"),
     "Advanced": (
         *("--check", "--strict", "--allow-missing", "--single-layer", "--compress", "--zstd", "--created"),
         *("--lock", "--locked", "--mirror", "--offline", "--base-sha512", "--cache-dir", "--no-cache"),
-        *("--max-size", "--older-than", "--version", "--help"),
+        *("--older-than", "--version", "--help"),
     ),
 }
 #: A command with no more options than these has them in one list.

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from minpack.build.update import LockUpdate, update_lock
-from minpack.cli.effects import fetching_notes, refuse_without_registry
+from minpack.cli.config import file_option, profile_option
+from minpack.cli.effects import fetching_notes, names_cache, refuse_without_registry
+from minpack.cli.file_locks import for_each, images_of, means_file
 from minpack.cli.options import (
     LOCK,
     STDOUT,
     Command,
     base_option,
     lock_option,
+    on_option,
     output_options,
     platforms_option,
     registry_access_options,
     selected,
+    shared_cache_options,
     store_options,
 )
 from minpack.cli.settings import StoreSettings, base_options, check_packages
-from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
+from minpack.cli.spec import (
+    FileOptions,
+    file_options,
+    files_spec,
+    images_argument,
+    named_images,
+    noted,
+    refuse_without_program,
+)
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
 from minpack.report.locks import lock_document, lock_lines
@@ -29,29 +42,50 @@ from minpack.report.locks import lock_document, lock_lines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from minpack.registry.options import RegistryOptions
+
 
 @click.command("lock", cls=Command, short_help="Record what an image is made of in a lock file.")
-@programs_argument
+@images_argument
+@file_option
+@profile_option
 @base_option
+@on_option
 @platforms_option
 @file_options
 @lock_option
 @registry_access_options
 @store_options
+@shared_cache_options
 @output_options
-def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
+def command(**given: Any) -> int:  # noqa: ANN401 - the options above are its signature
     """Record what an image of APP is made of: the base, the packages, and every file taken from them.
 
     \b
     minpack lock ./myapp --base alpine-3.22    writes minpack.lock
     minpack ./myapp --locked                   builds from it, today and in a year
+    minpack lock                               the images of minpack.toml
 
-    Give it the options that decide which files the image has, as for minpack pack. What the lock has of other
-    images and platforms stays: lock each program, for all its platforms at once or in turn. Without --base the base is
-    the lock's, if it has one.
+    Give the options that decide which files the image has, as for minpack pack. Entries for other images and platforms
+    stay: lock each program, for all its platforms at once or in turn. Without --base and --on, those in the lock
+    apply, if it has the image. With -f FILE, words are the names of its images.
     """  # noqa: D301 - click's mark for a block
+    if means_file(given, given["programs"]):
+        return _lock_images(given)
+    refuse_without_program(given["programs"])
     done = renewed(given, refresh=False)
     tell(done, given, lock_document, lock_lines)
+    return 0
+
+
+def _lock_images(given: dict[str, Any]) -> int:
+    """Lock the images of the file."""
+
+    def work(options: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+        done = renewed(options, refresh=False)
+        return lock_document(done), partial(tell, done, options, lock_document, lock_lines)
+
+    return for_each(images_of(given, given["programs"]), given, "minpack.locks/1", work)
 
 
 def tell(
@@ -70,23 +104,26 @@ def tell(
             print_lines(lines(done, verbose=given["verbose"]), to_stderr=done.path in STDOUT)
 
 
-def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> LockUpdate:
+def renewed(
+    given: dict[str, Any], *, refresh: bool, write: bool = True, push: RegistryOptions | None = None
+) -> LockUpdate:
     """The lock, renewed as the options say.
 
     :param refresh: the lock is there already, and all that tells what is newest is fetched anew.
+    :param push: how the registries are reached that the image is pushed to then, if it is.
     """
     path = given["lock"] or LOCK
     if path in STDOUT and given["as_json"]:
         raise UsageError("--lock", path, "--json takes stdout", "name a file with --lock FILE")
     spec = files_spec(selected(FileOptions, given))
     store = selected(StoreSettings, given)
-    bases = [base for _, base in given["base"]]
-    check_packages(bases, store)
+    images = named_images(given)
+    check_packages(images, store)
     options = base_options(store)
-    if not bases or any(base.is_pulled for base in bases):
-        from minpack.cli.registry import with_registry  # noqa: PLC0415 - not for bases that are in no registry
+    if push is not None or not images or names_cache(given) or any(image.is_pulled for image in images):
+        from minpack.cli.shared import with_registries  # noqa: PLC0415 - where no registry is asked alone
 
-        options = with_registry(options, given, *bases, lock=None if bases else path)
+        options = with_registries(options, given, *images, push=push, lock=None if images else path)
     else:
         refuse_without_registry(given)
     # An older index or release than one seen before is no more than a note else.
@@ -94,7 +131,8 @@ def renewed(given: dict[str, Any], *, refresh: bool, write: bool = True) -> Lock
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
         done = update_lock(spec, options, path, progress, known=refresh, write=write)
-    images = [one.image for one in done.images]
-    urls = (one.base.name if one.base.kind == "image" else one.base.url for one in images)
-    fetched = fetching_notes(*urls, packages=any(one.packages for one in images))
+    locked = [one.image for one in done.images]
+    bases = [base for one in locked for base in (one.base, *one.others)]
+    urls = (base.name if base.kind == "image" else base.url for base in bases)
+    fetched = fetching_notes(*urls, packages=any(one.packages for one in locked))
     return done._replace(notes=(*done.notes, *fetched))

@@ -12,7 +12,7 @@ from minpack.errors import BadValueError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.spec.base_ref import parse_base, parse_on
 from minpack.spec.image import Check
-from minpack.spec.values import PROGRAM_DIRECTORY, parse_destination, parse_host, parse_sha512
+from minpack.spec.values import PROGRAM_DIRECTORY, parse_cache, parse_destination, parse_host, parse_sha512
 from minpack.target import parse_platform, parse_platforms
 
 if TYPE_CHECKING:
@@ -203,7 +203,9 @@ json_option = click.option(
 answer_options = applied(_QUIET, json_option)
 output_options = applied(
     _QUIET,
-    click.option("-v", "--verbose", is_flag=True, help="Print more: every file with its reason, every path tried."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Print all details: every file with its reason, every path tried."
+    ),
     json_option,
 )
 
@@ -262,57 +264,42 @@ on_option = click.option(
     " a layout), whose layers stay as they are; its user, variables and labels apply unless others are given.",
 )
 
-base_platform_option = click.option(
-    "--platform",
-    type=Parsed(parse_platform),
-    shell_complete=completed("platform"),
-    metavar="OS/ARCH",
-    help="Platform to fetch the base for [linux/amd64], or to take from an image; other local bases have only one.",
+
+def platform_option_of(text: str) -> Callable[[Function], Function]:
+    """--platform, which names one; its help is `text`."""
+    return click.option(
+        "--platform",
+        type=Parsed(parse_platform),
+        shell_complete=completed("platform"),
+        metavar="OS/ARCH",
+        help=text,
+    )
+
+
+def platforms_option_of(text: str) -> Callable[[Function], Function]:
+    """--platform, which may name several; its help is `text`."""
+    return click.option(
+        "--platform",
+        "platforms",
+        type=Parsed(parse_platforms),
+        shell_complete=completed("platform"),
+        metavar="OS/ARCH,…",
+        help=text,
+    )
+
+
+_FETCHED = "Platform to fetch the base for [linux/amd64], or to take from an image; "
+base_platform_option = platform_option_of(f"{_FETCHED}other local bases have only one.")
+base_platforms_option = platforms_option_of(f"{_FETCHED}several make one image for all.")
+platform_option = platform_option_of(
+    "Platform of the image. Taken from the program: use this only to choose a variant (linux/arm/v6)."
+)
+platforms_option = platforms_option_of(
+    "Platforms of the image. Taken from the programs: use this to choose some of them, or a variant (linux/arm/v6)."
 )
 
-base_platforms_option = click.option(
-    "--platform",
-    "platforms",
-    type=Parsed(parse_platforms),
-    shell_complete=completed("platform"),
-    metavar="OS/ARCH,…",
-    help="Platform to fetch the base for [linux/amd64], or to take from an image; several make one image for all.",
-)
-
-platform_option = click.option(
-    "--platform",
-    type=Parsed(parse_platform),
-    shell_complete=completed("platform"),
-    metavar="OS/ARCH",
-    help="Platform of the image. Taken from the program: use this only to choose a variant (linux/arm/v6).",
-)
-
-platforms_option = click.option(
-    "--platform",
-    "platforms",
-    type=Parsed(parse_platforms),
-    shell_complete=completed("platform"),
-    metavar="OS/ARCH,…",
-    help="Platforms of the image. Taken from the programs: use this to choose some of them, or a variant"
-    " (linux/arm/v6).",
-)
-
-store_options = applied(
-    click.option(
-        "--base-sha512",
-        "sha512",
-        type=Parsed(parse_sha512),
-        metavar="HEX",
-        help="SHA-512 that the base's tarball must have.",
-    ),
-    click.option(
-        "--mirror",
-        envvar="MINPACK_MIRROR",
-        type=FILLED,
-        callback=_mirror,
-        metavar="URL",
-        help="Server to fetch bases and packages from.",
-    ),
+#: Of commands that read what may have to be downloaded.
+download_options = applied(
     click.option(
         "--offline", envvar="MINPACK_OFFLINE", is_flag=True, help="Download nothing; use only what is in the cache."
     ),
@@ -326,6 +313,51 @@ store_options = applied(
     click.option("--no-cache", is_flag=True, help="Neither read the cache nor write to it."),
 )
 
+#: Of commands that download and keep what they downloaded.
+cache_options = applied(
+    click.option(
+        "--mirror",
+        envvar="MINPACK_MIRROR",
+        type=FILLED,
+        callback=_mirror,
+        metavar="URL",
+        help="Server to fetch bases and packages from.",
+    ),
+    download_options,
+)
+
+store_options = applied(
+    click.option(
+        "--base-sha512",
+        "sha512",
+        type=Parsed(parse_sha512),
+        metavar="HEX",
+        help="SHA-512 that the base's tarball must have.",
+    ),
+    cache_options,
+)
+
+shared_cache_options = applied(
+    click.option(
+        "--cache",
+        "caches",
+        multiple=True,
+        type=Parsed(parse_cache),
+        metavar="REPOSITORY",
+        help="Shared cache to read: a registry repository with what others downloaded or compressed; repeatable.",
+    ),
+    click.option(
+        "--cache-write",
+        type=Parsed(parse_cache),
+        metavar="REPOSITORY",
+        help="Shared cache to read, and to write what it lacks (ghcr.io/me/minpack-cache).",
+    ),
+)
+verify_cache_option = click.option(
+    "--verify-cache",
+    is_flag=True,
+    help="Compress again what came from shared caches, and compare.",
+)
 
 #: Of commands that ask registries; `minpack.cli.registry` makes values of them.
 registry_access_options = applied(
@@ -351,6 +383,13 @@ registry_access_options = applied(
     ),
 )
 
+keys_option = click.option(
+    "--keys",
+    type=FILLED,
+    metavar="DIR",
+    help="Trust the package signing keys in this directory instead of the base's.",
+)
+
 package_options = applied(
     click.option(
         "--no-packages",
@@ -358,12 +397,7 @@ package_options = applied(
         is_flag=True,
         help="Do not fetch missing libraries from the base's package repositories.",
     ),
-    click.option(
-        "--keys",
-        type=FILLED,
-        metavar="DIR",
-        help="Trust the package signing keys in this directory instead of the base's.",
-    ),
+    keys_option,
 )
 
 
@@ -392,6 +426,9 @@ def check_option(default: Check) -> Callable[[Function], Function]:
         help="load: prove that the program will start, looking up every symbol as the loader does; none: skip it.",
     )
 
+
+#: A program in an image; the image is found by what the host's file is found by else.
+path_option = click.option("--path", type=FILLED, metavar="PATH", help="Look at the program at this path in IMAGE.")
 
 #: Other names of stdout: what is written there has it to itself.
 STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")

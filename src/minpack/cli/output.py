@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from minpack.cli.effects import refuse_for_trees, refuse_without_registry
-from minpack.cli.options import FILLED, STDOUT, Choice, Parsed, applied, registry_access_options
+from minpack.cli.options import FILLED, STDOUT, Choice, Parsed, applied, registry_access_options, selected
 from minpack.cli.settings import engine_environment, host_platform, never_replaced, temporary_directory
 from minpack.cli.terminal import binary_stdout, print_lines, stdout_is_closed
 from minpack.errors import OutputError, UsageError
@@ -20,13 +20,16 @@ from minpack.output.target import Format, OutputSpec
 from minpack.spec.values import parse_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from minpack.build.pack import ArtifactMaker, Packed
     from minpack.output.target import WrittenOutput, WrittenTarget
+    from minpack.paths import RootPath
     from minpack.registry.options import RegistryOptions
 
-_ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
+#: What the files of each format are called behind the name of the image.
+ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
 
 
 result_options = applied(
@@ -97,6 +100,23 @@ result_options = applied(
 )
 
 
+def _checked_summary(context: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
+    if path is not None and not context.resilient_parsing:
+        from minpack.cli.summary import check_summary_file  # noqa: PLC0415 - for --summary alone
+
+        check_summary_file(path)
+    return path
+
+
+summary_option = click.option(
+    "--summary",
+    metavar="FILE",
+    type=FILLED,
+    callback=_checked_summary,
+    help="Append a summary in Markdown to this file, for the page of a CI job ($GITHUB_STEP_SUMMARY).",
+)
+
+
 class OutputSettings(NamedTuple):
     """The options about the result, as they were given."""
 
@@ -111,6 +131,24 @@ class OutputSettings(NamedTuple):
     as_json: bool
     #: Whether --compress or --zstd says how layers are compressed.
     compresses: bool
+
+
+class WantedArtifacts(NamedTuple):
+    """What is wanted besides an image: where all goes, how the artifacts are made, and what is said of them.
+
+    `lines` is printed behind the summary of what was written.
+    """
+
+    output: OutputSpec
+    make: ArtifactMaker | None = None
+    notes: tuple[str, ...] = ()
+    lines: Callable[[WrittenOutput | None], list[str]] = lambda _written: []
+    #: Makes the files that go into the image, if some are to.
+    inside: Callable[[Packed], Mapping[RootPath, bytes]] | None = None
+    #: What the JSON document says of what was made besides.
+    documents: Mapping[str, Any] = {}
+    #: What was written besides.
+    more: tuple[WrittenOutput, ...] = ()
 
 
 def output_settings(given: Mapping[str, Any]) -> OutputSettings:
@@ -148,10 +186,12 @@ def registry_wanted(given: Mapping[str, Any], *, pulls: bool) -> RegistryOptions
         if not pulls:
             refuse_without_registry(given, "add --push, or leave it out")
         return None
-    from minpack.cli.registry import registry_options  # noqa: PLC0415 - for --push alone
+    from minpack.cli.registry import RegistryAccess, registry_options  # noqa: PLC0415 - for --push alone
 
     # --offline forbids downloads, and a push is none.
-    return registry_options({**given, "offline": False}, {one.host for one in given["tags"]})
+    return registry_options(
+        selected(RegistryAccess, given)._replace(offline=False), {one.host for one in given["tags"]}
+    )
 
 
 def output_spec(
@@ -178,7 +218,7 @@ def output_spec(
         raise UsageError("--engine", settings.engine, "nothing is loaded", "add --load, or leave it out")
     if path == "-":
         _check_stdout(settings)
-    own = f"{name}{_ENDINGS[form]}"
+    own = f"{name}{ENDINGS[form]}"
     # Who wants a digest, or a registry, wants the layers that the digest is of.
     load_alone = path is None and settings.load and not settings.push and settings.digest_file is None
     if path is None and not (settings.load or settings.push):
@@ -214,14 +254,20 @@ def _done(target: WrittenTarget) -> str:
     return f"{target.reference} was {'pushed' if target.format == 'registry' else 'loaded'}"
 
 
-def print_names(written: WrittenOutput | None) -> None:
+def print_names(written: WrittenOutput | None, *more: WrittenOutput) -> None:
     """Print the names that programs go on with, which a quiet run is asked for.
 
     That is each repository with the digest if the image was pushed, else the name by which the engine knows it.
 
+    :param more: other images that were written, each of which has its own line.
     :raises OutputError: it cannot be written.
     """
-    outputs = written.outputs if written is not None else ()
+    _print_names(written.outputs if written is not None else ())
+    for other in more:
+        _print_names(other.outputs)
+
+
+def _print_names(outputs: Sequence[WrittenTarget]) -> None:
     pushed = dict.fromkeys(output.by_digest for output in outputs if output.format == "registry")
     loaded = [output.reference or "" for output in outputs if output.format == "engine"]
     if pushed or loaded:

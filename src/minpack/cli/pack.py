@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from minpack.build.pack import pack
-from minpack.cli.effects import fetching_notes, variables_notes
+from minpack.cli.acceptance import acceptance_of, acceptance_options, refuse_acceptance_of_trees, trace_option
+from minpack.cli.debug_options import debug_option, tools_options
+from minpack.cli.effects import fetching_notes, names_cache, refuse_without_cache, variables_notes
+from minpack.cli.health import HealthOptions, health_of, health_options
 from minpack.cli.options import (
+    FILLED,
     LOCK,
+    Choice,
     Command,
     Parsed,
     arguments,
@@ -20,10 +26,13 @@ from minpack.cli.options import (
     output_options,
     platforms_option,
     selected,
+    shared_cache_options,
     store_options,
+    verify_cache_option,
     why_option,
 )
 from minpack.cli.output import (
+    WantedArtifacts,
     compression_of,
     done,
     output_settings,
@@ -31,6 +40,7 @@ from minpack.cli.output import (
     print_names,
     registry_wanted,
     result_options,
+    summary_option,
 )
 from minpack.cli.settings import (
     StoreSettings,
@@ -40,8 +50,8 @@ from minpack.cli.settings import (
     host_platform,
     threads,
 )
-from minpack.cli.spec import FileOptions, file_options, files_spec, noted, programs_argument
-from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
+from minpack.cli.spec import FileOptions, file_options, files_spec, named_images, noted, programs_argument
+from minpack.cli.terminal import drawing, fill_streams, print_json, print_lines, print_notes, reporting
 from minpack.errors import BaseNeededError, UsageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci.reference import default_reference
@@ -52,11 +62,20 @@ if TYPE_CHECKING:
 
     from minpack.build.lock import LockPolicy
     from minpack.build.pack import Packed
+    from minpack.cli.output import OutputSettings
     from minpack.output.target import OutputSpec
     from minpack.paths import RootPath
     from minpack.progress import Progress
-    from minpack.spec.base_ref import BaseRef
+    from minpack.registry.options import RegistryOptions
+    from minpack.spec.capability import Capability
     from minpack.spec.image import ImageSpec, RunConfig
+
+
+#: What goes along with an image, by its options.
+_ARTIFACTS = (
+    *("sboms", "sbom_in_image", "provenance", "builder_id", "attest_in_index"),
+    *("sign", "signature_format"),
+)
 
 
 @click.command(
@@ -70,6 +89,19 @@ if TYPE_CHECKING:
 @on_option
 @platforms_option
 @result_options
+@click.option(
+    "--sign",
+    type=FILLED,
+    metavar="KEY",
+    help="Sign the image with this private key, as cosign does: a file, or env://NAME for a variable that holds"
+    " the PEM. The password of an encrypted key is read from COSIGN_PASSWORD.",
+)
+@click.option(
+    "--signature-format",
+    type=Choice(["bundle", "classic"]),
+    help="bundle: what cosign 3 reads by default; classic: the .sig tag that cosign 1 and 2 and some policies read."
+    " Default: bundle.",
+)
 @click.option(
     "--single-layer", is_flag=True, help="Write one layer instead of two (files from the base, files from you)."
 )
@@ -121,11 +153,50 @@ if TYPE_CHECKING:
     metavar="SIGNAL",
     help="Signal that stops the program [SIGTERM].",
 )
+@health_options
+@click.option(
+    "--sbom",
+    "sboms",
+    multiple=True,
+    type=Choice(["spdx", "cyclonedx"]),
+    help="Write an SBOM, SPDX 2.3 or CycloneDX 1.6: to a file beside the output (myapp.spdx.json, myapp.cdx.json),"
+    " and attached to the image in its archive, layout or registry; repeatable.",
+)
+@click.option(
+    "--sbom-in-image",
+    is_flag=True,
+    help="Also put the SBOM into the image, in /var/lib/db/sbom, for scanners that look there.",
+)
+@click.option(
+    "--provenance",
+    is_flag=True,
+    help="Write SLSA provenance, what was asked for and what the image was made of: to a file beside the output"
+    " (myapp.provenance.json), and attached to the image in its archive, layout or registry.",
+)
+@click.option(
+    "--builder-id",
+    type=FILLED,
+    metavar="URI",
+    help="URI of whoever runs the build, for the provenance. Default: a local build.",
+)
+@click.option(
+    "--attest-in-index",
+    is_flag=True,
+    help="Also list SBOM and provenance in the image's index, as BuildKit does (for docker buildx imagetools and"
+    " Docker Scout); an image for one platform gets an index for that.",
+)
+@trace_option
+@acceptance_options
+@debug_option
+@tools_options
 @why_option
 @lock_option
 @click.option("--locked", is_flag=True, help="Build only from the lock file, and fail if anything differs from it.")
 @store_options
+@shared_cache_options
+@verify_cache_option
 @click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
+@summary_option
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
     """Pack programs into one image; the first is the entrypoint.
@@ -135,34 +206,116 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     minpack ./myapp --base debian-12 -t me/app:1    libraries from Debian
     minpack ./myapp --base / --load                 of this host, into Docker
     """  # noqa: D301 - click's mark for a block
-    quiet, as_json = given["quiet"], given["as_json"]
+    packed, artifacts = pack_given(given)
+    tell(packed, artifacts, given)
+
+
+def pack_given(given: dict[str, Any], name: str = "", *, shared: bool = False) -> tuple[Packed, WantedArtifacts]:
+    """The image that the options ask for, written to where they say, and what was wanted besides it.
+
+    :param name: what file and image are called where they have no name; empty for the program's.
+    :param shared: a layout that is there gets the image besides those that it has.
+    """
     settings = output_settings(given)
-    name = _name(given["programs"])
-    lock = (given["lock"] or LOCK) if given["locked"] else None
-    output = output_spec(
-        settings,
-        name,
-        default_reference(name),
-        lock,
-        registry_wanted(given, pulls=given["locked"] or any(one.is_pulled for one in _images(given))),
-    )
-    spec = image_spec(selected(FileOptions, given), selected(ImageOptions, given))
-    with drawing(quiet=quiet) as progress:
-        packed = _packed(given, spec, output, progress)
-    packed = packed._replace(notes=(*packed.notes, *_effects(packed, spec, output)))
+    refuse_acceptance_of_trees(settings.format, given)
+    refuse_without_cache(given)
+    pulls = given["locked"] or names_cache(given) or any(one.is_pulled for one in named_images(given))
+    make = _debuggable(given) if _names_tools(given) else packed_image
+    return make(given, settings, registry_wanted(given, pulls=pulls), name=name, shared=shared)
+
+
+def check_given(given: dict[str, Any]) -> None:
+    """Raise an error if the options contradict each other, as far as that shows before anything is read.
+
+    :raises UsageError: they do.
+    """
+    refuse_acceptance_of_trees(output_settings(given).format, given)
+    refuse_without_cache(given)
+    if _names_tools(given):
+        _debuggable(given)
+    spec_of(given)
+
+
+def tell(packed: Packed, artifacts: WantedArtifacts, given: dict[str, Any]) -> None:
+    """Print what was packed, as the options say."""
+    output, quiet = artifacts.output, given["quiet"]
     with reporting(done(packed.written)):
-        if as_json:
+        if given["summary"] is not None:
+            from minpack.cli.summary import append_summary  # noqa: PLC0415 - for --summary alone
+            from minpack.report.markdown import pack_summary  # noqa: PLC0415
+
+            append_summary(given["summary"], pack_summary(packed, output.references))
+        if given["as_json"]:
             from minpack.report.documents import pack_document  # noqa: PLC0415
 
-            print_json(pack_document(packed, output.references))
+            print_json({**pack_document(packed, output.references), **artifacts.documents})
             return
         print_notes(noted(packed.notes, given), quiet=quiet)
         if quiet:
-            print_names(packed.written)
+            print_names(packed.written, *artifacts.more)
         else:
             pack_lines = _pack_lines(packed)
             lines = pack_lines(packed, output.references, verbose=given["verbose"], host=host_platform())
-            print_lines(lines, to_stderr=output.path == "-")
+            print_lines([*lines, *artifacts.lines(packed.written)], to_stderr=output.path == "-")
+
+
+def _names_tools(given: dict[str, Any]) -> bool:
+    """Whether an option is about an image for debugging."""
+    return bool(given["debug"] or given["tools"]) or given["tools_base"] is not None
+
+
+def _debuggable(given: dict[str, Any]) -> Callable[..., tuple[Packed, WantedArtifacts]]:
+    """As `packed_image`, with an image for debugging.
+
+    :raises UsageError: there can be none.
+    """
+    from minpack.cli.pack_debug import packed_with_debug, refuse_undebuggable  # noqa: PLC0415 - for --debug alone
+
+    refuse_undebuggable(given)
+    return partial(packed_with_debug, packed_image)
+
+
+def _artifacts(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, name: str) -> WantedArtifacts:
+    """What is wanted besides the image.
+
+    :raises MinpackError: it cannot be made.
+    """
+    if not any(given.get(key) for key in _ARTIFACTS):
+        return WantedArtifacts(output)
+    from minpack.cli.artifacts import wanted_artifacts  # noqa: PLC0415 - where some are wanted
+
+    return wanted_artifacts(given, output, name, spec)
+
+
+def packed_image(
+    given: dict[str, Any],
+    settings: OutputSettings,
+    push: RegistryOptions | None,
+    login: RegistryOptions | None = None,
+    name: str = "",
+    *,
+    shared: bool = False,
+) -> tuple[Packed, WantedArtifacts]:
+    """The image that the options ask for, and what was wanted besides it, with where all was written.
+
+    :param push: how the registries are reached that it is pushed to, if it is.
+    :param login: how those are reached that are logged in to, where it is not pushed now.
+    :param name: what file and image are called where they have no name; empty for the program's.
+    :param shared: as `pack_given` has it.
+    """
+    name = name or _name(given["programs"])
+    lock = (given["lock"] or LOCK) if given["locked"] else None
+    output = output_spec(settings, name, default_reference(name), lock, push)._replace(shared=shared)
+    spec = spec_of(given)
+    notes: tuple[str, ...] = ()
+    if given.get("traced"):
+        from minpack.cli.tracing import traced_spec  # noqa: PLC0415 - for --trace alone
+
+        spec, notes = traced_spec(spec, given)
+    artifacts = _artifacts(given, spec, output, name)
+    with drawing(quiet=given["quiet"]) as progress:
+        packed = _packed(given, spec, progress, artifacts, login or push)
+    return packed._replace(notes=(*notes, *packed.notes, *artifacts.notes, *_effects(packed, spec, output))), artifacts
 
 
 def _pack_lines(packed: Packed) -> Callable[..., list[str]]:
@@ -188,6 +341,7 @@ def _name(programs: tuple[str, ...]) -> str:
 def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, ...]:
     """Notes of what was asked for and has no effect."""
     variables = [*dict(spec.run.env), *(["TZ"] if spec.zone else []), *(["LANG"] if spec.locale else [])]
+    variables += ["HOME"] if spec.run.any_user else []
     return (
         *variables_notes(output.format, variables),
         *fetching_notes(
@@ -198,26 +352,42 @@ def _effects(packed: Packed, spec: ImageSpec, output: OutputSpec) -> tuple[str, 
     )
 
 
-def _images(given: dict[str, Any]) -> list[BaseRef]:
-    """The bases, and the image below, that were named."""
-    return [*(base for _, base in given["base"]), *([given["on"]] if given["on"] is not None else [])]
-
-
-def _packed(given: dict[str, Any], spec: ImageSpec, output: OutputSpec, progress: Progress) -> Packed:
+def _packed(
+    given: dict[str, Any],
+    spec: ImageSpec,
+    progress: Progress,
+    wanted: WantedArtifacts,
+    push: RegistryOptions | None,
+) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
+    acceptance = acceptance_of(given)
+    output = wanted.output
+    if acceptance is not None:
+        fill_streams()
+        # Who bounds the size of layers as a registry stores them wants those.
+        output = output._replace(may_skip_compression=output.may_skip_compression and acceptance.max_size is None)
     options, bases = base_options(store), [base for _, base in given["base"]]
-    images = _images(given)
-    if given["locked"] or any(base.is_pulled for base in images):
-        from minpack.cli.registry import with_registry  # noqa: PLC0415 - for images of registries, and for locks
+    images = named_images(given)
+    if given["locked"] or names_cache(given) or any(base.is_pulled for base in images):
+        from minpack.cli.shared import with_registries  # noqa: PLC0415 - for images of registries, locks and caches
 
         named = (given["lock"] or LOCK) if given["locked"] else None
-        options = with_registry(options, given, *images, push=output.registry, lock=named)
+        options = with_registries(options, given, *images, push=push, lock=named)
     check_packages(bases, store)
 
     def packed(locking: LockPolicy | None = None) -> Packed:
-        every = as_json or given["verbose"]
-        return pack(spec, options, output, progress, write=write, sums=as_json, every=every, locking=locking)
+        return pack(
+            *(spec, options, output, progress),
+            write=write,
+            sums=as_json or given["provenance"],
+            every=as_json or given["verbose"],
+            locking=locking,
+            artifacts_of=wanted.make,
+            sbom=bool(given["sboms"]),
+            inside=wanted.inside,
+            acceptance=acceptance,
+        )
 
     if not given["locked"]:
         if given["lock"] is not None:
@@ -278,31 +448,32 @@ class ImageOptions(NamedTuple):
     zstd: bool
     single_layer: bool
     why: bool
-    on: BaseRef | None
+    capabilities: tuple[Capability, ...] = ()
 
 
-def image_spec(files: FileOptions, options: ImageOptions) -> ImageSpec:
+def spec_of(given: dict[str, Any]) -> ImageSpec:
+    """The image that all options mean.
+
+    :raises UsageError: some contradict each other.
+    """
+    return image_spec(selected(FileOptions, given), selected(ImageOptions, given), selected(HealthOptions, given))
+
+
+def image_spec(files: FileOptions, options: ImageOptions, health: HealthOptions) -> ImageSpec:
     """The image that the options mean.
 
     :raises UsageError: some contradict each other.
     """
     spec = files_spec(files)
     return spec._replace(
-        run=_run_config(options, spec.run),
+        run=_run_config(options, spec.run)._replace(health=health_of(health)),
         created=created(options.created),
         compression=compression_of(options.compress, zstd=options.zstd),
         single_layer=options.single_layer,
         threads=threads(),
         why=options.why,
-        on=options.on,
-        inherits=_inherited(files) if options.on is not None else frozenset(),
+        capabilities=options.capabilities,
     )
-
-
-def _inherited(files: FileOptions) -> frozenset[str]:
-    """What an image below is left to say."""
-    given = {"user": files.user, "workdir": files.workdir}
-    return frozenset(key for key, value in given.items() if value is None)
 
 
 def _run_config(options: ImageOptions, run: RunConfig) -> RunConfig:

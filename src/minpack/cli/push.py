@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.options import FILLED, UNSET, Command, json_option, registry_access_options
+from minpack.cli.options import FILLED, UNSET, Command, json_option, registry_access_options, selected
 from minpack.cli.output import check_pushable
-from minpack.cli.registry import registry_options
+from minpack.cli.registry import RegistryAccess, registry_options
 from minpack.cli.settings import host_platform
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import BadValueError, UsageError
@@ -39,7 +39,7 @@ def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # n
         pushed = push(
             parse_local_image(image),
             names,
-            registry_options(given, {one.host for one in names}),
+            registry_options(selected(RegistryAccess, given), {one.host for one in names}),
             progress,
             digest_file=given["digest_file"],
         )

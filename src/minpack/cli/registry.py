@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minpack.cli.settings import proxies
 from minpack.errors import InputError, UsageError
+from minpack.namedtuple import NamedTuple
 from minpack.net.network import Network
 from minpack.oci.reference import is_host
 from minpack.registry.options import Login, RegistryOptions
 from minpack.registry.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from minpack.base.options import BaseOptions
+    from minpack.registry.repository import ImageRepository
     from minpack.spec.base_ref import BaseRef
 
 #: Where Docker and podman look for certificates, besides the user's own directory.
@@ -28,51 +30,63 @@ _MIRRORS = "MINPACK_MIRROR_HUB"
 _PIPE = "pipe it: minpack … --username USER --password-stdin < FILE"
 
 
-def registry_options(given: Mapping[str, Any], hosts: Collection[str] = ()) -> RegistryOptions:
+class RegistryAccess(NamedTuple):
+    """The options about registries, as they were given."""
+
+    username: str | None = None
+    password_stdin: bool = False
+    registry_ca: str | None = None
+    insecure: tuple[str, ...] = ()
+    offline: bool = False
+
+
+def registry_options(given: RegistryAccess, hosts: Collection[str] = ()) -> RegistryOptions:
     """How registries are reached, by the options that were given and the environment.
 
     :param hosts: the registries that --username and --password-stdin may be for.
     :raises UsageError: an option or a variable cannot be meant.
     :raises InputError: --registry-ca names no file.
     """
-    ca_file = given.get("registry_ca") or ""
+    ca_file = given.registry_ca or ""
     if ca_file and not os.path.isfile(ca_file):
         reason = "it is not a regular file" if os.path.exists(ca_file) else "no such file or directory"
         raise InputError(ca_file, reason, hint="--registry-ca names a file of certificate authorities in PEM format")
     return RegistryOptions(
-        Network(given.get("offline", False), proxies(), ca_file=os.environ.get("SSL_CERT_FILE", "")),
-        _login(given.get("username"), hosts, from_stdin=given.get("password_stdin", False)),
+        Network(given.offline, proxies(), ca_file=os.environ.get("SSL_CERT_FILE", "")),
+        _login(given.username, hosts, from_stdin=given.password_stdin),
         auth_files(),
         ca_file,
         (*_CERTIFICATES, *_in_home(".config/containers/certs.d", "XDG_CONFIG_HOME")),
-        tuple(given.get("insecure") or ()),
+        given.insecure,
         hub_mirrors(os.environ.get(_MIRRORS, "")),
     )
 
 
 def with_registry(
     options: BaseOptions,
-    given: Mapping[str, Any],
+    given: RegistryAccess,
     *refs: BaseRef,
     push: RegistryOptions | None = None,
     lock: str | None = None,
+    caches: Collection[ImageRepository] = (),
 ) -> BaseOptions:
     """The options with how registries are reached, for bases that are in some.
 
     :param refs: what is opened.
     :param push: how those are reached that the image is pushed to, if it is.
     :param lock: the lock that names what is opened too, if one does.
+    :param caches: the shared caches, which are in registries as well.
     :raises UsageError: an option about registries cannot be meant.
     :raises LockError: the lock is needed, and cannot be read.
     """
     images = [ref.image.name for ref in refs if ref.is_pulled and ref.image is not None]
-    if push is None and lock is not None and given.get("username") is not None:
+    if push is None and lock is not None and given.username is not None:
         images += _locked_images(lock)
-    hosts = {name.partition("/")[0] for name in images}
+    hosts = {*(name.partition("/")[0] for name in images), *(one.host for one in caches)}
     if push is None:
         return options._replace(registry=registry_options(given, hosts))
     # A user who is named is whose image is pushed, in whichever way that registry is asked; a password is read once.
-    access = registry_options({**given, "username": None, "password_stdin": False}, hosts)
+    access = registry_options(given._replace(username=None, password_stdin=False), hosts)
     return options._replace(registry=access._replace(login=push.login))
 
 

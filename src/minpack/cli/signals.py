@@ -23,18 +23,23 @@ def heed_signals() -> None:
     """From now on the signals raise `Stopped`, but for those that whoever started the process wants ignored."""
     for number in _NAMES:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+            signal.signal(number, stop)
 
 
 def leave_signals() -> None:
     """From now on the signals do what they do by themselves: there is nothing left to tidy up."""
     for number in _NAMES:
-        if signal.getsignal(number) is _stop:
+        if signal.getsignal(number) is stop:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
-    # A second one must not cut short the tidying up.
+def stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """Raise `Stopped`, as what is called when a signal comes."""
+    # A second one must not cut short the tidying up. Python complains of one that came already and is ignored now.
     for other in _NAMES:
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, _pass_over)
     raise Stopped(number)
+
+
+def _pass_over(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing about a signal."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minpack.cli.added import added_options, any_user_option, check_added
 from minpack.cli.options import (
     FILLED,
     Parsed,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from minpack.paths import RootPath
     from minpack.rootfs.etc_files import User
     from minpack.spec.base_ref import BaseRef
+    from minpack.spec.owners import OwnerName
     from minpack.spec.values import AddedDirectory, AddedLink, Addition
     from minpack.target import Platform
 
@@ -52,8 +54,39 @@ programs_argument = click.argument(
     "programs", metavar="APP...", nargs=-1, required=True, type=click.Path(readable=False)
 )
 
-file_options = applied(
-    click.option("--strip", is_flag=True, help="Strip symbol tables and debug sections from the programs."),
+#: Of commands that may be about the images of a file instead.
+images_argument = click.argument("programs", metavar="[APP|NAME]...", nargs=-1, type=click.Path(readable=False))
+
+#: How the program is run.
+run_options = applied(
+    click.option(
+        "-e",
+        "--env",
+        "env",
+        multiple=True,
+        type=Parsed(parse_variable),
+        metavar="KEY=VALUE",
+        help="Set an environment variable; repeatable.",
+    ),
+    click.option(
+        "-u",
+        "--user",
+        type=Parsed(parse_user),
+        shell_complete=completed("user"),
+        metavar="UID[:GID]",
+        help="User to run as [65532:65532].",
+    ),
+    click.option("-w", "--workdir", type=Parsed(parse_root_path), metavar="PATH", help="Working directory [/]."),
+    any_user_option,
+)
+
+#: The rest.
+packing_options = applied(
+    click.option(
+        "--strip",
+        is_flag=True,
+        help="Strip symbol tables and debug sections from the programs, and from libraries that you add.",
+    ),
     retarget_option,
     click.option(
         "--dest",
@@ -66,11 +99,13 @@ file_options = applied(
         "additions",
         multiple=True,
         type=Parsed(parse_addition),
-        metavar="SRC:DST[:MODE[:UID:GID]]",
+        metavar="SRC:DST[:MODE[:USER[:GROUP]]]",
         help="Add a file or directory of this host; repeatable. Default: owned by root, 0644, or 0755 if executable."
+        " USER and GROUP are numbers or names; MODE may be empty."
         " For a directory, MODE (octal) is that of plain files; executable files and directories also get x where"
         " MODE has r.",
     ),
+    added_options,
     click.option(
         "--take",
         "taken",
@@ -85,7 +120,7 @@ file_options = applied(
         "directories",
         multiple=True,
         type=Parsed(parse_directory),
-        metavar="PATH[:MODE[:UID:GID]]",
+        metavar="PATH[:MODE[:USER[:GROUP]]]",
         help="Add a directory, or set the mode and owner of one; repeatable. Default: 0755 and the image's user.",
     ),
     click.option(
@@ -143,24 +178,6 @@ file_options = applied(
         help="Set LANG to this locale; with glibc, pack its data from the base.",
     ),
     click.option("--ca-file", type=FILLED, metavar="PEM", help="Add these certificates to the CA bundle."),
-    click.option(
-        "-e",
-        "--env",
-        "env",
-        multiple=True,
-        type=Parsed(parse_variable),
-        metavar="KEY=VALUE",
-        help="Set an environment variable; repeatable.",
-    ),
-    click.option(
-        "-u",
-        "--user",
-        type=Parsed(parse_user),
-        shell_complete=completed("user"),
-        metavar="UID[:GID]",
-        help="User to run as [65532:65532].",
-    ),
-    click.option("-w", "--workdir", type=Parsed(parse_root_path), metavar="PATH", help="Working directory [/]."),
     check_option(Check.LOAD),
     click.option(
         "--package",
@@ -170,8 +187,16 @@ file_options = applied(
         metavar="NAME",
         help="Add all files of this package of the base's distribution; repeatable.",
     ),
+    click.option(
+        "--no-package-data",
+        is_flag=True,
+        help="Leave out the packages' copyright files (Debian); scanners still find the packages. If you distribute the"
+        " image, pass the licences on in another way.",
+    ),
     package_options,
 )
+
+file_options = applied(packing_options, run_options)
 
 
 class FileOptions(NamedTuple):
@@ -200,6 +225,11 @@ class FileOptions(NamedTuple):
     workdir: RootPath | None
     check: str
     packages: tuple[str, ...]
+    no_package_data: bool
+    on: BaseRef | None
+    owner: User | OwnerName | None
+    excluded: tuple[str, ...]
+    any_user: bool = False
 
 
 def files_spec(options: FileOptions) -> ImageSpec:
@@ -208,6 +238,7 @@ def files_spec(options: FileOptions) -> ImageSpec:
     :raises UsageError: some contradict each other.
     """
     _check_needs(options)
+    check_added(options.owner, options.excluded, adds=bool(options.additions))
     destination, directory = parse_dest(options.dest, options.programs)
     workdir = options.workdir or RunConfig().workdir
     bases, platforms = bases_of(options.base), options.platforms or ()
@@ -226,7 +257,7 @@ def files_spec(options: FileOptions) -> ImageSpec:
         options.zone,
         options.ca_file,
         options.locale,
-        RunConfig(env=options.env, user=options.user or DEFAULT_USER, workdir=workdir),
+        RunConfig(env=options.env, user=options.user or DEFAULT_USER, workdir=workdir, any_user=options.any_user),
         check=Check(options.check),
         strip=options.strip,
         packages=options.packages,
@@ -235,9 +266,37 @@ def files_spec(options: FileOptions) -> ImageSpec:
         retarget=options.retarget,
         taken=options.taken,
         strict=options.strict,
+        package_data=not options.no_package_data,
+        on=options.on,
+        inherits=_inherited(options),
         platforms=platforms if len(platforms) > 1 else (),
         bases=bases.single,
+        owner=options.owner,
+        excluded=options.excluded,
     )
+
+
+def refuse_without_program(programs: tuple[str, ...]) -> None:
+    """Raise an error if no program is named, as click does where one must be."""
+    if not programs:
+        context = click.get_current_context()
+        raise click.MissingParameter(ctx=context, param=programs_parameter(context))
+
+
+def programs_parameter(context: click.Context) -> click.Parameter:
+    """The argument that names programs."""
+    return next(one for one in context.command.params if one.name == "programs")
+
+
+def named_images(given: Mapping[str, Any]) -> list[BaseRef]:
+    """The bases, and the image below, that were named."""
+    return [*(base for _, base in given["base"]), *([given["on"]] if given["on"] is not None else [])]
+
+
+def _inherited(options: FileOptions) -> frozenset[str]:
+    """What an image below, which a lock may name, is left to say."""
+    given = {"user": options.user, "workdir": options.workdir}
+    return frozenset(key for key, value in given.items() if value is None)
 
 
 def noted(notes: tuple[str, ...], given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -255,6 +314,7 @@ def _check_needs(options: FileOptions) -> None:
     found += [(Need.TZ, "--tz")] if options.zone is not None else []
     found += [(Need.CERTS, "--ca-file")] if options.ca_file is not None else []
     found += [(Need.LOCALE, f"--locale {options.locale}")] if options.locale is not None else []
+    found += [(need, "--any-user") for need in (Need.TMP, Need.HOME) if options.any_user]
     for need, option in found:
         if need in options.unwanted:
             raise UsageError("--no-need", str(need), f"{option} asks for it", "give only one of them")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from minpack.errors import OutputError, reason_of
-from minpack.excerpt import few_notes
+from minpack.excerpt import few_notes, visible
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -25,28 +25,6 @@ PATIENCE = 0.4
 PAUSE = 10
 #: No description of a task is longer: a server chooses the names of what is fetched, and a bar has one line.
 LONGEST_TASK = 60
-#: Bytes that are not UTF-8, as Python has them in text (PEP 383).
-_BYTES = range(0xDC80, 0xDD00)
-
-
-def visible(text: str) -> str:
-    """`text` with an escape for each character that is not seen as itself, but for spaces and tabs.
-
-    Those are what terminals obey (C0 and C1), what turns the direction of text around or breaks lines (UAX #9 and #14),
-    invisible characters, and bytes that are not UTF-8. Everything that people are shown passes here.
-    """
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() or one == "\t" else _escape(ord(one)) for one in text)
-
-
-def _escape(code: int) -> str:
-    """The escape that Python and shells have for a character."""
-    if code == ord("\n"):
-        return "\\n"
-    if code in _BYTES:
-        code &= 0xFF
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
 def ready_streams() -> None:
@@ -57,6 +35,25 @@ def ready_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
         else:
             stream.reconfigure(errors="backslashreplace")
+
+
+def fill_streams() -> None:
+    """Let closed streams be /dev/null, or what is opened next would be the program's input or output."""
+    for number in range(3):
+        # What is not inherited was opened here.
+        if not _is_inherited(number):
+            opened = os.open(os.devnull, os.O_RDWR)
+            os.dup2(opened, number)
+            os.set_inheritable(number, True)
+            if opened != number:
+                os.close(opened)
+
+
+def _is_inherited(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False
 
 
 def stdout_is_closed() -> bool:
@@ -81,13 +78,13 @@ def print_lines(lines: Iterable[str], *, to_stderr: bool = False, whole: bool = 
         from minpack.cli.colour import coloured, takes_colours  # noqa: PLC0415 - as the next: on terminals alone
         from minpack.cli.wrap import wrapped  # noqa: PLC0415
 
-        width = _width(stream)
+        width = terminal_width(stream)
         shown = (part for line in shown for part in wrapped(line, width)) if width else shown
         shown = map(coloured, shown) if takes_colours(os.environ) else shown
     _print(shown, to_stderr=to_stderr)
 
 
-def _width(stream: IO[str]) -> int:
+def terminal_width(stream: IO[str]) -> int:
     """The columns of the terminal that `stream` is; 0 where they are not known."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit():
@@ -106,6 +103,14 @@ def _print(lines: Iterable[str], *, to_stderr: bool = False) -> None:
         raise
     except OSError as error:
         raise OutputError("stderr" if to_stderr else "stdout", reason_of(error)) from error
+
+
+def print_drawn(lines: Iterable[str]) -> None:
+    """Print lines that were drawn for this terminal, with what it obeys in them.
+
+    :raises OutputError: it cannot be written.
+    """
+    _print(lines)
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -197,17 +202,18 @@ class Drawing:
         if self._bars is not None:
             self._bars.start()
 
-    def close(self) -> None:
-        """Take the bars away."""
+    def pause(self) -> None:
+        """Take the bars away, until there is more to draw."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+            self._tasks = {}
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.close()
+        self.pause()
 
 
 class Silence:
@@ -249,6 +255,53 @@ def drawing(*, quiet: bool) -> Drawing | Silence:
     if quiet:
         return Silence()
     return Drawing() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()
+
+
+class Counting:
+    """Counts what is done of many things: a bar on a terminal, elsewhere a line now and then."""
+
+    def __init__(self, what: str, total: int, *, drawn: bool) -> None:
+        self._what, self._total, self._drawn = what, total, drawn
+        self._done = 0
+        self._next = time.monotonic() + PATIENCE if drawn else time.monotonic() + PAUSE
+
+    def advance(self) -> None:
+        """One more is done."""
+        self._done += 1
+        now = time.monotonic()
+        if now < self._next or self._done == self._total:
+            return
+        self._next = now if self._drawn else now + PAUSE
+        text = f"{self._what}: {self._done} of {self._total}"
+        if self._drawn:
+            self._draw(f"\r\x1b[2K{text}")
+        else:
+            _tell(text, "")
+
+    def _draw(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    def __enter__(self) -> Counting:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._drawn and self._done:
+            self._draw("\r\x1b[2K")
+
+
+class Uncounted(Counting):
+    """Counts for nobody."""
+
+    def advance(self) -> None:
+        """One more is done."""
+
+
+def counting(what: str, total: int, *, quiet: bool) -> Counting:
+    """A count of what is done, on a terminal that can draw it in one place, elsewhere in lines."""
+    drawn = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return (Uncounted if quiet else Counting)(what, total, drawn=drawn)
 
 
 def _tell(text: str, start: str = "note: ") -> None:

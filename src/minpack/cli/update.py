@@ -2,42 +2,174 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from functools import partial
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from minpack.cli.lock import renewed, tell
+from minpack.cli.config import file_option, profile_option
+from minpack.cli.file_locks import for_each, images_of, means_file
+from minpack.cli.lock import renewed
 from minpack.cli.options import (
+    LOCK,
+    STDOUT,
     Command,
     base_option,
     lock_option,
+    on_option,
     output_options,
     platforms_option,
     registry_access_options,
+    shared_cache_options,
     store_options,
 )
-from minpack.cli.spec import file_options, programs_argument
-from minpack.report.locks import update_document, update_lines
+from minpack.cli.output import output_settings, registry_wanted
+from minpack.cli.pack import command as pack_command
+from minpack.cli.pack import packed_image
+from minpack.cli.settings import temporary_directory
+from minpack.cli.spec import file_options, images_argument, noted, refuse_without_program
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
+from minpack.errors import UsageError
+from minpack.report.locks import rebuilt_lines, update_document, update_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minpack.build.push import PushedChanges
+    from minpack.build.update import LockUpdate
+    from minpack.registry.options import RegistryOptions
+
+#: Options of pack that say where else an image goes, or how it is packed without a lock.
+_OF_PACK_ALONE = frozenset(
+    ("output", "format_", "load", "engine", "force", "why", "traced", "locked", "signature_format")
+)
 
 
+def _with_options_of_pack(command: click.Command) -> click.Command:
+    """The command with the options of pack that say how an image is run, written and pushed."""
+    own = {*(one.name for one in command.params), *_OF_PACK_ALONE}
+    command.params += [one for one in pack_command.params if one.name not in own]
+    return command
+
+
+@_with_options_of_pack
 @click.command("update", cls=Command, short_help="Renew a lock file and show what changes.")
-@programs_argument
+@images_argument
+@file_option
+@profile_option
 @base_option
+@on_option
 @platforms_option
 @file_options
 @lock_option
-@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write and push nothing.")
 @registry_access_options
 @store_options
+@shared_cache_options
 @output_options
-def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
+def command(**given: Any) -> int:  # noqa: ANN401 - the options above are its signature
     """Renew the lock with the newest release of its base and the newest packages, and show what changes.
 
     \b
     minpack update ./myapp               shows packages and files, old and new
     minpack update ./myapp --dry-run     shows the same, writes nothing
+    minpack update ./myapp --push -t ghcr.io/me/myapp:1.0
+    minpack update --push                the images of minpack.toml
 
-    Give the options that the lock was written with; the base comes from the lock.
+    With --push, minpack builds the image from the renewed lock, and pushes it if it has changed.
+
+    Give the options that the lock was written with, and with --push those of the image. The base and the image of --on
+    come from the lock. With -f FILE, words are the names of its images.
     """  # noqa: D301 - click's mark for a block
-    done = renewed(given, refresh=True, write=not given["dry_run"])
-    tell(done, given, update_document, update_lines)
+    if means_file(given, given["programs"]):
+        return _update_images(given)
+    refuse_without_program(given["programs"])
+    if not given["push"]:
+        _refuse_without_push()
+    _tell(*_updated(given), given)
+    return 0
+
+
+def _update_images(given: dict[str, Any]) -> int:
+    """Renew the locks of the images of the file; they are pushed where this command line says so."""
+    if not given["push"]:
+        _refuse_without_push()
+
+    def work(options: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+        options = {**options, "push": given["push"]}
+        done, rebuilt = _updated(options)
+        return update_document(done, rebuilt), partial(_tell, done, rebuilt, options)
+
+    return for_each(images_of(given, given["programs"]), given, "minpack.updates/1", work)
+
+
+def _updated(given: dict[str, Any]) -> tuple[LockUpdate, PushedChanges | None]:
+    """The renewed lock, and what was pushed of the image, if that is wanted."""
+    push = _push_wanted(given)
+    done, rebuilt = renewed(given, refresh=True, write=not given["dry_run"], push=push), None
+    if push is not None and not given["dry_run"]:
+        rebuilt, notes = _rebuilt(given, push)
+        done = done._replace(notes=tuple(dict.fromkeys((*done.notes, *notes))))
+    return done, rebuilt
+
+
+def _push_wanted(given: dict[str, Any]) -> RegistryOptions | None:
+    """How the registries are reached that the image is to be pushed to, if it is.
+
+    :raises UsageError: an option is about an image, and none is built; or no registry is named.
+    """
+    if not given["push"]:
+        return None
+    if (given["lock"] or LOCK) in STDOUT:
+        raise UsageError("--lock", given["lock"], "the image is built from it", "name a file with --lock FILE")
+    output_settings(_of_pack(given))
+    return registry_wanted(given, pulls=True)
+
+
+def _refuse_without_push() -> None:
+    """Raise `UsageError` if an option of an image was given."""
+    context = click.get_current_context()
+    for one in pack_command.params:
+        explicit = context.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
+        if explicit and one in command.params:
+            raise UsageError(one.opts[-1], "", "no image is built without --push", "add --push, or leave it out")
+
+
+def _of_pack(given: dict[str, Any], output: str | None = None) -> dict[str, Any]:
+    """The options as pack has them, for an image in the layout at `output`."""
+    places = {"output": output, "format_": "oci" if output is not None else "archive", "load": False, "engine": None}
+    kept = {**given, **places, "force": False, "why": False, "locked": True, "push": output is None}
+    # A password is read once.
+    return kept if output is None else {**kept, "username": None, "password_stdin": False}
+
+
+def _rebuilt(given: dict[str, Any], push: RegistryOptions) -> tuple[PushedChanges, tuple[str, ...]]:
+    """The image, built from the renewed lock and pushed where it is another than there was, with what to tell of it."""
+    from minpack.build.push import LocalImage, push_changes  # noqa: PLC0415 - where something is pushed
+
+    with TemporaryDirectory(dir=temporary_directory(), prefix="minpack-") as place:
+        layout = os.path.join(place, "image")
+        options = _of_pack(given, layout)
+        packed, _ = packed_image(options, output_settings(options), None, push)
+        with drawing(quiet=given["quiet"]) as progress:
+            pushed = push_changes(LocalImage(layout), tuple(dict.fromkeys(given["tags"])), push, progress)
+    return pushed, packed.notes
+
+
+def _tell(done: LockUpdate, rebuilt: PushedChanges | None, given: dict[str, Any]) -> None:
+    """Print what was done, as the options say."""
+    pushed = [f"{one.reference} was pushed" for one in rebuilt.targets] if rebuilt is not None else []
+    with reporting(" and ".join([*([f"{done.path!r} was written"] if done.written else []), *pushed])):
+        if given["as_json"]:
+            print_json(update_document(done, rebuilt))
+            return
+        print_notes(noted(done.notes, given), quiet=given["quiet"])
+        if not given["quiet"]:
+            lines = update_lines(done, verbose=given["verbose"])
+            print_lines([*lines, *rebuilt_lines(rebuilt)], to_stderr=done.path in STDOUT)
+        elif rebuilt is not None:
+            names = (f"{one.host}/{one.name}@{rebuilt.digest}" for one in given["tags"])
+            print_lines(dict.fromkeys(names), whole=True)

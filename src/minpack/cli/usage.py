@@ -11,7 +11,10 @@ from minpack.errors import InputError, MinpackError, UsageError
 #: What is missing where an argument is, in words, and an example of one.
 _MISSING = {
     "APP": ("program", "./myapp"),
+    "[APP|NAME]": ("program", "./myapp"),
+    "APP|IMAGE": ("program or image", "./myapp"),
     "BASE": ("base", "alpine-3.22"),
+    "IMAGE": ("image", "./myapp.tar"),
     "SHELL": ("shell", "bash"),
 }
 
@@ -59,7 +62,7 @@ def usage_error(error: click.UsageError, word: str) -> UsageError:
         name = (error.param.metavar or error.param.human_readable_name).removesuffix("...")
         what, example = _MISSING.get(name, (name, ""))
         typed = command.removesuffix(" pack") if name == "APP" else command
-        hint = f"name a {what}: {typed} {example}" if example else hint
+        hint = f"name {'an' if what == 'image' else 'a'} {what}: {typed} {example}" if example else hint
         return UsageError(command, "", f"no {what} is named", hint, verb="run")
     text = error.message.rstrip(".")
     reason = text[:1].lower() + text[1:]

@@ -74,6 +74,13 @@ def source_of(paragraph: bytes, package: str) -> str:
     return field_of(paragraph, b"Source").partition(b" ")[0].decode("utf-8", "replace") or package
 
 
+def source_version_of(paragraph: bytes) -> str:
+    """The version of the source that a package was built from, by its control paragraph; by default its own."""
+    _, bracket, rest = field_of(paragraph, b"Source").partition(b"(")
+    found = rest.rstrip(b") ") if bracket else field_of(paragraph, b"Version")
+    return found.decode("utf-8", "replace")
+
+
 def names_needed(paragraph: bytes) -> tuple[str, ...]:
     """The packages that a control paragraph depends on, or recommends, alternatives among them."""
     fields = (field_of(paragraph, name) for name in (b"Pre-Depends", b"Depends", b"Recommends"))

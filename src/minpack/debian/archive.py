@@ -12,7 +12,14 @@ from minpack.deb.packages import package_of, packages_table
 from minpack.deb.version import version_key
 from minpack.debian.alternatives import alternatives_of
 from minpack.debian.suite import COMPONENT, SuiteContext, fetch_release, open_table, suites_of
-from minpack.errors import AmbiguousLibraryError, DownloadError, PackageError, SumMismatchError, UnknownBaseError
+from minpack.errors import (
+    AmbiguousLibraryError,
+    DownloadError,
+    PackageError,
+    SumMismatchError,
+    UnknownBaseError,
+    UntrustedPackageError,
+)
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, name, parent
 from minpack.store.fetch import Wanted, fetch
@@ -101,6 +108,11 @@ class DebianArchive:
         """The main suite."""
         return self._suites[0][0]
 
+    @property
+    def suites(self) -> tuple[Suite, ...]:
+        """Those that it has, the main one first."""
+        return tuple(suite for suite, _, _ in self._suites)
+
     def open(self, suites: tuple[Suite, ...]) -> None:
         """Open the suites, the main one first; what cannot be had of the others is told in `notes`."""
         for suite in suites:
@@ -124,19 +136,27 @@ class DebianArchive:
         """
         if not suite.optional:
             raise UnknownBaseError(self.name, f"it has no {self.arch}", "minpack base list shows the architectures")
-        if suite.codename.endswith("-security"):
+        if suite.is_security:
+            if self.place.current and not there:
+                reason = "it is not there: without it security updates are lost"
+                hint = "use a --mirror that has the security updates too"
+                raise UntrustedPackageError(f"release {suite.url}/InRelease", reason, hint)
             why = f"it has none for {self.arch}" if there else f"there is no {suite.url}"
             self.notes += (f"{self.name} is used without its security updates: {why}",)
 
     def find_package(self, name: str) -> Source | None:
         """The package called `name`, in its highest version."""
+        return next(iter(self.find_packages(name)), None)
+
+    def find_packages(self, name: str) -> tuple[Source, ...]:
+        """The package called `name` in each suite that has it, the highest version first."""
         found = [
             Source(package_of(name, record), suite)
             for suite, _, table in self._suites
             if (record := table.find(name.encode("utf-8", "surrogateescape"))) is not None
         ]
         found = [source for source in found if source.package.architecture in (self.arch, "all")]
-        return max(found, key=lambda source: version_key(source.package.version), default=None)
+        return tuple(sorted(found, key=lambda source: version_key(source.package.version), reverse=True))
 
     @property
     def store(self) -> Store:

@@ -103,6 +103,11 @@ class DebianBase:
         return self._archive.unread
 
     @property
+    def archive(self) -> DebianArchive | LockedArchive:
+        """What it takes its packages from."""
+        return self._archive
+
+    @property
     def packages(self) -> tuple[OpenPackage, ...]:
         """The packages fetched so far, in order."""
         return tuple(self._packages.values())
@@ -192,24 +197,29 @@ class DebianBase:
         return True
 
     def _ca_bundle(self) -> Entry | None:
-        """The bundle that update-ca-certificates(8) makes of the certificates of ca-certificates, by name."""
+        """The bundle of the certificates of ca-certificates; None without that package."""
         source = self._archive.find_package("ca-certificates")
         if source is None:
             return None
         package = self._fetch(source)
-        paths = sorted(path for path in package.entries if path.startswith(_CERTIFICATES) and path.endswith(".crt"))
-        data = bytearray()
-        for path in paths:
-            content = package.entries[path].content
-            if content is not None:
-                certificate = read_all(content, _MAX_CERTIFICATE)
-                data += certificate if certificate.endswith(b"\n") else certificate + b"\n"
-        entry = file(CA_BUNDLE, BytesContent(bytes(data), str(package.package)))
+        entry = file(CA_BUNDLE, BytesContent(bundle_of(package), str(package.package)))
         for above in ancestors(CA_BUNDLE):
             self._put(directory(above))
         self._put(entry)
         self._owners[CA_BUNDLE] = package
         return entry
+
+
+def bundle_of(package: OpenPackage) -> bytes:
+    """The bundle that update-ca-certificates(8) makes of the certificates of a package, by name."""
+    paths = sorted(path for path in package.entries if path.startswith(_CERTIFICATES) and path.endswith(".crt"))
+    data = bytearray()
+    for path in paths:
+        content = package.entries[path].content
+        if content is not None:
+            certificate = read_all(content, _MAX_CERTIFICATE)
+            data += certificate if certificate.endswith(b"\n") else certificate + b"\n"
+    return bytes(data)
 
 
 class FetchedFiles:

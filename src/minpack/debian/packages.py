@@ -1,34 +1,28 @@
-"""The packages that a Debian base is made of, and what scanners and lawyers look for in an image of them.
-
-A package's control paragraph is at ``/var/lib/dpkg/status.d/NAME``, and beside it ``NAME.md5sums`` lists its files
-that are there: the form that images without dpkg use since distroless, and that scanners read. Licences are where
-Debian Policy, section 12.5, has them.
-"""
+"""The packages that a Debian base is made of."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from minpack.base.packages import PackageId
+from minpack.base.packages import PackageFacts, PackageId
 from minpack.base.walk import Walker
-from minpack.content import BytesContent, sum_of
-from minpack.deb.contents import merged
-from minpack.deb.control import is_data_name, names_needed, source_of
+from minpack.content import read_all
+from minpack.deb.control import field_of, is_data_name, names_needed, source_of, source_version_of
+from minpack.deb.copyright import MAX_COPYRIGHT, parse_licenses
+from minpack.debian.records import DOCUMENTATION, copyright_of, copyright_path, left_note, linked, record_of
 from minpack.errors import UsageError
 from minpack.excerpt import listed
-from minpack.paths import RootPath, join, normal
-from minpack.rootfs.entry import Entry, file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from minpack.base.interface import Base
     from minpack.debian.base import DebianBase
     from minpack.debian.package import OpenPackage
+    from minpack.paths import RootPath
+    from minpack.rootfs.entry import Entry
 
-DOCUMENTATION = "/usr/share/doc/"
-STATUS = normal("/var/lib/dpkg/status.d")
 #: The most packages of data that are fetched for one program, and those of a program's that no program reads.
 MOST_DATA = 8
 _OF_PEOPLE = re.compile(r"-(?:docs?|man|dev|dbg|dbgsym|examples|gui|x11|qt|gtk)$")
@@ -37,14 +31,17 @@ _OF_PEOPLE = re.compile(r"-(?:docs?|man|dev|dbg|dbgsym|examples|gui|x11|qt|gtk)$
 class DebianPackages:
     """The packages of a Debian release. Libraries come by themselves: the base fetches what is looked at."""
 
+    kind = "deb"
+
     def __init__(self, base: DebianBase) -> None:
         self._base = base
         self._scripts: dict[str, None] = {}
+        self._left = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on indexes that could not be used, and on scripts that were not run."""
-        return (*self._base.unread, *self._scripts)
+        """Notes on indexes that could not be used, scripts that were not run, and licences that were left out."""
+        return (*self._base.unread, *self._scripts, *left_note(self._left))
 
     @property
     def fetched(self) -> tuple[PackageId, ...]:
@@ -107,7 +104,17 @@ class DebianPackages:
         opened = self._owner(entry)
         return _id(opened) if opened is not None else None
 
-    def database(self, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    def facts(self, package: PackageId) -> PackageFacts:
+        """What its control paragraph says, and its copyright file if that was fetched and is machine-readable."""
+        opened = next((one for one in self._base.packages if one.package.name == package.name), None)
+        if opened is None:
+            return PackageFacts()
+        paragraph = opened.control().paragraph
+        supplier = field_of(paragraph, b"Maintainer").decode("utf-8", "replace")
+        source = source_of(paragraph, package.name), source_version_of(paragraph)
+        return PackageFacts(*source, licenses_of(package.name, Walker(self._base.fetched_files())), supplier)
+
+    def database(self, entries: Iterable[Entry], *, licences: bool = True) -> tuple[Entry, ...]:
         """The control paragraph of each package that has `entries`, the list of its files, and its copyright file.
 
         :raises MinpackError: a package is damaged; or one that has the copyright file of another cannot be had.
@@ -118,8 +125,13 @@ class DebianPackages:
             if opened is not None:
                 _, files = owned.setdefault(opened.package.name, (opened, set()))
                 files.add(entry.path.encode("utf-8", "surrogateescape"))
+        if not licences:
+            self._left = sum(copyright_path(name).encode() not in files for name, (_, files) in owned.items())
         found = [entry for _, (opened, files) in sorted(owned.items()) for entry in self._of(opened, files)]
-        return tuple(_linked(found))
+        if licences:
+            tree = Walker(self._base)
+            found += filter(None, (copyright_of(name, tree) for name in sorted(owned)))
+        return tuple(linked(found))
 
     def _owner(self, entry: Entry) -> OpenPackage | None:
         """The package that has `entry` as it is."""
@@ -128,17 +140,17 @@ class DebianPackages:
         same = there is not None and (there.kind, there.link, there.content) == (entry.kind, entry.link, entry.content)
         return opened if same else None
 
-    def _of(self, opened: OpenPackage, files: set[bytes]) -> Iterator[Entry]:
-        name = opened.package.name
-        control = opened.control()
-        where = str(opened.package)
-        yield file(join(STATUS, name), BytesContent(control.paragraph, where))
-        yield file(join(STATUS, f"{name}.md5sums"), BytesContent(_listed(control.md5sums, files), where))
-        path = f"{DOCUMENTATION}{name}/copyright"
-        # The directory may be a link to that of another package of the same source, which has the file.
-        copyright_ = Walker(self._base).find_file(path)
-        if copyright_ is not None:
-            yield copyright_._replace(path=RootPath(path), mode=0o644, uid=0, gid=0, inode=None)
+    def _of(self, opened: OpenPackage, files: set[bytes]) -> tuple[Entry, Entry]:
+        control, package = opened.control(), opened.package
+        return record_of(package.name, control.paragraph, control.md5sums, files, str(package))
+
+
+def licenses_of(package: str, files: Walker) -> tuple[str, ...]:
+    """The licences in the copyright file of a package, as far as it is there and machine-readable."""
+    found = files.find_file(f"{DOCUMENTATION}{package}/copyright")
+    if found is None or found.content is None or found.content.size > MAX_COPYRIGHT:
+        return ()
+    return parse_licenses(read_all(found.content, MAX_COPYRIGHT))
 
 
 def _data_of(opened: OpenPackage) -> list[str]:
@@ -181,22 +193,6 @@ class FetchedOwnership:
             opened = next((one for one in self._base.packages if one.package.name == package), None)
             self._paragraphs[package] = opened.control().paragraph if opened is not None else b""
         return self._paragraphs[package]
-
-
-def _linked(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The entries, with equal copyright files as hard links: the packages of one source have the same one."""
-    first: dict[str, int] = {}
-    for number, entry in enumerate(entries):
-        if entry.content is not None and entry.path.startswith(DOCUMENTATION):
-            yield entry._replace(inode=-1 - first.setdefault(sum_of(entry.content), number))
-        else:
-            yield entry
-
-
-def _listed(md5sums: bytes, files: set[bytes]) -> bytes:
-    """The lines of a package's list for the files that are there, which may lie below /usr by now."""
-    lines = md5sums.splitlines(keepends=True)
-    return b"".join(line for line in lines if merged(line.rstrip(b"\n").partition(b"  ")[2]) in files)
 
 
 def _id(opened: OpenPackage) -> PackageId:

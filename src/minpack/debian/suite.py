@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from minpack.catalog.debian import MIRROR, SECURITY_MIRROR
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 COMPONENT = "main"
 _RELEASE_SCHEMA = "minpack.debian-release/1"
 _TABLE_SCHEMA = "minpack.debian-table/2"
+_BEHIND_HINT = "use another --mirror, or wait until this one has caught up"
 _STALE_HINT = "the mirror is being updated or is inconsistent: try again later, or use another --mirror"
 
 
@@ -50,6 +52,11 @@ class Suite(NamedTuple):
         """The address of its directory."""
         return f"{self.mirror}/dists/{self.codename}"
 
+    @property
+    def is_security(self) -> bool:
+        """Whether it has the security updates of a release."""
+        return self.codename.endswith("-security")
+
     def __str__(self) -> str:
         return f"debian {self.codename}"
 
@@ -58,7 +65,7 @@ class SuiteContext(NamedTuple):
     """What fetching takes: where things are kept, how servers are reached, the day, the keys, and what to tell.
 
     With `refresh`, releases are fetched anew that were fetched the same day already. With `locked`, one is
-    refused that is older than one seen before.
+    refused that is older than one seen before. With `current`, none is used that may not be the newest.
     """
 
     store: Store
@@ -68,6 +75,7 @@ class SuiteContext(NamedTuple):
     progress: Progress
     refresh: bool = False
     locked: bool = False
+    current: bool = False
 
 
 class FetchedRelease(NamedTuple):
@@ -123,15 +131,13 @@ def fetch_release(suite: Suite, place: SuiteContext) -> FetchedRelease | None:
     try:
         message = _download(url, place.network, optional=suite.optional)
     except DownloadError as error:
-        if kept is None:
+        if kept is None or place.current:
             raise
         note = f"{suite} is as it was on {record.get('day')}: {url} cannot be downloaded: {error.reason}"
         return _fetched(suite, kept, place, newest, note)
     if message is None and must:
         reason = f"it is not there, and one of {newest[:10]} was seen before: without it updates are lost"
-        raise UntrustedPackageError(
-            f"release {url}", reason, "use another --mirror, or wait until this one has caught up"
-        )
+        raise UntrustedPackageError(f"release {url}", reason, _BEHIND_HINT)
     if message is None:
         place.store.keep_record(name, _RELEASE_SCHEMA, {**record, "absent": absent})
         return None
@@ -151,8 +157,11 @@ def _fetched(suite: Suite, message: bytes, place: SuiteContext, newest: str, *no
             f"release {url}",
             f"it is of {release.date[:10]}, and one of {newest[:10]} was seen before: the mirror is behind, or someone"
             " replays an old one",
-            "use another --mirror, or wait until this one has caught up",
+            _BEHIND_HINT,
         )
+    if place.current and release.valid_until and release.valid_until[:10] < place.today:
+        reason = f"it was good until {release.valid_until[:10]}: the mirror is behind"
+        raise UntrustedPackageError(f"release {url}", reason, _BEHIND_HINT)
     notes += tuple(_age_notes(suite, release, newest, place.today))
     return FetchedRelease(release, Digest.of(message).hex, notes)
 
@@ -235,8 +244,12 @@ def open_table(
             return table
         table.close()
     url = f"{suite.url}/{index.path}"
-    # The index itself is not kept: the table has all that is ever asked for, and is half as large.
-    with open_store(None) as nowhere, _fetch_index(suite, index, by_hash, place, nowhere) as blob:
+    # The index itself is not kept: the table has all that is ever asked for, and is half as large. Others may want it.
+    shared = place.network.downloads is not None
+    with (
+        nullcontext(place.store) if shared else open_store(None) as store,
+        _fetch_index(suite, index, by_hash, place, store) as blob,
+    ):
         size = unpacked.size if unpacked is not None else None
         data = build(_reported(_pieces(blob, url, size), f"indexing {_name(suite, index)}", size, place.progress), url)
     table_blob = place.store.put(data)

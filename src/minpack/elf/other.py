@@ -57,7 +57,7 @@ def what_else(head: bytes) -> tuple[str, str | None]:
         if head.startswith(magic):
             return what, hint
     if head[257:262] == b"ustar" and _IN_IMAGE.match(head):
-        hint = "name a program; docker cp $(docker create IMAGE x):/PATH . copies one out of an image"
+        hint = "name a program; minpack inspect and minpack tree look into an image with --path PATH"
         return "an archive of a container image", hint
     if head[257:262] == b"ustar":
         return "a tar file", _UNPACK

@@ -10,6 +10,7 @@ from minpack.elf.hashes import DT_MIPS_SYMTABNO, MAX_SYMBOLS
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterator
 
     from minpack.elf.tables import Tables
@@ -19,6 +20,8 @@ DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_REL, DT_RELSZ, DT_PLTREL, DT_JMPREL = 2, 7, 
 DT_MIPS_GOTSYM = 0x70000013
 #: The bytes of a table read at once: whole entries of each form.
 PIECE = 24 << 15
+#: So many are looked at one by one.
+FEW = 64
 #: More distinct pairs of symbol and type than this has no real file: few symbols are named in two ways.
 MAX_USES = MAX_SYMBOLS
 
@@ -148,10 +151,29 @@ def _infos(tables: Tables, tag: int, size: int, *, rela: bool) -> set[int]:
     code, step = "Q" if tables.wide else "I", 3 if rela else 2
     region.check(0, size)
     for at in range(0, size, PIECE):
-        found.update(tables.words(region.read(at, min(PIECE, size - at)), code)[1::step])
+        infos = tables.words(region.read(at, min(PIECE, size - at)), code)[1::step]
+        found.update(infos[_alike(infos) :])
+        found.update(infos[:1])
         if len(found) > MAX_USES:
             raise tables.error(tag, f"relocations name symbols in more than {MAX_USES} ways")
     return found
+
+
+def _alike(infos: array[int]) -> int:
+    """How many of the first are the same, rounded down: linkers put relative ones first, which name nothing.
+
+    Comparing bytes takes a fifth of the time of looking at numbers, of which large libraries have a hundred thousand.
+    """
+    data, low, high = infos.tobytes(), 0, len(infos)
+    one = data[: infos.itemsize]
+    # The first half, then three quarters, until what is left is few.
+    while high - low > FEW:
+        middle = (low + high) // 2
+        if data[low * len(one) : middle * len(one)] == one * (middle - low):
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def _keys(tables: Tables, infos: list[int], kinds: _Kinds) -> list[tuple[int, str]]:

@@ -34,6 +34,10 @@ DF_SYMBOLIC, DF_BIND_NOW, DF_1_NOW = 2, 8, 1
 STT_FUNC, STO_MIPS_PLT = 2, 8
 #: The fields of a symbol that matter, by class: name, info, other, section, value (gABI chapter 4, "Symbol Table").
 _FORMS = {True: "IBBHQ8x", False: "II4xBBH"}
+#: Bindings and types, and visibilities, of ordinary definitions: global, weak or unique ones of no type, of data, code,
+#: common or thread-local storage, that others may see. Both C libraries bind to these.
+_BOUND = bytes(info >> 4 in (1, 2, 10) and info & 15 in (0, 1, 2, 5, 6) for info in range(256))
+_VISIBLE = bytes(other & 3 in (0, 3) for other in range(256))
 
 
 class Definition(NamedTuple):
@@ -94,6 +98,15 @@ class SymbolTable(Sequence[tuple[int, int, int, int, int]]):
         """The section of each, 0 where it is not defined."""
         return self._tables.words(self._data, "H")[3 if self._wide else 7 :: self._form.size // 2]
 
+    def values(self) -> array[int]:
+        """The value of each."""
+        return self._tables.words(self._data, "Q")[1::3] if self._wide else self._tables.words(self._data, "I")[1::4]
+
+    def kinds(self) -> tuple[bytes, bytes]:
+        """For each a byte that says whether its binding and type, and one whether its visibility, are ordinary."""
+        at, size = (4, 24) if self._wide else (12, 16)
+        return self._data[at::size].translate(_BOUND), self._data[at + 1 :: size].translate(_VISIBLE)
+
     def rows(self, indexes: Iterable[int]) -> list[tuple[int, int, int, int, int]]:
         """Those with these indexes."""
         unpack, data, size = self._form.unpack_from, self._data, self._form.size
@@ -108,11 +121,11 @@ class Symbols(NamedTuple):
     index, or to several where it has several versions; `definitions` has the
     rest. `has_relr` says that it has DT_RELR relocations, `calls_resolvers` that
     it has relocations that call one (IRELATIVE). `imports` are, by name, those of
-    the `references` that the file does not define.
+    the `references` that the file does not define, `outward` those that its definitions do not surely answer.
     """
 
     names: dict[bytes, int | tuple[int, ...]]
-    table: Sequence[tuple[int, int, int, int, int]]
+    table: SymbolTable
     version_indexes: array[int]
     references: tuple[SymbolReference, ...]
     versions: Versions
@@ -121,6 +134,7 @@ class Symbols(NamedTuple):
     has_relr: bool
     calls_resolvers: bool
     imports: Mapping[bytes, SymbolReference]
+    outward: Sequence[SymbolReference]
 
     @property
     def has_versions(self) -> bool:
@@ -133,6 +147,14 @@ class Symbols(NamedTuple):
         if isinstance(found, int):
             return (self._definition(found),)
         return tuple([self._definition(index) for index in found])
+
+    def ordinary(self, names: Iterable[bytes]) -> list[tuple[bytes, int]]:
+        """Of these names, which it defines, those with one definition in a section that all may bind to; its index."""
+        found = [(name, at) for name in names if type(at := self.names[name]) is int]
+        if not found:
+            return []
+        (bound, visible), sections, values = self.table.kinds(), self.table.sections(), self.table.values()
+        return [(name, at) for name, at in found if bound[at] and visible[at] and sections[at] and values[at]]
 
     def _definition(self, index: int) -> Definition:
         _, info, other, section, value = self.table[index]
@@ -187,8 +209,9 @@ def _symbols(tables: Tables, *, imports_alone: bool) -> Symbols:
     last = tables.last
     flags, flags_1 = last.get(DT_FLAGS, 0), last.get(DT_FLAGS_1, 0)
     references = _references(table, names, used, versions, indexes)
+    by_name = _by_name(table, names, hashed)
     return Symbols(
-        _by_name(table, names, hashed),
+        by_name,
         table,
         indexes,
         references,
@@ -198,6 +221,7 @@ def _symbols(tables: Tables, *, imports_alone: bool) -> Symbols:
         DT_RELR in last,
         bool(uses.types & relocation_types(tables.machine).ifunc),
         {reference.name: reference for reference in references if reference.section == 0},
+        references if imports_alone else _outward(references, used, by_name, table, indexes),
     )
 
 
@@ -272,3 +296,26 @@ def _references(
     texts = map(names.__getitem__, at)
     rows = zip(texts, info, other, section, version, hidden, kinds, uses.values(), strict=True)
     return tuple(map(tuple.__new__, repeat(SymbolReference), rows))
+
+
+def _outward(
+    references: Sequence[SymbolReference],
+    uses: Iterable[tuple[int, str]],
+    names: Mapping[bytes, int | tuple[int, ...]],
+    table: SymbolTable,
+    indexes: array[int],
+) -> list[SymbolReference]:
+    """The references that are not to an ordinary definition of the file itself: half of those of a library of C++.
+
+    Whoever looks into the file finds it, if it is the only one of its name and its version is not hidden. A COPY
+    relocation does not look into its own file.
+    """
+    (bound, visible), sections, values = table.kinds(), table.sections(), table.values()
+    return [
+        reference
+        for reference, (at, kind) in zip(references, uses, strict=True)
+        if not (sections[at] and values[at] and bound[at] and visible[at])
+        or (indexes and indexes[at] > INDEX)
+        or kind == "copy"
+        or names.get(reference.name) != at
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minpack.content import sum_of
 from minpack.errors import BaseError
 from minpack.paths import RootPath, name, parent
 from minpack.rootfs.entry import Entry, Kind, directory, file
@@ -69,7 +70,10 @@ class _Recorded:
         if path in self._names:
             return directory(path)
         recorded = self._files.get(path)
-        return file(path, self._package.content(recorded)) if recorded is not None else None
+        if recorded is None:
+            return None
+        content = self._package.content(recorded)
+        return file(path, content)._replace(inode=_inode(content.sum))
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
         """The names in the directory at `path`, sorted."""
@@ -89,11 +93,21 @@ class _Unrecorded:
         entry = None if _is_code(path) else self._base.lstat(_within(path))
         if entry is None or entry.kind not in (Kind.FILE, Kind.DIRECTORY):
             return None
-        return directory(path) if entry.content is None else file(path, entry.content)
+        if entry.content is None:
+            return directory(path)
+        return file(path, entry.content)._replace(inode=_inode(sum_of(entry.content)))
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:
         """The names in the directory at `path`, sorted."""
         return tuple(part for part in self._base.listdir(_within(path)) if not _is_code(part))
+
+
+def _inode(total: str) -> int:
+    """One number for all zones of one sum, which are links of each other; no base has one below 0.
+
+    The package has a copy of a zone for each of its names.
+    """
+    return -int.from_bytes(total.encode("ascii"), "big")
 
 
 def _within(path: RootPath) -> RootPath:

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 from minpack.content import release
 from minpack.errors import StoreError
 from minpack.layers.cache import MOST_LAYER_BYTES, LayerOptions, StoredLayer, stored_layer
+from minpack.oci.compress import GZIP_LEVELS
 from minpack.oci.compression import Compression
 from minpack.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
+    from minpack.content import Content
     from minpack.digest import Writable
+    from minpack.layers.early import EarlyFiles
     from minpack.oci.layer import Layer
     from minpack.rootfs.entry import Entry
 
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 LEAST_BYTES = 1 << 20
 #: Seconds between two reports of progress.
 _PAUSE = 0.1
+#: Seconds until what has been made meanwhile is copied on.
+_COPY_PAUSE = 0.01
 #: Bytes that are copied at once.
 _PIECE = 1 << 18
 
@@ -46,8 +51,24 @@ class BackgroundLayers:
 
     def __init__(self, directory: str | None, turn: Lock | None = None) -> None:
         self._directory = directory
+        self._is_shared = turn is not None
         self._turn = turn or Lock()
         self._begun: list[_BackgroundLayer] = []
+        self._early: EarlyFiles | None = None
+
+    def prepare(self, contents: Iterable[Content], options: LayerOptions) -> None:
+        """Start to work on large files that most likely will be in the next layer, once what was begun is made."""
+        # Images that are made together take all CPUs as it is; what a shared cache has is asked for by layers.
+        if self._directory is None or self._is_shared or options.shared is not None:
+            return
+        if options.compression not in GZIP_LEVELS:
+            return
+        if self._early is None:
+            from minpack.layers.early import EarlyFiles  # noqa: PLC0415 - for dynamic programs alone
+
+            begun = self._begun[-1].wait if self._begun else lambda: None
+            self._early = EarlyFiles(self._directory, options.compression, begun)
+        self._early.add(contents)
 
     def begin(self, entries: Sequence[Entry], options: LayerOptions, comment: str) -> None:
         """Start to make the layer of `entries`, where that is worth a thread and the store may take it."""
@@ -56,7 +77,7 @@ class BackgroundLayers:
             return
         if options.compression is not Compression.NONE:
             before = self._begun[-1] if self._begun else None
-            self._begun.append(_BackgroundLayer(self._directory, entries, options, before, self._turn))
+            self._begun.append(_BackgroundLayer(self._directory, entries, options, before, self._turn, self._early))
             self._begun[-1].start(comment)
 
     def take(
@@ -81,10 +102,20 @@ class BackgroundLayers:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """Give up what is not taken; no thread is left then."""
+        if self._early is not None:
+            self._early.give_up()
         for one in self._begun:
             one.unwanted = True
         for one in self._begun:
             one.close()
+        self._begun = []
+        if self._early is not None:
+            self._early.close()
+            self._early = None
 
 
 class _BackgroundLayer:
@@ -97,6 +128,7 @@ class _BackgroundLayer:
         options: LayerOptions,
         before: _BackgroundLayer | None,
         turn: Lock,
+        early: EarlyFiles | None,
     ) -> None:
         self.entries = entries
         self.options = options
@@ -104,6 +136,7 @@ class _BackgroundLayer:
         self._directory = directory
         self._before = before
         self._turn = turn
+        self._early = early
         self._thread: Thread | None = None
         self._made: StoredLayer | None = None
         self._error: BaseException | None = None
@@ -127,11 +160,11 @@ class _BackgroundLayer:
             return None
         following: _Following | None = None
         while self._thread.is_alive():
-            self._thread.join(_PAUSE)
-            self.options.progress(*self._done)
-            if also is not None and self._growing >= 0 and (following is not None or self._thread.is_alive()):
+            if also is not None and self._growing >= 0:
                 following = following or _Following(self._growing, also())
                 following.copy()
+            self._thread.join(_PAUSE if also is None else _COPY_PAUSE)
+            self.options.progress(*self._done)
         self._thread = None
         if self._error is not None:
             raise self._error
@@ -150,7 +183,7 @@ class _BackgroundLayer:
         try:
             with self._in_turn(), open_store(self._directory) as store:
                 if store.keeps:
-                    self._made = stored_layer(self.entries, store, options, comment, self._begun)
+                    self._made = stored_layer(self.entries, store, options, comment, self._begun, self._early)
         except (_GivenUpError, StoreError):
             return
         except BaseException as error:  # noqa: BLE001 - raised again where the layer is wanted

@@ -4,46 +4,52 @@ Where every content has a key, which fixes its bytes, the layer has one too: the
 on. What is found by that is the layer. Any other is looked for by its mark, which costs little: what is known of the
 entries, and a few bytes of the largest files. What is found counts only if the layer's tar has the diff ID that the
 kept one was made of. Either way the kept bytes must have their digest. So what is kept never changes a result.
+
+What the store does not have may be in a shared cache, by the layer's diff ID: `minpack.shared.cache`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from minpack._version import __version__
-from minpack.content import key_of
 from minpack.digest import Digest
-from minpack.errors import StoreError
+from minpack.errors import MinpackError, StoreError
+from minpack.layers.keys import SCHEMA, contents_of, layer_key, layer_mark, summed_key
 from minpack.namedtuple import NamedTuple
-from minpack.oci.compress import GZIP_LEVELS, OWN_MEMBERS, made_by
+from minpack.oci.compress import GZIP_LEVELS, OWN_MEMBERS
 from minpack.oci.compression import Compression
 from minpack.oci.documents import Descriptor
-from minpack.oci.layer import Layer, Tarred, sums_of, tar_of, write_layer
+from minpack.oci.layer import Layer, Tarred, tar_of, write_layer
 from minpack.rootfs.entry import Kind
 from minpack.store.blob import LAYER
 from minpack.store.store import MOST_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from typing import TypeAlias
 
+    from minpack.content import Content
     from minpack.digest import Writable
+    from minpack.layers.early import EarlyFiles
     from minpack.layers.files import CompressedFiles
+    from minpack.layers.sums import KeptSums
+    from minpack.oci.compress import FileCache
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
+    from minpack.shared.cache import SharedCache
+    from minpack.shared.files import SharedFiles
+    from minpack.shared.names import LayerSetting
     from minpack.store.blob import StoredBlob
     from minpack.store.part import Part
     from minpack.store.store import Store
 
-#: Another one when the same entries and setting give other bytes than before, in tar/write.py or oci/compress.py.
-SCHEMA = "minpack.layer/3"
+    #: What is known of the files of a layer.
+    _Files: TypeAlias = CompressedFiles | SharedFiles | None
+
 #: No layer that takes more of the store than this is kept: it would push out all others.
 MOST_LAYER_BYTES = MOST_BYTES // 4
-#: Of how many files bytes go into the mark, the largest first, and how many from the start, the middle and the end.
-_MARKED_FILES = 32
-_MARKED_BYTES = 4096
 _PIECE = 1 << 20
 
 
@@ -54,15 +60,23 @@ class LayerOptions(NamedTuple):
     compression: Compression
     threads: int
     progress: Progress
-    #: Whether the sum of each file is wanted.
+    #: Whether the SHA-256 of each file is wanted, and whether its SHA-1 is too.
     sums: bool = False
+    sha1: bool = False
+    #: What is asked for layers and files that the store does not have; None for nothing.
+    shared: SharedCache | None = None
 
 
 class StoredLayer(NamedTuple):
-    """A layer and its verified bytes, which whoever gets it closes."""
+    """A layer and its verified bytes, which whoever gets it closes.
+
+    `origin` is the shared cache that says how the layer, or a file in it, is compressed; empty for what was compressed
+    here.
+    """
 
     layer: Layer
     blob: StoredBlob
+    origin: str = ""
 
     def copy_to(self, out: Writable) -> None:
         """Write the layer to `out`."""
@@ -77,6 +91,7 @@ class _Known(NamedTuple):
     tarred: Tarred
     digest: Digest
     size: int
+    origin: str = ""
 
 
 def write_kept_layer(
@@ -95,7 +110,7 @@ def write_kept_layer(
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
-    if options.compression is Compression.NONE or not store.keeps:
+    if options.compression is Compression.NONE or not (store.keeps or options.shared is not None):
         return _made(entries, _Tee(out, also()) if also is not None else out, options, comment)
     found, name = _sought(entries, store, options, comment)
     if found is None:
@@ -117,7 +132,8 @@ def kept_layers(
     found: list[StoredLayer] = []
     # The last is the program's: it is the one that most often is new.
     for comment, entries in reversed(layers):
-        stored = _sought(entries, store, options, comment)[0] if store.keeps else None
+        looks = store.keeps or options.shared is not None
+        stored = _sought(entries, store, options, comment)[0] if looks else None
         if stored is None:
             for one in found:
                 one.blob.close()
@@ -132,30 +148,39 @@ def stored_layer(
     options: LayerOptions,
     comment: str,
     begun: Callable[[int], None] = lambda _: None,
+    early: EarlyFiles | None = None,
 ) -> StoredLayer | None:
     """The layer of `entries` in the store, made if it is not there yet; None where the store does not take it.
 
     :param begun: is given the open file that a layer is being written to, from its start to its end.
+    :param early: what was worked on already; it settles.
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
-    found, name = _sought(entries, store, options, comment)
+    found, name = _sought(entries, store, options, comment, early)
     if found is not None:
         return found
     try:
         part = store.begin()
         if part is None:
             return None
-        with part, _files(entries, store, options) as files:
+        with part, _files(entries, store, options, early) as files:
             begun(part.descriptor)
             layer = _made(entries, _Part(part), options, comment, files)
-            return StoredLayer(layer, _keep(layer, part, store, name, files))
+            return StoredLayer(layer, _keep(entries, layer, part, store, name, options, files), _origin(files))
     except StoreError:
         return None
 
 
-def _made(
-    entries: Sequence[Entry], out: Writable, options: LayerOptions, comment: str, files: CompressedFiles | None = None
+def _made(entries: Sequence[Entry], out: Writable, options: LayerOptions, comment: str, files: _Files = None) -> Layer:
+    layer = _compressed(entries, out, options, comment, files)
+    if options.shared is not None and options.compression is not Compression.NONE:
+        options.shared.note_made(layer.unpacked_size, getattr(files, "known", 0), getattr(files, "files", 0))
+    return layer
+
+
+def _compressed(
+    entries: Sequence[Entry], out: Writable, options: LayerOptions, comment: str, files: FileCache | None
 ) -> Layer:
     return write_layer(
         entries,
@@ -167,12 +192,18 @@ def _made(
         comment=comment,
         files=files,
         sums=options.sums,
+        sha1=options.sha1,
     )
 
 
 @contextmanager
-def _files(entries: Sequence[Entry], store: Store, options: LayerOptions) -> Generator[CompressedFiles | None]:
+def _files(
+    entries: Sequence[Entry], store: Store, options: LayerOptions, early: EarlyFiles | None = None
+) -> Generator[_Files]:
     """What is known of the files of the layer, where that is worth a look: a file alone is found as the layer."""
+    if early is not None and early.files is not None:
+        yield early.files
+        return
     large = sum(1 for entry in entries if entry.kind is Kind.FILE and entry.size >= OWN_MEMBERS)
     if options.compression not in GZIP_LEVELS or large <= 1:
         yield None
@@ -180,53 +211,93 @@ def _files(entries: Sequence[Entry], store: Store, options: LayerOptions) -> Gen
     from minpack.layers.files import CompressedFiles  # noqa: PLC0415 - for layers of several large files
 
     with CompressedFiles(store, options.compression) as files:
-        yield files
+        if options.shared is None:
+            yield files
+            return
+        with options.shared.files(entries, files, setting_of(options.compression), store.draft) as shared:
+            yield shared
+
+
+def _origin(files: _Files) -> str:
+    """The shared cache that files were taken from; empty if none was."""
+    return getattr(files, "origin", "")
+
+
+def setting_of(compression: Compression) -> LayerSetting:
+    """All that decides what the tar of a layer is compressed to."""
+    from minpack.shared.names import layer_setting  # noqa: PLC0415 - for shared caches alone
+
+    return layer_setting(SCHEMA, compression)
 
 
 def _sought(
-    entries: Sequence[Entry], store: Store, options: LayerOptions, comment: str
+    entries: Sequence[Entry], store: Store, options: LayerOptions, comment: str, early: EarlyFiles | None = None
 ) -> tuple[StoredLayer | None, str]:
     """The kept layer, None if there is none that counts; and the name of the record to keep it by."""
-    key = _key(entries, options)
+    key = layer_key(entries, options.compression, options.mtime)
     found = _named(entries, store, key, options, comment) if key else None
     if found is not None:
-        return found, key
-    mark = _mark(entries, options)
+        return _checked(found, entries, store, key, options), key
+    if early is not None and early.settle(contents_of(entries)) and early.files and not key:
+        summed = summed_key(entries, options.compression, options.mtime, early.files.sums)
+        found = _named(entries, store, summed, options, comment, early) if summed else None
+        if found is not None:
+            return found, summed
+    mark = layer_mark(entries, options.compression, options.mtime)
     found = _verified(entries, store, mark, options, comment)
-    if found is not None and key:
+    taken = None
+    if found is None and options.shared is not None:
+        found = taken = _shared(entries, store, options, comment)
+    name = key or mark
+    if found is not None and (key or taken is not None):
         with suppress(StoreError):
-            store.keep_record(key, SCHEMA, _values(found.layer, key))
-    return found, key or mark
+            store.keep_record(name, SCHEMA, _values(found.layer, name, found.origin))
+        if taken is not None:
+            _keep_sums(entries, taken.layer, store, options)
+    return _checked(found, entries, store, name, options) if found is not None else None, name
 
 
-def _key(entries: Sequence[Entry], options: LayerOptions) -> str:
-    """The name of the record of the one layer that can be made so; empty where only reading tells which that is."""
-    keys = [key_of(entry.content) if entry.content is not None else None for entry in entries]
-    return "" if "" in keys else f"layer-key-{hashlib.sha256(_described(entries, options, keys)).hexdigest()}"
+def _shared(entries: Sequence[Entry], store: Store, options: LayerOptions, comment: str) -> StoredLayer | None:
+    """The layer from a shared cache, which the store keeps then; None if none has it."""
+    shared = options.shared
+    assert shared is not None, "internal error: there is no shared cache"
+    wanted = {"sums": options.sums, "sha1": options.sha1}
+    tarred = tar_of(entries, mtime=options.mtime, progress=options.progress, comment=comment, **wanted)
+    setting = setting_of(options.compression)
+    with suppress(StoreError):
+        taken = shared.find_layer(tarred.diff_id, tarred.size, setting, store.draft, options.progress)
+        if taken is not None:
+            known = _Known(tarred, Digest(taken.blob.sha256), taken.blob.size, taken.origin)
+            from minpack.store.prune import prune  # noqa: PLC0415 - where something was kept
+
+            prune(store)
+            return _stored(known, taken.blob, options, comment)
+    return None
 
 
-def _described(entries: Sequence[Entry], options: LayerOptions, keys: Sequence[str | None]) -> bytes:
-    """All that the layer's bytes depend on but for the contents, of which there are the `keys`: no two alike."""
-    import json  # noqa: PLC0415 - where nothing is kept there is nothing to look for
+def _checked(
+    found: StoredLayer, entries: Sequence[Entry], store: Store, name: str, options: LayerOptions
+) -> StoredLayer:
+    """The layer; what only a shared cache says of it is verified, if that is wanted.
 
-    rows = [
-        (entry.path, entry.kind, entry.mode, entry.uid, entry.gid, entry.size, entry.link, entry.capability.hex(), key)
-        for entry, key in zip(entries, keys, strict=True)
-    ]
-    values = (SCHEMA, __version__, made_by(options.compression), options.mtime, rows)
-    # Half characters stand for bytes that are not UTF-8. As they are, two of them are not taken for one whole.
-    return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    :raises SumMismatchError: minpack compresses it to something else.
+    """
+    if not found.origin or options.shared is None or not options.shared.verifies:
+        return found
+    from minpack.shared.verify import ComparedLayer  # noqa: PLC0415 - for this option alone
 
-
-def _mark(entries: Sequence[Entry], options: LayerOptions) -> str:
-    """The name of the record of layers that are most likely the same."""
-    mark = hashlib.sha256(_described(entries, options, [None] * len(entries)))
-    files = (entry.content for entry in entries if entry.kind is Kind.FILE and entry.content is not None)
-    for content in sorted(files, key=lambda content: -content.size)[:_MARKED_FILES]:
-        with content.open() as reader:
-            for at in (0, content.size // 2, content.size - _MARKED_BYTES):
-                mark.update(reader.read_at(max(at, 0), _MARKED_BYTES))
-    return f"layer-mark-{mark.hexdigest()}"
+    try:
+        paths = {id(entry.content): str(entry.path) for entry in entries if entry.content is not None}
+        again = ComparedLayer(found.blob, setting_of(options.compression), paths)
+        made = _compressed(entries, again, options, found.layer.comment, again)
+        options.shared.note_made(made.unpacked_size)
+        again.check(found.origin, found.layer.comment)
+    except BaseException:
+        found.blob.close()
+        raise
+    with suppress(StoreError):
+        store.keep_record(name, SCHEMA, _values(found.layer, name))
+    return found._replace(origin="")
 
 
 def _known(store: Store, name: str) -> _Known | None:
@@ -236,23 +307,31 @@ def _known(store: Store, name: str) -> _Known | None:
         if record is None or record["name"] != name:
             return None
         tarred = Tarred(Digest(str(record["diff_id"])), int(str(record["unpacked_size"])))
-        return _Known(tarred, Digest(str(record["digest"])), int(str(record["size"])))
+        return _Known(tarred, Digest(str(record["digest"])), int(str(record["size"])), str(record.get("origin", "")))
     except (KeyError, ValueError):
         return None
 
 
 def _named(
-    entries: Sequence[Entry], store: Store, name: str, options: LayerOptions, comment: str
+    entries: Sequence[Entry],
+    store: Store,
+    name: str,
+    options: LayerOptions,
+    comment: str,
+    early: EarlyFiles | None = None,
 ) -> StoredLayer | None:
     """The layer of that record; None if there is none, or it is damaged."""
     known = _known(store, name)
     if known is None:
         return None
-    found = _stored(known, _blob(store, known), options, comment)
+    blob = early.take_blob(known.digest.hex) if early is not None else None
+    found = _stored(known, blob or _blob(store, known), options, comment)
     if found is None or not options.sums:
         return found
-    # Nothing else reads the files.
-    return found._replace(layer=found.layer._replace(sums=sums_of(entries)))
+    from minpack.layers.sums import file_sums  # noqa: PLC0415 - where sums are wanted
+
+    sums = file_sums(store, found.layer.diff_id, entries, sha1=options.sha1)
+    return found._replace(layer=found.layer._replace(sums=sums.sha256, sha1=sums.sha1))
 
 
 def _blob(store: Store, known: _Known) -> StoredBlob | None:
@@ -270,7 +349,9 @@ def _stored(known: _Known, blob: StoredBlob | None, options: LayerOptions, comme
         blob.close()
         return None
     descriptor = Descriptor(options.compression.media_type, known.digest, known.size)
-    return StoredLayer(Layer(descriptor, known.tarred.diff_id, known.tarred.size, comment, known.tarred.sums), blob)
+    tarred = known.tarred
+    layer = Layer(descriptor, tarred.diff_id, tarred.size, comment, tarred.sums, tarred.sha1)
+    return StoredLayer(layer, blob, known.origin)
 
 
 def _verified(
@@ -282,13 +363,38 @@ def _verified(
         return None
     finding = _Finding(store, known)
     try:
-        tarred = tar_of(entries, mtime=options.mtime, progress=options.progress, comment=comment, sums=options.sums)
+        # They are what the files have only if the tar turns out to be the one that is known.
+        sums = _kept_sums(entries, store, known, options)
+        wanted = {"sums": options.sums and sums is None, "sha1": options.sha1 and sums is None}
+        tarred = tar_of(entries, mtime=options.mtime, progress=options.progress, comment=comment, **wanted)
     finally:
         blob = finding.result()
-    if blob is not None and tarred._replace(sums=()) != known.tarred:
+    if blob is not None and tarred._replace(sums=(), sha1=()) != known.tarred:
         blob.close()
         return None
-    return _stored(known._replace(tarred=tarred), blob, options, comment)
+    if sums is not None:
+        tarred = tarred._replace(sums=sums.sha256, sha1=sums.sha1)
+    found = _stored(known._replace(tarred=tarred), blob, options, comment)
+    if found is not None and sums is None:
+        _keep_sums(entries, found.layer, store, options)
+    return found
+
+
+def _kept_sums(entries: Sequence[Entry], store: Store, known: _Known, options: LayerOptions) -> KeptSums | None:
+    """The sums that are kept of the files of that layer; None if there are none, or none are wanted."""
+    if not options.sums:
+        return None
+    from minpack.layers.sums import kept_sums  # noqa: PLC0415 - where sums are wanted
+
+    return kept_sums(store, known.tarred.diff_id, entries, sha1=options.sha1)
+
+
+def _keep_sums(entries: Sequence[Entry], layer: Layer, store: Store, options: LayerOptions) -> None:
+    """Keep the sums of the layer's files, if they were wanted."""
+    if options.sums:
+        from minpack.layers.sums import KeptSums, keep_sums  # noqa: PLC0415 - where sums are wanted
+
+        keep_sums(store, layer.diff_id, entries, KeptSums(layer.sums, layer.sha1), sha1=options.sha1)
 
 
 class _Finding:
@@ -325,13 +431,14 @@ def _made_and_kept(
         layer = _made(entries, both, options, comment, files)
         if both.part is not None:
             with suppress(StoreError):
-                _keep(layer, both.part, store, name, files).close()
+                _keep(entries, layer, both.part, store, name, options, files).close()
     return layer
 
 
-def _values(layer: Layer, name: str) -> dict[str, object]:
+def _values(layer: Layer, name: str, origin: str = "") -> dict[str, object]:
     """What the record of that name says of the layer."""
     return {
+        **({"origin": origin} if origin else {}),
         "name": name,
         "diff_id": layer.diff_id.hex,
         "unpacked_size": layer.unpacked_size,
@@ -340,13 +447,26 @@ def _values(layer: Layer, name: str) -> dict[str, object]:
     }
 
 
-def _keep(layer: Layer, part: Part, store: Store, name: str, files: CompressedFiles | None) -> StoredBlob:
-    """Give the written layer its name and its record, its files theirs, and make room for it."""
+def _keep(
+    entries: Sequence[Entry],
+    layer: Layer,
+    part: Part,
+    store: Store,
+    name: str,
+    options: LayerOptions,
+    files: _Files,
+) -> StoredBlob:
+    """Give the written layer its name and its records, its files theirs, and make room for it."""
     blob = part.keep(layer.descriptor.digest.hex, LAYER)
-    with suppress(StoreError):
-        store.keep_record(name, SCHEMA, _values(layer, name))
+    with suppress(MinpackError):
+        store.keep_record(name, SCHEMA, _values(layer, name, _origin(files)))
+        _keep_sums(entries, layer, store, options)
         if files is not None:
             files.keep(layer.descriptor)
+            sums: Mapping[Content, str] = getattr(files, "sums", {})
+            summed = summed_key(entries, options.compression, options.mtime, sums) if sums else ""
+            if summed and summed != name:
+                store.keep_record(summed, SCHEMA, _values(layer, summed))
         from minpack.store.prune import prune  # noqa: PLC0415 - where something was kept
 
         prune(store)

@@ -15,30 +15,31 @@ if TYPE_CHECKING:
     from minpack.ld.closure import Closure
 
 
-def prove(closure: Closure, symbols: SymbolsOf = symbols_of) -> Proof:
+def prove(closure: Closure, symbols: SymbolsOf = symbols_of, *, counts: bool = True) -> Proof:
     """What the loader would look up for the closure, and what it would not find.
 
     :param symbols: gives the symbols of an object.
+    :param counts: count what is looked up.
     :raises MalformedElfError: a table of an object cannot be true.
     :raises InputError: there is more to look up than any real program has.
     """
     if closure.libc is None or closure.interpreter is None:
         return Proof((), (), (), 0)
-    return _prove(closure, frozenset(), symbols)
+    return _prove(closure, frozenset(), symbols, counts=counts)
 
 
 def prove_plugin(closure: Closure, plugin: frozenset[str], symbols: SymbolsOf = symbols_of) -> Proof:
-    """What the loader would look up for what dlopen(3) brings, and not find; what it binds lazily is not fatal.
+    """What the loader would not find for what dlopen(3) brings; what it binds lazily is not fatal. Nothing is counted.
 
     :param closure: of the program with the plugin.
     :param plugin: the paths of the objects that come with it.
     :raises MalformedElfError: as `prove`.
     :raises InputError: as `prove`.
     """
-    return _prove(closure, plugin, symbols)
+    return _prove(closure, plugin, symbols, counts=False)
 
 
-def _prove(closure: Closure, plugin: frozenset[str], symbols: SymbolsOf) -> Proof:
+def _prove(closure: Closure, plugin: frozenset[str], symbols: SymbolsOf, *, counts: bool) -> Proof:
     named = {edge.path for edge in closure.edges}
     scope = tuple(
         ScopeMember(loaded, symbols(loaded))
@@ -48,7 +49,7 @@ def _prove(closure: Closure, plugin: frozenset[str], symbols: SymbolsOf) -> Proo
     if closure.libc is Libc.MUSL:
         from minpack.ld.bind_musl import prove_musl  # noqa: PLC0415 - for one C library, as below
 
-        return prove_musl(scope, closure, plugin)
+        return prove_musl(scope, closure, plugin, counts=counts)
     from minpack.ld.bind_glibc import prove_glibc  # noqa: PLC0415
 
-    return prove_glibc(scope, closure, plugin)
+    return prove_glibc(scope, closure, plugin, counts=counts)

@@ -22,11 +22,11 @@ from minpack.ld.lookup import (
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from minpack.elf.symbols import Definition, SymbolReference, Symbols
     from minpack.ld.closure import Closure
-    from minpack.ld.lookup import ScopeMember
+    from minpack.ld.lookup import Answers, Question, ScopeMember
 
 STV_INTERNAL, STV_HIDDEN = 1, 2
 SHN_ABS = 0xFFF1
@@ -39,18 +39,17 @@ MAX_NUMBER = 100
 #: handful; Crystal makes a version of a source's path, and hundreds of one name (``~proc@main.cr:3``).
 FEW = 8
 _TYPES = frozenset((STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC))
-#: What a symbol's `info` is that others may bind to.
-_BINDABLE = frozenset(bind << 4 | type_ for bind in BINDS for type_ in _TYPES)
 _UNSEEN = (STV_INTERNAL, STV_HIDDEN)
 #: What a definition is for a reference: nothing, what it binds to if no other is, what it binds to.
 _NONE, _IF_ALONE, _DECIDES = range(3)
 
 
-def prove_glibc(scope: Sequence[ScopeMember], closure: Closure, plugin: frozenset[str]) -> Proof:
+def prove_glibc(
+    scope: Sequence[ScopeMember], closure: Closure, plugin: frozenset[str], *, counts: bool = True
+) -> Proof:
     """What glibc would look up for the objects of `scope`, or those of `plugin` among them, and not find."""
     versions = _missing_versions(scope, closure, plugin)
-    accept = _Rules().accept
-    unbound, looked_up = look_up(closure, scope, accept, asked=_asked, may_be_lazy=True, plugin=plugin)
+    unbound, looked_up = look_up(closure, scope, _Rules(), may_be_lazy=True, plugin=plugin, counts=counts)
     lacking = {(missing.version, missing.needed_by) for missing in versions}
     unbound = [u._replace(fatal=u.fatal or (u.version, u.needed_by) in lacking) for u in unbound]
     return Proof(tuple(unbound), versions, (), looked_up)
@@ -102,68 +101,65 @@ def _newest(defined: frozenset[str]) -> dict[str, str]:
     return {before: version for before, (_, version) in highest.items()}
 
 
-def _asked(references: Sequence[SymbolReference]) -> list[SymbolReference]:
-    return [one for one in references if one.info >> 4 != STB_LOCAL and one.other & 3 not in _UNSEEN]
-
-
-def _fitness(version: int, symbols: Symbols, reference: SymbolReference) -> int:
+def _fitness(version: int, symbols: Symbols, question: Question) -> int:
     """`_DECIDES` for the version that is asked for, `_IF_ALONE` for one that may stand for any, else `_NONE`."""
     if not symbols.version_indexes:
         return _DECIDES
     index, hidden = version & VERSION_MASK, version & HIDDEN
-    if not reference.version:
+    if not question.version:
         return _DECIDES if index <= LAST_UNVERSIONED else _NONE if hidden else _IF_ALONE
     name = symbols.versions.named.get(index, ("", False))[0]
-    if name == reference.version:
+    if name == question.version:
         return _DECIDES
-    return _NONE if name or hidden or reference.hidden else _IF_ALONE
+    return _NONE if name or hidden or question.hidden else _IF_ALONE
 
 
 class _Rules:
-    """Whether one object binds a reference (do_lookup_x, check_match)."""
+    """What one object binds (do_lookup_x, check_match); see `minpack.ld.lookup.Rules`."""
 
     def __init__(self) -> None:
         self._shortlists: dict[tuple[int, bytes, bool], _Shortlist] = {}
 
-    def accept(self, symbols: Symbols, reference: SymbolReference) -> bool:
+    def asked(self, references: Sequence[SymbolReference]) -> list[SymbolReference]:
+        """Those that are neither local nor hidden."""
+        return [one for one in references if one.info >> 4 != STB_LOCAL and one.other & 3 not in _UNSEEN]
+
+    def add_sure(self, symbols: Symbols, names: Iterable[bytes], answers: Answers) -> None:
+        """Add the ordinary definitions, each with its version if the file has versions."""
+        found, indexes = symbols.ordinary(names), symbols.version_indexes
+        if not indexes:
+            answers.any.update([name for name, _ in found])
+            return
+        # What has the version, or none at all, is bound to that; what is not hidden, to no version too.
+        shown = [(name, index) for name, at in found if (index := indexes[at]) < HIDDEN]
+        answers.plain.update([name for name, _ in shown])
+        named, none = symbols.versions.named, ("", False)
+        answers.versions.update([(name, named.get(index, none)[0]) for name, index in shown if index > 1])
+
+    def accepts(self, symbols: Symbols, question: Question) -> bool:
         """Whether it does, by the first definition of its version, or the only one that any version may have."""
-        strict = reference.kind in ("jump", "tls")
-        found = symbols.names.get(reference.name, ())
-        if isinstance(found, int):
-            return _binds_alone(symbols, found, reference, strict=strict)
+        strict = question.kind in ("jump", "tls")
+        found = symbols.names.get(question.name, ())
         fallback: list[Definition] = []
-        few = len(found) <= FEW
-        for definition in symbols.definitions(reference.name) if few else self._decisive(symbols, reference, strict):
+        few = isinstance(found, int) or len(found) <= FEW
+        for definition in symbols.definitions(question.name) if few else self._decisive(symbols, question, strict):
             if not _is_candidate(definition, strict=strict):
                 continue
-            fitness = _fitness(definition.version, symbols, reference)
+            fitness = _fitness(definition.version, symbols, question)
             if fitness == _DECIDES:
                 return _is_visible(definition)
             if fitness == _IF_ALONE:
                 fallback.append(definition)
         return len(fallback) == 1 and _is_visible(fallback[0])
 
-    def _decisive(self, symbols: Symbols, reference: SymbolReference, strict: bool) -> Sequence[Definition]:  # noqa: FBT001
+    def _decisive(self, symbols: Symbols, question: Question, strict: bool) -> Sequence[Definition]:  # noqa: FBT001
         """Of many definitions of the name those that decide."""
-        name = reference.name
+        name = question.name
         key = (id(symbols), name, strict)
         if key not in self._shortlists:
             self._shortlists[key] = _shortlist(symbols, name, strict=strict)
         shortlist = self._shortlists[key]
-        return shortlist.by_version.get(reference.version, shortlist.others) if reference.version else shortlist.plain
-
-
-def _binds_alone(symbols: Symbols, index: int, reference: SymbolReference, *, strict: bool) -> bool:
-    """As `_Rules.accept` of the one definition that nearly all names have: tens of thousands are asked for."""
-    _, info, other, section, value = symbols.table[index]
-    if info not in _BINDABLE or other & 3 in _UNSEEN:
-        return False
-    if value == 0 and section != SHN_ABS and info & 15 != STT_TLS:
-        return False
-    if strict and section == 0 and not other & STO_MIPS_PLT:
-        return False
-    version = symbols.version_indexes[index] if symbols.version_indexes else 1
-    return _fitness(version, symbols, reference) != _NONE
+        return shortlist.by_version.get(question.version, shortlist.others) if question.version else shortlist.plain
 
 
 class _Shortlist(NamedTuple):

@@ -19,11 +19,11 @@ from minpack.ld.lookup import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from minpack.elf.symbols import SymbolReference, Symbols
     from minpack.ld.closure import Closure
-    from minpack.ld.lookup import ScopeMember
+    from minpack.ld.lookup import Answers, Question, ScopeMember
 
 _TYPES = frozenset((STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS))
 #: Names that libraries built for musl before 1.2.4 still ask for; libc answers to the plain ones (get_lfs64).
@@ -36,25 +36,10 @@ _LFS64 = frozenset(
 )
 
 
-def prove_musl(scope: Sequence[ScopeMember], closure: Closure, plugin: frozenset[str]) -> Proof:
+def prove_musl(scope: Sequence[ScopeMember], closure: Closure, plugin: frozenset[str], *, counts: bool = True) -> Proof:
     """What musl would look up for the objects of `scope`, or those of `plugin` among them, and not find."""
-    known: dict[tuple[int, bytes, bool], bool] = {}
-
-    def accepts(symbols: Symbols, reference: SymbolReference) -> bool:
-        key = (id(symbols), reference.name, reference.kind == "jump")
-        if key not in known:
-            known[key] = _accepts(symbols, reference.name, strict=key[2])
-        return known[key]
-
     loader = next((m.symbols for m in scope if m.loaded is closure.interpreter), None)
-    unbound, looked_up = look_up(
-        closure,
-        scope,
-        accepts,
-        asked=lambda references: [one for one in references if one.info >> 4 != STB_LOCAL],
-        may_be_lazy=False,
-        plugin=plugin,
-    )
+    unbound, looked_up = look_up(closure, scope, _Rules(), may_be_lazy=False, plugin=plugin, counts=counts)
     plain = {symbol for symbol in {u.symbol for u in unbound} if _is_lfs64(symbol, loader)}
     unbound = [u for u in unbound if u.symbol not in plain]
     problems = tuple(
@@ -65,6 +50,29 @@ def prove_musl(scope: Sequence[ScopeMember], closure: Closure, plugin: frozenset
         and (not plugin or member.loaded.path in plugin)
     )
     return Proof(tuple(unbound), (), problems, looked_up)
+
+
+class _Rules:
+    """What one object binds; see `minpack.ld.lookup.Rules`."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, bytes, bool], bool] = {}
+
+    def asked(self, references: Sequence[SymbolReference]) -> list[SymbolReference]:
+        """Those that are not local."""
+        return [one for one in references if one.info >> 4 != STB_LOCAL]
+
+    def add_sure(self, symbols: Symbols, names: Iterable[bytes], answers: Answers) -> None:
+        """Add the ordinary definitions that are not hidden, of whatever version."""
+        indexes = symbols.version_indexes
+        answers.any.update([n for n, at in symbols.ordinary(names) if not indexes or not indexes[at] & HIDDEN])
+
+    def accepts(self, symbols: Symbols, question: Question) -> bool:
+        """Whether it does, whatever the version."""
+        key = (id(symbols), question.name, question.kind == "jump")
+        if key not in self._known:
+            self._known[key] = _accepts(symbols, question.name, strict=key[2])
+        return self._known[key]
 
 
 def _accepts(symbols: Symbols, name: bytes, *, strict: bool) -> bool:

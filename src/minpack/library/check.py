@@ -29,6 +29,7 @@ _PARSERS = {
     "AddedLink": "parse_link",
     "Addition": "parse_addition",
     "BaseRef": "parse_base",
+    "OwnerName": "parse_owner",
     "Platform": "parse_platform",
     "Reference": "parse_reference",
     "User": "parse_user",

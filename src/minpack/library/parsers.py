@@ -9,14 +9,17 @@ from minpack import paths, target
 from minpack.library.check import checked
 from minpack.oci import reference
 from minpack.rootfs import etc_files
-from minpack.spec import base_ref, values
+from minpack.spec import base_ref, capability, health, owners, values
 
 if TYPE_CHECKING:
     from minpack.spec.base_ref import BaseRef
 
 parse_addition = checked(values.parse_addition)
+parse_capability = checked(capability.parse_capability)
 parse_directory = checked(values.parse_directory)
+parse_health = checked(health.parse_health)
 parse_link = checked(values.parse_link)
+parse_owner = checked(owners.parse_owner)
 parse_platform = checked(target.parse_platform)
 parse_reference = checked(reference.parse_reference)
 parse_root_path = checked(paths.parse_root_path)

@@ -21,6 +21,7 @@ from minpack.host.atomic import new_file, opened_directly
 from minpack.host.overwrite import file_place
 from minpack.lock.values import (
     FILES,
+    ON,
     VERSION,
     ImageKey,
     Lock,
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
 #: Far more bytes than any lock has: all time zones and their packages have some 100,000.
 MAX_LOCK = 16 << 20
 _HEAD = "# What the image was made of. Written by minpack lock and minpack update; minpack --locked builds from it.\n"
-_KINDS = ("scratch", "directory", "tarball", "release", "packages", "image")
+_IMAGE = "image"
+#: So much of a file shows whether it is text, and bytes that no text has: every tar and every compressed file has some.
+_HEAD_SIZE = 512
+_BINARY = {*range(8), *range(14, 27), *range(28, 32)}
+_KINDS = ("scratch", "directory", "tarball", "release", "packages", _IMAGE)
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _USE = r"[a-z][a-z0-9-]{0,30}"
 _SUMS = {"sha256": r"[0-9a-f]{64}", "sha1": r"[0-9a-f]{40}"}
@@ -96,7 +101,7 @@ def _document(data: bytes, path: str) -> dict[str, Any]:
     text = ""
     try:
         text = data.decode("utf-8-sig")
-        return _parsed(text)
+        return parse_toml(text)
     except (ValueError, RecursionError) as error:
         conflict = _CONFLICT.search(text)
         if conflict is not None:
@@ -105,7 +110,12 @@ def _document(data: bytes, path: str) -> dict[str, Any]:
         raise LockError(path, f"it is not TOML: {_objection(error)}", _DAMAGED) from error
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, Any]:
+    """The TOML in `text`, whoever wrote it.
+
+    :raises ValueError: it is none.
+    :raises RecursionError: it is nested too deep.
+    """
     # tomllib takes time by the square of the number of a key's parts.
     if _DEEP.search(_NO_KEY.sub("", text)):
         raise RecursionError
@@ -125,6 +135,16 @@ def _objection(error: Exception) -> str:
 def _opener(path: str, flags: int) -> int:
     # Should it be a named pipe, opening it must not wait for a writer.
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def is_lock(path: str) -> bool:
+    """Whether there is a file at `path` that may be a lock: one of text, as no archive is."""
+    try:
+        with open(path, "rb", opener=_opener) as file:
+            head = file.read(_HEAD_SIZE) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b"\0"
+    except (OSError, ValueError):
+        return False
+    return not set(head) & _BINARY
 
 
 def lock_bytes(lock: Lock) -> bytes:
@@ -248,8 +268,12 @@ class _Reading:
             if not re.fullmatch(_USE, use, re.ASCII):
                 raise self._error(f"{here}.{use}", "is no use of a base")
         first = self._base(self._table(bases, FILES, here, required=True), f"{here}.{FILES}")
-        others = sorted(use for use in bases if use != FILES)
-        return (first, *(self._base(self._table(bases, use, here), f"{here}.{use}", use) for use in others))
+        names = sorted(use for use in bases if use != FILES)
+        others = [self._base(self._table(bases, use, here), f"{here}.{use}", use) for use in names]
+        for base in others:
+            if base.use == ON and base.kind != _IMAGE:
+                raise self._error(f"{here}.{ON}.kind", f"is not {_IMAGE}")
+        return (first, *others)
 
     def _image(self, table: dict[str, Any], where: str, bases: tuple[LockedBase, ...]) -> LockedImage:
         return LockedImage(
@@ -278,6 +302,8 @@ class _Reading:
             self._text(table, "digest", where, optional=True),
             use,
             self._text(table, "index_digest", where, optional=True),
+            self._text(table, "system", where, optional=True),
+            self._text(table, "system_version", where, optional=True),
         )
         if base.kind not in _KINDS:
             raise self._error(f"{where}.kind", f"is none of {', '.join(_KINDS)}")
@@ -285,7 +311,7 @@ class _Reading:
             raise self._error(where, "lacks release, url, sha256 or size")
         if base.kind == "tarball" and not base.sha256:
             raise self._error(where, "lacks sha256")
-        if not re.fullmatch(_DIGEST, base.digest, re.ASCII) and (base.digest or base.kind == "image"):
+        if not re.fullmatch(_DIGEST, base.digest, re.ASCII) and (base.digest or base.kind == _IMAGE):
             raise self._error(f"{where}.digest", "is no digest" if base.digest else "is missing")
         if base.index_digest and not re.fullmatch(_DIGEST, base.index_digest, re.ASCII):
             raise self._error(f"{where}.index_digest", "is no digest")
@@ -306,6 +332,7 @@ class _Reading:
             self._text(table, "signed_by", where, optional=True),
             self._text(table, "supplier", where, optional=True),
             self._text(table, "license", where, optional=True),
+            self._text(table, "source", where, optional=True),
         )
 
     def _files(self, table: dict[str, Any], where: str) -> tuple[LockedFile, ...]:

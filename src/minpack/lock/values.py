@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from minpack.paths import RootPath
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 VERSION = 2
 #: Where a file comes from: the base, a package or embedded data, the latter two with a space and the name behind.
 BASE, PACKAGE, DATA = "base", "package", "data"
-#: What is taken of the base that --base names; of a further one another word says it.
-FILES = "files"
+#: What is taken of a base: files, of that which --base names; the layers that --on keeps below the image.
+FILES, ON = "files", "on"
 
 
 class LockedBase(NamedTuple):
@@ -25,7 +25,8 @@ class LockedBase(NamedTuple):
 
     `release` is the point release that the name meant. `url`, `sha256` (hexadecimal) and `size` (bytes) are those of
     its tarball, or of packages those of the signed release; empty where there is none. `digest` is that of an image.
-    `index_digest` is that of the index which lists the image, if one does. `use` says what is taken of it.
+    `index_digest` is that of the index which lists the image, if one does. `use` says what is taken of it. `system` and
+    `system_version` are ``ID`` and ``VERSION_ID`` of its os-release, if it has one.
     """
 
     name: str
@@ -37,13 +38,16 @@ class LockedBase(NamedTuple):
     digest: str = ""
     use: str = FILES
     index_digest: str = ""
+    system: str = ""
+    system_version: str = ""
 
 
 class LockedPackage(NamedTuple):
     """A package: the facts of `minpack.base.packages.PackageId`, with the addresses of no mirror.
 
     `sha1` is that of the file, by which snapshot.debian.org knows it; empty for other distributions. `supplier` is who
-    makes the package, `license` an SPDX expression; either may not be known.
+    makes the package, `license` an SPDX expression, `source` the name and the version of the source package that it was
+    built from; each may not be known.
     """
 
     name: str
@@ -57,6 +61,7 @@ class LockedPackage(NamedTuple):
     signed_by: str = ""
     supplier: str = ""
     license: str = ""
+    source: str = ""
 
 
 class LockedFile(NamedTuple):
@@ -100,7 +105,7 @@ class LockedImage(NamedTuple):
     """What an image for one platform was made of; packages, files and data are sorted.
 
     `notes` are facts that are never compared: minpack's version, the programs' sums. `lock` is the file that it was
-    read from, for messages. `others` are bases of which more than files is taken, by their `use`.
+    read from, for messages. `others` are bases of which more than files is taken, each of another `use`.
     """
 
     base: LockedBase
@@ -110,6 +115,11 @@ class LockedImage(NamedTuple):
     notes: tuple[tuple[str, str], ...] = ()
     lock: str = ""
     others: tuple[LockedBase, ...] = ()
+
+    @property
+    def on(self) -> LockedBase | None:
+        """The image that it is put on, if there is one."""
+        return next((base for base in self.others if base.use == ON), None)
 
     @property
     def sums(self) -> tuple[str, ...]:
@@ -174,8 +184,8 @@ class Lock(NamedTuple):
 class Difference(NamedTuple):
     """Something that is not as the lock has it.
 
-    `kind` is ``platform``, ``image``, ``base``, ``package``, ``file``, ``library`` or ``data``; `locked` is empty for
-    what the lock lacks, `now` for what is not there any more.
+    `kind` is ``platform``, ``image``, ``base``, ``on``, ``package``, ``file``, ``library`` or ``data``; `locked` is
+    empty for what the lock lacks, `now` for what is not there any more.
     """
 
     kind: str
@@ -185,9 +195,14 @@ class Difference(NamedTuple):
 
 
 def differences(locked: LockedImage, now: LockedImage) -> tuple[Difference, ...]:
-    """All that differs: base, packages, data, then files, each by name. Notes are not compared."""
+    """All that differs: bases, packages, data, then files, each by name. Notes are not compared."""
     return (
-        *_different("base", _of_bases(locked), _of_bases(now)),
+        *_different("base", _of_bases((locked.base,)), _of_bases((now.base,))),
+        *(
+            one
+            for use in sorted({base.use for base in (*locked.others, *now.others)})
+            for one in _different(use, *(_of_bases(_used(image, use)) for image in (locked, now)))
+        ),
         *_different("package", _of_packages(locked), _of_packages(now)),
         *_different("data", _of_data(locked), _of_data(now)),
         *_different("file", _of_files(locked), _of_files(now)),
@@ -201,8 +216,12 @@ def _different(kind: str, locked: Sequence[tuple[str, str]], now: Sequence[tuple
             yield Difference(kind, name, before.get(name, ""), after.get(name, ""))
 
 
-def _of_bases(image: LockedImage) -> list[tuple[str, str]]:
-    return [(base.name, _of_base(base)) for base in (image.base, *image.others)]
+def _used(image: LockedImage, use: str) -> list[LockedBase]:
+    return [base for base in image.others if base.use == use]
+
+
+def _of_bases(bases: Iterable[LockedBase]) -> list[tuple[str, str]]:
+    return [(base.name, _of_base(base)) for base in bases]
 
 
 def _of_base(base: LockedBase) -> str:

@@ -62,9 +62,14 @@ def read_rust(binary: Binary, paths: Collection[bytes]) -> RustProgram:
     return RustProgram(match[1].decode() if match else "", crates, tuple(signals))
 
 
+def audited_crates(binary: Binary) -> set[Module]:
+    """The crates that cargo-auditable lists: all that are in the program, if it was built with it."""
+    return set(_audited(binary.text_of(AUDITABLE, MAX_AUDITABLE)))
+
+
 def _crates(binary: Binary) -> set[Module]:
     """The crates that cargo-auditable lists, and those that messages of panics name."""
-    found = set(_audited(binary.text_of(AUDITABLE, MAX_AUDITABLE)))
+    found = audited_crates(binary)
     crate = re.compile(_CRATE)
     for text in binary.matches(crate, MAX_CRATES):
         match = crate.fullmatch(text)

@@ -10,6 +10,42 @@ from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from minpack.progress import Progress
+
+    class Fillable(Protocol):
+        """An empty file to fill."""
+
+        @property
+        def size(self) -> int:
+            """How many bytes it has."""
+
+        def write(self, data: bytes, at: int) -> None:
+            """Put `data` at the offset `at`."""
+
+        def clear(self) -> None:
+            """Forget everything written."""
+
+        def sum(self, algorithm: str) -> str:
+            """The sum of all its bytes, in hexadecimal."""
+
+
+class SharedDownloads:
+    """What other machines downloaded, each known by a key: ``sha256:…``, or another that fixes its bytes. Here none."""
+
+    def bring(self, key: str, part: Fillable, limit: int, progress: Progress) -> bool:  # noqa: ARG002
+        """Fill `part` with what is kept as `key`, of at most `limit` bytes; whether there is something.
+
+        It may be anything: whoever asks checks it.
+        """
+        return False
+
+    def refuse(self, key: str, reason: str) -> None:
+        """What was brought last as `key` is something else."""
+
+    def note(self, key: str, sha256: str) -> None:
+        """What is known by `key` was used, and has that SHA-256."""
 
 
 class Limits(NamedTuple):
@@ -36,6 +72,7 @@ class Network(NamedTuple):
     origin (``https://mirror.example``) and the ``user:password`` to send there.
     `ca_file` is a PEM file of the certificate authorities to trust instead of
     the system's. Times are seconds; `attempts` counts failures in a row.
+    `downloads` is asked before servers are.
     """
 
     offline: bool = False
@@ -47,3 +84,4 @@ class Network(NamedTuple):
     attempts: int = 4
     pause: Callable[[float], None] = time.sleep
     limits: Limits = Limits()
+    downloads: SharedDownloads | None = None

@@ -67,7 +67,7 @@ class Ask(NamedTuple):
 
     `authorization` is sent to the server of `url` alone, wherever that leads. `body` gives the pieces of what is sent,
     anew each time it is called; the headers say how many bytes they are, or they are sent in chunks. `led` is true of
-    an address that a server chose, `private` of a body that no redirect may lead to another server.
+    an address that a server chose, `private` of what no redirect may lead elsewhere: that is the answer then.
     """
 
     method: str

@@ -88,7 +88,7 @@ class ArchiveSink:
             self._out.write(padding(descriptor.size))
             end = self._out.tell()
             self._out.seek(self._start)
-            self._out.write(_blob_header(descriptor))
+            self._out.write(blob_header(descriptor))
             self._out.seek(end)
         self._out.flush()
         start = self._starts[descriptor.digest]
@@ -107,7 +107,7 @@ class ArchiveSink:
         self._out.write(data + padding(len(data)))
 
 
-def _blob_header(descriptor: Descriptor) -> bytes:
+def blob_header(descriptor: Descriptor) -> bytes:
     """One block: a size that octal digits cannot hold stands in base 256, as GNU tar and Go write it."""
     path = RootPath(f"/{blob_path(descriptor.digest)}")
     if descriptor.size <= MAX_OCTAL_SIZE:

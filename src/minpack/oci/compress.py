@@ -19,6 +19,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.oci.compression import Compression
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from queue import SimpleQueue
     from typing import Protocol
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
         def find(self, content: Content) -> KeptFile | None:
             """What is most likely kept of `content`."""
 
+        def ready(self, content: Content) -> Sequence[ReadyMember]:
+            """The first members of `content`, made before; those of what is still the same are used."""
+
         def note(self, content: Content, compressed: CompressedFile) -> None:
             """`content` was compressed, and has been written."""
 
@@ -53,6 +57,11 @@ OWN_MEMBERS = 64 << 10
 MAX_UNDER_WAY = 128 << 20
 GZIP_LEVELS = {Compression.BALANCED: 6, Compression.SMALL: 12}
 ZSTD_LEVELS = {Compression.ZSTD: 12, Compression.ZSTD_SMALL: 19}
+#: How far back zstd finds what it has seen, as a power of two: as far as every decoder should go (RFC 8878, 3.1.1.1.2).
+ZSTD_WINDOW_LOG = 23
+#: The shortest match that is looked for, where that is not the level's own: with the 5 bytes of level 12 machine code
+#: becomes larger than gzip makes it, whose shortest has 3.
+_ZSTD_MIN_MATCH = {Compression.ZSTD: 4}
 
 
 class CompressedFile(NamedTuple):
@@ -65,6 +74,18 @@ class CompressedFile(NamedTuple):
     members: tuple[int, ...]
     sha256: str
     content: str
+
+
+class ReadyMember(NamedTuple):
+    """A gzip member, and the SHA-256 of the block that it was made of."""
+
+    block: bytes
+    member: bytes | bytearray
+
+
+def ready_member(block: memoryview, compression: Compression) -> ReadyMember:
+    """The member of a block, made before its turn."""
+    return ReadyMember(hashlib.sha256(block).digest(), _gzip(block, GZIP_LEVELS[compression]))
 
 
 class Compressor:
@@ -105,11 +126,14 @@ class Compressor:
 class ZstdCompressor(Compressor):
     """One zstd frame over the whole stream, on one thread: more would change the bytes."""
 
-    def __init__(self, out: Writable, level: int) -> None:
+    def __init__(self, out: Writable, compression: Compression) -> None:
         super().__init__(out)
         import zstandard  # noqa: PLC0415
 
-        self._stream = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            ZSTD_LEVELS[compression], window_log=ZSTD_WINDOW_LOG, write_checksum=True, **_zstd_min_match(compression)
+        )
+        self._stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
 
     def take(self, block: memoryview) -> memoryview:
         """Take a block; the buffer to fill next. Waits while as many blocks are under way as there are buffers."""
@@ -121,11 +145,16 @@ class ZstdCompressor(Compressor):
         self._out.write(self._stream.flush())
 
 
+def _zstd_min_match(compression: Compression) -> dict[str, int]:
+    return {"min_match": _ZSTD_MIN_MATCH[compression]} if compression in _ZSTD_MIN_MATCH else {}
+
+
 class _OpenFile:
     """A file whose members are being written."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, ready: Sequence[ReadyMember] = ()) -> None:
         self.content = content
+        self.ready = iter(ready)
         self.jobs = 0
         self.ended = False
         self._at = 0
@@ -151,10 +180,17 @@ class _OpenFile:
 class _Job:
     """One block on its way through a thread, or a file that is known."""
 
-    def __init__(self, block: memoryview, file: _OpenFile | None, kept: KeptFile | None = None) -> None:
+    def __init__(
+        self,
+        block: memoryview,
+        file: _OpenFile | None,
+        kept: KeptFile | None = None,
+        ready: ReadyMember | None = None,
+    ) -> None:
         self.block = block
         self.file = file
         self.kept = kept
+        self.ready = ready
         self.result: bytes | bytearray = b""
         #: The SHA-256 of the block of a file.
         self.digest = b""
@@ -190,9 +226,11 @@ class GzipCompressor(Compressor):
 
     def take(self, block: memoryview) -> memoryview:
         """Take a block; the buffer to fill next. Waits while as many blocks are under way as there are buffers."""
+        ready: ReadyMember | None = None
         if self._file is not None:
             self._file.jobs += 1
-        self._put(_Job(block, self._file))
+            ready = next(self._file.ready, None)
+        self._put(_Job(block, self._file, ready=ready))
         return self._free.pop() if self._free else memoryview(bytearray(self.block_size))
 
     def begin_file(self, content: Content) -> bool:
@@ -200,11 +238,10 @@ class GzipCompressor(Compressor):
         if self._files is None:
             return False
         kept = self._files.find(content)
-        file = _OpenFile(content)
         if kept is not None:
-            self._put(_Job(memoryview(b""), file, kept))
+            self._put(_Job(memoryview(b""), _OpenFile(content), kept))
             return True
-        self._file = file
+        self._file = _OpenFile(content, self._files.ready(content))
         return False
 
     def end_file(self) -> None:
@@ -303,8 +340,10 @@ class GzipCompressor(Compressor):
             if self._stopped:
                 pass
             elif job.kept is None:
-                job.result = _gzip(job.block, self._level)
                 job.digest = hashlib.sha256(job.block).digest() if job.file is not None else b""
+                is_ready = job.ready is not None and job.ready.block == job.digest
+                job.result = job.ready.member if job.ready and is_ready else _gzip(job.block, self._level)
+                job.ready = None
             elif job.file is not None and not job.kept.is_of(job.file.content):
                 job.kept = None
         except BaseException as error:  # noqa: BLE001 - raised again where the block is waited for
@@ -345,6 +384,11 @@ def _gzip(block: memoryview, level: int) -> bytes | bytearray:
     return member
 
 
+def gzip_member(block: bytes, compression: Compression) -> bytes | bytearray:
+    """The gzip member that a layer has for a block, with that setting."""
+    return _gzip(memoryview(block), GZIP_LEVELS[compression])
+
+
 def block_size_of(compression: Compression) -> int:
     """The most bytes of the tar that a gzip member has."""
     return SMALL_BLOCK_SIZE if compression is Compression.SMALL else BLOCK_SIZE
@@ -357,11 +401,13 @@ def made_by(compression: Compression) -> str:
     if compression in ZSTD_LEVELS:
         import zstandard  # noqa: PLC0415
 
-        version, level = f"zstandard {zstandard.__version__}", ZSTD_LEVELS[compression]
+        version = f"zstandard {zstandard.__version__}"
+        found = (ZSTD_LEVELS[compression], ZSTD_WINDOW_LOG, *_zstd_min_match(compression).values())
+        level = ".".join(map(str, found))
     else:
         import deflate  # noqa: PLC0415
 
-        version, level = f"deflate {deflate.__version__}", GZIP_LEVELS[compression]
+        version, level = f"deflate {deflate.__version__}", str(GZIP_LEVELS[compression])
     return f"{compression} {level} {version}"
 
 
@@ -370,6 +416,6 @@ def compressor(compression: Compression, out: Writable, threads: int, files: Fil
     if compression is Compression.NONE:
         return Compressor(out)
     if compression in ZSTD_LEVELS:
-        return ZstdCompressor(out, ZSTD_LEVELS[compression])
+        return ZstdCompressor(out, compression)
     size = block_size_of(compression)
     return GzipCompressor(out, GZIP_LEVELS[compression], max(1, threads), size, files)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from minpack.content import Content
     from minpack.digest import Writable
+    from minpack.oci.health import HealthConfig
     from minpack.target import Platform
 
     Json: TypeAlias = str | int | bool | Sequence["Json"] | Mapping[str, "Json"] | None
@@ -116,6 +117,17 @@ class Blob(NamedTuple):
             hint = "the image is damaged: make it or fetch it again"
             raise SumMismatchError(f"a blob of {self.content.where}", "SHA-256", digest.hex, writer.digest.hex, hint)
 
+    def check(self) -> None:
+        """Raise an error unless its bytes are those of the digest; as `copy_to`."""
+        self.copy_to(_Nowhere())
+
+
+class _Nowhere:
+    """Takes bytes that are summed on the way."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Drop `data`."""
+
 
 def blob(media_type: str, document: Json) -> Blob:
     """`document` in canonical bytes, described."""
@@ -142,6 +154,7 @@ class ImageConfig(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
     stop_signal: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
+    health: HealthConfig | None = None
 
     @property
     def all_annotations(self) -> dict[str, str]:
@@ -179,6 +192,7 @@ def config_document(config: ImageConfig, diff_ids: Sequence[Digest], comments: S
         "Volumes": {path: {} for path in config.volumes},
         "Labels": dict(config.labels),
         "StopSignal": config.stop_signal,
+        "Healthcheck": config.health.document() if config.health is not None else None,
     }
     document: dict[str, Json] = {
         "architecture": config.platform.architecture,

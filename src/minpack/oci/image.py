@@ -45,13 +45,21 @@ if TYPE_CHECKING:
 
 
 class BuiltImage(NamedTuple):
-    """An image of one platform; its layers, lowest first, have the `diff_ids` when they are unpacked."""
+    """An image of one platform; its layers, lowest first, have the `diff_ids` when they are unpacked.
+
+    `platform` is what its configuration says, `listed` what the index that it was read from says, if that differs.
+    """
 
     platform: Platform
     config: Blob
     manifest: Blob
     layers: tuple[Blob, ...]
     diff_ids: tuple[Digest, ...]
+    listed: Platform | None = None
+
+    def listed_for(self, platform: Platform | None) -> BuiltImage:
+        """The image as an index lists it, which may say for what."""
+        return self._replace(listed=platform) if platform not in (None, self.platform) else self
 
     @property
     def image_id(self) -> Digest:
@@ -77,6 +85,10 @@ class BuiltImage(NamedTuple):
     def size(self) -> int:
         """The bytes of all blobs, as a registry stores and a pull transfers them."""
         return sum(blob.descriptor.size for blob in self.blobs)
+
+
+#: The annotation of an artifact with an in-toto statement that says what it states; trivy chooses by it.
+PREDICATE_TYPE = "in-toto.io/predicate-type"
 
 
 class Artifact(NamedTuple):
@@ -126,13 +138,23 @@ class Index(NamedTuple):
     def blobs(self) -> tuple[Blob, ...]:
         """All of them, each once and behind those that it names."""
         found = [blob for image in self.images for blob in image.blobs]
+        # Those that an index may list are before it; signatures and others that are added later, behind.
+        about = [
+            one for one in self.artifacts if one.subject and one.descriptor.artifact_type != mediatypes.ATTESTATIONS
+        ]
+        found += [blob for artifact in self.artifacts if artifact not in about for blob in artifact.blobs]
         found += [self.document] if self.document is not None else []
-        found += [blob for artifact in self.artifacts for blob in artifact.blobs]
+        found += [blob for artifact in about for blob in artifact.blobs]
         return tuple({blob.descriptor.digest: blob for blob in found}.values())
 
     def only(self, platform: Platform) -> Index:
         """The image of one platform by itself, without artifacts."""
         return Index(tuple(image for image in self.images if image.platform == platform))
+
+    def with_artifacts(self, more: Sequence[Artifact]) -> Index:
+        """The same with more artifacts, in the order of their digests."""
+        every = {one.descriptor.digest: one for one in (*self.artifacts, *more)}
+        return self._replace(artifacts=tuple(every[digest] for digest in sorted(every)))
 
     def stored(self, find: Callable[[Descriptor], Content]) -> Index:
         """The same, with its blobs where `find` has them."""
@@ -144,7 +166,7 @@ class Index(NamedTuple):
             return moved(one.config), moved(one.manifest), tuple(map(moved, one.layers))
 
         return Index(
-            tuple(BuiltImage(image.platform, *parts(image), image.diff_ids) for image in self.images),
+            tuple(BuiltImage(image.platform, *parts(image), image.diff_ids, image.listed) for image in self.images),
             tuple(Artifact(one.descriptor, *parts(one), one.subject) for one in self.artifacts),
             moved(self.document) if self.document is not None else None,
         )
@@ -186,9 +208,25 @@ def build_index(
     return Index(tuple(ordered), about, blob(mediatypes.INDEX, document))
 
 
+def list_artifacts(index: Index, listed: Sequence[Artifact], annotations: Mapping[str, str] | None = None) -> Index:
+    """The same images in an index whose document lists these artifacts behind them; it has one in any case."""
+    described = [*(image.descriptor for image in index.images), *(one.descriptor for one in listed)]
+    document = blob(mediatypes.INDEX, index_document(described, annotations))
+    return index._replace(document=document).with_artifacts(listed)
+
+
 def put_index(index: Index, sink: Sink, references: Sequence[Reference]) -> None:
     """Put `index` with all its blobs into `sink`, but for those that are there, under these names."""
     for one in index.blobs:
         if not sink.has(one.descriptor.digest):
             sink.put(one)
     sink.commit(index, references)
+
+
+def by_subject(artifacts: Sequence[Artifact]) -> dict[Digest, list[Artifact]]:
+    """The artifacts about each manifest, but for BuildKit's attestations, which are found by the index."""
+    found: dict[Digest, list[Artifact]] = {}
+    for artifact in artifacts:
+        if artifact.subject is not None and artifact.descriptor.artifact_type != mediatypes.ATTESTATIONS:
+            found.setdefault(artifact.subject.digest, []).append(artifact)
+    return found

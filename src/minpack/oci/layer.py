@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 #: Smaller layers are hashed in the time that starting a thread takes.
 HASHED_ASIDE = 2 << 20
+#: So many pieces of a compressed layer, of some megabytes at the most, may wait to be written.
+MOST_BEHIND = 4
 
 
 class Layer(NamedTuple):
     """What is known of a layer from writing it; `unpacked_size` is that of its tar, in bytes.
 
-    `sums` are the SHA-256 of its files, in hexadecimal, if they were asked for.
+    `sums` are the SHA-256 of its files, in hexadecimal, and `sha1` their SHA-1, if they were asked for.
     """
 
     descriptor: Descriptor
@@ -42,6 +44,7 @@ class Layer(NamedTuple):
     unpacked_size: int
     comment: str
     sums: tuple[tuple[RootPath, str], ...] = ()
+    sha1: tuple[tuple[RootPath, str], ...] = ()
 
 
 class _Hash:
@@ -123,6 +126,67 @@ class _HashAside(_Hash):
             raise self._error
 
 
+class _WriterAside:
+    """Writes on a thread of its own what it is given, a few pieces behind: these must stay as they are."""
+
+    def __init__(self, writer: Writable) -> None:
+        self._writer = writer
+        self._pieces: SimpleQueue[bytes | bytearray | memoryview | None] = simple_queue()
+        self._room: SimpleQueue[None] = simple_queue()
+        self._thread: Thread | None = None
+        self._alone = False
+        self._error: BaseException | None = None
+        for _ in range(MOST_BEHIND):
+            self._room.put(None)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write `data` on, soon."""
+        if self._thread is None and not self._alone:
+            self._start()
+        if self._alone:
+            self._writer.write(data)
+            return
+        self._room.get()
+        self._check()
+        self._pieces.put(data)
+
+    def _start(self) -> None:
+        from threading import Thread  # noqa: PLC0415 - as above
+
+        # Before it is started: where a signal interrupts the start, `abandon` must know of it.
+        self._thread = Thread(target=self._work, daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # The system gives no more threads.
+            self._thread, self._alone = None, True
+
+    def close(self) -> None:
+        """All is written when this returns."""
+        self.abandon()
+        self._check()
+
+    def abandon(self) -> None:
+        """Nothing more comes; the thread has ended when this returns."""
+        if self._thread is not None:
+            self._pieces.put(None)
+            if self._thread.is_alive():
+                self._thread.join()
+
+    def _work(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            try:
+                if self._error is None:
+                    self._writer.write(piece)
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever writes more, or closes
+                self._error = error
+            self._room.put(None)
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
 class _Tee:
     """Hashes each block and hands it to a compressor that wants it, and reports progress."""
 
@@ -143,8 +207,9 @@ class _Tee:
             return memoryview(block.obj)
         return self._squeeze.take(block)
 
-    def begin_file(self, content: Content) -> None:
+    def begin_file(self, content: Content) -> bool:
         self._known = self._squeeze is not None and self._squeeze.begin_file(content)
+        return self._known
 
     def end_file(self) -> None:
         if self._squeeze is not None and not self._known:
@@ -153,32 +218,43 @@ class _Tee:
 
 
 class Tarred(NamedTuple):
-    """What is known of a layer by its tar alone; `size` is in bytes, `sums` are as a `Layer`'s."""
+    """What is known of a layer by its tar alone; `size` is in bytes, `sums` and `sha1` are as a `Layer`'s."""
 
     diff_id: Digest
     size: int
     sums: tuple[tuple[RootPath, str], ...] = ()
+    sha1: tuple[tuple[RootPath, str], ...] = ()
 
 
-def tar_of(entries: Sequence[Entry], *, mtime: int, progress: Progress, comment: str, sums: bool = False) -> Tarred:
+def tar_of(
+    entries: Sequence[Entry],
+    *,
+    mtime: int,
+    progress: Progress,
+    comment: str,
+    sums: bool = False,
+    sha1: bool = False,
+) -> Tarred:
     """What `write_layer` would say of the layer's tar, which is written nowhere.
 
-    :param sums: compute the sum of each file.
+    :param sums: compute the SHA-256 of each file.
+    :param sha1: and its SHA-1.
 
     :raises ChangedInputError: a file is shorter than when it was planned.
     :raises InputError: a file cannot be read.
     """
     hashing = _Hash()
     tee = _Tee(None, progress, _task(comment), sum(entry.size for entry in entries), hashing)
-    stream = TarStream(tee, memoryview(bytearray(BLOCK_SIZE)), sums=sums)
+    stream = TarStream(tee, memoryview(bytearray(BLOCK_SIZE)), sums=sums, sha1=sha1)
     stream.add(entries, mtime)
     stream.finish()
-    return Tarred(hashing.finish(), stream.size, tuple(stream.sums.items()))
+    return Tarred(hashing.finish(), stream.size, tuple(stream.sums.items()), tuple(stream.sha1.items()))
 
 
-def sums_of(entries: Sequence[Entry]) -> tuple[tuple[RootPath, str], ...]:
+def sums_of(entries: Sequence[Entry], algorithm: str = "sha256") -> tuple[tuple[RootPath, str], ...]:
     """The sum of each file, as a `Layer` has them, where nothing else reads the files.
 
+    :param algorithm: ``sha256`` or ``sha1``.
     :raises ChangedInputError: a file is shorter than when it was planned.
     """
     sums: dict[RootPath, str] = {}
@@ -186,7 +262,7 @@ def sums_of(entries: Sequence[Entry]) -> tuple[tuple[RootPath, str], ...]:
         if entry.kind is Kind.HARDLINK:
             sums[entry.path] = sums[RootPath(entry.link)]
         elif entry.content is not None:
-            sums[entry.path] = sum_of(entry.content)
+            sums[entry.path] = sum_of(entry.content, algorithm)
     return tuple(sums.items())
 
 
@@ -205,11 +281,13 @@ def write_layer(
     comment: str,
     files: FileCache | None = None,
     sums: bool = False,
+    sha1: bool = False,
 ) -> Layer:
     """Write the layer of `entries`, in their order, to `out`; its digests are of the bytes written.
 
     :param files: what knows files that were compressed before. It never changes the bytes.
-    :param sums: compute the sum of each file.
+    :param sums: compute the SHA-256 of each file.
+    :param sha1: and its SHA-1.
 
     Memory is bounded by the block size and the number of threads, whatever the sizes of the files.
 
@@ -217,25 +295,31 @@ def write_layer(
     :raises InputError: a file cannot be read.
     """
     plain = compression is Compression.NONE
+    # Where files are known, reading the tar and writing what is known of it take about as long.
     writer = HashingWriter(out)
+    aside = _WriterAside(writer) if files is not None and threads > 1 else None
     # A tar that is stored as it is has one digest, computed once.
-    squeeze = compressor(compression, out if plain else writer, threads, files)
+    squeeze = compressor(compression, out if plain else aside or writer, threads, files)
     size = sum(entry.size for entry in entries)
     hashing = _HashAside() if plain and threads > 1 and size > HASHED_ASIDE else _Hash()
     try:
         tee = _Tee(squeeze, progress, _task(comment), size, hashing)
-        stream = TarStream(tee, squeeze.buffer(), squeeze.own_blocks, sums=sums)
+        stream = TarStream(tee, squeeze.buffer(), squeeze.own_blocks, sums=sums, sha1=sha1)
         stream.add(entries, mtime)
         stream.finish()
         squeeze.close()
+        if aside is not None:
+            aside.close()
     except BaseException:
         squeeze.abandon()
         hashing.abandon()
+        if aside is not None:
+            aside.abandon()
         raise
     diff_id = hashing.finish()
     digest, size = (diff_id, stream.size) if plain else (writer.digest, writer.size)
-    found = tuple(stream.sums.items())
-    return Layer(Descriptor(compression.media_type, digest, size), diff_id, stream.size, comment, found)
+    found = tuple(stream.sums.items()), tuple(stream.sha1.items())
+    return Layer(Descriptor(compression.media_type, digest, size), diff_id, stream.size, comment, *found)
 
 
 def write_tar(entries: Sequence[Entry], out: Writable, *, mtime: int, progress: Progress, sums: bool = False) -> Layer:

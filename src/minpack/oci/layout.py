@@ -6,6 +6,7 @@ import os
 from typing import IO, TYPE_CHECKING
 
 from minpack.content import FileContent
+from minpack.oci import mediatypes
 from minpack.oci.documents import Blob, canonical, index_document
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 LAYOUT_FILE = canonical({"imageLayoutVersion": "1.0.0"})
 #: By what containerd, podman and others know a full name, and skopeo and umoci a tag.
 NAME, TAG = "io.containerd.image.name", "org.opencontainers.image.ref.name"
+#: What `cosign verify --local-image` takes for the image that it verifies (cosign 3.1, pkg/cosign/verify.go).
+COSIGN_IMAGE = ("kind", "dev.cosignproject.cosign/image")
 
 
 def blob_path(digest: Digest) -> str:
@@ -34,11 +37,33 @@ def layout_index(index: Index, references: Sequence[Reference]) -> bytes:
     Artifacts are not listed: skopeo, kind and others would take them for images. cosign finds them by their subject.
     """
     tags: set[str] = set()
+    signed = (COSIGN_IMAGE,) if is_signed(index) else ()
     named = [
-        index.root._replace(annotations=((NAME, str(reference)), (TAG, _unused(reference, tags))))
+        index.root._replace(annotations=(*signed, (NAME, str(reference)), (TAG, _unused(reference, tags))))
         for reference in references
     ]
-    return canonical(index_document(named or [index.root]))
+    return canonical(index_document(named or [index.root._replace(annotations=signed)]))
+
+
+def is_signed(index: Index) -> bool:
+    """Whether a bundle with a signature is about what has the name."""
+    return any(
+        one.descriptor.artifact_type == mediatypes.BUNDLE
+        and one.subject is not None
+        and one.subject.digest == index.digest
+        for one in index.artifacts
+    )
+
+
+def marked_for_cosign(document: bytes, root: Digest) -> bytes:
+    """The `index.json` of a layout, whoever wrote it, with the mark of a signed image at what has that digest."""
+    import json  # noqa: PLC0415 - for images that are signed later
+
+    index = json.loads(document)
+    for one in index["manifests"]:
+        if one.get("digest") == str(root):
+            one["annotations"] = {**(one.get("annotations") or {}), COSIGN_IMAGE[0]: COSIGN_IMAGE[1]}
+    return canonical(index)
 
 
 def _unused(reference: Reference, tags: set[str]) -> str:

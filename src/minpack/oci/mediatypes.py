@@ -9,6 +9,12 @@ LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 #: The configuration of an artifact that has none: `{}`.
 EMPTY = "application/vnd.oci.empty.v1+json"
 
+#: A signature with what it signs (sigstore's bundle), and an in-toto statement by itself.
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+STATEMENT = "application/vnd.in-toto+json"
+#: Statements about an image that its index lists, as BuildKit has them.
+ATTESTATIONS = "application/vnd.docker.attestation.manifest.v1+json"
+
 #: What Docker calls the same; images of registries and of `docker save` have them.
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from minpack.oci.documents import Descriptor, ImageConfig, Json
+    from minpack.oci.health import HealthConfig
     from minpack.oci.layer import Layer
 
 #: What a configuration keeps of the lower image's besides what `ImageConfig` has.
@@ -69,7 +70,17 @@ def inherited_config(config: ImageConfig, lower: LowerImage, *, own_path: bool) 
         volumes=tuple(sorted({*_keys(run.get("Volumes")), *config.volumes})),
         labels=tuple((_labels(run.get("Labels")) | dict(config.labels)).items()),
         stop_signal=config.stop_signal or next(_texts([run.get("StopSignal")]), ""),
+        health=_health(config.health, run.get("Healthcheck")),
     )
+
+
+def _health(health: HealthConfig | None, below: object) -> HealthConfig | None:
+    """The health check: where only its times are said, that of the image below with those."""
+    if health is None or health.test:
+        return health
+    from minpack.oci.health import inherited_health  # noqa: PLC0415 - for such options alone
+
+    return inherited_health(health, below)
 
 
 def build_image_on(
@@ -80,7 +91,7 @@ def build_image_on(
     diff_ids = (*lower.image.diff_ids, *(layer.diff_id for layer in layers))
     document = cast("dict[str, Any]", config_document(config, diff_ids, [layer.comment for layer in layers]))
     document["history"] = [*_history(lower), *document["history"]]
-    document["config"] |= {key: value for key, value in lower.run.items() if key in _KEPT_OF_RUN}
+    document["config"] = {key: value for key, value in lower.run.items() if key in _KEPT_OF_RUN} | document["config"]
     document |= {key: value for key, value in lower.config.items() if key in _KEPT}
     described = blob(mediatypes.CONFIG, cast("Json", document))
     about = {key: value for key, value in ((NAME, lower.name), (DIGEST, lower.digest)) if value}

@@ -1,4 +1,4 @@
-"""Reading an image document by document, as a registry gives them: no more of it than one platform takes."""
+"""Reading images document by document, as a registry gives them: one platform's, or all that a name stands for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from minpack.errors import UnreadableImageError
 from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.oci.documents import Blob
-from minpack.oci.read import DocumentSource, built_image, listed_descriptors, manifest_parts
+from minpack.oci.image import Artifact, BuiltImage, Index
 from minpack.oci.select import check_layers, no_platform, select_platform
+from minpack.oci.stated import DocumentSource, artifact_of, built_image, described, listed_descriptors, manifest_parts
 from minpack.target import Platform
 
 if TYPE_CHECKING:
     from minpack.content import Content
     from minpack.oci.documents import Descriptor
-    from minpack.oci.image import BuiltImage
     from minpack.oci.json_node import JsonNode
 
 #: What Docker called manifests before they had digests of layers' tars (schema 1).
@@ -55,24 +55,72 @@ def read_pulled(
     """
     source = DocumentSource(name, {})
     descriptor, blob = documents.manifest(tag_or_digest)
-    document, index_digest, chosen = source.stated(blob.data, str(descriptor.digest)), "", any_platform
+    document, index_digest, listed = source.stated(blob.data, str(descriptor.digest)), "", None
     if _media_type(descriptor, document) in mediatypes.INDEXES:
         index_digest = str(descriptor.digest)
         entry = _entry(source, document, wanted, any_platform=any_platform)
         # An index that does not say for what its only image is leaves that to the image.
-        chosen = chosen or _says_platform(entry)
+        listed = entry.platform if _says_platform(entry) else None
         descriptor, blob = documents.manifest(str(entry.digest))
         document = source.stated(blob.data, str(descriptor.digest))
+    image = _pulled_image(source, documents, descriptor, blob, document).listed_for(listed)
+    if listed is None and not any_platform and select_platform([image.platform], wanted) is None:
+        raise no_platform(name, wanted, [image.platform])
+    return PulledImage(image, index_digest)
+
+
+def read_pulled_index(name: str, documents: Documents, tag_or_digest: str) -> Index:
+    """All that `documents` has under a tag or digest: the images of all platforms, and what an index lists besides.
+
+    :param name: what to call it in errors.
+    :raises UnreadableImageError: it is no image and no index of images, or one that cannot be read.
+    """
+    source = DocumentSource(name, {})
+    descriptor, blob = documents.manifest(tag_or_digest)
+    document = source.stated(blob.data, str(descriptor.digest))
+    if _media_type(descriptor, document) not in mediatypes.INDEXES:
+        return Index((_pulled_image(source, documents, descriptor, blob, document),))
+    images, others = list[BuiltImage](), list[Artifact]()
+    for entry in listed_descriptors(source, document):
+        about = entry.platform is not None and entry.platform.os == "unknown"
+        if entry.media_type in mediatypes.MANIFESTS and (entry.artifact_type or about):
+            others.append(read_pulled_artifact(source.path, documents, entry))
+        else:
+            found, manifest = documents.manifest(str(entry.digest))
+            stated = source.stated(manifest.data, str(entry.digest))
+            image = _pulled_image(source, documents, found, manifest, stated)
+            images.append(image.listed_for(entry.platform if _says_platform(entry) else None))
+    if not images:
+        raise UnreadableImageError(name, "it lists no image", _WHAT)
+    return Index(tuple(images), tuple(others), Blob(descriptor._replace(media_type=mediatypes.INDEX), blob.content))
+
+
+def read_pulled_artifact(name: str, documents: Documents, descriptor: Descriptor) -> Artifact:
+    """The artifact that `documents` has by that digest.
+
+    :param name: what to call what it belongs to in errors.
+    :raises UnreadableImageError: it is damaged.
+    """
+    source = DocumentSource(name, {})
+    found, blob = documents.manifest(str(descriptor.digest))
+    document = source.stated(blob.data, str(found.digest))
+    subject = document.field("subject")
+    about = described(subject) if subject.value is not None else None
+    manifest = Blob(found._replace(media_type=_media_type(found, document)), blob.content)
+    return artifact_of(source, manifest, document, about, lambda one: Blob(one, documents.layer(one)))
+
+
+def _pulled_image(
+    source: DocumentSource, documents: Documents, descriptor: Descriptor, blob: Blob, document: JsonNode
+) -> BuiltImage:
+    """The image of a manifest."""
     _check_manifest(source, descriptor, document)
     config, layers = manifest_parts(source, document)
-    check_layers(layers, name)
+    check_layers(layers, source.path)
     stated = documents.config(config)
     blobs = tuple(Blob(layer, documents.layer(layer)) for layer in layers)
     manifest = Blob(descriptor._replace(media_type=_media_type(descriptor, document)), blob.content)
-    image = built_image(source, stated, manifest, blobs, source.stated(stated.data, str(config.digest)))
-    if not chosen and select_platform([image.platform], wanted) is None:
-        raise no_platform(name, wanted, [image.platform])
-    return PulledImage(image, index_digest)
+    return built_image(source, stated, manifest, blobs, source.stated(stated.data, str(config.digest)))
 
 
 def _media_type(descriptor: Descriptor, document: JsonNode) -> str:

@@ -11,6 +11,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.oci import mediatypes
 from minpack.oci.documents import Descriptor
 from minpack.oci.json_node import JsonNode, is_empty
+from minpack.oci.layout import COSIGN_IMAGE
 from minpack.oci.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
@@ -76,8 +77,15 @@ def check_index(document: JsonNode) -> IndexFacts | None:
     return IndexFacts(manifests.pop(), names, platforms[0]) if manifests else None
 
 
+#: The platform of what no machine runs.
+_UNKNOWN = "unknown/unknown"
+
+
 def check_platforms(document: JsonNode) -> tuple[tuple[Descriptor, object], ...]:
-    """An index lists a manifest for each of several platforms, in the order of their names (image-index.md)."""
+    """An index lists a manifest for each of several platforms, in the order of their names (image-index.md).
+
+    Behind them it may list attestations, for an unknown platform, as BuildKit does; they are left out.
+    """
     if is_empty(document):
         return ()
     document.field("schemaVersion").equals(2)
@@ -89,9 +97,10 @@ def check_platforms(document: JsonNode) -> tuple[tuple[Descriptor, object], ...]
         "/".join(str(part) for key in ("os", "architecture", "variant") if (part := platform.field(key).value))
         for _, platform in found
     ]
-    if names != sorted(set(names)):
+    count = next((at for at, name in enumerate(names) if name == _UNKNOWN), len(names))
+    if names[:count] != sorted(set(names[:count])) or set(names[count:]) - {_UNKNOWN}:
         document.issues.add("each platform is there once, in the order of their names")
-    return tuple((descriptor, platform.value) for descriptor, platform in found if descriptor is not None)
+    return tuple((descriptor, platform.value) for descriptor, platform in found[:count] if descriptor is not None)
 
 
 def check_artifact(document: JsonNode) -> ManifestFacts | None:
@@ -236,7 +245,7 @@ def _digest(stated: JsonNode) -> Digest | None:
 
 def _name(entry: JsonNode) -> str | None:
     """The full name that an index gives a manifest, if it gives one."""
-    annotations = _texts(entry.field("annotations"))
+    annotations = {key: value for key, value in _texts(entry.field("annotations")).items() if key != COSIGN_IMAGE[0]}
     if not annotations:
         return None
     name, tag = (annotations.get(key) for key in ("io.containerd.image.name", "org.opencontainers.image.ref.name"))

@@ -51,15 +51,36 @@ def select_platform(found: Sequence[Platform], wanted: Platform) -> int | None:
 
 
 def select_image(images: Sequence[BuiltImage], wanted: Platform, name: str) -> BuiltImage:
-    """The image for a platform.
+    """The image for a platform, as the index says that lists it, as for engines; else as it says itself.
 
     :param name: what to call what they are of, in errors.
     :raises WrongTargetError: there is none.
     """
-    number = select_platform([image.platform for image in images], wanted)
+    platforms = [image.listed or image.platform for image in images]
+    number = select_platform(platforms, wanted)
     if number is None:
-        raise no_platform(name, wanted, [image.platform for image in images])
+        raise no_platform(name, wanted, platforms)
     return images[number]
+
+
+def contradiction(image: BuiltImage) -> str:
+    """What to say of an image that an index lists for another platform than it is for by itself; empty for others."""
+    listed, own = image.listed, image.platform
+    if listed is None or _may_be_same(listed, own):
+        return ""
+    return f"its index lists it for {listed}, and its configuration says {own}: its files decide"
+
+
+def _may_be_same(one: Platform, other: Platform) -> bool:
+    """Whether both mean the same, as far as they say it."""
+    same = not (one.variant and other.variant) or _plain(one) == _plain(other)
+    return one[:2] == other[:2] and same
+
+
+def _plain(platform: Platform) -> Platform:
+    """The platform without a variant that is meant without it."""
+    meant = {"amd64": "v1", "arm64": "v8"}.get(platform.architecture)
+    return platform._replace(variant="") if platform.variant == meant else platform
 
 
 def no_platform(name: str, wanted: Platform, found: Sequence[Platform]) -> WrongTargetError:

@@ -62,7 +62,7 @@ def guarded(output: OutputSpec, inputs: Iterable[HostInput]) -> OutputSpec:
     """
     to = output._replace(inputs=(*output.inputs, *inputs))
     if to.path not in (None, "-"):
-        (directory_place if to.format.is_directory else file_place)(to.path, to.inputs, force=to.force)
+        (directory_place if to.format.is_directory else file_place)(to.path, to.inputs, force=to.force or to.shared)
     return to
 
 

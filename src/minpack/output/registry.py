@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import RegistryError
 from minpack.oci import mediatypes
+from minpack.oci.image import by_subject
 from minpack.output.target import WrittenTarget
+from minpack.progress import tell
 from minpack.registry.client import RegistryClient
 from minpack.registry.jobs import PAUSE, Jobs, StoppedError
 from minpack.registry.manifests import keep_referrers, put_manifest
@@ -17,11 +19,12 @@ from minpack.registry.push import BrokenOffError, Uploader
 from minpack.registry.repository import ImageRepository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
 
     from minpack.digest import Digest, Writable
     from minpack.oci.documents import Blob, Descriptor
-    from minpack.oci.image import Artifact, Index
+    from minpack.oci.image import Index
     from minpack.oci.reference import Reference
     from minpack.progress import Progress
     from minpack.registry.options import RegistryOptions
@@ -38,17 +41,27 @@ class RegistrySink:
     A blob must stay readable until `commit` returns. Another repository of the same registry gets it by a mount.
 
     :param checks: compare blobs with their digests before they are sent.
+    :param before_names: called for each repository once all is there but the names.
     """
 
     def __init__(
-        self, options: RegistryOptions, references: Sequence[Reference], progress: Progress, *, checks: bool = False
+        self,
+        options: RegistryOptions,
+        references: Sequence[Reference],
+        progress: Progress,
+        *,
+        checks: bool = False,
+        before_names: Callable[[RegistryClient, ImageRepository, Index], object] | None = None,
     ) -> None:
         self._client = RegistryClient(options)
         self._jobs = Jobs(AT_ONCE)
         self._progress = progress
+        self._before_names = before_names
         self._given: set[Digest] = set()
         self._streams: dict[Digest, list[_Stream]] = {}
         self._open: list[_Stream] = []
+        #: Uploads that are begun for configurations: of a layer that was being made, they are known last.
+        self._begun: dict[Uploader, str] = {}
         self._lock = Lock()
         self._far: dict[Digest, tuple[str, int, int]] = {}
         #: The bytes of blobs that were sent, how many blobs those were, and how many were there or were mounted.
@@ -93,6 +106,8 @@ class RegistrySink:
         self._open = [_Stream(uploaders[0], self._jobs) for uploaders in self._uploaders.values()]
         for stream in self._open:
             self._jobs.add(stream.run)
+        for uploaders in self._uploaders.values():
+            self._jobs.add(lambda uploader=uploaders[0]: self._begin(uploader))  # type: ignore[misc] # bound now
         # Those that wait for a thread would wait for the others to end, and those for the bytes that wait for them.
         for stream in self._open[self._jobs.threads :]:
             stream.drop()
@@ -120,8 +135,10 @@ class RegistrySink:
                     )
             self._wait()
         for repository in self._tags:
-            for subject, about in _by_subject(index.artifacts).items():
+            for subject, about in by_subject(index.artifacts).items():
                 keep_referrers(self._client, repository, subject, about)
+            if self._before_names is not None:
+                self._before_names(self._client, repository, index)
         for repository, tags in self._tags.items():
             for tag in tags:
                 put_manifest(self._client, repository, index.root_blob, tag)
@@ -129,6 +146,11 @@ class RegistrySink:
     def pushed(self, index: Index) -> tuple[WrittenTarget, ...]:
         """What was pushed, a target for each name."""
         return tuple(WrittenTarget("registry", None, str(one), index.digest, self.sent) for one in self._references)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What registries wanted their users to know."""
+        return self._client.warnings
 
     def _push(self, blob: Blob, uploaders: Sequence[Uploader], stream: _Stream | None) -> None:
         """Have a blob in all repositories of a registry."""
@@ -138,12 +160,22 @@ class RegistrySink:
         for uploader in uploaders:
             sent = streamed and uploader is uploaders[0]
             if not sent:
-                sent = uploader.push(blob, source)
+                sent = uploader.push(blob, source, self._take_begun(uploader, blob))
             source = uploader.repository.name
             with self._lock:
                 self.sent += blob.descriptor.size if sent else 0
                 self.sent_blobs += sent
                 self.kept_blobs += not sent
+
+    def _begin(self, uploader: Uploader) -> None:
+        """Begin an upload for a configuration, unless there is one; what is wrong shows again where it is sent."""
+        if uploader not in self._begun:
+            with suppress(RegistryError):
+                self._begun[uploader] = uploader.begin()
+
+    def _take_begun(self, uploader: Uploader, blob: Blob) -> str:
+        """Where to send a configuration for which an upload was begun; empty for others."""
+        return self._begun.pop(uploader, "") if blob.descriptor.media_type in mediatypes.CONFIGS else ""
 
     def _note(self, descriptor: Descriptor, done: int) -> None:
         """Of a blob so many bytes are sent; called on any thread."""
@@ -160,7 +192,12 @@ class RegistrySink:
         self._client.__enter__()
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for warning in self.notes if error is not None else ():
+            # They may say why.
+            tell(self._progress, warning)
         # First: what is being made must not wait for a server that takes nothing more.
         self._jobs.close()
         for stream in self._open:
@@ -261,11 +298,3 @@ def _levels(index: Index) -> Iterator[tuple[Blob, ...]]:
     if about_root:
         yield (index.root_blob,)
         yield tuple(one.manifest for one in index.artifacts if index.document is None or one.manifest in about_root)
-
-
-def _by_subject(artifacts: Sequence[Artifact]) -> dict[Digest, list[Artifact]]:
-    found: dict[Digest, list[Artifact]] = {}
-    for artifact in artifacts:
-        if artifact.subject is not None:
-            found.setdefault(artifact.subject.digest, []).append(artifact)
-    return found

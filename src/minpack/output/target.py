@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from minpack.digest import Digest
     from minpack.host.overwrite import HostInput
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from minpack.oci.layer import Layer
     from minpack.oci.reference import Reference
     from minpack.paths import RootPath
+    from minpack.registry.client import RegistryClient
     from minpack.registry.options import RegistryOptions
+    from minpack.registry.repository import ImageRepository
     from minpack.target import Platform
+
+    #: Writes something more to a repository, such as signatures in the classic form.
+    RegistryStep: TypeAlias = Callable[[RegistryClient, ImageRepository, Index], object]
+    #: Looks at images that are made, and at what writing showed of the layers of each, in the order of the index.
+    AcceptStep: TypeAlias = Callable[[Index, Sequence[Sequence[Layer]]], object]
 
 
 class Format(StrEnum):
@@ -37,6 +45,19 @@ class Format(StrEnum):
     def is_directory(self) -> bool:
         """Whether it is a directory, and no file."""
         return self in (Format.OCI, Format.ROOTFS)
+
+
+class BesideFile(NamedTuple):
+    """A file that gets the artifact of `media_type` about what has the image's name; `form` is what to call it.
+
+    `mark` is what every document of its `kind`, which is said with an article, has near its start.
+    """
+
+    path: str
+    media_type: str
+    form: str
+    mark: bytes
+    kind: str
 
 
 class OutputSpec(NamedTuple):
@@ -68,14 +89,23 @@ class OutputSpec(NamedTuple):
     machine: Platform | None = None
     #: ``docker``, ``podman`` or ``containerd``; empty for Docker's if it answers, else podman.
     engine_name: str = ""
+    #: Files that get documents about the image, which are among its artifacts.
+    beside: tuple[BesideFile, ...] = ()
+    #: Add the image to the layout that is there, under its names, and leave what else is in it.
+    shared: bool = False
+    #: Called for each repository once all of the image is there, before it has its names.
+    before_names: RegistryStep | None = None
+    #: Called once the images are made and before anything is delivered; where it raises, nothing is. Their blobs can be
+    #: read meanwhile, and no thread of writing runs.
+    accept: AcceptStep | None = None
 
 
 class WrittenTarget(NamedTuple):
     """One thing that was written: at `path`, or in an engine or a registry as `reference`.
 
-    `format` is one of `Format`, ``engine`` or ``registry``. `digest` is None where nobody will meet it again:
-    docs/decisions/one-digest.md. `sent` is how many bytes of blobs went to the registry, all names of a run together;
-    `engine` is the engine's name.
+    `format` is one of `Format`, ``engine`` or ``registry``, or says which form an SBOM is of. `digest` is None where
+    nobody will meet it again: docs/decisions/one-digest.md. `sent` is how many bytes of blobs went to the registry, all
+    names of a run together; `engine` is the engine's name.
     """
 
     format: str
@@ -84,6 +114,11 @@ class WrittenTarget(NamedTuple):
     digest: Digest | None
     sent: int = 0
     engine: str = ""
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is a document beside the image, and not the image."""
+        return self.path is not None and self.format not in frozenset(Format)
 
     @property
     def by_digest(self) -> str:
@@ -106,6 +141,8 @@ class WrittenOutput(NamedTuple):
     layers: tuple[Layer, ...] = ()
     references: tuple[Reference, ...] = ()
     sums: Mapping[RootPath, str] = {}
+    #: Their SHA-1, if that was asked for too.
+    sha1: Mapping[RootPath, str] = {}
     number: int | None = 0
     #: The bytes of the tars of the image that it is on.
     unpacked_below: int = 0

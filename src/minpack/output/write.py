@@ -10,20 +10,21 @@ from minpack.content import FileContent
 from minpack.errors import InputError, StoreError
 from minpack.host.atomic import new_directory, new_file, opened_directly
 from minpack.host.overwrite import HostInput, as_output_error, file_place
-from minpack.layers.cache import kept_layers, write_kept_layer
+from minpack.layers.background import LEAST_BYTES
+from minpack.layers.cache import kept_layers, setting_of, write_kept_layer
 from minpack.namedtuple import NamedTuple
 from minpack.oci.archive import ArchiveSink
 from minpack.oci.compression import Compression
-from minpack.oci.image import build_image, build_index, put_index
+from minpack.oci.image import build_image, build_index, list_artifacts, put_index
 from minpack.oci.layer import Layer, write_tar
 from minpack.oci.layout import LayoutSink, blob_path
-from minpack.oci.mediatypes import LAYER
+from minpack.oci.mediatypes import ATTESTATIONS, LAYER
 from minpack.output.target import Format, WrittenOutput, WrittenTarget
 from minpack.store.store import open_store
 from minpack.target import best_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from minpack.content import Reader
@@ -32,13 +33,15 @@ if TYPE_CHECKING:
     from minpack.layers.background import BackgroundLayers
     from minpack.layers.cache import LayerOptions, StoredLayer
     from minpack.oci.documents import Blob, ImageConfig
-    from minpack.oci.image import BuiltImage, Index, Sink, StreamingSink
+    from minpack.oci.image import Artifact, BuiltImage, Index, Sink, StreamingSink
     from minpack.oci.on import LowerImage
     from minpack.oci.reference import Reference
+    from minpack.oci.shared_layout import SharedLayoutSink
+    from minpack.output.beside import BesideFiles
     from minpack.output.digest_file import DigestFile
     from minpack.output.engine import EngineSink, MachineSink
     from minpack.output.registry import RegistrySink
-    from minpack.output.target import OutputSpec
+    from minpack.output.target import AcceptStep, OutputSpec
     from minpack.paths import RootPath
     from minpack.progress import Progress
     from minpack.rootfs.entry import Entry
@@ -62,6 +65,8 @@ class LayerInputs(NamedTuple):
     background: BackgroundLayers | None = None
     #: The image that it is put on, if it is on one.
     lower: LowerImage | None = None
+    #: The image whose configuration stays as it is, if it is one that is written again.
+    before: BuiltImage | None = None
     #: All layers as they were compressed before; empty where that is not known yet.
     kept: tuple[StoredLayer, ...] = ()
 
@@ -71,12 +76,23 @@ class WrittenImages(NamedTuple):
 
     built: Index
     layers: tuple[tuple[Layer, ...], ...]
+    #: What an index says of itself.
+    annotations: Mapping[str, str] = {}
+
+    def listing(self, listed: Sequence[Artifact]) -> Index:
+        """The same images in an index that lists these artifacts behind them."""
+        return list_artifacts(self.built, listed, self.annotations)
 
 
-def write_output(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[WrittenOutput, ...]:
+def write_output(
+    works: tuple[LayerInputs, ...],
+    to: OutputSpec,
+    artifacts_of: Callable[[WrittenImages], Sequence[Artifact]] | None = None,
+) -> tuple[WrittenOutput, ...]:
     """Write everything to where it goes; what is there before is untouched unless all went well.
 
     :param works: an image for each platform, in the order of their platforms' names; a file system has one.
+    :param artifacts_of: makes the artifacts about the images, which go along to wherever they are kept.
     :returns: what was written, for each image in this order.
     :raises OutputError: a target cannot be written.
     :raises EngineError: an engine does not take the image.
@@ -85,7 +101,7 @@ def write_output(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[Writte
     """
     if len(works) > 1 and to.path is None and to.registry is None:
         return _write_one_of(works, to)
-    digest = _digest_file(works, to)
+    digest, beside = _digest_file(works, to), _beside_files(works, to)
     with _opened(to) as ready:
         if not ready.format.has_layers:
             (work,) = works
@@ -93,9 +109,13 @@ def write_output(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[Writte
         store, note = _open_layers(works[0])
         with store, ExitStack() as kept:
             settled = tuple(kept.enter_context(_settled(work, ready, store)) for work in works)
-            written = (_write_layout if ready.format is Format.OCI else _write_archive)(settled, ready, store)
+            write = _write_layout if ready.format is Format.OCI else _write_archive
+            written = write(settled, ready, store, artifacts_of)
     if digest is not None and written[0].digest is not None:
         digest.write(written[0].digest)
+    if beside is not None and written[0].built is not None:
+        more = beside.write(written[0].built)
+        written = tuple(one._replace(outputs=one.outputs + more) for one in written)
     return tuple(one._replace(notes=(*one.notes, note)) for one in written) if note else written
 
 
@@ -109,12 +129,21 @@ def _digest_file(works: Sequence[LayerInputs], to: OutputSpec) -> DigestFile | N
     return DigestFile(to.digest_file, _inputs(works, to), force=to.force)
 
 
+def _beside_files(works: Sequence[LayerInputs], to: OutputSpec) -> BesideFiles | None:
+    """The files for documents about the image, if some are wanted; that they can be written is known before."""
+    if not to.beside:
+        return None
+    from minpack.output.beside import BesideFiles  # noqa: PLC0415 - where some are wanted
+
+    return BesideFiles(to.beside, _inputs(works, to), force=to.force)
+
+
 def _write_one_of(works: tuple[LayerInputs, ...], to: OutputSpec) -> tuple[WrittenOutput, ...]:
     """Write what alone is wanted: the image that an engine of this machine runs."""
     platforms = [work.config.platform for work in works]
     at = platforms.index(_loaded(platforms, to))
     (written,) = write_output((works[at],), to)
-    unwritten = written._replace(layers=(), sums={}, number=None)
+    unwritten = written._replace(layers=(), sums={}, sha1={}, number=None)
     return tuple(written if number == at else unwritten for number in range(len(works)))
 
 
@@ -188,19 +217,34 @@ def write_images(
     references: Sequence[Reference],
     store: Store,
     registry: RegistrySink | None = None,
+    artifacts_of: Callable[[WrittenImages], Sequence[Artifact]] | None = None,
+    accept: AcceptStep | None = None,
 ) -> WrittenImages:
     """Write the images into all sinks: each layer streams into the first as it is made, and is read there again.
 
     :param registry: a sink that gets each layer at once, and a new one while it is made.
+    :param artifacts_of: as `write_output` has it.
+    :param accept: as `OutputSpec` has it.
     """
-    made = [_write_image(work, sinks[0], store, registry) for work in works]
+    # What may yet be refused is sent nowhere.
+    made = [_write_image(work, sinks[0], store, registry if accept is None else None) for work in works]
     # Registries show what the index has: what is said of all images. Those below may have labels that differ.
     first, *others = (work.config.all_annotations.items() for work in works)
     common = {key: value for key, value in first if all((key, value) in one for one in others)}
     index = build_index([image for image, _ in made], annotations=common)
+    written = WrittenImages(index, tuple(layers for _, layers in made), common)
+    if accept is not None:
+        for work in works:
+            if work.background is not None:
+                work.background.finish()
+        accept(index, written.layers)
+    if artifacts_of is not None:
+        artifacts = artifacts_of(written)
+        listed = [one for one in artifacts if one.descriptor.artifact_type == ATTESTATIONS]
+        index = (written.listing(listed) if listed else index).with_artifacts(artifacts)
     for sink in (*sinks, *((registry,) if registry is not None else ())):
         put_index(index, sink, references)
-    return WrittenImages(index, tuple(layers for _, layers in made))
+    return written._replace(built=index)
 
 
 def _write_image(
@@ -215,7 +259,9 @@ def _write_image(
             work.kept[number].copy_to(out)
             layer = work.kept[number].layer
         else:
-            also = registry.begin_blob if registry is not None else None
+            # What is made in a moment is sent when it is made: that keeps nobody from sending what takes longer.
+            is_large = sum(entry.size for entry in entries) >= LEAST_BYTES
+            also = registry.begin_blob if registry is not None and is_large else None
             early = work.background.take(entries, out, work.options, also) if work.background is not None else None
             layer = early if early is not None else write_kept_layer(entries, out, store, work.options, comment, also)
         blobs.append(first.end_blob(layer.descriptor))
@@ -223,6 +269,12 @@ def _write_image(
             registry.end_blob(layer.descriptor)
             registry.put(blobs[-1])
         layers.append(layer)
+        if work.options.shared is not None and work.options.compression is not Compression.NONE:
+            work.options.shared.note_layer(setting_of(work.options.compression), layer)
+    if work.before is not None:
+        from minpack.oci.again import build_image_again  # noqa: PLC0415 - for finished images alone
+
+        return build_image_again(work.before, layers, work.config, blobs), tuple(layers)
     if work.lower is None:
         return build_image(layers, work.config, blobs), tuple(layers)
     from minpack.oci.on import build_image_on  # noqa: PLC0415 - for --on alone
@@ -230,13 +282,18 @@ def _write_image(
     return build_image_on(work.lower, layers, work.config, blobs), tuple(layers)
 
 
-def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -> tuple[WrittenOutput, ...]:
+def _write_archive(
+    works: Sequence[LayerInputs],
+    to: OutputSpec,
+    store: Store,
+    artifacts_of: Callable[[WrittenImages], Sequence[Artifact]] | None,
+) -> tuple[WrittenOutput, ...]:
     """The archive is written once; engine and registries get the bytes that were written."""
     spooled, progress = to.path is None or to.stdout is not None, works[0].options.progress
     with _spool(to.temporary) if spooled else _new_file(works, to) as out, _registry(to, progress) as registry:
         archive = ArchiveSink(out, to.path or "the engine")
         with _engine_of(works, to, archive, out) as engines:
-            written = write_images(works, (archive, *engines), to.references, store, registry)
+            written = write_images(works, (archive, *engines), to.references, store, registry, artifacts_of, to.accept)
         size = out.seek(0, os.SEEK_END)
         if to.stdout is not None:
             _copy(out, to.stdout, to)
@@ -248,18 +305,37 @@ def _write_archive(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -
     return _output_of(written._replace(built=index), to, size, engines, registry)
 
 
-def _write_layout(works: Sequence[LayerInputs], to: OutputSpec, store: Store) -> tuple[WrittenOutput, ...]:
+def _write_layout(
+    works: Sequence[LayerInputs],
+    to: OutputSpec,
+    store: Store,
+    artifacts_of: Callable[[WrittenImages], Sequence[Artifact]] | None,
+) -> tuple[WrittenOutput, ...]:
     path = to.path
     assert path is not None, "internal error: a layout needs a path"
     with ExitStack() as stack:
         engines = stack.enter_context(_engine_of(works, to))
-        made = stack.enter_context(new_directory(path, _inputs(works, to), force=to.force))
-        writer = stack.enter_context(LayoutSink(made.path))
+        writer, made = _layout(works, to, stack)
         registry = stack.enter_context(_registry(to, works[0].options.progress))
-        written = write_images(works, (writer, *engines), to.references, store, registry)
+        written = write_images(works, (writer, *engines), to.references, store, registry, artifacts_of, to.accept)
     index = written.built.stored(lambda one: FileContent(os.path.join(path, blob_path(one.digest)), one.size))
     size = sum(blob.descriptor.size for blob in index.blobs)
-    return _output_of(written._replace(built=index), to, size, engines, registry, _leftover(made))
+    return _output_of(written._replace(built=index), to, size, engines, registry, _leftover(made) if made else ())
+
+
+def _layout(
+    works: Sequence[LayerInputs], to: OutputSpec, stack: ExitStack
+) -> tuple[LayoutSink | SharedLayoutSink, NewDirectory | None]:
+    """What writes a layout: to a new directory, which takes its place in the end, or into the one that is there."""
+    path = to.path
+    assert path is not None, "internal error: a layout needs a path"
+    if to.shared:
+        from minpack.oci.shared_layout import SharedLayoutSink  # noqa: PLC0415 - for several images alone
+
+        stack.enter_context(as_output_error(path))
+        return stack.enter_context(SharedLayoutSink(path)), None
+    made = stack.enter_context(new_directory(path, _inputs(works, to), force=to.force))
+    return stack.enter_context(LayoutSink(made.path)), made
 
 
 def _output_of(
@@ -278,6 +354,7 @@ def _output_of(
         digest = None
     outputs = (WrittenTarget(to.format, to.path, None, digest),) if to.path is not None else ()
     pushed = registry.pushed(written.built) if registry is not None else ()
+    notes = (*notes, *registry.notes) if registry is not None else notes
     # Of several platforms, an engine was given one.
     loaded = tuple(
         WrittenTarget("engine", None, one.familiar, engine.digest if digest is not None else None, engine=engine.engine)
@@ -286,7 +363,12 @@ def _output_of(
     )
     whole = WrittenOutput(written.built, outputs + loaded + pushed, size, notes, references=to.references)
     return tuple(
-        whole._replace(layers=layers, sums=dict(one for layer in layers for one in layer.sums), number=number)
+        whole._replace(
+            layers=layers,
+            sums=dict(one for layer in layers for one in layer.sums),
+            sha1=dict(one for layer in layers for one in layer.sha1),
+            number=number,
+        )
         for number, layers in enumerate(written.layers)
     )
 
@@ -399,7 +481,7 @@ def _registry(to: OutputSpec, progress: Progress) -> Generator[RegistrySink | No
         return
     from minpack.output.registry import RegistrySink  # noqa: PLC0415 - for --push alone
 
-    with RegistrySink(to.registry, to.references, progress) as sink:
+    with RegistrySink(to.registry, to.references, progress, before_names=to.before_names) as sink:
         yield sink
 
 

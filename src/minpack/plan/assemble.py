@@ -15,6 +15,7 @@ from minpack.plan.model import Origin, Plan, PlannedEntry, Reason, ReasonKind, T
 from minpack.program.additions import PlaceKind, normalize_mode
 from minpack.program.place import standard_of
 from minpack.rootfs.entry import file
+from minpack.rootfs.modes import TMP
 from minpack.rootfs.tree import Tree
 from minpack.spec.image import DEFAULT_PATH, SHELL
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from minpack.ld.closure import Closure, LoadedObject
     from minpack.needs.findings import Findings
+    from minpack.oci.health import HealthConfig
     from minpack.paths import RootPath
     from minpack.program.additions import Placed
     from minpack.program.read import Program
@@ -54,7 +56,7 @@ def build_plan(
 
     :raises PathConflictError: two different things would be at one path.
     """
-    standard = standard_of(spec.run.user, placed)
+    standard = standard_of(spec.run, placed)
     tree: Tree[_Tag] = Tree(lambda path: _Tag(Origin.DEFAULT, Reason(ReasonKind.DIRECTORY, f"holds {path}")), standard)
     for item in placed:
         if item.kind is not PlaceKind.SHARED:
@@ -70,6 +72,7 @@ def build_plan(
     for provided in provision.files:
         reason = Reason(ReasonKind.NEED, provided.text, need=provided.need)
         tree.add(provided.entry, _Tag(Origin(provided.source), reason))
+    _add_probe(tree, spec, platform)
     entries = tuple(PlannedEntry(entry, tag.source, tag.reason) for entry, tag in tree)
     return Plan(entries, _config(spec, platform, programs, provision), provision.decisions, closures, findings)
 
@@ -135,7 +138,9 @@ def _add_cache(tree: Tree[_Tag], closures: tuple[Closure, ...]) -> None:
 
 def _config(spec: ImageSpec, platform: Platform, programs: tuple[Program, ...], provision: Provision) -> ImageConfig:
     run = spec.run
-    env = {"PATH": DEFAULT_PATH, **dict(provision.env), **dict(run.env)}
+    # Whoever has no line in /etc/passwd is at home in the root otherwise.
+    home = {"HOME": run.user.home if run.user.has_home else TMP} if run.any_user else {}
+    env = {"PATH": DEFAULT_PATH, **home, **dict(provision.env), **dict(run.env)}
     entrypoint: tuple[str, ...] = (programs[0].destination,) if run.entrypoint is None else run.entrypoint
     return ImageConfig(
         platform,
@@ -150,4 +155,24 @@ def _config(spec: ImageSpec, platform: Platform, programs: tuple[Program, ...], 
         run.labels,
         run.stop_signal,
         run.annotations,
+        _health(spec),
     )
+
+
+def _health(spec: ImageSpec) -> HealthConfig | None:
+    if spec.run.health is None:
+        return None
+    from minpack.plan.health import health_config  # noqa: PLC0415 - for --health alone
+
+    return health_config(spec)
+
+
+def _add_probe(tree: Tree[_Tag], spec: ImageSpec, platform: Platform) -> None:
+    """What the health check takes."""
+    if spec.run.health is None:
+        return
+    from minpack.plan.health import probe_entry  # noqa: PLC0415 - for --health alone
+
+    planned = probe_entry(spec.run.health, platform)
+    if planned is not None:
+        tree.add(planned.entry, _Tag(planned.source, planned.reason))

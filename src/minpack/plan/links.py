@@ -33,7 +33,7 @@ def dangling_notes(plan: Plan, placed: Sequence[Placed], taken: Sequence[Taken],
     found: dict[RootPath, str] = {}
     entries = (*(item.entry for item in placed if item.source), *(one.entry for one in taken))
     for entry in entries:
-        is_link = entry.kind is Kind.SYMLINK and not _comes_later(entry.link)
+        is_link = entry.kind is Kind.SYMLINK and not comes_later(entry.link)
         if is_link and walker.walk(entry.path).entry is None:
             found[entry.path] = entry.link
     if not found:
@@ -45,6 +45,6 @@ def dangling_notes(plan: Plan, placed: Sequence[Placed], taken: Sequence[Taken],
     return (f"{many} nowhere in the image: {listed(map(shorten, links), MOST)}",)
 
 
-def _comes_later(target: str) -> bool:
+def comes_later(target: str) -> bool:
     """Whether a runtime puts something there when the container starts."""
     return f"{target}/".startswith(_OF_RUNTIMES) or target in _FILES_OF_RUNTIMES

@@ -10,7 +10,10 @@ from minpack.paths import directories_above
 from minpack.rootfs.tree import with_hard_links
 
 if TYPE_CHECKING:
-    from minpack.base.packages import PackageId
+    from collections.abc import Mapping
+
+    from minpack.base.os_release import Distribution
+    from minpack.base.packages import PackageFacts, PackageId
     from minpack.ld.closure import Closure
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
@@ -32,6 +35,8 @@ class ReasonKind(StrEnum):
     TAKEN = "taken"
     #: What names the packages that files are from.
     DATABASE = "database"
+    #: What asks whether the container is healthy.
+    HEALTH = "health"
 
 
 class Origin(StrEnum):
@@ -86,13 +91,20 @@ NOTHING_TAKEN = TakenFiles()
 
 
 class Plan(NamedTuple):
-    """All that will be in the image; `entries` are sorted, each directory before what is in it."""
+    """All that will be in the image; `entries` are sorted, each directory before what is in it.
+
+    `facts` are those of the packages that files are from, and `distribution` is what those are of; both are there only
+    if they were asked for. `kind` is that of the packages, as `base.packages.Packages` has it.
+    """
 
     entries: tuple[PlannedEntry, ...]
     config: ImageConfig
     decisions: tuple[Decision, ...]
     closures: tuple[Closure, ...]
     findings: Findings
+    facts: Mapping[PackageId, PackageFacts] = {}
+    distribution: Distribution | None = None
+    kind: str = ""
 
     @property
     def lower(self) -> tuple[Entry, ...]:

@@ -32,6 +32,8 @@ def with_packages(
     whole: Sequence[WholePackage],
     files: Walker,
     standard: Mapping[RootPath, Entry] | None = None,
+    *,
+    licences: bool = True,
 ) -> Plan:
     """The plan with all that the packages `whole` have, each file with the package it is from, and their database.
 
@@ -39,6 +41,7 @@ def with_packages(
 
     :param files: over the tree in which the packages' files are.
     :param standard: directories that keep their mode and owner.
+    :param licences: whether the packages' copyright files are packed.
     :raises PathConflictError: a file of a package would be below something that is not a directory.
     """
     tree: Tree[PlannedEntry] = Tree(_implied, standard)
@@ -49,7 +52,8 @@ def with_packages(
     fetched = frozenset(packages.fetched)
     attributed = [_attributed(entry, planned, packages, fetched) for entry, planned in tree]
     reason = Reason(ReasonKind.DATABASE, "the packages that files are from, for scanners")
-    for entry in packages.database(planned.entry for planned in attributed if planned.package is not None):
+    owned = (planned.entry for planned in attributed if planned.package is not None)
+    for entry in packages.database(owned, licences=licences):
         if entry.path not in tree:
             owner = packages.owner(entry)
             source = Origin.PACKAGE if owner in fetched else Origin.DEFAULT

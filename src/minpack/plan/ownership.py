@@ -16,7 +16,7 @@ from minpack.paths import RootPath
 from minpack.rootfs.entry import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from minpack.base.ownership import Ownership
     from minpack.base.walk import Walker
@@ -27,7 +27,8 @@ _DPKG_STATUS = "/var/lib/dpkg/status"
 _APK_DATABASE = "/lib/apk/db/installed"
 MAX_LIST = 16 << 20
 MAX_DATABASE = 64 << 20
-
+#: So many lines are looked for one by one in less time than it takes to make a list's lines a set.
+FEW_LINES = 16
 
 #: Parts of paths that tell nothing of a package.
 _EVERYWHERE = frozenset(
@@ -63,7 +64,7 @@ class DpkgOwnership:
         for name in sorted(self._names() if lines else (), key=lambda one: not any(stem in one for stem in stems)):
             if not lines:
                 break
-            for line in lines.keys() & set(self._read(f"{self._lists}/{name}", MAX_LIST).split(b"\n")):
+            for line in _in_list(lines, self._read(f"{self._lists}/{name}", MAX_LIST)):
                 self._known[lines[line]] = name.removesuffix(".list").partition(":")[0]
             lines = {line: path for line, path in lines.items() if path not in self._known}
         self._known |= dict.fromkeys(lines.values(), "")
@@ -99,7 +100,10 @@ class DpkgOwnership:
         return tuple(name for name in self._walker.base.listdir(self._lists) if name.endswith(".list"))
 
     def _read(self, path: str, most: int) -> bytes:
-        entry = self._walker.find_file(path)
+        # The lists' directory is where it is: nothing on the way to one of them is a link.
+        entry = self._walker.lstat(RootPath(path)) if path.startswith(self._lists) else None
+        if entry is None or entry.kind is not Kind.FILE:
+            entry = self._walker.find_file(path)
         return read_all(entry.content, most) if entry is not None and entry.content is not None else b""
 
     def _paragraph(self, package: str) -> bytes:
@@ -107,6 +111,13 @@ class DpkgOwnership:
             self._status = b"\n\n" + self._read(_DPKG_STATUS, MAX_DATABASE)
         start = self._status.find(b"\nPackage: " + package.encode() + b"\n")
         return self._status[start : self._status.find(b"\n\n", start + 1)] if start >= 0 else b""
+
+
+def _in_list(lines: Collection[bytes], data: bytes) -> Collection[bytes]:
+    """Those of the lines that the list has. Most lists have none: finding that out takes less than taking one apart."""
+    if len(lines) <= FEW_LINES and not any(line in data for line in lines):
+        return ()
+    return set(data.split(b"\n")).intersection(lines)
 
 
 class ApkOwnership:

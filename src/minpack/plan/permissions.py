@@ -16,9 +16,11 @@ from minpack.rootfs.modes import SET_ID_BITS, is_meant
 from minpack.rootfs.tree import Precedence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from minpack.base.packages import WholePackage
+    from minpack.base.walk import Walk
+    from minpack.ld.closure import Closure
     from minpack.paths import RootPath
     from minpack.plan.model import Plan
     from minpack.program.additions import Placed
@@ -34,11 +36,43 @@ _HINT = "change the mode or owner given with --dir or --add, or choose another -
 def check_readable(plan: Plan, user: User) -> None:
     """Raise `UnreadableFileError` if `user` may not run the programs or their interpreters, or not read a library."""
     entries = {entry.path: entry for entry in plan.all}
-    for closure in plan.closures:
+    for path, what in unreadable(entries.get, plan.closures, user):
+        raise UnreadableFileError(path, str(user), f"it {what.removesuffix(' it')}", _HINT)
+
+
+def unreadable(
+    lookup: Callable[[RootPath], Entry | None], closures: Sequence[Closure], user: User
+) -> Iterator[tuple[RootPath, str]]:
+    """The files of closures that `user` may not read or run, each with what may not be done, as ``may not read it``.
+
+    Of what is behind a directory that may not be entered, it is that directory.
+
+    :param lookup: gives what is at a path of the image.
+    """
+    found: dict[RootPath, str] = {}
+    for closure in closures:
         # What the kernel starts need not be readable (execve(2)); what the interpreter opens need not be executable.
         started = (closure.program, closure.interpreter)
         for loaded in closure.opened:
-            _check_entry(entries, loaded.entry.path, user, EXECUTE if loaded in started else READ)
+            access = EXECUTE if loaded in started else READ
+            path, what = _obstacle(lookup, loaded.entry.path, user, access)
+            if what and path not in found:
+                found[path] = what
+                yield path, what
+
+
+def may_reach(walk: Walk, user: User, access: int) -> bool:
+    """Whether the user may pass all directories on the way, and has the access in the end."""
+    passed = (one for one in walk.trail if one.kind is Kind.DIRECTORY)
+    return walk.entry is not None and may(walk.entry, user, access) and all(may(one, user, EXECUTE) for one in passed)
+
+
+def is_writable(tree: Walker, path: str, user: User) -> bool:
+    """Whether the user may make files in the directory at `path`."""
+    walk = tree.walk(path)
+    if walk.entry is None or walk.entry.kind is not Kind.DIRECTORY:
+        return False
+    return may_reach(walk, user, WRITE) and may_reach(walk, user, EXECUTE)
 
 
 def check_workdir(plan: Plan, run: RunConfig) -> None:
@@ -110,7 +144,7 @@ def _unreadable_notes(user: User, placed: Sequence[Placed], entries: Mapping[Roo
         path, entry = item.entry.path, entries.get(item.entry.path)
         if item.kind is not PlaceKind.ADDED or entry is None or entry.content is None:
             continue
-        above = _closed_directory(entries, path, user)
+        above = _closed_directory(entries.get, path, user)
         if above is not None:
             notes[path] = f"{who} enter {above!r}, which holds {path!r}"
         elif not (may(entry, user, READ) or may(entry, user, EXECUTE)):
@@ -144,15 +178,19 @@ def _option(item: Placed, mode: int, owner: User | None) -> str:
     return f"--add {shlex.quote(f'{item.source}:{rights}')}"
 
 
-def _closed_directory(entries: Mapping[RootPath, Entry], path: RootPath, user: User) -> RootPath | None:
+def _closed_directory(lookup: Callable[[RootPath], Entry | None], path: RootPath, user: User) -> RootPath | None:
     """The first directory above `path` that `user` may not enter."""
-    return next((one for one in ancestors(path) if not may(entries.get(one, directory(one)), user, EXECUTE)), None)
+    return next((one for one in ancestors(path) if not may(lookup(one) or directory(one), user, EXECUTE)), None)
 
 
-def _check_entry(entries: Mapping[RootPath, Entry], path: RootPath, user: User, access: int) -> None:
-    above = _closed_directory(entries, path, user)
+def _obstacle(
+    lookup: Callable[[RootPath], Entry | None], path: RootPath, user: User, access: int
+) -> tuple[RootPath, str]:
+    """The path that keeps `user` from a file, and what may not be done; an empty text if nothing does."""
+    above = _closed_directory(lookup, path, user)
     if above is not None:
-        raise UnreadableFileError(above, str(user), "it may not enter", _HINT)
-    entry = entries.get(path)
+        return above, "may not enter it"
+    entry = lookup(path)
     if entry is not None and not may(entry, user, access):
-        raise UnreadableFileError(path, str(user), "it may not read" if access == READ else "it may not run", _HINT)
+        return path, "may not read it" if access == READ else "may not run it"
+    return path, ""

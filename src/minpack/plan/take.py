@@ -94,7 +94,7 @@ class _Taking:
     def _add_file(self, walk: Walk, *, named: bool) -> None:
         entry = walk.entry
         assert entry is not None, "internal error: nothing to take"
-        why = _why_not(entry, named=named)
+        why = why_not_taken(entry, named=named)
         if why and named:
             raise BaseError(
                 self._tree.base.name, f"{self.option} leads to {entry.path!r}, which {why}", "add it with --add SRC:DST"
@@ -150,7 +150,7 @@ def _may_follow(target: RootPath, above: RootPath) -> bool:
     return not any(target == one or target.startswith(f"{one}/") for one in _OTHERS)
 
 
-def _why_not(entry: Entry, *, named: bool) -> str:
+def why_not_taken(entry: Entry, *, named: bool) -> str:
     """Why a file is not taken; empty if it is."""
     if entry.kind is Kind.SPECIAL:
         return "is not a file"

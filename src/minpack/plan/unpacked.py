@@ -50,7 +50,7 @@ _NEVER = re.compile(
     r"|/(?:var|run|tmp|home|root|proc|sys|dev|srv|opt|usr/lib/systemd|lib/systemd|usr/lib/modules|lib/modules)(?:/|$)"
 )
 #: What all of a system share: places for everybody's files, and commands.
-_SHARED = re.compile(
+SHARED = re.compile(
     r"/(?:usr/)?(?:s?bin|games|lib(?:32|64|x32|exec)?|share|etc)(?:/[^/]*-linux-[^/]*)?"
     r"|/(?:usr/)?s?bin/.*|/usr(?:/X11R6.*)?|/etc|/usr/share/(?:fonts|icons|themes|misc|perl5?|java|dbus-1|xml|sgml|X11)"
 )
@@ -233,7 +233,7 @@ def _paths_in(text: bytes) -> Iterator[RootPath]:
         if match[1]:
             part = part[: part.rfind(b"/")]
         path = normal(part.decode("utf-8", "surrogateescape"))
-        if path.count("/") > 1 and not _SHARED.fullmatch(path):
+        if path.count("/") > 1 and not SHARED.fullmatch(path):
             yield path
 
 
@@ -269,7 +269,7 @@ def _entry_at(tree: Walker, path: RootPath) -> Entry | None:
     entry = tree.walk(path).entry
     if entry is None or entry.kind not in (Kind.FILE, Kind.DIRECTORY) or why_private(entry.path):
         return None
-    return None if _SHARED.fullmatch(entry.path) or entry.path == "/" else entry
+    return None if SHARED.fullmatch(entry.path) or entry.path == "/" else entry
 
 
 def _content(tree: Walker, entry: Entry, packed: Collection[RootPath]) -> _Content:

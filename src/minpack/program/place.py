@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from minpack.base.interface import Base
     from minpack.program.read import Program
     from minpack.rootfs.etc_files import User
-    from minpack.spec.image import ImageSpec
+    from minpack.spec.image import ImageSpec, RunConfig
 
 
 def place(
@@ -38,9 +38,13 @@ def place(
     :param walker: over the base they are placed in.
     :param left_out: what is not taken of directories that are added: paths of the host, absolute and without links.
     :raises InputError: a file to add cannot be read.
-    :raises UsageError: a directory to add was given a mode that only a file can have.
+    :raises UsageError: a directory to add was given a mode that only a file can have, or an owner that is not there.
     :raises PathConflictError: a path leads through something that is not a directory.
     """
+    if spec.additions or spec.directories:
+        from minpack.program.owners import names_owners, with_owner_numbers  # noqa: PLC0415 - where something is added
+
+        spec = with_owner_numbers(spec, walker) if names_owners(spec) else spec
     read = {(program.path, program.destination): program.content for program in programs}
     added = (_as_read(item, programs) for item in additions(spec, read, left_out))
     wanted = (*_programs(programs), *added, *_bundles(spec, programs))
@@ -50,7 +54,23 @@ def place(
     found: list[Placed] = []
     for number, item in enumerate(wanted):
         found += placed[number] if number in placed else _at(walker, item, known)
-    return _with_inodes([_with_capability(item) for item in found], spec.run.user)
+    if spec.strip:
+        from minpack.program.stripping import strip_added  # noqa: PLC0415 - for --strip alone
+
+        found = list(strip_added(found))
+    found = [_with_capability(item) for item in found]
+    return _with_inodes(_with_wanted(spec, programs, found) if spec.capabilities else found, spec.run.user)
+
+
+def _with_wanted(spec: ImageSpec, programs: tuple[Program, ...], found: list[Placed]) -> list[Placed]:
+    """`found`, the first program with the capabilities that were asked for, whatever its file has on the host."""
+    from minpack.spec.capability import capability_data  # noqa: PLC0415 - for --cap alone
+
+    data, first = capability_data(spec.capabilities), programs[0].content
+    return [
+        item._replace(entry=item.entry._replace(capability=data)) if item.entry.content is first else item
+        for item in found
+    ]
 
 
 def _as_read(item: Placed, programs: tuple[Program, ...]) -> Placed:
@@ -149,20 +169,20 @@ def with_placed(placed: Sequence[Placed], base: Base) -> Base:
     return OverlayBase(base_of("files", [entry for entry, _ in tree if entry.path not in tree.implied]), base)
 
 
-def standard_of(user: User, placed: Iterable[Placed]) -> dict[RootPath, Entry]:
+def standard_of(run: RunConfig, placed: Iterable[Placed]) -> dict[RootPath, Entry]:
     """The directories that keep their mode and owner whatever is put into them."""
-    return standard_directories(user) | {
+    return standard_directories(run.user, any_user=run.any_user) | {
         item.entry.path: item.entry for item in placed if item.kind is PlaceKind.SHARED
     }
 
 
-def own_entries(placed: tuple[Placed, ...], user: User) -> tuple[Entry, ...]:
+def own_entries(placed: tuple[Placed, ...], run: RunConfig) -> tuple[Entry, ...]:
     """The layer of the user's own files, as it is planned.
 
     :raises PathConflictError: two different things would be at one path.
     :raises ContradictoryOptionsError: two options say different things of one path.
     """
-    tree: Tree[None] = Tree(lambda _: None, standard_of(user, placed))
+    tree: Tree[None] = Tree(lambda _: None, standard_of(run, placed))
     for item in placed:
         if item.kind in YOURS:
             tree.add(item.entry, None, item.claim)

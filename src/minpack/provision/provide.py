@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.content import BytesContent
+from minpack.content import BytesContent, read_all
 from minpack.errors import NotInBaseError, UsageError
 from minpack.excerpt import listed
 from minpack.needs.decide import WITHOUT
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from minpack.paths import RootPath
     from minpack.rootfs.entry import Entry
     from minpack.spec.image import ImageSpec
+
+#: By what scanners know a distribution whose os-release they pass over: trivy, pkg/fanal/analyzer/os/debian and ubuntu.
+_VERSION_FILES = {b"debian": "/etc/debian_version", b"ubuntu": "/etc/lsb-release"}
+_MAX_OS_RELEASE = 1 << 16
 
 
 def provide(
@@ -70,7 +74,7 @@ def provide(
             found = tuple(_from_base(asked, packed[need], findings, base, closures, added))
             files += found
             absent |= set() if found else {need}
-    users = _system_users(findings, base)
+    users = _system_users(spec, findings, base)
     files += _own(spec, {need: reason(decision) for need, decision in packed.items()}, users)
     kept = tuple(provided for provided in files if not _is_replaced(provided.entry, base, added))
     made = tuple(one._replace(packed=False) if one.need in absent else one for one in decisions)
@@ -170,10 +174,21 @@ def _from_base(
 def _os_release(decision: Decision, base: Walker) -> tuple[ProvidedFiles, ...]:
     path = "/etc/os-release"
     found = tuple(taken(base, path, Need.OS_RELEASE, reason(decision)))
+    known_by = _VERSION_FILES.get(_distribution(found))
+    if known_by is not None:
+        found += tuple(taken(base, known_by, Need.OS_RELEASE, reason(decision)))
     if decision.said and not found:
         hint = f"choose a base that has it, or leave out {decision.said}"
         raise NotInBaseError(base.base.name, path, "what names its distribution", hint)
     return found
+
+
+def _distribution(found: Sequence[ProvidedFiles]) -> bytes:
+    """The ID that an os-release file states (os-release(5)); empty if there is none."""
+    contents = (one.entry.content for one in found)
+    content = next((one for one in contents if one is not None and one.size <= _MAX_OS_RELEASE), None)
+    lines = read_all(content, _MAX_OS_RELEASE).splitlines() if content is not None else []
+    return next((line[3:].strip(b" \"'") for line in lines if line.startswith(b"ID=")), b"")
 
 
 def _absent_notes(packed: dict[Need, Decision], absent: set[Need], base: Walker) -> Iterator[str]:
@@ -197,13 +212,18 @@ def host_notes(files: tuple[ProvidedFiles, ...]) -> Iterator[str]:
         yield "the time zones come from this host"
 
 
-def _system_users(findings: Findings, base: Walker) -> SystemUsers:
-    """The users of the base that programs look up."""
-    if not findings.users:
+def _system_users(spec: ImageSpec, findings: Findings, base: Walker) -> SystemUsers:
+    """The users of the base that programs look up, or that files belong to by name."""
+    owners: tuple[str, ...] = ()
+    if spec.additions or spec.directories:
+        from minpack.program.owners import owner_names  # noqa: PLC0415 - where something is added
+
+        owners = owner_names(spec)
+    if not (findings.users or owners):
         return SystemUsers()
     from minpack.provision.users import system_users  # noqa: PLC0415 - for daemons alone
 
-    return system_users(findings.users, base)
+    return system_users(findings.users, base, owners)
 
 
 def _user_notes(spec: ImageSpec, missing: Sequence[str], base: Walker) -> Iterator[str]:
@@ -219,7 +239,7 @@ def _user_notes(spec: ImageSpec, missing: Sequence[str], base: Walker) -> Iterat
 def _own(spec: ImageSpec, packed: dict[Need, str], users: SystemUsers) -> Iterator[ProvidedFiles]:
     """Files of minpack's own, never the base's; of that the system users that programs look up."""
     user = spec.run.user
-    standard = standard_directories(user)
+    standard = standard_directories(user, any_user=spec.run.any_user)
     entries = {
         Need.TMP: standard[TMP],
         Need.PASSWD: file(normal("/etc/passwd"), BytesContent(passwd(user) + users.passwd)),

@@ -35,6 +35,8 @@ _OK, _CREATED, _NO_CONTENT = 200, 201, 204
 #: Every status of an answer: what it is shows by itself.
 ANY = range(100, 600)
 _BROKEN_HINT = "try again: what is there already is not sent again"
+#: What says that an upload goes on at another address, and how often one may.
+_MOVED, _MOST_MOVES = (307, 308), 5
 #: What is taken for done; registries differ.
 _DONE = (200, 201, 202, 204)
 
@@ -95,13 +97,17 @@ class Uploader:
         """Whether the blob is there, as far as the registry says: one that refuses HEAD is asked to take it."""
         return self._ask("HEAD", f"blobs/{digest}", expected=ANY).status == _OK
 
-    def push(self, blob: Blob, source: str = "") -> bool:
+    def push(self, blob: Blob, source: str = "", location: str = "") -> bool:
         """Have `blob` in the repository; whether it had to be sent.
 
         :param source: the name of another repository of the registry that has it; empty if none is known.
+        :param location: where to send it, whether it is there or not; empty if nothing was begun for it.
         :raises RegistryError: the registry does not take it.
         :raises SumMismatchError: its bytes are not those of its digest.
         """
+        if location:
+            self._send(blob, location)
+            return True
         if self.has(blob.descriptor.digest):
             return False
         location = self._mount(blob.descriptor.digest, source) if source else self.begin()
@@ -168,7 +174,8 @@ class Uploader:
             headers["Content-Length"] = str(size)
         if at and size:
             headers["Content-Range"] = f"{at}-{at + size - 1}"
-        return self._client.location(self._ask("PATCH", location, headers, body, expected=_DONE))
+        # What is sent while it is made cannot be had again.
+        return self._client.location(self._put("PATCH", location, headers, body, again=size is not None))
 
     def finish(self, location: str, descriptor: Descriptor, body: Callable[[], Iterator[bytes]] | None = None) -> None:
         """Let what was sent, or `body`, be the blob."""
@@ -177,7 +184,7 @@ class Uploader:
             "Content-Length": str(descriptor.size if body is not None else 0),
         }
         address = f"{location}{'&' if '?' in location else '?'}digest={quote(str(descriptor.digest))}"
-        self._ask("PUT", address, headers, body, expected=_DONE)
+        self._put("PUT", address, headers, body)
 
     def _resumed(self, location: str, size: int) -> tuple[str, int]:
         """Where an upload that broke off goes on, and from what byte: of another one, if the registry forgot it."""
@@ -208,6 +215,32 @@ class Uploader:
                 at += len(piece)
                 self._report(blob.descriptor, at)
 
+    def _put(
+        self,
+        method: str,
+        location: str,
+        headers: Mapping[str, str],
+        body: Callable[[], Iterator[bytes]] | None,
+        *,
+        again: bool = True,
+    ) -> Response:
+        """The answer to what is sent to `location`, or to wherever that is moved (RFC 9110, 15.4.8 and 15.4.9).
+
+        Another server gets no credentials.
+
+        :param again: whether `body` can be had again.
+        :raises RegistryError: it is moved too often, or the registry does not take it.
+        :raises BrokenOffError: it did not all arrive, or was moved and cannot be had again.
+        """
+        for _ in range(_MOST_MOVES + 1):
+            response = self._ask(method, location, headers, body, expected=(*_DONE, *_MOVED))
+            if response.status not in _MOVED:
+                return response
+            if not again:
+                raise BrokenOffError
+            location = self._client.location(response)
+        raise RegistryError("push", str(self.repository), f"it redirects an upload more than {_MOST_MOVES} times")
+
     def _ask(
         self,
         method: str,
@@ -230,6 +263,7 @@ class Uploader:
             mount_from=mount_from,
             headers=headers or {},
             body=_once(body) if body is not None else None,
+            stays=body is not None,
             expected=expected,
         )
 

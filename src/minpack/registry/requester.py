@@ -15,7 +15,7 @@ from minpack.net.web import Ask, PassingError, Web, WebError, in_words
 from minpack.registry.credentials import Credentials
 from minpack.registry.host import NO_LOGIN, RegistryHost, challenges_of
 from minpack.registry.refusal import Who, failure, refusal
-from minpack.registry.response import Response
+from minpack.registry.response import Response, warnings_of
 from minpack.registry.secret import Redactor
 from minpack.registry.wish import Scope, Wish
 
@@ -38,6 +38,8 @@ _PASSING = (408, 425, 429, 499, 500, 502, 503, 504, 522)
 _REFUSED = 300
 #: What a download makes sense of: all of it, the part that was asked for, or that there is no such part.
 _DOWNLOADED = (200, 206, 416)
+#: More different warnings are not told.
+_MOST_WARNINGS = 8
 #: The attempts with a login that was not taken: the second has the rights that the registry named meanwhile.
 _LOGINS = 2
 
@@ -52,6 +54,7 @@ class Requester:
         self._hosts: dict[str, RegistryHost] = {}
         self._certificates: dict[str, Tls] = {}
         self._lock = Lock()
+        self._warnings: dict[str, None] = {}
         self._web = Web(options.network, self._tls)
 
     def request(
@@ -64,6 +67,7 @@ class Requester:
         mount_from: str = "",
         headers: Mapping[str, str] | None = None,
         body: Callable[[], Iterable[bytes]] | None = None,
+        stays: bool = False,
         expected: Collection[int] = (200,),
         limit: int = _MOST_ANSWER,
         named: str = "",
@@ -78,6 +82,7 @@ class Requester:
         :param mount_from: the name of another repository of the registry that is read from.
         :param body: gives the pieces of what is sent, anew at each call; `headers` have its Content-Length, or it is
             sent in chunks.
+        :param stays: whether a redirect is an answer like any other, which the caller may follow.
         :param limit: the most bytes of the answer's body.
         :param named: what errors say it is about; the repository if empty.
         :raises RegistryAccessError: it takes a login, or another one.
@@ -88,7 +93,7 @@ class Requester:
         :raises OfflineError: the network may not be used.
         """
         wish = self.wish(repository, named, actions, mount_from)
-        ask = Ask(method, path, headers or {}, body=body)
+        ask = Ask(method, path, headers or {}, body=body, private=stays)
         with self._in_words(wish):
             response, who = self._authorized(ask, wish, lambda ask: self._persist(lambda: self._answer(ask, limit)))
         if response.status not in expected:
@@ -148,6 +153,8 @@ class Requester:
             authorization = "" if ask.led else authenticator.header(wish)
             response = send(ask._replace(authorization=authorization))
             elsewhere = origin_of(response.url) != origin_of(host.base)
+            if not elsewhere:
+                self._warned(wish.host, response)
             if (
                 response.status != NO_LOGIN
                 or elsewhere
@@ -156,6 +163,16 @@ class Requester:
             ):
                 break
         return response, Who.ELSEWHERE if elsewhere else Who.KNOWING if authenticator.knows(wish) else Who.ASKING
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What registries wanted their users to know so far, each once; of so many that none is a flood."""
+        return tuple(self._warnings)
+
+    def _warned(self, host: str, response: Response) -> None:
+        for text in warnings_of(response.headers):
+            if len(self._warnings) < _MOST_WARNINGS:
+                self._warnings[f"the registry {host} says: {self.redact(text)}"] = None
 
     def _persist(self, attempt: Callable[[], Response]) -> Response:
         """What `attempt` gives, tried again where that may help, up to a bound that nothing resets.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from minpack.namedtuple import NamedTuple
@@ -18,6 +19,23 @@ class Response(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     url: str
+
+
+#: What registries may say in all headers of one answer (distribution-spec, "Warnings").
+_MOST_WARNINGS = 4096
+
+
+def warnings_of(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What a registry wants its users to know, in short and printable words: of each warning its text.
+
+    There is nothing to be told by headers of another form (distribution-spec, "Warnings").
+    """
+    found = headers.get("Warning", "")
+    if not found:
+        return ()
+    texts = re.findall(r'(?:^|,)\s*299 - "((?:[^"\\]|\\.)*+)"\s*(?=,|$)', found[:_MOST_WARNINGS])
+    words = (" ".join(printable(re.sub(r"\\(.)", r"\1", text)).split()) for text in texts)
+    return tuple(filter(None, words))
 
 
 class Problem(NamedTuple):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minpack.excerpt import few_notes
+from minpack.oci.image import PREDICATE_TYPE
+from minpack.plan.reasons import sizes_by_reason
 from minpack.report.allowance import Allowance
+from minpack.report.findings import smoke_object
 from minpack.report.human import version_text
 from minpack.report.needs import need_costs
 from minpack.rootfs.entry import Kind
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from minpack.base.options import OpenBase
-    from minpack.base.packages import PackageId
+    from minpack.base.packages import PackageFacts, PackageId
     from minpack.build.base_facts import BaseFacts
     from minpack.build.base_image import BaseImage
     from minpack.build.inputs import Input
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from minpack.build.push import Pushed
     from minpack.build.tree import ResolvedTree
     from minpack.catalog.alpine import CatalogEntry
+    from minpack.elf.strip import Weight
     from minpack.errors import MinpackError
     from minpack.ld.closure import Considered, Edge, LoadedObject, Missing
     from minpack.ld.demands import Demands
@@ -32,11 +36,13 @@ if TYPE_CHECKING:
     from minpack.needs.findings import Findings
     from minpack.needs.need import Decision
     from minpack.oci.documents import ImageConfig
+    from minpack.oci.image import Index
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenOutput, WrittenTarget
     from minpack.paths import RootPath
     from minpack.plan.model import PlannedEntry
     from minpack.plan.unpacked import Unpacked
+    from minpack.shared.use import CacheUse
 
 
 def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
@@ -46,7 +52,10 @@ def pack_document(packed: Packed, references: tuple[Reference, ...]) -> dict[str
         "index": _index(packed.written),
         "images": [_image(one, references) for one in packed.images],
         "inputs": [_input(item) for item in dict.fromkeys(item for one in packed.images for item in one.inputs)],
-        "outputs": _outputs(packed.written),
+        "artifacts": _artifacts(packed.written.built if packed.written is not None else None),
+        "outputs": outputs_document(packed.written),
+        "cache": _cache(packed.cache),
+        "debug": None,
         "notes": few_notes(packed.notes),
     }
 
@@ -67,10 +76,7 @@ def push_document(pushed: Pushed) -> dict[str, Any]:
             }
             for image in pushed.built.images
         ],
-        "artifacts": [
-            {"digest": str(one.descriptor.digest), "artifact_type": one.descriptor.artifact_type}
-            for one in pushed.built.artifacts
-        ],
+        "artifacts": _artifacts(pushed.built),
         "outputs": [_target(target) for target in pushed.targets],
         "notes": few_notes(pushed.notes),
     }
@@ -85,9 +91,18 @@ def base_image_document(made: BaseImage) -> dict[str, Any]:
             {**_named(str(one.platform), one.written.references), **_digests(one.written)} for one in made.images
         ],
         "inputs": [_input(item) for one in made.images for item in one.inputs],
-        "outputs": _outputs(made.written),
+        "outputs": outputs_document(made.written),
+        "cache": _cache(made.cache),
         "notes": few_notes(made.notes),
     }
+
+
+def _cache(use: CacheUse | None) -> dict[str, Any] | None:
+    if use is None:
+        return None
+    from minpack.report.shared import cache_object  # noqa: PLC0415 - for shared caches alone
+
+    return cache_object(use)
 
 
 def tree_document(resolved: ResolvedTree, chain: tuple[LoadedObject, ...]) -> dict[str, Any]:
@@ -336,23 +351,28 @@ def _image(packed: Packed, references: tuple[Reference, ...]) -> dict[str, Any]:
         **_named(str(plan.config.platform), references),
         **_digests(packed.written),
         "config": _config(plan.config),
-        "files": [_file(planned, packed.sums) for planned in plan.written],
+        "smoke": smoke_object(packed.smoked),
+        "distribution": plan.distribution._asdict() if plan.distribution is not None else None,
+        "files": [_file(planned, packed.sums, plan.facts) for planned in plan.written],
+        "reasons": allowance.rows(
+            sizes_by_reason(plan),
+            lambda one: {"reason": one.text, "size": one.size, "files": one.files, "option": one.option or None},
+        ),
         "needs": [_need(decision, costs.get(decision.need), allowance) for decision in plan.decisions],
         "late": _late(packed.late, allowance),
         "unpacked": _unpacked(packed.unpacked, allowance),
         "variants": _variants(packed.variants, allowance),
         "demands": [{"program": path, **_demands(demanded)} for path, demanded in packed.demands],
         "symbols": [
-            {
-                "path": program.destination,
-                "symbol_tables": program.weight.symbols,
-                "debug_sections": program.weight.debug,
-                "stripped": program.stripped,
-            }
-            for program in packed.programs
+            *(_symbols(one.destination, one.weight, stripped=one.stripped) for one in packed.programs),
+            *allowance.rows(packed.added, lambda one: _symbols(one.path, one.weight, stripped=one.stripped)),
         ],
     }
     return {**document, "left_out": allowance.left_out}
+
+
+def _symbols(path: str, weight: Weight, *, stripped: bool) -> dict[str, Any]:
+    return {"path": path, "symbol_tables": weight.symbols, "debug_sections": weight.debug, "stripped": stripped}
 
 
 def _config(config: ImageConfig) -> dict[str, Any]:
@@ -364,11 +384,33 @@ def _config(config: ImageConfig) -> dict[str, Any]:
         "workdir": config.workdir,
         "env": [f"{name}={value}" for name, value in config.env],
         "ports": list(config.exposed),
+        "health": _health(config),
     }
+
+
+def _health(config: ImageConfig) -> dict[str, Any] | None:
+    """The health check, with times in nanoseconds, which are null where engines have their defaults."""
+    if config.health is None:
+        return None
+    test, *times = config.health
+    return {"test": list(test), **dict(zip(config.health._fields[1:], (one or None for one in times), strict=True))}
 
 
 def _named(platform: str, references: tuple[Reference, ...]) -> dict[str, Any]:
     return {"platform": platform, "references": [str(reference) for reference in references]}
+
+
+def _artifacts(built: Index | None) -> list[dict[str, Any]]:
+    """What is about the images, and went along."""
+    return [
+        {
+            "digest": str(one.descriptor.digest),
+            "artifact_type": one.descriptor.artifact_type,
+            "predicate_type": dict(one.descriptor.annotations).get(PREDICATE_TYPE),
+            "subject": str(one.subject.digest) if one.subject is not None else None,
+        }
+        for one in (built.artifacts if built is not None else ())
+    ]
 
 
 def _index(written: WrittenOutput | None) -> dict[str, Any] | None:
@@ -399,7 +441,14 @@ def _digests(written: WrittenOutput | None) -> dict[str, Any]:
     }
 
 
-def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]:
+def written_object(written: WrittenOutput) -> dict[str, Any]:
+    """What was written of an image: its digests, sizes and layers, and where it went."""
+    return {**_digests(written), "outputs": outputs_document(written)}
+
+
+def _file(
+    planned: PlannedEntry, sums: Mapping[RootPath, str], facts: Mapping[PackageId, PackageFacts]
+) -> dict[str, Any]:
     entry, reason = planned.entry, planned.reason
     is_file = entry.kind is Kind.FILE and entry.content is not None
     return {
@@ -413,7 +462,7 @@ def _file(planned: PlannedEntry, sums: Mapping[RootPath, str]) -> dict[str, Any]
         "link": entry.link or None,
         "capabilities": _capabilities(entry.capability),
         "from": planned.source,
-        "package": _package(planned.package),
+        "package": _package(planned.package, facts),
         "reason": {
             "kind": reason.kind,
             "need": reason.need or None,
@@ -433,9 +482,11 @@ def _capabilities(data: bytes) -> str | None:
     return shown(data)
 
 
-def _package(package: PackageId | None) -> dict[str, Any] | None:
+def _package(package: PackageId | None, known: Mapping[PackageId, PackageFacts]) -> dict[str, Any] | None:
     if package is None:
         return None
+    facts = known.get(package)
+    about = facts._asdict() if facts is not None else {}
     return {
         "name": package.name,
         "version": package.version,
@@ -445,6 +496,7 @@ def _package(package: PackageId | None) -> dict[str, Any] | None:
         "sha256": package.sha256 or None,
         "size": package.size or None,
         "signed_by": package.signed_by or None,
+        **{key: about.get(key) or None for key in ("source", "source_version", "licenses", "supplier")},
     }
 
 
@@ -485,7 +537,8 @@ def _input(item: Input) -> dict[str, Any]:
     }
 
 
-def _outputs(written: WrittenOutput | None) -> list[dict[str, Any]]:
+def outputs_document(written: WrittenOutput | None) -> list[dict[str, Any]]:
+    """Where an image went."""
     return [_target(target) for target in (written.outputs if written is not None else ())]
 
 

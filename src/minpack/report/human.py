@@ -1,4 +1,4 @@
-"""Sizes for people."""
+"""Sizes and counts for people."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def human(size: int) -> str:
 def version_text(version: tuple[int, ...]) -> str:
     """As ``3.2.0``."""
     return ".".join(str(part) for part in version)
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: ``1 file``, ``5,009 files``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

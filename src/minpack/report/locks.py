@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minpack.excerpt import few_notes
+from minpack.report.text import pushed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from minpack.build.push import PushedChanges
     from minpack.build.update import LockUpdate
-    from minpack.lock.values import Difference, LockedImage
+    from minpack.lock.values import Difference, LockedBase, LockedImage
 
 #: More files than these are counted, unless more is asked for.
 MOST_FILES = 12
@@ -20,12 +22,14 @@ _SHORT = 12
 
 def lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     """What a lock has of each platform now, and what changed if it was there before."""
-    return [*(line for one in done.images for line in _lock_lines(one, verbose=verbose)), _written(done)]
+    lines = [line for one in done.images for line in _lock_lines(one, verbose=verbose)]
+    return [*lines, *_cache_lines(done), _written(done)]
 
 
 def _lock_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     image = done.image
-    lines = [_head(done), _row("base", _base(image))]
+    lines = [_head(done), _row("base", _base(image.base))]
+    lines += [_row("on", image.on.name)] if image.on is not None else []
     if image.packages:
         lines.append(_row("packages", str(len(image.packages))))
         if verbose:
@@ -43,8 +47,8 @@ def update_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
     lines = []
     for one in done.images:
         changes = change_lines(one, verbose=verbose)
-        lines += [f"{_head(one)}  {_base(one.image)}", *(changes or ["  nothing in this image changes"]), ""]
-    return [*lines, _written(done)]
+        lines += [f"{_head(one)}  {_bases(one.image)}", *(changes or ["  nothing in this image changes"]), ""]
+    return [*lines, *_cache_lines(done), _written(done)]
 
 
 def change_lines(done: LockUpdate, *, verbose: bool) -> list[str]:
@@ -64,7 +68,24 @@ def lock_document(done: LockUpdate) -> dict[str, Any]:
     """``minpack.lock/1``: what the lock has of the first platform, and in ``others`` of further ones."""
     document = {"schema": "minpack.lock/1", **_common(done), **_locked(done)}
     others = [{**_image(one), **_locked(one)} for one in done.others]
-    return {**document, "others": others, "notes": few_notes(done.notes)}
+    return {**document, "others": others, "cache": _cache(done), "notes": few_notes(done.notes)}
+
+
+def _cache(done: LockUpdate) -> dict[str, Any] | None:
+    if done.cache is None:
+        return None
+    from minpack.report.shared import cache_object  # noqa: PLC0415 - for shared caches alone
+
+    return cache_object(done.cache)
+
+
+def _cache_lines(done: LockUpdate) -> list[str]:
+    """What shared caches had, if any is named."""
+    if done.cache is None:
+        return []
+    from minpack.report.shared import cache_text  # noqa: PLC0415 - as above
+
+    return [_row("cache", cache_text(done.cache)), ""]
 
 
 def _locked(done: LockUpdate) -> dict[str, Any]:
@@ -86,22 +107,39 @@ def _locked(done: LockUpdate) -> dict[str, Any]:
     }
 
 
-def update_document(done: LockUpdate) -> dict[str, Any]:
+def rebuilt_lines(rebuilt: PushedChanges | None) -> list[str]:
+    """Where the image was pushed to that was built from the lock, and where it was there already."""
+    if rebuilt is None:
+        return []
+    lines = pushed_lines(rebuilt.targets)
+    return [*lines, *(f"{one} is unchanged: nothing was pushed" for one in rebuilt.unchanged)]
+
+
+def update_document(done: LockUpdate, rebuilt: PushedChanges | None = None) -> dict[str, Any]:
     """``minpack.update/1``: what changed, of files those of this image; in ``others`` on further platforms."""
     document = {"schema": "minpack.update/1", **_common(done), "changes": _changes(done)}
+    image = {
+        "digest": str(rebuilt.digest) if rebuilt is not None else None,
+        "pushed": [{"reference": one.reference, "sent": one.sent} for one in rebuilt.targets] if rebuilt else [],
+        "unchanged": [str(one) for one in rebuilt.unchanged] if rebuilt is not None else [],
+    }
     others = [{**_image(one), "changes": _changes(one)} for one in done.others]
-    return {**document, "others": others, "notes": few_notes(done.notes)}
+    return {**document, "others": others, "cache": _cache(done), **image, "notes": few_notes(done.notes)}
 
 
 def _common(done: LockUpdate) -> dict[str, Any]:
     image = _image(done)
-    base = image.pop("base")
-    return {"lock": done.path, **image, "changed": done.changed, "written": done.written, "base": base}
+    bases = {key: image.pop(key) for key in ("base", "on")}
+    return {"lock": done.path, **image, "changed": done.changed, "written": done.written, **bases}
 
 
 def _image(done: LockUpdate) -> dict[str, Any]:
-    base = {key: value or None for key, value in done.image.base._asdict().items() if key != "use"}
-    return {"image": done.key.name, "platform": done.key.platform, "base": base}
+    bases = {"base": _fields(done.image.base), "on": _fields(done.image.on) if done.image.on is not None else None}
+    return {"image": done.key.name, "platform": done.key.platform, **bases}
+
+
+def _fields(base: LockedBase) -> dict[str, Any]:
+    return {key: value or None for key, value in base._asdict().items() if key != "use"}
 
 
 def _changes(done: LockUpdate) -> list[dict[str, Any]]:
@@ -122,8 +160,15 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _base(image: LockedImage) -> str:
-    base = image.base
+def _bases(image: LockedImage) -> str:
+    """The base, unless there is none but the image below, and that."""
+    if image.on is None:
+        return _base(image.base)
+    below = f"on {image.on.name}"
+    return below if image.base.kind == "scratch" else f"{_base(image.base)}  {below}"
+
+
+def _base(base: LockedBase) -> str:
     release = base.release.removeprefix(base.name.partition("-")[0] + "-")
     return f"{base.name} ({release})" if release and release not in base.name else base.name
 

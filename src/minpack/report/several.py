@@ -9,6 +9,7 @@ from minpack.report.text import (
     NOTHING_WRITTEN,
     RunCommand,
     absent_lines,
+    cache_lines,
     config_lines,
     contents_lines,
     files_size,
@@ -49,7 +50,8 @@ def several_lines(
         return [*lines, "", NOTHING_WRITTEN]
     platforms = [one.plan.config.platform for one in packed.images]
     runs = best_platform(host, platforms) if host is not None else None
-    return [*lines, "", *output_lines(packed.written, RunCommand(runs or platforms[0], host))]
+    start = RunCommand(runs or platforms[0], host)
+    return [*lines, *cache_lines(packed.cache), "", *output_lines(packed.written, start)]
 
 
 def _whole_lines(written: WrittenOutput | None) -> list[str]:
@@ -111,4 +113,4 @@ def several_bases_lines(made: BaseImage, host: Platform | None = None) -> list[s
     platforms = [one.platform for one in made.images]
     runs = best_platform(host, platforms) if host is not None else None
     start = RunCommand(runs or platforms[0], host, made.cmd, interactive=made.cmd == (SHELL,))
-    return [*lines, "", *output_lines(made.written, start)]
+    return [*lines, *cache_lines(made.cache), "", *output_lines(made.written, start)]

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from minpack.build.inputs import Input
     from minpack.build.pack import Packed
     from minpack.build.push import Pushed
+    from minpack.elf.strip import Weight
     from minpack.oci.documents import ImageConfig
     from minpack.oci.image import BuiltImage
     from minpack.oci.reference import Reference
     from minpack.output.target import WrittenOutput, WrittenTarget
     from minpack.plan.model import Plan, PlannedEntry
-    from minpack.program.read import Program
     from minpack.rootfs.entry import Entry
+    from minpack.shared.use import CacheUse
     from minpack.target import Platform
 
 MOST_NAMES = 3
@@ -38,6 +39,11 @@ MANY_PLATFORMS = 8
 NOTHING_WRITTEN = "nothing was written (--dry-run)"
 #: More are shown by the directory that holds them all, even if it is at the top.
 MANY_FILES = 100
+#: What compressing harder saves in images of at least so many bytes, of which gzip leaves at most that part.
+SMALLER = "about 10 to 20 % smaller with --compress small --zstd (takes longer)"
+LEAST_WORTH, MOST_SHRUNK = 1_000_000, 0.6
+#: Of files with symbol tables or debug sections so many are told of.
+MOST_WEIGHED = 8
 #: What has the bytes of a file; those of a hard link count where the file is.
 _FILES = (Kind.FILE, Kind.HARDLINK)
 _SOURCES = {
@@ -62,11 +68,28 @@ def pack_lines(
         lines.append(row("size", files_size(packed)))
     if packed.written is None or packed.written.image is not None:
         lines += config_lines(packed.plan.config)
+    lines += [row("smoke test", _smoke(packed))] if packed.smoked is not None else []
     lines += ["", *contents_lines(packed, verbose=verbose), *absent_lines(packed, verbose=verbose)]
     if packed.written is None:
         return [*lines, "", NOTHING_WRITTEN]
     start = RunCommand(packed.plan.config.platform, host)
-    return [*lines, "", *output_lines(packed.written, start)]
+    return [*lines, *cache_lines(packed.cache), "", *output_lines(packed.written, start)]
+
+
+def _smoke(packed: Packed) -> str:
+    assert packed.smoked is not None, "internal error: there was no smoke test"
+    from minpack.report.findings import smoke_text  # noqa: PLC0415 - where there was one
+
+    return smoke_text(packed.smoked)
+
+
+def cache_lines(use: CacheUse | None) -> list[str]:
+    """What shared caches had, if any is named."""
+    if use is None:
+        return []
+    from minpack.report.shared import cache_text  # noqa: PLC0415 - for shared caches alone
+
+    return [row("cache", cache_text(use))]
 
 
 def files_size(packed: Packed) -> str:
@@ -77,7 +100,7 @@ def files_size(packed: Packed) -> str:
 def contents_lines(packed: Packed, *, verbose: bool) -> list[str]:
     """What is in the image."""
     trusted = "as locked" if packed.locked else "signature verified"
-    lines = [*_groups(packed.plan, trusted, verbose=verbose), *_symbol_lines(packed.programs, packed.plan)]
+    lines = [*_groups(packed.plan, trusted, verbose=verbose), *_symbol_lines(packed)]
     return [*lines, *(_from_packages(packed.plan, trusted) if verbose else [])]
 
 
@@ -90,10 +113,19 @@ def absent_lines(packed: Packed, *, verbose: bool) -> list[str]:
     callers = caller_lines(packed.plan.decisions, verbose=verbose)
     lines += ["", *callers] if callers else []
     if verbose:
+        from minpack.report.reasons import reason_lines  # noqa: PLC0415 - as the next
         from minpack.report.tree import demand_lines, late_lines, variant_lines  # noqa: PLC0415 - if asked for
 
-        lines += ["", *_files(packed.plan), *late_lines(packed.late), *variant_lines(packed.variants)]
+        lines += [
+            "",
+            *reason_lines(packed.plan),
+            "",
+            *_files(packed.plan),
+            *late_lines(packed.late),
+            *variant_lines(packed.variants),
+        ]
         lines += [line for path, demanded in packed.demands for line in demand_lines(demanded, path)]
+        lines += _kubernetes_lines(packed.plan.config)
     if packed.unpacked:
         from minpack.report.unpacked import unpacked_lines  # noqa: PLC0415 - for few programs
 
@@ -108,7 +140,7 @@ def base_image_lines(made: BaseImage, host: Platform | None = None) -> list[str]
     """
     lines = _head(made.written, made.written.references, str(made.platform), made.inputs, verbose=False)
     start = RunCommand(made.platform, host, made.cmd, interactive=made.cmd == (SHELL,))
-    return [*lines, "", *output_lines(made.written, start)]
+    return [*lines, *cache_lines(made.cache), "", *output_lines(made.written, start)]
 
 
 def _head(
@@ -129,8 +161,20 @@ def _head(
         lines += [row("digest", str(written.digest))] if written.digest is not None else []
         lines += [row("image id", str(image.image_id))] if verbose or written.digest is None else []
         lines.append(row("size", sizes(image, written)))
+        lines += [row("", SMALLER)] if _could_be_smaller(written) else []
     bases = [item for item in inputs if item.kind in ("on", "base") and item.name != "scratch"]
     return [*lines, *(row(item.kind, item.name) for item in bases)]
+
+
+def _could_be_smaller(written: WrittenOutput) -> bool:
+    """Whether the other setting saves more than a twentieth, as it did for every image that was measured of this kind.
+
+    Source: docs/decisions/zstd.md. What hardly shrinks with gzip does not with zstd either.
+    """
+    packed = sum(layer.descriptor.size for layer in written.layers)
+    unpacked = sum(layer.unpacked_size for layer in written.layers)
+    is_gzip = any(layer.descriptor.media_type == Compression.BALANCED.media_type for layer in written.layers)
+    return is_gzip and packed >= LEAST_WORTH and packed < MOST_SHRUNK * unpacked and not written.unpacked_below
 
 
 def sizes(image: BuiltImage, written: WrittenOutput) -> str:
@@ -149,8 +193,27 @@ def config_lines(config: ImageConfig) -> list[str]:
         ("user", config.user),
         *(("env", text) for text in few((shorten(f"{name}={value}") for name, value in config.env), MOST_NAMES)),
         ("ports", listed(config.exposed)),
+        ("health", _health(config)),
     ]
     return [row(label, value) for label, value in rows if value]
+
+
+def _health(config: ImageConfig) -> str:
+    """The health check, if there is one."""
+    if config.health is None:
+        return ""
+    from minpack.report.health import health_text  # noqa: PLC0415 - for --health alone
+
+    return shorten(health_text(config.health))
+
+
+def _kubernetes_lines(config: ImageConfig) -> list[str]:
+    """The health check as a probe of Kubernetes, to paste into a container's specification."""
+    if config.health is None:
+        return []
+    from minpack.report.health import kubernetes_lines  # noqa: PLC0415 - for --health alone
+
+    return ["", *kubernetes_lines(config.health)]
 
 
 def row(label: str, value: str) -> str:
@@ -185,6 +248,8 @@ def output_lines(written: WrittenOutput, start: RunCommand) -> list[str]:
     for output in written.outputs:
         if output.path == "-":
             lines.append(f"wrote {human(written.size)} to stdout")
+        elif output.is_beside:
+            lines.append(f"wrote {output.path}")
         elif output.path is not None:
             lines.append(f"wrote {output.path} ({human(written.size)})")
         elif output.format == "engine":
@@ -263,7 +328,7 @@ def _quoted(path: str) -> str:
 def _groups(plan: Plan, trusted: str, *, verbose: bool) -> list[str]:
     """A line for each kind of file and where it is from; for a need with what decided."""
     needs = (need for need in Need if need not in SMALL)
-    names = ("program", "libraries", "added", "taken", "data", *needs, "small files", "packages")
+    names = ("program", "libraries", "added", "taken", "data", *needs, "small files", "health probe", "packages")
     reasons = {str(decision.need): why(decision, verbose=verbose) for decision in plan.decisions}
     groups: dict[tuple[str, str], list[PlannedEntry]] = {}
     for planned in plan.written:
@@ -309,6 +374,8 @@ def _group(planned: PlannedEntry) -> str:
         return "taken" if planned.reason.text.startswith("--take") else "data"
     if kind is ReasonKind.DATABASE:
         return "packages"
+    if kind is ReasonKind.HEALTH:
+        return "health probe"
     if kind is ReasonKind.NEED:
         return planned.reason.need if planned.reason.need not in SMALL else "small files"
     return "libraries"
@@ -335,23 +402,30 @@ def _directories(paths: Sequence[RootPath]) -> str:
     return together if len(paths) > MANY_FILES else ""
 
 
-def _symbol_lines(programs: Sequence[Program], plan: Plan) -> list[str]:
-    """What symbol tables and debug sections weigh in each program, or weighed; a file with several names once."""
-    files = {entry.path: _file_of(entry) for entry in plan.all}
-    lines = []
-    first = {files.get(one.destination, one.destination): one for one in reversed(programs)}
-    for program in reversed(first.values()):
-        symbols, debug = program.weight
-        parts = [f"{human(symbols)} symbol tables"] if symbols else []
-        parts += [f"{human(debug)} debug sections"] if debug else []
-        if not parts:
-            continue
+def _symbol_lines(packed: Packed) -> list[str]:
+    """What symbol tables and debug sections weigh in each program and added library, or weighed.
+
+    A file with several names is told of once.
+    """
+    files = {entry.path: _file_of(entry) for entry in packed.plan.all}
+    found: dict[RootPath, tuple[RootPath, Weight, str]] = {}
+    for program in packed.programs:
         advice = "left out" if program.stripped else program.unstripped or "--strip leaves them out"
-        name = program.destination.rpartition("/")[2]
-        lines.append(
-            row("symbols", f"{human(symbols + debug):>8}  {'yours':<7}  {name}: {', '.join(parts)} ({advice})")
+        found.setdefault(
+            files.get(program.destination, program.destination), (program.destination, program.weight, advice)
         )
-    return lines
+    for added in packed.added:
+        advice = "left out" if added.stripped else "--strip leaves them out"
+        found.setdefault(files.get(added.path, added.path), (added.path, added.weight, advice))
+    lines = [_symbol_line(name(path), weight, advice) for path, weight, advice in found.values() if any(weight)]
+    return few(lines, MOST_WEIGHED, row("symbols", f"{'':>8}  {'yours':<7}  and {{}} more files"))
+
+
+def _symbol_line(file: str, weight: Weight, advice: str) -> str:
+    symbols, debug = weight
+    parts = [f"{human(symbols)} symbol tables"] if symbols else []
+    parts += [f"{human(debug)} debug sections"] if debug else []
+    return row("symbols", f"{human(symbols + debug):>8}  {'yours':<7}  {file}: {', '.join(parts)} ({advice})")
 
 
 def _because(reason: str) -> str:

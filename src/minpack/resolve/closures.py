@@ -11,7 +11,7 @@ from minpack.namedtuple import NamedTuple
 from minpack.spec.image import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from minpack.base.walk import Walker
     from minpack.elf.symbols import Symbols
@@ -44,14 +44,19 @@ def variants_of(run: RunConfig, closure: Closure, tree: Walker) -> tuple[Variant
     return find_variants(closure, tree, run.workdir)
 
 
-def symbols_for(programs: Sequence[Program], check: Check, *, shell: bool = False) -> SymbolsOf:
+def symbols_for(
+    programs: Sequence[Program], check: Check, known: SymbolsOf | None = None, *, shell: bool = False
+) -> SymbolsOf:
     """What reads the symbols of the programs' objects, each file's once; static programs have none to be read.
 
     :param check: what will be proved by them.
+    :param known: what it was before, for some of the same files.
     :param shell: a shell of the base comes with the programs.
     """
     if all(program.info.interpreter is None for program in programs) and not shell:
         return _unread
+    if known is not None and known is not _unread:
+        return known
     from minpack.ld.symbol_cache import SymbolCache  # noqa: PLC0415 - for dynamic programs alone
 
     return SymbolCache(imports_alone=check is Check.NONE)
@@ -69,19 +74,32 @@ class ProgramClosure(NamedTuple):
     names: tuple[LateName, ...] = ()
 
 
-def closure_with_late(spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf) -> ProgramClosure:
+def closure_with_late(
+    spec: ImageSpec,
+    program: str,
+    tree: Walker,
+    symbols: SymbolsOf,
+    on_closure: Callable[[Closure], None] | None = None,
+    known: Closure | None = None,
+) -> ProgramClosure:
     """The closure with what --add-lib names, and with what its files say, or glibc is known, to open later.
 
     What is opened later may open more, so it is looked at again until nothing new comes.
+
+    :param on_closure: is told each closure before its symbols are read.
+    :param known: what the program loads at the start, if that is known already; `spec` names no library then.
     """
     environment = environment_of(spec.run)
     names = tuple(LateName((soname,), program, required=True) for soname in spec.libraries)
     while True:
-        closure = without_allowed(resolve_closure(tree, program, environment, names), spec)
+        found = known if known is not None and not names else resolve_closure(tree, program, environment, names)
+        closure = without_allowed(found, spec)
         if closure.libc is None:
             return ProgramClosure(_with_opened(closure, tree, environment, names), ())
         if closure.missing:
             return ProgramClosure(closure, (), names)
+        if on_closure is not None:
+            on_closure(closure)
         from minpack.ld.dlopen import find_sure, with_hints  # noqa: PLC0415 - for dynamic programs alone
 
         sure = find_sure(closure, symbols)

@@ -177,17 +177,23 @@ def resolve_companions(
     companions: Sequence[Companion],
     tree: Walker,
     symbols: SymbolsOf,
+    known: Sequence[CompanionClosure] = (),
 ) -> tuple[CompanionClosure, ...]:
     """What the loader opens for each companion.
 
     :param found: the closures of the programs, which may open plugins.
+    :param known: what was found before of some of them, in the same tree.
     :raises InputError: a file cannot be read.
     """
     target = programs[0].info.target
+    # What had a problem may load with one that is new. The others load as they did.
+    before = {} if any(one.problem for one in known) else {one.companion.path: one for one in known}
     resolved: list[CompanionClosure] = []
     plugins: list[Companion] = []
     for companion in companions:
-        if companion.info.target != target and not _runs_too(companion.info, target):
+        if companion.path in before:
+            resolved.append(before[companion.path])
+        elif companion.info.target != target and not _runs_too(companion.info, target):
             problem = f"it is for {companion.info.target}, and the image for {target}"
             resolved.append(CompanionClosure(companion, problem=problem))
         elif companion.is_plugin:
@@ -195,10 +201,11 @@ def resolve_companions(
         else:
             resolved.append(_resolve_program(spec, companion, tree, symbols))
     started = [one.closure for one in found]
-    hosts = [*found, *(ProgramClosure(one.closure, ()) for one in resolved if one.closure and not one.missing)]
+    own = (one.closure for one in resolved if one.closure and not one.missing and not one.companion.is_plugin)
+    hosts = [*found, *(ProgramClosure(closure, ()) for closure in own)]
     loaded = {each.entry.path for closure in started for each in closure.opened}
     wanted = [plugin for plugin in plugins if plugin.path not in loaded]
-    resolved += _resolve_plugins(spec, hosts, wanted, tree, symbols)
+    resolved += _resolve_plugins(spec, hosts, wanted, tree, symbols, tuple(before.values()))
     return tuple(resolved)
 
 
@@ -217,16 +224,24 @@ def _resolve_program(spec: ImageSpec, companion: Companion, tree: Walker, symbol
 
 
 def _resolve_plugins(
-    spec: ImageSpec, hosts: Sequence[ProgramClosure], plugins: Sequence[Companion], tree: Walker, symbols: SymbolsOf
+    spec: ImageSpec,
+    hosts: Sequence[ProgramClosure],
+    plugins: Sequence[Companion],
+    tree: Walker,
+    symbols: SymbolsOf,
+    known: Sequence[CompanionClosure],
 ) -> Iterator[CompanionClosure]:
-    """Each plugin with the first of the programs that can open it, or else the first of all."""
+    """Each plugin with the first of the programs that can open it, or else the first of all.
+
+    :param known: others, of which it is known.
+    """
     able = [host for host in hosts if host.closure.libc is not None][:MOST_HOSTS]
     left = list(plugins)
     failed: dict[RootPath, CompanionClosure] = {}
     for host in able:
         if not left:
             break
-        tried = list(_with_host(spec, host, left, tree, symbols))
+        tried = list(_with_host(spec, host, left, tree, symbols, known))
         yield from (one for one in tried if not one.problem)
         for one in tried:
             if one.problem:
@@ -238,7 +253,12 @@ def _resolve_plugins(
 
 
 def _with_host(
-    spec: ImageSpec, host: ProgramClosure, plugins: Sequence[Companion], tree: Walker, symbols: SymbolsOf
+    spec: ImageSpec,
+    host: ProgramClosure,
+    plugins: Sequence[Companion],
+    tree: Walker,
+    symbols: SymbolsOf,
+    known: Sequence[CompanionClosure],
 ) -> Iterator[CompanionClosure]:
     """Each plugin as the program `host` opens it."""
     program, libc = host.closure.program.path, host.closure.libc
@@ -250,27 +270,35 @@ def _with_host(
     started = frozenset(loaded.path for loaded in host.closure.objects)
     own = [LateName((plugin.path,), program, required=True) for plugin in fitting]
     # What a plugin needs may be one that the program opens before it: Java's libraries need libjvm.so.
-    others = {plugin.info.soname or name_of(plugin.path): one for plugin, one in zip(fitting, own, strict=True)}
+    others = {
+        one.companion.info.soname or name_of(one.companion.path): LateName(
+            (one.companion.path,), program, required=True
+        )
+        for one in known
+        if one.companion.is_plugin
+    }
+    others |= {plugin.info.soname or name_of(plugin.path): one for plugin, one in zip(fitting, own, strict=True)}
     names: list[tuple[LateName, ...]] = [(one,) for one in own]
     while True:
         opened = list(resolve_plugins(tree, program, environment_of(spec.run), host.names, names))
         # What a plugin opens later may open more.
-        known, names = (
+        previous, names = (
             names,
             [
                 _in_order(before, one, others, _opened_later(one, started, symbols))
                 for before, one in zip(names, opened, strict=True)
             ],
         )
-        if known == names:
+        if previous == names:
             break
+    all_opened = [*opened, *(one.closure for one in known if one.closure is not None)]
     for plugin, one, own_names in zip(fitting, opened, names, strict=True):
         if isinstance(one, MinpackError):
             yield CompanionClosure(plugin, problem=_reason(one, plugin), error=one)
             continue
         closure = without_allowed(one, spec.allowed_missing)
         paths = frozenset(loaded.path for loaded in closure.objects) - started
-        problem = _lacks(closure, tree) if closure.missing else _unbound(spec, closure, paths, symbols, opened)
+        problem = _lacks(closure, tree) if closure.missing else _unbound(spec, closure, paths, symbols, all_opened)
         yield CompanionClosure(plugin, closure, paths, problem, names=own_names)
 
 
@@ -324,7 +352,7 @@ def _unproved(spec: ImageSpec, closure: Closure, symbols: SymbolsOf) -> str:
     from minpack.ld.verdict import reasons  # noqa: PLC0415
 
     try:
-        proof = excused(prove(closure, symbols), closure, spec.allowed_missing, symbols)
+        proof = excused(prove(closure, symbols, counts=False), closure, spec.allowed_missing, symbols)
     except ElfError as error:
         return error.message
     return next(iter(reasons(proof)), "")

@@ -92,16 +92,18 @@ def resolve_with_packages(
     in the closures.
 
     :param symbols: tell what is opened later; None to look at the start alone.
-    :param known: what was found before for the first programs, in the same tree.
+    :param known: what was found before for the first programs and for some companions, in the same tree.
     :raises PackageError: a package that has something cannot be used.
     :raises DownloadError: such a package, or an index, cannot be had.
     """
     sought: set[str] = set()
     while True:
         tree = known.tree if known is not None else session.tree(placed)
-        before = known.found if known is not None else ()
-        found = (*before, *(_closure(spec, one.destination, tree, symbols) for one in programs[len(before) :]))
+        _, before, beside = known if known is not None else ResolvedPrograms(tree, ())
+        found = (*before, *(_closure(spec, one.destination, tree, symbols, session) for one in programs[len(before) :]))
         known = None
+        # A program that is new may open some of them itself.
+        beside = beside if len(before) == len(programs) else ()
         missing = [missing.name for one in found for missing in one.closure.missing]
         if _add_missing(session.packages, (*missing, *_not_preloaded(spec, found)), session.name):
             continue
@@ -109,7 +111,7 @@ def resolve_with_packages(
             return ResolvedPrograms(tree, found)
         from minpack.resolve.companions import resolve_companions  # noqa: PLC0415 - most images have none
 
-        beside = resolve_companions(spec, programs, found, companions, tree, symbols)
+        beside = resolve_companions(spec, programs, found, companions, tree, symbols, beside)
         if not _add_for_companions(session, beside, sought):
             return ResolvedPrograms(tree, found, beside)
 
@@ -130,11 +132,13 @@ def _add_for_companions(session: Session, beside: Sequence[CompanionClosure], so
     return came
 
 
-def _closure(spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None) -> ProgramClosure:
+def _closure(
+    spec: ImageSpec, program: str, tree: Walker, symbols: SymbolsOf | None, session: Session
+) -> ProgramClosure:
     if symbols is None:
         closure = resolve_closure(tree, program, environment_of(spec.run))
         return ProgramClosure(without_allowed(closure, spec), ())
-    return closure_with_late(spec, program, tree, symbols)
+    return closure_with_late(spec, program, tree, symbols, session.on_closure)
 
 
 def _not_preloaded(spec: ImageSpec, found: Sequence[ProgramClosure]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 READ, WRITE, EXECUTE = 4, 2, 1
 #: The extended attribute of file capabilities (capabilities(7)).
 CAPABILITY = "security.capability"
+#: Extended attributes of the policy of the host that made a tree: another host gives its own.
+POLICY_LABELS = ("security.selinux", "security.SMACK64", "security.apparmor", "security.ima", "security.evm")
 #: By its revision: how many bytes it has (linux/capability.h, VFS_CAP_REVISION_1 to 3).
 _SIZES = {1: 12, 2: 20, 3: 24}
 
@@ -25,7 +27,7 @@ def may(entry: Entry, user: User, access: int) -> bool:
     """
     if user.uid == 0:
         return access != EXECUTE or entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o111)
-    shift = 6 if entry.uid == user.uid else 3 if entry.gid == user.gid else 0
+    shift = 6 if entry.uid == user.uid else 3 if entry.gid == user.gid or entry.gid in user.groups else 0
     return bool(entry.mode >> shift & access)
 
 

@@ -14,6 +14,7 @@ from minpack.rootfs.access import CAPABILITY
 #: How many bytes the attribute has in revision 1, in which the sets have no upper halves.
 _FIRST_SIZE = 12
 _EFFECTIVE = 1
+_REVISION_2 = 0x02000000
 _NAMES = (
     "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service"
     " net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin"
@@ -48,6 +49,28 @@ def shown(data: bytes) -> str:
         flags += ("i" if inheritable >> number & 1 else "") + ("p" if permitted >> number & 1 else "")
         groups.setdefault(flags, []).append(f"cap_{name}" if not name.isdigit() else name)
     return " ".join(f"{','.join(names)}={flags}" for flags, names in groups.items())
+
+
+def names() -> list[str]:
+    """The names of all capabilities, without their ``cap_``, by number."""
+    return _NAMES.split()
+
+
+def number_of(name: str) -> int | None:
+    """The number of a capability; None where Linux has none of that name."""
+    known = names()
+    return known.index(name) if name in known else None
+
+
+def encoded(permitted: int, inheritable: int) -> bytes:
+    """The attribute, in revision 2 and with the effective bit, of two sets that are masks."""
+    halves = ((permitted >> shift & 0xFFFFFFFF, inheritable >> shift & 0xFFFFFFFF) for shift in (0, 32))
+    return struct.pack("<5I", _REVISION_2 | _EFFECTIVE, *(half for pair in halves for half in pair))
+
+
+def permitted_names(data: bytes) -> tuple[str, ...]:
+    """The capabilities that a file gives whoever runs it, by the names that engines have; none of empty `data`."""
+    return tuple(name.upper() for _, name in _names(_sets(data)[0])) if data else ()
 
 
 def unusual(data: bytes) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ MAX_ID = 2**31 - 1
 
 
 class User(NamedTuple):
-    """Whom the program runs as."""
+    """Whom the program runs as; `groups` are those that it is in besides its own."""
 
     uid: int
     gid: int
+    groups: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.uid}:{self.gid}"

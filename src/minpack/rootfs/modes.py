@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minpack.paths import normal
-from minpack.rootfs.entry import directory
+from minpack.rootfs.entry import Kind, directory
 
 if TYPE_CHECKING:
     from minpack.paths import RootPath
@@ -52,13 +52,26 @@ def is_meant(mode: int, umask: int, *, enters: bool = False) -> bool:
     return bool(closed or mode & umask & 0o022 or (mode & SET_ID_BITS and not enters))
 
 
-def standard_directories(user: User) -> dict[RootPath, Entry]:
-    """The directories for temporary files, and the home of the image's user if it has one."""
+def for_group(entry: Entry) -> Entry:
+    """`entry` as group 0's, which may do with it what its owner may.
+
+    Platforms that choose a user put it into that group (OpenShift, "Creating images", "Support arbitrary user ids").
+    """
+    mode = entry.mode if entry.kind is Kind.SYMLINK else entry.mode & ~0o070 | (entry.mode & 0o700) >> 3
+    return entry._replace(mode=mode, gid=0)
+
+
+def standard_directories(user: User, *, any_user: bool = False) -> dict[RootPath, Entry]:
+    """The directories for temporary files, and the home of the image's user if it has one.
+
+    :param any_user: whether the home is for group 0 too.
+    """
     found = {path: directory(path, SHARED_MODE) for path in (TMP, VAR_TMP)}
     if user.has_home:
         home = normal(user.home)
         # Random uids, as some platforms assign, must be able to enter it.
-        found[home] = directory(home, 0o755, user.uid, user.gid)
+        made = directory(home, 0o755, user.uid, user.gid)
+        found[home] = for_group(made) if any_user else made
     return found
 
 

@@ -11,8 +11,10 @@ from minpack.base.layered import open_layers
 from minpack.base.options import BaseKind, OpenBase
 from minpack.errors import UnknownBaseError, UnreadableImageError, UsageError
 from minpack.oci.pulled import PulledImage
+from minpack.oci.select import contradiction
+from minpack.sources.archive import saved_archive, unpacked_archive
 from minpack.sources.local import is_there, near_hint, store_for_unpacked
-from minpack.spec.base_ref import DOCKER, DOCKER_ARCHIVE, ImageRef
+from minpack.spec.base_ref import DOCKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from minpack.base.options import BaseOptions
     from minpack.content import Content
     from minpack.oci.documents import Blob
+    from minpack.oci.files import OpenArchive
     from minpack.oci.image import BuiltImage, Index
     from minpack.progress import Progress
-    from minpack.spec.base_ref import BaseRef
+    from minpack.spec.base_ref import BaseRef, ImageRef
     from minpack.store.store import Store
     from minpack.target import Platform
 
@@ -51,17 +54,18 @@ def open_image(
     with (
         store_for_unpacked(options) as store,
         _found(ref, platform, options, progress, store, digest) as found,
-        opened_layers(found.image, _display_name(ref.image), options, store) as base,
+        opened_layers(found.image, display_name(ref.image), options, store) as base,
     ):
+        contradicted = contradiction(found.image)
         yield OpenBase(
             base,
             BaseKind.IMAGE,
             url=f"docker://{ref.image.name}" if ref.image.transport == DOCKER else "",
             size=found.image.size,
-            notes=(*base.notes, *((store.problem,) if store.problem else ())),
+            notes=tuple(filter(None, (contradicted and f"{base.name}: {contradicted}", *base.notes, store.problem))),
             digest=str(found.image.digest),
             index_digest=found.index_digest,
-            platform=found.image.platform,
+            platform=found.image.platform if not contradicted else None,
             image=found.image,
         )
 
@@ -74,7 +78,8 @@ def _found(
     image = ref.image
     assert image is not None, "internal error: it is an image"
     if image.is_local:
-        yield find_local(image, platform, any_platform=options.any_platform)
+        with unpacked_archive(image.name, store) as archive:
+            yield find_local(image, platform, archive, any_platform=options.any_platform)
     elif image.transport == DOCKER:
         from minpack.oci.pulled import read_pulled  # noqa: PLC0415 - for images of registries alone
         from minpack.oci.reference import parse_image  # noqa: PLC0415 - as above
@@ -87,23 +92,8 @@ def _found(
                 found = read_pulled(named.familiar, puller, wanted, platform, any_platform=options.any_platform)
             yield found
     else:
-        with _saved(image, options, progress) as path:
-            yield find_local(
-                ImageRef(DOCKER_ARCHIVE, path), platform, any_platform=options.any_platform, name=image.name
-            )
-
-
-@contextmanager
-def _saved(image: ImageRef, options: BaseOptions, progress: Progress) -> Generator[str]:
-    """The path of a file that has what an engine has of an image, gone when the block is left."""
-    from tempfile import NamedTemporaryFile  # noqa: PLC0415 - for images of engines alone
-
-    from minpack.engine.save import save_image  # noqa: PLC0415 - as above
-
-    with NamedTemporaryFile(dir=options.temporary, prefix="minpack-") as file:
-        save_image(image.name, file, environment=options.engine, progress=progress)
-        file.flush()
-        yield file.name
+        with saved_archive(image.name, options, progress, store) as archive:
+            yield find_local(image, platform, archive, any_platform=options.any_platform)
 
 
 def opened_layers(
@@ -113,11 +103,19 @@ def opened_layers(
 
     :param name: what to call it in messages.
     """
-    layers = [
+    layers = layer_blobs(image, name)
+    return open_layers(name, layers, store, temporary=options.temporary)
+
+
+def layer_blobs(image: BuiltImage, name: str) -> list[LayerBlob]:
+    """The layers of an image from the lowest on, and how each can be had.
+
+    :param name: what to call the image in messages.
+    """
+    return [
         LayerBlob(f"layer {number} of {name}", blob.descriptor.digest.hex, diff_id.hex, _fetch_of(blob))
         for number, (blob, diff_id) in enumerate(zip(image.layers, image.diff_ids, strict=True), 1)
     ]
-    return open_layers(name, layers, store, temporary=options.temporary)
 
 
 def _fetch_of(blob: Blob) -> Callable[[], AbstractContextManager[Content]]:
@@ -126,28 +124,40 @@ def _fetch_of(blob: Blob) -> Callable[[], AbstractContextManager[Content]]:
     return fetched if fetched is not None else lambda: nullcontext(blob.content)
 
 
-def find_local(ref: ImageRef, platform: Platform, *, any_platform: bool = False, name: str = "") -> PulledImage:
+def find_local(
+    ref: ImageRef, platform: Platform, archive: OpenArchive | None = None, *, any_platform: bool = False
+) -> PulledImage:
     """The image in a layout or archive of this host.
 
-    :param name: what to call it in errors, where its path says nothing.
+    :param archive: the archive itself, where it is not what lies at the path.
     :param any_platform: take the only one, whatever it is for.
     :raises UnknownBaseError: there is nothing.
     :raises UnreadableImageError: there is no such image, or it is damaged.
     :raises WrongTargetError: it is for other platforms.
     """
-    from minpack.oci.read import choose, read_image  # noqa: PLC0415 - not for images of registries
-    from minpack.oci.select import check_layers, select_image  # noqa: PLC0415 - as above
+    from minpack.oci.select import check_layers, select_image  # noqa: PLC0415 - not for images of registries
 
-    if not is_there(ref.name):
-        raise UnknownBaseError(ref.name, "no such file or directory", near_hint(ref.name))
-    found = read_image(ref.name)
-    index = _merged(ref, [one.built for one in found]) if len(found) > 1 and not ref.tag else None
-    index = index or choose(ref.name, found, ref.tag)
-    name = name or _display_name(ref)
+    index, name = read_local(ref, archive), display_name(ref)
     only = any_platform and len(index.images) == 1
     image = index.images[0] if only else select_image(index.images, platform, name)
     check_layers([one.descriptor for one in image.layers], name)
     return PulledImage(image, str(index.digest) if index.document is not None else "")
+
+
+def read_local(ref: ImageRef, archive: OpenArchive | None = None) -> Index:
+    """What `ref` names in a layout or archive of this host.
+
+    :param archive: as `find_local` has it.
+    :raises UnknownBaseError: there is nothing.
+    :raises UnreadableImageError: there is no such image, or it is damaged.
+    """
+    from minpack.oci.read import choose, read_image  # noqa: PLC0415 - not for images of registries
+
+    if archive is None and not is_there(ref.name):
+        raise UnknownBaseError(ref.name, "no such file or directory", near_hint(ref.name))
+    found = read_image(ref.name, archive)
+    index = _merged(ref, [one.built for one in found]) if len(found) > 1 and not ref.tag else None
+    return index or choose(ref.name, found, ref.tag)
 
 
 def _merged(ref: ImageRef, found: list[Index]) -> Index | None:
@@ -160,7 +170,7 @@ def _merged(ref: ImageRef, found: list[Index]) -> Index | None:
     return found[0]._replace(images=images)
 
 
-def _display_name(ref: ImageRef) -> str:
+def display_name(ref: ImageRef) -> str:
     """What to call an image in messages; no path of this host."""
     if not ref.is_local:
         from minpack.oci.reference import parse_image  # noqa: PLC0415 - as above

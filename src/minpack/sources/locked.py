@@ -11,8 +11,9 @@ from minpack.base.mirrors import mirrored
 from minpack.base.options import BaseKind, OpenBase
 from minpack.base.tarball import open_tarball
 from minpack.errors import InputError, LockedError, UsageError
+from minpack.lock.values import ON
 from minpack.sources.local import file_sum, open_local
-from minpack.spec.base_ref import parse_base
+from minpack.spec.base_ref import DOCKER_ARCHIVE, OCI, BaseRef, ImageRef, parse_base
 from minpack.store.store import open_store
 from minpack.target import target_of
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from minpack.base.options import BaseOptions
     from minpack.lock.values import LockedBase, LockedImage
     from minpack.progress import Progress
-    from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 
@@ -38,17 +38,13 @@ def open_locked(
     """
     if options.sha512:
         raise UsageError("--base-sha512", "", "the lock has the sum of its base", "leave it out, or leave out --locked")
-    base = locked.base
-    if ref.name == base.name:
-        check_there(base)
-    if ref.kind != base.kind or (ref.is_named and ref.name not in (base.name, base.release)):
-        raise LockedError(locked.lock, (("base", ref.text, *_told(base, ref)),), _OTHER_HINT)
+    _check_same(ref, locked)
     if ref.kind is BaseKind.RELEASE:
         opener = _open_release(options, locked, progress)
     elif ref.kind is BaseKind.PACKAGES:
         opener = _open_debian(platform, options, locked, progress)
     elif ref.kind is BaseKind.IMAGE:
-        opener = _open_image(ref, platform, options, locked, progress)
+        opener = _open_image(ref, platform, options, locked.base, locked.lock, progress)
     else:
         if ref.kind is BaseKind.TARBALL:
             _check_tarball(ref.name, locked)
@@ -57,13 +53,52 @@ def open_locked(
         yield opened
 
 
+def _check_same(ref: BaseRef, locked: LockedImage) -> None:
+    """Raise `LockedError` if `ref` cannot be the base that `locked` names, `InputError` if that is not there."""
+    base = locked.base
+    if ref.name == base.name:
+        check_there(base)
+    if ref.kind != base.kind or (ref.is_named and ref.name not in (base.name, base.release)):
+        raise LockedError(locked.lock, (("base", ref.text, *_told(base, ref)),), _OTHER_HINT)
+
+
+@contextmanager
+def open_locked_on(
+    ref: BaseRef, platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+) -> Generator[OpenBase]:
+    """The image that `locked` names to put another on, open until the block is left.
+
+    :param ref: what --on names, which must be the same.
+    :raises LockedError: it is another, or there is none.
+    :raises MinpackError: as `minpack.sources.image.open_image`.
+    """
+    base = locked.on
+    if base is None:
+        raise LockedError(locked.lock, (("on", ref.text, "", "named by --on"),), _OTHER_ON_HINT)
+    if ref.name == base.name:
+        check_there(base)
+    with _open_image(ref, platform, options, base, locked.lock, progress) as opened:
+        yield opened
+
+
 def check_there(base: LockedBase) -> None:
     """Raise `InputError` if the lock's base is a path of this host and is not where it was."""
-    is_image = base.kind == BaseKind.IMAGE
-    path = parse_base(base.name).path if is_image or base.kind in (BaseKind.TARBALL, BaseKind.DIRECTORY) else None
+    path = locked_ref(base).path
     if path is not None and not os.path.exists(path):
-        hint = "it is the lock's base; say with --base where it is"
+        what, option = ("image below", "--on") if base.use == ON else ("base", "--base")
+        hint = f"it is the lock's {what}; say with {option} where it is"
         raise InputError(path, "no such file or directory", hint=hint)
+
+
+def locked_ref(base: LockedBase) -> BaseRef:
+    """What a lock names: of an image by its transport, else it is a path, whether anything is there or not."""
+    if base.kind in (BaseKind.TARBALL, BaseKind.DIRECTORY):
+        return BaseRef(BaseKind(base.kind), base.name, base.name)
+    found = parse_base(base.name)
+    if base.kind != BaseKind.IMAGE or str(found.image) == base.name:
+        return found
+    transport = OCI if os.path.isdir(base.name) else DOCKER_ARCHIVE
+    return BaseRef(BaseKind.IMAGE, base.name, base.name, ImageRef(transport, base.name))
 
 
 def _told(base: LockedBase, ref: BaseRef) -> tuple[str, str]:
@@ -72,6 +107,7 @@ def _told(base: LockedBase, ref: BaseRef) -> tuple[str, str]:
 
 
 _OTHER_HINT = "leave out --base to take the lock's; minpack lock with this --base writes another lock"
+_OTHER_ON_HINT = "leave it out; minpack lock with this --on writes another lock"
 
 
 def _check_tarball(path: str, locked: LockedImage) -> None:
@@ -84,14 +120,14 @@ def _check_tarball(path: str, locked: LockedImage) -> None:
 
 @contextmanager
 def _open_image(
-    ref: BaseRef, platform: Platform, options: BaseOptions, locked: LockedImage, progress: Progress
+    ref: BaseRef, platform: Platform, options: BaseOptions, base: LockedBase, lock: str, progress: Progress
 ) -> Generator[OpenBase]:
     from minpack.sources.image import open_image  # noqa: PLC0415 - for images alone
 
-    base = locked.base
     with open_image(ref, platform, options, progress, base.digest) as opened:
         if opened.digest != base.digest:
-            raise LockedError(locked.lock, (("base", base.name, base.digest, opened.digest),))
+            kind = ON if base.use == ON else "base"
+            raise LockedError(lock, ((kind, base.name, base.digest, opened.digest),))
         yield opened
 
 

@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from minpack.base.options import BaseKind, OpenBase
+from minpack.base.options import BaseKind, OpenBase, PackageOptions
 from minpack.errors import UnknownBaseError, UsageError
 from minpack.progress import no_progress
 from minpack.sources.local import open_local
@@ -124,10 +124,10 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
         raise UnknownBaseError(name, f"it has no {platform}", hint)
     mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
     with open_store(options.store) as store:
-        own = options.packages.keys if options.packages is not None else ""
-        keys = keys_in(own) if own else debian_keys()
-        refuses = options.packages is not None and options.packages.locked
-        place = SuiteContext(store, network, options.today, keys, progress, options.refresh, refuses)
+        wanted = options.packages or PackageOptions(0)
+        keys = keys_in(wanted.keys) if wanted.keys else debian_keys()
+        refuses = (options.refresh, wanted.locked, wanted.current)
+        place = SuiteContext(store, network, options.today, keys, progress, *refuses)
         with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
             if options.complete:
                 archive.files()

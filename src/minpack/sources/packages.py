@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from minpack.base.options import BaseKind
 from minpack.base.packages import NoPackages
 from minpack.base.walk import Walker
+from minpack.spec.base_ref import HOST
 from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from minpack.progress import Progress
     from minpack.target import Platform
 
-#: What a root that apk manages has, one or the other.
+#: What a root that apk or dpkg manages has, one or the other.
+_DPKG = ("/var/lib/dpkg/status", "/var/lib/dpkg/status.d")
 _APK = ("/lib/apk/db/installed", "/etc/apk/repositories", "/etc/apk/repositories.d", "/lib/apk/repositories.d")
 
 
@@ -41,9 +43,21 @@ def open_packages(
         return
     walker = Walker(opened.base)
     if not any(walker.walk(path).entry for path in _APK):
-        yield NoPackages()
+        yield _installed(opened, walker)
         return
     from minpack.alpine.packages import open_alpine  # noqa: PLC0415 - for such bases alone
 
     with open_alpine(walker, alpine_arch(platform) or "", options, progress) as packages:
         yield packages
+
+
+def _installed(opened: OpenBase, walker: Walker) -> Packages:
+    """The packages of a root that apk does not manage: dpkg's, if it has some.
+
+    This host's own root has thousands of lists: to read them would take longer than to pack most programs.
+    """
+    if opened.base.name == HOST or not any(walker.walk(path).entry for path in _DPKG):
+        return NoPackages()
+    from minpack.debian.installed import InstalledDebianPackages  # noqa: PLC0415 - for such bases alone
+
+    return InstalledDebianPackages(walker)

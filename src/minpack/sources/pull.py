@@ -10,6 +10,7 @@ from minpack.content import BytesContent
 from minpack.digest import Digest
 from minpack.errors import MinpackError, OfflineError
 from minpack.oci.documents import MAX_DOCUMENT, Blob, Descriptor
+from minpack.progress import tell
 from minpack.registry.options import RegistryOptions
 from minpack.registry.repository import HUB, ImageRepository
 
@@ -71,10 +72,19 @@ class Puller:
         """See `Documents.layer`."""
         return PulledContent(self, descriptor)
 
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """The manifests that the repository has about `subject`; asked each time, and offline there are none."""
+        from minpack.registry.referrers import list_referrers  # noqa: PLC0415 - for commands that want artifacts
+
+        return () if self._options.network.offline else list_referrers(self._asked(), self.repository, subject)
+
     def fetch(self, descriptor: Descriptor) -> StoredBlob:
         """A blob, verified; the receiver closes it."""
         found = self._store.find(descriptor.digest.hex).blob
         if found is not None:
+            downloads = self._options.network.downloads
+            if downloads is not None:
+                downloads.note(str(descriptor.digest), descriptor.digest.hex)
             return found
         return self._asked().fetch_blob(self.repository, descriptor, self._store, self._progress).blob
 
@@ -114,10 +124,12 @@ class Puller:
         return digest
 
     def close(self) -> None:
-        """Close what is open; once more does no harm."""
+        """Close what is open, and tell what registries wanted to be known; once more does no harm."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+            for warning in client.warnings:
+                tell(self._progress, warning)
 
     def __enter__(self) -> Puller:
         return self
@@ -180,7 +192,7 @@ def kept_sums(digest: str, store: Store) -> tuple[str, ...]:
     """The SHA-256 of a manifest and of all that it names; nothing if the store does not have it."""
     from minpack.content import read_all  # noqa: PLC0415 - for locks alone
     from minpack.errors import UnreadableImageError  # noqa: PLC0415 - as above
-    from minpack.oci.read import DocumentSource, manifest_parts  # noqa: PLC0415 - as above
+    from minpack.oci.stated import DocumentSource, manifest_parts  # noqa: PLC0415 - as above
 
     sha256 = digest.partition(":")[2]
     blob = store.find(sha256).blob

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
     from minpack.base.options import BaseOptions, OpenBase
     from minpack.base.packages import Packages
+    from minpack.ld.closure import Closure
     from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.progress import Progress
     from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
+
+
+def _ignore(_: Closure) -> None:
+    """Nobody wants to know."""
 
 
 class Session(NamedTuple):
@@ -42,6 +47,8 @@ class Session(NamedTuple):
     hint: Callable[[], str] = str
     #: The image that is kept whole, and is above the base, if there is one.
     on: OpenBase | None = None
+    #: Is told each closure of a program as soon as it is known, before it is known whether it is complete.
+    on_closure: Callable[[Closure], None] = _ignore
 
     @property
     def name(self) -> str:

@@ -15,6 +15,8 @@ _TARBALL = r"\.(tar|tgz|txz|tzst|tbz2?|gz|xz|zst|bz2)$"
 _PATH = r"[./~]"
 #: Where every tar that is not older than POSIX's says that it is one.
 _MAGIC = (257, 262)
+#: What compressed files begin with: gzip, xz, bzip2, zstd.
+_PACKED = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")
 #: This host's own root, by its shortest path.
 HOST = "/"
 
@@ -23,12 +25,14 @@ HOST = "/"
 DOCKER, OCI, OCI_ARCHIVE, DOCKER_ARCHIVE, DOCKER_DAEMON = _TRANSPORTS = (
     *("docker", "oci", "oci-archive", "docker-archive", "docker-daemon"),
 )
+#: That of a name which an engine is asked for, and then a registry; it is not written.
+ANYWHERE = ""
 #: Those that minpack does not read.
 _OTHERS = ("dir", "containers-storage", "ostree", "sif", "tarball", "containerd")
 
 
 class ImageRef(NamedTuple):
-    """An image: `name` is a path of this host, the name in an engine, or a reference to a registry.
+    """An image: `name` is a path of this host, the name in an engine, or a reference to a registry, or to both.
 
     `tag` is its name in a layout or archive that may have several; empty for the only one.
     """
@@ -40,9 +44,11 @@ class ImageRef(NamedTuple):
     @property
     def is_local(self) -> bool:
         """Whether it is a file or directory of this host."""
-        return self.transport not in (DOCKER, DOCKER_DAEMON)
+        return self.transport in (OCI, OCI_ARCHIVE, DOCKER_ARCHIVE)
 
     def __str__(self) -> str:
+        if self.transport == ANYWHERE:
+            return self.name
         slashes = "//" if self.transport == DOCKER else ""
         return f"{self.transport}:{slashes}{self.name}" + (f":{self.tag}" if self.tag else "")
 
@@ -102,9 +108,9 @@ def parse_base(text: str) -> BaseRef:
     """
     if text == SCRATCH:
         return SCRATCH_BASE
-    transport, colon, rest = text.partition(":")
-    if colon and (transport in _TRANSPORTS or transport in _OTHERS) and (transport != DOCKER or rest[:2] == "//"):
-        return _transported(transport, rest.removeprefix("//"), text)
+    named = parse_transported(text)
+    if named is not None:
+        return _image_base(named, text)
     if "/" not in text and re.fullmatch(_NAME, text) and not re.search(_TARBALL, text):
         from minpack.catalog.debian import find_debian, is_debian  # noqa: PLC0415 - for names alone
 
@@ -117,12 +123,12 @@ def parse_base(text: str) -> BaseRef:
             return BaseRef(BaseKind.IMAGE, text, text, ImageRef(OCI, text))
         return BaseRef(BaseKind.DIRECTORY, HOST if _is_host(text) else text, text)
     if _may_be_archive(text):
-        from minpack.oci.read import is_image_archive  # noqa: PLC0415 - for images alone
+        from minpack.oci.files import is_image_archive  # noqa: PLC0415 - for images alone
 
         if is_image_archive(text):
             return BaseRef(BaseKind.IMAGE, text, text, ImageRef(DOCKER_ARCHIVE, text))
     elif _may_be_reference(text):
-        return _transported(DOCKER, text, text)
+        return _image_base(_transported(DOCKER, text, text), text)
     return BaseRef(BaseKind.TARBALL, text, text)
 
 
@@ -148,10 +154,30 @@ def parse_on(text: str) -> BaseRef:
         reason = "it is not an image" if found.kind is not BaseKind.TARBALL or os.path.lexists(text) else "no such file"
         hint = "name an image (gcr.io/distroless/static, oci:DIR, ./saved.tar); --base takes files out of any tree"
         raise BadValueError(text, reason, hint)
-    return _transported(DOCKER, text, text)
+    return _image_base(_transported(DOCKER, text, text), text)
 
 
-def _transported(transport: str, rest: str, text: str) -> BaseRef:
+def parse_transported(text: str) -> ImageRef | None:
+    """The image that `text` names with one of skopeo's transports; None if it begins with none.
+
+    :raises BadValueError: it is a transport that minpack does not read, or nothing comes after it.
+    """
+    transport, colon, rest = text.partition(":")
+    if colon and (transport in _TRANSPORTS or transport in _OTHERS) and (transport != DOCKER or rest[:2] == "//"):
+        return _transported(transport, rest.removeprefix("//"), text)
+    return None
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether nothing but a path is written so, be there a file or not."""
+    return re.match(_PATH, text) is not None or re.search(_TARBALL, text) is not None
+
+
+def _image_base(image: ImageRef, text: str) -> BaseRef:
+    return BaseRef(BaseKind.IMAGE, str(image), text, image)
+
+
+def _transported(transport: str, rest: str, text: str) -> ImageRef:
     """The image that is named behind a transport."""
     from minpack.errors import BadValueError  # noqa: PLC0415 - for images alone
     from minpack.oci.reference import parse_image  # noqa: PLC0415 - as above
@@ -162,31 +188,36 @@ def _transported(transport: str, rest: str, text: str) -> BaseRef:
             text, f"minpack does not read {transport}: images", f"copy it (skopeo copy) to one of {known}"
         )
     if transport == DOCKER:
-        image = ImageRef(DOCKER, str(parse_image(rest)))
-    elif transport == DOCKER_DAEMON:
-        image = ImageRef(DOCKER_DAEMON, rest if rest.startswith("sha256:") else parse_image(rest).familiar)
-    else:
-        path, _, tag = rest.partition(":")
-        if not path:
-            raise BadValueError(text, "it names no file", f"write {transport}:PATH, or {transport}:PATH:TAG")
-        image = ImageRef(transport, path, tag)
-    return BaseRef(BaseKind.IMAGE, str(image), text, image)
+        return ImageRef(DOCKER, str(parse_image(rest)))
+    if transport == DOCKER_DAEMON:
+        return ImageRef(DOCKER_DAEMON, rest if rest.startswith("sha256:") else parse_image(rest).familiar)
+    path, _, tag = rest.partition(":")
+    if not path:
+        raise BadValueError(text, "it names no file", f"write {transport}:PATH, or {transport}:PATH:TAG")
+    return ImageRef(transport, path, tag)
 
 
 def _may_be_archive(path: str) -> bool:
-    """Whether the file at `path`, if there is one, is a tar, which is not compressed."""
+    """Whether the file at `path`, if there is one, is a tar, or a compressed one that begins as images do."""
     try:
         # A FIFO would be waited for, and not every device has an end.
         if not os.path.isfile(path):
             return False
         with open(path, "rb") as file:
-            return file.read(_MAGIC[1])[_MAGIC[0] :] == b"ustar"
+            head = file.read(_MAGIC[1])
+        return head[_MAGIC[0] :] == b"ustar" or (head.startswith(_PACKED) and _begins_as_image(path))
     except (OSError, ValueError):
         return False
+
+
+def _begins_as_image(path: str) -> bool:
+    from minpack.oci.begins import begins_as_image  # noqa: PLC0415 - for compressed files alone
+
+    return begins_as_image(path) is True
 
 
 def _may_be_reference(text: str) -> bool:
     """Whether it is no path that nothing is at, and has what only references to images have."""
     if os.path.lexists(text) if "\0" not in text else True:
         return False
-    return re.search("[/:@]", text) is not None and not re.match(_PATH, text) and not re.search(_TARBALL, text)
+    return re.search("[/:@]", text) is not None and not looks_like_path(text)

@@ -15,6 +15,9 @@ from minpack.spec.values import PROGRAM_DIRECTORY, AddedDirectory, AddedLink, Ad
 if TYPE_CHECKING:
     from minpack.needs.need import Need
     from minpack.spec.base_ref import BaseRef
+    from minpack.spec.capability import Capability
+    from minpack.spec.health import Health
+    from minpack.spec.owners import OwnerName
     from minpack.target import Platform
 
 #: What Docker sets where an image does not (oci defaults), set explicitly for every engine.
@@ -36,6 +39,10 @@ class RunConfig(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
     stop_signal: str = ""
     annotations: tuple[tuple[str, str], ...] = ()
+    #: Whatever belongs to `user` is for group 0 too, so that the platform may choose another user.
+    any_user: bool = False
+    #: How engines ask whether a container is healthy; None where that was not said.
+    health: Health | None = None
 
 
 class Check(StrEnum):
@@ -80,6 +87,8 @@ class ImageSpec(NamedTuple):
     strip: bool = False
     #: Packages of the base's distribution that go in whole.
     packages: tuple[str, ...] = ()
+    #: Pack the copyright files of the packages that files are from.
+    package_data: bool = True
     #: What new files of the host are without: where a file has more, that was meant.
     umask: int = 0o022
     #: Libraries that may be missing: the host's container runtime brings them.
@@ -98,6 +107,12 @@ class ImageSpec(NamedTuple):
     platforms: tuple[Platform, ...] = ()
     #: The bases of single platforms, before `base`.
     bases: tuple[tuple[Platform, BaseRef], ...] = ()
+    #: Whom the additions belong to that have no owner of their own; None for root.
+    owner: User | OwnerName | None = None
+    #: Patterns of what is left out of added directories, as in gitignore(5).
+    excluded: tuple[str, ...] = ()
+    #: The file capabilities of the first program, in place of those that its file has on this host.
+    capabilities: tuple[Capability, ...] = ()
 
 
 def unexpanded(run: RunConfig) -> tuple[str, ...]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from minpack.errors import OPTION, BadValueError
 from minpack.namedtuple import NamedTuple
 from minpack.paths import ROOT, RootPath, normal, parse_root_path
-from minpack.rootfs.etc_files import MAX_ID, User
+
+if TYPE_CHECKING:
+    from minpack.registry.repository import ImageRepository
+    from minpack.rootfs.etc_files import User
+    from minpack.spec.owners import OwnerName
 
 #: Where a program lies in its image unless --dest says otherwise.
 PROGRAM_DIRECTORY = RootPath("/usr/local/bin")
@@ -18,6 +23,8 @@ MAX_CREATED = 253402300799
 
 
 MAX_MODE = 0o7777
+#: A mode, a user and a group.
+MAX_RIGHTS = 3
 
 
 MAX_PORT = 65535
@@ -43,14 +50,17 @@ class Addition(NamedTuple):
     """A file or directory of the host and where it goes.
 
     Without `mode` files are 0644, or 0755 if their owner may execute them, and directories 0755; without `owner` all
-    are root's. A directory's `mode` is that of its files and directories: those that are executable, and directories,
-    can be executed by whoever may read them, and other files by nobody. Its text is what `parse_addition` reads.
+    are the owner's of all additions. A directory's `mode` is that of its files and directories: those that are
+    executable, and directories, can be executed by whoever may read them, and other files by nobody. Its text is what
+    `parse_addition` reads.
     """
 
     source: str
     destination: RootPath
     mode: int | None = None
-    owner: User | None = None
+    owner: User | OwnerName | None = None
+    #: What is not taken of a directory, with all that is below it: paths in it.
+    without: frozenset[RootPath] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.source}:{self.destination}{_rights(self.mode, self.owner)}"
@@ -64,7 +74,7 @@ class AddedDirectory(NamedTuple):
 
     path: RootPath
     mode: int | None = None
-    owner: User | None = None
+    owner: User | OwnerName | None = None
 
     def __str__(self) -> str:
         return f"{self.path}{_rights(self.mode, self.owner)}"
@@ -80,11 +90,10 @@ class AddedLink(NamedTuple):
         return f"{self.target}:{self.path}"
 
 
-def _rights(mode: int | None, owner: User | None) -> str:
-    """``[:MODE[:UID:GID]]``."""
-    if mode is None:
-        return ""
-    return f":{mode:04o}:{owner}" if owner is not None else f":{mode:04o}"
+def _rights(mode: int | None, owner: User | OwnerName | None) -> str:
+    """``[:[MODE][:USER[:GROUP]]]``."""
+    text = f":{mode:04o}" if mode is not None else ""
+    return f"{text or ':'}:{owner}" if owner is not None else text
 
 
 def parse_destination(text: str, programs: tuple[str, ...]) -> tuple[RootPath | None, RootPath]:
@@ -130,7 +139,7 @@ def parse_take(text: str) -> str:
 
 
 def parse_addition(text: str) -> Addition:
-    """``SRC:DST[:MODE[:UID:GID]]``, MODE octal; a DST that ends with a slash is the directory it goes into.
+    """``SRC:DST[:[MODE][:USER[:GROUP]]]``, MODE octal; a DST that ends with a slash is the directory it goes into.
 
     It is read from the right, and DST is the last part that is absolute: SRC may have colons in it.
 
@@ -142,26 +151,33 @@ def parse_addition(text: str) -> Addition:
     # Without one, what is no mode or owner was meant to be it.
     at = at or next((at for at in backwards if not parts[at].isdigit()), len(parts) - 1)
     source, destination, rights = ":".join(parts[:at]), parts[at], parts[at + 1 :]
-    if not source or not destination or len(rights) not in (0, 1, 3):
-        raise BadValueError(text, "it is not SRC:DST[:MODE[:UID:GID]]", f"for example {OPTION} config.toml:/etc/myapp/")
-    mode, owner = _parse_rights(rights, text, f"for example {OPTION} key.pem:/etc/myapp/:0600:65532:65532")
+    if not source or not destination or not _may_be_rights(rights):
+        reason = "it is not SRC:DST[:MODE[:USER[:GROUP]]]"
+        raise BadValueError(text, reason, f"for example {OPTION} config.toml:/etc/myapp/")
+    mode, owner = _parse_rights(rights, text, f"for example {OPTION} key.pem:/etc/myapp/:0600:nonroot")
     return Addition(source, _below(destination, source), mode, owner)
 
 
-def _parse_rights(parts: list[str], text: str, hint: str) -> tuple[int | None, User | None]:
-    """The mode and the owner that `parts`, none, one or three, say.
+def _may_be_rights(parts: list[str]) -> bool:
+    """Whether there are as many parts as it may be; of two numbers the first may have been meant for no mode."""
+    return len(parts) <= MAX_RIGHTS and not (len(parts) == 2 and all(part.isdigit() for part in parts))  # noqa: PLR2004
+
+
+def _parse_rights(parts: list[str], text: str, hint: str) -> tuple[int | None, User | OwnerName | None]:
+    """The mode and the owner that `parts`, up to three, say; before an owner the mode may be empty.
 
     :raises BadValueError: they say none.
     """
     if not parts:
         return None, None
-    if not re.fullmatch("[0-7]{1,5}", parts[0], re.ASCII) or int(parts[0], 8) > MAX_MODE:
-        raise BadValueError(text, f"{parts[0]!r} is not an octal mode up to {MAX_MODE:o}", hint)
-    for part in parts[1:]:
-        if not re.fullmatch("[0-9]{1,10}", part, re.ASCII) or int(part) > MAX_ID:
-            raise BadValueError(text, f"{part!r} is not a number up to {MAX_ID}", hint)
-    owner = User(int(parts[1]), int(parts[2])) if len(parts) > 1 else None
-    return int(parts[0], 8), owner
+    mode, *owner = parts
+    if (mode or not owner) and (not re.fullmatch("[0-7]{1,5}", mode, re.ASCII) or int(mode, 8) > MAX_MODE):
+        raise BadValueError(text, f"{mode!r} is not an octal mode up to {MAX_MODE:o}", hint)
+    if not owner:
+        return int(mode, 8), None
+    from minpack.spec.owners import parse_owner_parts  # noqa: PLC0415 - for owners alone
+
+    return int(mode, 8) if mode else None, parse_owner_parts(owner, text, hint)
 
 
 def _below(destination: str, source: str) -> RootPath:
@@ -172,13 +188,13 @@ def _below(destination: str, source: str) -> RootPath:
 
 
 def parse_directory(text: str) -> AddedDirectory:
-    """``PATH[:MODE[:UID:GID]]``, MODE octal.
+    """``PATH[:[MODE][:USER[:GROUP]]]``, MODE octal.
 
     :raises BadValueError: it is not so.
     """
     path, *rest = text.split(":")
-    if len(rest) not in (0, 1, 3):
-        raise BadValueError(text, "it is not PATH[:MODE[:UID:GID]]", f"for example {OPTION} /data:0750:1000:1000")
+    if not _may_be_rights(rest):
+        raise BadValueError(text, "it is not PATH[:MODE[:USER[:GROUP]]]", f"for example {OPTION} /data:0750:1000:1000")
     mode, owner = _parse_rights(rest, text, f"for example {OPTION} /data:0750:1000:1000")
     return AddedDirectory(parse_place(path), mode, owner)
 
@@ -377,3 +393,22 @@ def parse_host(text: str) -> str:
         bare = re.sub(r"^[a-z]+://", "", text).partition("/")[0]
         raise BadValueError(text, "it is not HOST[:PORT]", f"write {OPTION} {bare if is_host(bare) else 'HOST'}")
     return text
+
+
+def parse_cache(text: str) -> ImageRepository:
+    """A repository of a registry that is a shared cache.
+
+    :raises BadValueError: it is none, or has a tag.
+    """
+    from minpack.oci.reference import parse_reference  # noqa: PLC0415 - for shared caches alone
+    from minpack.registry.repository import ImageRepository  # noqa: PLC0415 - as above
+
+    reference = parse_reference(text)
+    named = f"{reference.host}/{reference.name}"
+    if ":" in text.rpartition("/")[2]:
+        reason = "it has a tag, and a shared cache is a whole repository: minpack chooses the tags"
+        raise BadValueError(text, reason, f"write {OPTION} {text.rpartition(':')[0]}")
+    if reference.host == "docker.io" and reference.name.startswith("library/"):
+        hint = "name its owner: ME/cache on Docker Hub, or ghcr.io/ME/cache on another registry"
+        raise BadValueError(text, f"it means {named}, which is for Docker's official images", hint)
+    return ImageRepository(reference.host, reference.name)

@@ -71,7 +71,7 @@ def fetch(
     """
     found = find(wanted.algorithm, wanted.hex, store)
     if found.blob is not None:
-        return Fetched(found.blob)
+        return Fetched(_noted(wanted, found.blob, network))
     if network.offline:
         raise OfflineError(wanted.url)
     name = wanted.name or wanted.url.rpartition("/")[2][:_LONGEST_NAME]
@@ -79,7 +79,9 @@ def fetch(
     with store.part(_key(wanted), Turn(name, network, progress)) as part:
         # Another process may have brought it while this one waited for its turn.
         again = find(wanted.algorithm, wanted.hex, store)
-        blob = again.blob or _bring(wanted, part, store, network, progress, request)
+        blob = again.blob or _shared(wanted, store, network, progress)
+        blob = blob or _bring(wanted, part, store, network, progress, request)
+    _noted(wanted, blob, network)
     notes = (found.note, f"the download is not kept: {store.problem}" if store.problem else "")
     return Fetched(blob, tuple(note for note in notes if note))
 
@@ -91,6 +93,39 @@ def find(algorithm: str, hexadecimal: str, store: Store) -> Found:
         record = store.record(f"{algorithm}-{hexadecimal}", _SUM_SCHEMA) or {}
         hexadecimal = str(record.get("sha256"))
     return store.find(hexadecimal) if re.fullmatch("[0-9a-f]{64}", hexadecimal) else Found(None)
+
+
+def _noted(wanted: Wanted, blob: StoredBlob, network: Network) -> StoredBlob:
+    """The blob, which shared caches may want to know of."""
+    if network.downloads is not None:
+        network.downloads.note(_shared_key(wanted), blob.sha256)
+    return blob
+
+
+def _shared(wanted: Wanted, store: Store, network: Network, progress: Progress) -> StoredBlob | None:
+    """The file from a shared cache, verified and kept; None if none has it."""
+    if network.downloads is None:
+        return None
+    with store.draft() as part:
+        limit = wanted.limit if wanted.size is None else wanted.size
+        if not network.downloads.bring(_shared_key(wanted), part, limit, progress):
+            return None
+        if part.sum(wanted.algorithm) != wanted.hex:
+            network.downloads.refuse(_shared_key(wanted), f"its {_SPELLED[wanted.algorithm]} differs")
+            return None
+        return _keep(wanted, part, store)
+
+
+def _shared_key(wanted: Wanted) -> str:
+    return f"{wanted.algorithm}:{wanted.hex}"
+
+
+def _keep(wanted: Wanted, part: Part, store: Store) -> StoredBlob:
+    """The verified download as a blob, found by its sum from now on."""
+    sha256 = part.sum("sha256")
+    if wanted.algorithm != "sha256":
+        store.keep_record(f"{wanted.algorithm}-{wanted.hex}", _SUM_SCHEMA, {"sha256": sha256})
+    return part.keep(sha256)
 
 
 def _bring(
@@ -128,10 +163,7 @@ def _bring(
     if actual != wanted.hex:
         part.clear()
         raise SumMismatchError(wanted.url, _SPELLED[wanted.algorithm], wanted.hex, actual, wanted.hint)
-    sha256 = part.sum("sha256")
-    if wanted.algorithm != "sha256":
-        store.keep_record(f"{wanted.algorithm}-{wanted.hex}", _SUM_SCHEMA, {"sha256": sha256})
-    return part.keep(sha256)
+    return _keep(wanted, part, store)
 
 
 def _key(wanted: Wanted) -> str:

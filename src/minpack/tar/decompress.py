@@ -81,6 +81,23 @@ def packing_of(content: Content, name: str) -> Packing:
     raise ArchiveError(name, f"it is {what}", "name a .tar, plain or compressed with gzip, xz, bzip2 or zstd")
 
 
+def beginning_of(content: Content, packing: Packing, name: str, size: int) -> bytes:
+    """The first bytes, `size` at most, that `content` unpacks to; whether it is whole is not looked at.
+
+    :raises ArchiveError: even they cannot be had.
+    """
+    with content.open() as reader:
+        if packing is Packing.GZIP:
+            import zlib  # noqa: PLC0415 - it takes no more than these bytes
+
+            try:
+                return zlib.decompressobj(31).decompress(reader.read_at(0, size), size)
+            except zlib.error as error:
+                raise ArchiveError(name, f"its compressed data is damaged: {error}", members.DAMAGED) from error
+        pieces = _pieces(reader, content.size, packing, name, MAX_UNPACKED, None)
+        return bytes(next(iter(pieces), b"")[:size])
+
+
 def limit_for(size: int) -> int:
     """The most bytes that a packed file of `size` bytes may unpack to."""
     return min(MAX_UNPACKED, max(UNSUSPICIOUS, MAX_RATIO * size))

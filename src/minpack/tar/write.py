@@ -8,7 +8,7 @@ Names are relative, directories end with a slash, owner names are empty
 
 from __future__ import annotations
 
-from hashlib import sha256
+from hashlib import sha1, sha256
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         def take(self, block: memoryview) -> memoryview:
             """Take all of `block`; the buffer to fill next, which may be another one."""
 
-        def begin_file(self, content: Content) -> None:
-            """The blocks until `end_file` hold the bytes of `content`, and nothing else."""
+        def begin_file(self, content: Content) -> bool:
+            """The blocks until `end_file` hold the bytes of `content`, and nothing else; True if any size will do."""
 
         def end_file(self) -> None:
             """The last block of the file was taken."""
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
+#: The size of the blocks of a file whose blocks nobody wants one by one.
+LARGE = 4 << 20
 MAX_OCTAL_ID = 0o7777777
 MAX_OCTAL_SIZE = 0o77777777777
 #: A header's fields; `Struct.pack` fills each up with zeros.
@@ -87,17 +89,29 @@ class TarStream:
 
     :param own_blocks: a file of at least so many bytes has blocks of its own, which depend on nothing else; 0 for none.
     :param sums: compute the SHA-256 of each file, for `sums`.
+    :param sha1: and its SHA-1, for `sha1`.
     """
 
-    def __init__(self, consumer: BlockConsumer, buffer: memoryview, own_blocks: int = 0, *, sums: bool = False) -> None:
+    def __init__(
+        self,
+        consumer: BlockConsumer,
+        buffer: memoryview,
+        own_blocks: int = 0,
+        *,
+        sums: bool = False,
+        sha1: bool = False,
+    ) -> None:
         self._consumer = consumer
         self._buffer = buffer
         self._own_blocks = own_blocks
         self._filled = 0
         self._hashed = sums
+        self._hashed_twice = sums and sha1
+        self._large: memoryview | None = None
         self.size = 0
-        #: The SHA-256 of the files that were written, in hexadecimal, by all their names.
+        #: The SHA-256 of the files that were written, in hexadecimal, by all their names; and their SHA-1.
         self.sums: dict[RootPath, str] = {}
+        self.sha1: dict[RootPath, str] = {}
 
     def add(self, entries: Iterable[Entry], mtime: int) -> None:
         """Write every entry in the order given.
@@ -109,15 +123,14 @@ class TarStream:
             if entry.kind is Kind.FILE and entry.content is not None:
                 if 0 < self._own_blocks <= entry.size:
                     self._flush()
-                    self._consumer.begin_file(entry.content)
-                    self._copy(entry.content, entry.path)
-                    self._flush()
-                    self._consumer.end_file()
+                    self._copy_apart(entry.content, entry.path)
                 else:
                     self._copy(entry.content, entry.path)
                 self.write(padding(entry.size))
             elif self._hashed and entry.kind is Kind.HARDLINK:
                 self.sums[entry.path] = self.sums[RootPath(entry.link)]
+                if self._hashed_twice:
+                    self.sha1[entry.path] = self.sha1[RootPath(entry.link)]
 
     def finish(self) -> None:
         """Write the end-of-archive blocks and hand over what is left."""
@@ -134,8 +147,22 @@ class TarStream:
             start += len(piece)
             self._advance(len(piece))
 
+    def _copy_apart(self, content: Content, path: RootPath) -> None:
+        """Write a file in blocks of its own: large ones where only the whole counts, as each may wait for others."""
+        buffer = self._buffer
+        is_whole = self._consumer.begin_file(content)
+        if is_whole:
+            self._large = self._large or memoryview(bytearray(LARGE))
+            self._buffer = self._large
+        self._copy(content, path)
+        self._flush()
+        self._consumer.end_file()
+        if is_whole:
+            self._buffer = buffer
+
     def _copy(self, content: Content, path: RootPath) -> None:
         done, size, total = 0, content.size, sha256() if self._hashed else None
+        other = sha1(usedforsecurity=False) if self._hashed_twice else None
         with content.open() as reader:
             while done < size:
                 want = min(len(self._buffer) - self._filled, size - done)
@@ -145,9 +172,13 @@ class TarStream:
                 done += count
                 if total is not None:
                     total.update(self._buffer[self._filled : self._filled + count])
+                if other is not None:
+                    other.update(self._buffer[self._filled : self._filled + count])
                 self._advance(count)
         if total is not None:
             self.sums[path] = total.hexdigest()
+        if other is not None:
+            self.sha1[path] = other.hexdigest()
 
     def _flush(self) -> None:
         if self._filled:

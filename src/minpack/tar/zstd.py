@@ -51,6 +51,19 @@ def decompressed(
         behind(end)
 
 
+def is_one_frame(reader: Reader, size: int, name: str) -> bool:
+    """Whether the `size` bytes are one frame that takes no dictionary, and nothing else.
+
+    :param name: what to call the file in errors.
+    :raises ArchiveError: it is cut short.
+    """
+    window = TarWindow(reader)
+    head = window.read(0, 5)
+    if head[:4] != MAGIC or head[4:] == b"" or head[4] & 3:
+        return False
+    return _frame_end(window, 0, size) == _frames_end(reader, size, name, whole=True)
+
+
 def _frames_end(reader: Reader, size: int, name: str, *, whole: bool) -> int:
     """Follow the frames and their blocks by the sizes written in them; where they end, if `whole` at the file's end."""
     window = TarWindow(reader)

@@ -1,0 +1,113 @@
+"""Many images at once: each is a job for an executor, and what became of it is a value that a process can send."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from minpack.namedtuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
+
+    from minpack.build.pack import Packed
+
+J = TypeVar("J")
+#: So many jobs for each worker are handed out at once: few are left to run once one has failed.
+_AHEAD = 2
+
+
+class State(StrEnum):
+    """What became of an image."""
+
+    BUILT = "built"
+    #: Its files are as they were, and so is what was written of them.
+    UNCHANGED = "unchanged"
+    PLANNED = "planned"
+    FAILED = "failed"
+    #: Another one failed before it was begun.
+    SKIPPED = "skipped"
+
+
+class ImageOutput(NamedTuple):
+    """Where an image is: at `path`, or as `reference` in an engine or a registry."""
+
+    format: str
+    path: str | None
+    reference: str | None
+    digest: str | None
+
+
+class ImageFailure(NamedTuple):
+    """Why an image could not be built, as an error has it."""
+
+    kind: str
+    message: str
+    hint: str | None
+    exit_code: int
+
+
+class ImageResult(NamedTuple):
+    """What became of the image that the file calls `name`; `size` is what was written."""
+
+    name: str
+    state: State
+    platforms: tuple[str, ...] = ()
+    digest: str | None = None
+    size: int = 0
+    #: The full names that it has, there or wherever it is loaded.
+    references: tuple[str, ...] = ()
+    outputs: tuple[ImageOutput, ...] = ()
+    notes: tuple[str, ...] = ()
+    failure: ImageFailure | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is there, or would be."""
+        return self.state not in (State.FAILED, State.SKIPPED)
+
+
+def result_of(name: str, packed: Packed) -> ImageResult:
+    """What packing gave, as a result."""
+    platforms = tuple(str(one.plan.config.platform) for one in packed.images)
+    written = packed.written
+    if written is None:
+        return ImageResult(name, State.PLANNED, platforms, notes=packed.notes)
+    outputs = tuple(
+        ImageOutput(str(one.format), one.path, one.reference, str(one.digest) if one.digest is not None else None)
+        for one in written.outputs
+    )
+    digest = str(packed.digest) if packed.digest is not None else None
+    notes, names = tuple(map(str, packed.notes)), tuple(map(str, written.references))
+    return ImageResult(name, State.BUILT, platforms, digest, written.size, names, outputs, notes)
+
+
+def run_jobs(
+    executor: Executor,
+    function: Callable[[J], ImageResult],
+    jobs: Sequence[J],
+    workers: int,
+    *,
+    keep_going: bool,
+) -> Iterator[tuple[int, ImageResult | BaseException]]:
+    """Run `function` on each job, and give the number of each and what came of it as soon as it is there.
+
+    Once one has failed no other is begun, unless `keep_going`; those that were begun come to their end. What a worker
+    raises, or its end, is given as the exception.
+    """
+    from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - for many images alone
+
+    rest = iter(enumerate(jobs))
+    running: dict[Future[ImageResult], int] = {}
+    going = True
+    while True:
+        while going and len(running) < workers * _AHEAD and (job := next(rest, None)) is not None:
+            running[executor.submit(function, job[1])] = job[0]
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            error = future.exception()
+            result: Any = error if error is not None else future.result()
+            going = going and (keep_going or (error is None and result.is_whole))
+            yield running.pop(future), result

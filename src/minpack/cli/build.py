@@ -1,0 +1,183 @@
+"""`minpack build`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from minpack.build.fleet import ImageResult, State, run_jobs
+from minpack.cli.build_one import Job, build_image, failed, is_shared, jobs_of, output_place, pack_ready, unchanged
+from minpack.cli.config import check_ready, file_option, located, profile_option, read_images, ready_image
+from minpack.cli.executors import interruptible, lost, open_executor
+from minpack.cli.options import FILLED, STDOUT, Command, Parsed
+from minpack.cli.pack import command as pack_command
+from minpack.cli.pack import tell
+from minpack.cli.settings import threads
+from minpack.cli.summary import append_summary
+from minpack.cli.terminal import counting, print_error, print_json, print_lines, print_notes, reporting
+from minpack.config.model import CONFIG
+from minpack.errors import UsageError
+from minpack.oci.reference import default_reference
+from minpack.report.fleet import build_document, build_lines, count_line
+from minpack.spec.parallel import parse_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from minpack.cli.config import ReadyImage
+
+#: Where images go by their names.
+_NAMED = ("load", "push")
+#: Where a login would be asked for again for each image.
+_OF_ONE_PUSH = frozenset(("username", "password_stdin"))
+
+
+def _with_options_of_pack(command: click.Command) -> click.Command:
+    """The command with all options of pack, which override what the file sets."""
+    own = {one.name for one in command.params} | _OF_ONE_PUSH
+    options = [one for one in pack_command.params if isinstance(one, click.Option)]
+    command.params += [one for one in options if one.name not in own]
+    return command
+
+
+@_with_options_of_pack
+@click.command("build", cls=Command, short_help=f"Build the images of {CONFIG}.")
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED)
+@file_option
+@profile_option
+@click.option("-k", "--keep-going", is_flag=True, help="Build the other images when one fails.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=Parsed(parse_jobs),
+    metavar="NUMBER",
+    help="Images to build at once. Default: one for each CPU.",
+)
+def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
+    """Build the images of minpack.toml, all of them or those that are named.
+
+    \b
+    minpack build                                all images
+    minpack build web --push                     one, and push it under its tags
+    minpack build --profile release --keep-going
+
+    An image is not built again if its settings, all files that it is made of, and what was written are as they were.
+    Options override the file, for all images that are built. The first image that fails stops the build, but for those
+    that were begun; --keep-going builds all others. docs/config.md has the format of the file.
+    """  # noqa: D301 - click's mark for a block
+    outer = click.get_current_context()
+    path = given["file"] or CONFIG
+    ready = [ready_image(one, outer) for one in read_images(given, names)]
+    for one in ready:
+        check_ready(one)
+    _refuse_one_place(ready, path)
+    _refuse_one_name(ready)
+    jobs = jobs_of(ready)
+    known = dict(unchanged(jobs))
+    if len(jobs) == 1 and not known and not given["as_json"]:
+        return _build_alone(jobs[0])
+    built = iter(_build_all([job for job in jobs if job.ready.name not in known], given))
+    return _tell([known.get(job.ready.name) or next(built) for job in jobs], given, path)
+
+
+def _build_alone(job: Job) -> int:
+    """Build one image, and tell of it as pack does."""
+    packed, artifacts = pack_ready(job)
+    tell(packed, artifacts, job.ready.given)
+    return 0
+
+
+def _refuse_one_place(ready: Sequence[ReadyImage], path: str) -> None:
+    """Raise `UsageError` if two images would be written to one place, or one in place of the file of images."""
+    places: dict[str, str] = {os.path.realpath(path): "the file of images"}
+    for one in ready:
+        place = output_place(one)
+        if place is None:
+            continue
+        if len(ready) > 1 and one.given["output"] in ("-", *STDOUT):
+            raise UsageError("--output", "-", "stdout takes one image", "name one, or a directory: -o DIR/")
+        other = places.setdefault(place, one.name)
+        if other != one.name and not (is_shared(one.given) and place in _layouts(ready)):
+            reason = f"{one.name} and {other} would both be there" if other in _names(ready) else f"it is {other}"
+            hint = "name a directory for all, with a slash at its end, or leave it out"
+            raise UsageError("--output", one.given["output"] or place, reason, hint)
+
+
+def _refuse_one_name(ready: Sequence[ReadyImage]) -> None:
+    """Raise `UsageError` if one of two images would take a name from the other: in a layout, engine or registry."""
+    taken: dict[tuple[str, str], str] = {}
+    for one in ready:
+        given = one.given
+        places = (output_place(one) if is_shared(given) else None, *(where for where in _NAMED if given[where]))
+        for reference in (tag.familiar for tag in given["tags"] or (default_reference(one.name),)):
+            for place in filter(None, places):
+                other = taken.setdefault((place, reference), one.name)
+                if other != one.name:
+                    _refuse_name(one, reference, other)
+
+
+def _refuse_name(ready: ReadyImage, reference: str, other: str) -> None:
+    hint = "give each image a name of its own, for example me/{name}:{version}"
+    with located(ready.image):
+        raise UsageError("--tag", reference, f"{ready.name} and {other} would both have this name", hint)
+
+
+def _names(ready: Sequence[ReadyImage]) -> set[str]:
+    return {one.name for one in ready}
+
+
+def _layouts(ready: Sequence[ReadyImage]) -> set[str | None]:
+    return {output_place(one) for one in ready if is_shared(one.given)}
+
+
+def _build_all(jobs: Sequence[Job], given: dict[str, Any]) -> list[ImageResult]:
+    """Build images side by side, and print what fails as soon as it does."""
+    results = {number: ImageResult(job.ready.name, State.SKIPPED) for number, job in enumerate(jobs)}
+    if not jobs:
+        return []
+    workers = min(given["jobs"] or threads(), len(jobs))
+    with open_executor(workers) as executor, counting("images", len(jobs), quiet=given["quiet"]) as display:
+        for number, found in run_jobs(
+            executor, interruptible(build_image), jobs, workers, keep_going=given["keep_going"]
+        ):
+            name = jobs[number].ready.name
+            results[number] = found if isinstance(found, ImageResult) else failed(name, lost(name, found))
+            display.advance()
+            _print_failure(results[number])
+    return list(results.values())
+
+
+def _print_failure(result: ImageResult) -> None:
+    if result.failure is not None:
+        print_error(f"{result.name}: {result.failure.message}", result.failure.hint)
+
+
+def _tell(results: Sequence[ImageResult], given: dict[str, Any], path: str) -> int:
+    """Print what became of the images, and the exit code of that: the one that all failures have, else 1."""
+    codes = {one.failure.exit_code for one in results if one.failure is not None}
+    with reporting(count_line(results)):
+        if given["summary"] is not None:
+            from minpack.report.markdown import build_summary  # noqa: PLC0415 - for --summary alone
+
+            append_summary(given["summary"], build_summary(results))
+        if given["as_json"]:
+            print_json(build_document(path, results))
+        elif given["quiet"]:
+            print_lines(_pushed(results), whole=True)
+        else:
+            notes = (f"{one.name}: {note}" for one in results if one.state is not State.UNCHANGED for note in one.notes)
+            print_notes(notes, quiet=False)
+            print_lines(build_lines(results))
+    return codes.pop() if len(codes) == 1 else min(len(codes), 1)
+
+
+def _pushed(results: Sequence[ImageResult]) -> list[str]:
+    """What a quiet run prints of images that were pushed or loaded, as for one."""
+    outputs = [output for one in results for output in one.outputs if output.path is None]
+    names = (
+        f"{(one.reference or '').rpartition(':')[0]}@{one.digest}" if one.format == "registry" else one.reference
+        for one in outputs
+    )
+    return list(dict.fromkeys(name for name in names if name))

@@ -1,0 +1,100 @@
+"""`minpack show`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from minpack.cli.config import (
+    OF_A_RUN,
+    ConfiguredImage,
+    check_ready,
+    configured_keys,
+    file_option,
+    key_name,
+    profile_option,
+    read_images,
+    ready_image,
+)
+from minpack.cli.options import FILLED, Command, answer_options
+from minpack.cli.pack import command as pack_command
+from minpack.cli.terminal import print_json, print_lines
+from minpack.config.model import CONFIG, Setting, Text
+from minpack.config.places import Place
+from minpack.report.show import ShownImage, show_document, show_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from minpack.cli.config import ReadyImage
+
+_NOWHERE = Place(0, 0)
+
+
+@click.command("show", cls=Command, short_help=f"Show what the images of {CONFIG} are set to.")
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED)
+@file_option
+@profile_option
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON Schema of the file instead, by which editors complete and check it."
+)
+@answer_options
+def command(names: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
+    """Show what the images of minpack.toml are set to, where each setting is from, and the command that packs each.
+
+    \b
+    minpack show                       all images
+    minpack show web --profile release
+    minpack show --schema > minpack.schema.json
+    """  # noqa: D301 - click's mark for a block
+    if given["schema"]:
+        from minpack.config.schema import schema_of  # noqa: PLC0415 - for this alone
+
+        print_json(schema_of(configured_keys()))
+        return
+    outer, path = click.get_current_context(), given["file"] or CONFIG
+    images = [_shown(one, ready_image(one, outer)) for one in read_images(given, names)]
+    if given["as_json"]:
+        print_json(show_document(path, given["profiles"], images))
+    elif not given["quiet"]:
+        print_lines(show_lines(path, images))
+
+
+def _shown(image: ConfiguredImage, ready: ReadyImage) -> ShownImage:
+    """The image with what the environment sets in place of the file."""
+    check_ready(ready)
+    settings = {**image.settings.settings, **dict(_of_environment(ready))}
+    found = image.settings._replace(settings=settings)
+    return ShownImage(found, image.programs, tuple(_command(image._replace(settings=found))))
+
+
+def _of_environment(ready: ReadyImage) -> Iterator[tuple[str, Setting]]:
+    """The settings that variables make."""
+    for option in pack_command.params:
+        if ready.sources.get(option.name or "") is not ParameterSource.ENVIRONMENT or option.name in OF_A_RUN:
+            continue
+        assert isinstance(option, click.Option), "internal error: arguments are in no variable"
+        variable = str(option.envvar)
+        texts = () if option.is_flag else (Text(os.environ[variable], _NOWHERE),)
+        flag = bool(ready.given[option.name or ""]) if option.is_flag else None
+        yield key_name(option), Setting(key_name(option), variable, _NOWHERE, texts, flag)
+
+
+def _command(image: ConfiguredImage) -> Iterator[str]:
+    """The words that pack the image without the file."""
+    yield from ("minpack", "pack", *image.programs)
+    options = dict(image.options)
+    for option, value in options.items():
+        if isinstance(value, bool):
+            yield from (option,) if value else ()
+            continue
+        for text in value:
+            yield from (f"{option}={text}",) if text.startswith("-") else (option, text)
+    # What is named after the image is named after the program there.
+    if "--tag" not in options:
+        yield from ("--tag", image.name)
+    if not {"--output", "--load", "--push"} & options.keys() and options.get("--format", ("archive",)) == ("archive",):
+        yield from ("--output", f"{image.name}.tar")

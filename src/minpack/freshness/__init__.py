@@ -1,0 +1,1 @@
+"""Whether what an image ships has changed since, where it came from."""

@@ -1,0 +1,1 @@
+"""Logs of strace: what the processes in them opened, executed and connected to. Usable alone."""

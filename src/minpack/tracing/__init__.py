@@ -1,0 +1,1 @@
+"""What a program does in one run, and what follows for its image."""

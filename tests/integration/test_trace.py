@@ -1,0 +1,228 @@
+"""What one run of a program opens, and an image with it: in namespaces, on this host, and from logs made elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minpack.cli.trace import command as trace_command
+from support.cc import Compiler
+from support.command import COMMAND, TIMEOUT, assert_refused, minpack
+from support.optionwalk import options
+from support.places import as_nobody, shared_directory
+from support.refusals import row
+from support.tools import need_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+#: Opens what its arguments name below /etc, where nothing in it says so; starts a shell; says what it found.
+READS = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+int main(int count, char **words) {
+  char path[200], line[200] = "";
+  for (int at = 1; at < count; at++) {
+    snprintf(path, sizeof path, "/et%c/%s", 'c', words[at]);
+    FILE *file = fopen(path, "r");
+    if (file) fgets(line, sizeof line, file);
+    printf("%s: %s\n", words[at], file ? "there" : "absent");
+  }
+  fflush(stdout);
+  if (count > 2) return system("cd /usr && ls share/apk > /dev/null; mkdir /tmp/made");
+  return 0;
+}
+"""
+#: Runs until it is stopped, and so does what it starts, which heeds no signal.
+WAITS = """
+#include <signal.h>
+#include <unistd.h>
+int main(void) {
+  access("/etc/profile", 0);
+  if (!fork()) { setsid(); signal(SIGTERM, SIG_IGN); }
+  pause();
+}
+"""
+#: Ends by a fault of its own.
+FAULTY = '#include <unistd.h>\nint main(void) { access("/etc/profile", 0); *(volatile int *)0 = 0; }\n'
+
+
+@pytest.fixture(scope="module")
+def place(alpine_x86_64: Path) -> Generator[Path]:
+    """A directory that any user can reach, with programs for Alpine and its base as a tarball and a directory."""
+    need_tool("strace")
+    with shared_directory() as made:
+        compiler = Compiler(made, "musl-gcc")
+        compiler.program("reads", READS)
+        compiler.program("waits", WAITS, "-static")
+        compiler.program("faulty", FAULTY, "-static")
+        shutil.copy(alpine_x86_64, made / "alpine.tar.gz")
+        (made / "alpine").mkdir()
+        subprocess.run(["tar", "-xf", "alpine.tar.gz", "-C", "alpine", "--no-same-owner"], cwd=made, check=True)
+        yield made
+
+
+def trace(place: Path, *arguments: str) -> Any:
+    """The document of a trace."""
+    done = subprocess.run(
+        [*COMMAND, "trace", "--json", *arguments], cwd=place, capture_output=True, timeout=TIMEOUT, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def paths(rows: list[dict[str, str]]) -> list[str]:
+    """The paths of rows."""
+    return [one["path"] for one in rows]
+
+
+TAKEN = ("/bin/ls", "/bin/mkdir", "/etc/alpine-release", "/etc/profile.d/README")
+FOUND = ["--need", "shell", *(word for path in TAKEN for word in ("--take", path))]
+
+
+@pytest.mark.parametrize("base", ["alpine.tar.gz", "alpine"])
+def test_what_a_run_opens_is_packed_with_the_options_found(place: Path, base: str) -> None:
+    """The image that the printed command makes does what the program did; nothing is left in the base."""
+    arguments = ("alpine-release", "profile.d/README", "none")
+    before = sorted(map(str, (place / "alpine").rglob("*")))
+    found = trace(place, "--base", base, "./reads", *arguments)
+    assert found["options"][: len(FOUND)] == FOUND
+    assert "/etc/none" in paths(found["absent"])
+    assert "/tmp/made" in paths(found["written"])
+    assert {"/bin/sh", "/usr/local/bin/reads"} <= set(paths(found["executed"]))
+    assert "/etc/shadow" not in json.dumps(found)
+    lacked = minpack("run", "--base", base, "./reads", *arguments, cwd=place)
+    assert lacked.out.startswith(b"alpine-release: absent")
+    command = [*found["command"][1:], "-o", "found.tar", "--force"]
+    assert minpack(*command, cwd=place).code == 0
+    ran = minpack("run", "./found.tar", *arguments, cwd=place)
+    assert ran.out.startswith(b"alpine-release: there\nprofile.d/README: there\nnone: absent\n"), ran.err
+    assert sorted(map(str, (place / "alpine").rglob("*"))) == before
+
+
+def test_pack_traces_and_packs_at_once(place: Path) -> None:
+    """With the same bytes as with the options that a trace prints; of several runs all that they opened."""
+    base = ("--base", "alpine.tar.gz", "-q")
+    for name in ("alpine-release", "profile.d/README"):
+        found = trace(place, "--base", "alpine.tar.gz", "./reads", name)
+        assert minpack("./reads", *base, *found["options"], "-o", "one.tar", cwd=place).code == 0
+        assert minpack("./reads", *base, "--trace", name, "-o", "other.tar", cwd=place).code == 0
+        assert (place / "one.tar").read_bytes() == (place / "other.tar").read_bytes()
+    both = minpack(
+        *("./reads", "--base", "alpine.tar.gz", "--trace", "alpine-release", "--trace", "profile.d/README"),
+        *("-o", "both.tar"),
+        cwd=place,
+    )
+    assert "packed with --take /etc/alpine-release --take /etc/profile.d/README" in both.err
+
+
+def test_an_image_that_has_everything_stays_as_it_is(place: Path) -> None:
+    """The same bytes with a trace and without."""
+    assert minpack("./reads", "--base", "alpine", "-q", "-o", "plain.tar", cwd=place).code == 0
+    assert minpack("./reads", "--base", "alpine", "-q", "--trace", "none", "-o", "traced.tar", cwd=place).code == 0
+    assert (place / "plain.tar").read_bytes() == (place / "traced.tar").read_bytes()
+    ran = minpack("trace", "--base", "alpine", "./reads", "none", cwd=place)
+    assert ran.out.decode().rstrip().endswith("the image has all that was opened")
+
+
+def test_a_log_tells_the_same_each_time(place: Path) -> None:
+    """One that was made on this host, of a program at its own place, without -y."""
+    log = place / "strace.log"
+    command = ["strace", "-f", "-o", str(log), str(place / "reads"), "alpine-release", "profile"]
+    if not Path("/lib/ld-musl-x86_64.so.1").exists():
+        pytest.skip("musl's loader is not here: Debian's package musl")
+    subprocess.run(command, check=False, capture_output=True, cwd=place)
+    first, second = (trace(place, "--base", "alpine", "--from", "strace.log", "./reads") for _ in range(2))
+    assert first == second
+    assert "/etc/profile" in paths(first["missing"])
+    on_host = trace(place, "--base", "alpine", "--host", "./reads", "profile")
+    assert "/etc/profile" in paths(on_host["missing"])
+
+
+def test_one_that_does_not_end_is_stopped(place: Path) -> None:
+    """And what it did until then is told; with --host too, where nothing of it is left."""
+    for where in ((), ("--host",)):
+        found = trace(place, "--base", "alpine", "--time-limit", "1", *where, "./waits")
+        assert found["timed_out"]
+        assert paths(found["missing"]) == ["/etc/profile"]
+    processes = [one.read_bytes() for one in Path("/proc").glob("[0-9]*/cmdline") if one.exists()]
+    assert not any(one.startswith(str(place / "waits").encode()) for one in processes)
+
+
+def test_a_program_that_faults_ends(place: Path) -> None:
+    """As it would in any process but the first of a namespace, which the kernel spares while it is watched."""
+    found = trace(place, "--base", "alpine", "./faulty")
+    assert found["runs"] == [{"exit_code": 128 + 11}]
+    assert paths(found["missing"]) == ["/etc/profile"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it is root who can become another user")
+def test_an_ordinary_user_can_trace_over_this_host(place: Path) -> None:
+    """Whose root has mounts in it, which no user namespace takes apart. It stays as it is."""
+    ran = as_nobody("trace", "-q", "--no-cache", "--base", "/", "./faulty", cwd=place)
+    assert (ran.code, ran.out) == (0, b"--take /etc/profile\n"), ran.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it is root who can become another user")
+@pytest.mark.parametrize("base", ["alpine.tar.gz", "alpine"])
+def test_an_ordinary_user_can_trace(place: Path, base: str) -> None:
+    """In namespaces of its own, over a directory too."""
+    ran = as_nobody("trace", "-q", "--no-cache", "--base", base, "./reads", "alpine-release", cwd=place)
+    assert (ran.code, ran.out) == (0, b"--take /etc/alpine-release\n"), ran.err
+
+
+def test_what_is_private_is_told_and_not_taken(place: Path) -> None:
+    """Nothing packs passwords."""
+    found = trace(place, "--base", "alpine", "--user", "0", "./reads", "shadow")
+    (missing,) = found["missing"]
+    assert (missing["path"], missing["option"], missing["reason"]) == ("/etc/shadow", None, "holds passwords")
+    assert found["options"] == []
+
+
+def test_the_command_has_the_options_that_were_given(place: Path) -> None:
+    """Those of packing, as they were written; not those of tracing."""
+    given = ("-e", "A=b c", "--base=alpine", "--time-limit", "30", "--take", "/etc/profile", "-u0", "--", "./reads")
+    found = trace(place, *given, "alpine-release")
+    assert shlex.join(found["command"]) == (
+        "minpack pack -e 'A=b c' --base=alpine --take /etc/profile -u0 --take /etc/alpine-release ./reads"
+    )
+
+
+def test_the_output_of_the_program_is_on_stderr(place: Path) -> None:
+    """Stdout has the report, or with -q the options alone."""
+    ran = minpack("trace", "-q", "--base", "alpine", "./reads", "alpine-release", cwd=place)
+    assert (ran.out, ran.err) == (b"--take /etc/alpine-release\n", "alpine-release: there\n")
+
+
+def test_a_base_of_packages_has_no_tree_to_run_in(place: Path) -> None:
+    """An image with the same packages has."""
+    case = row("a trace with a base of packages")
+    ran = minpack("trace", "--base", "debian-12", "./reads", cwd=place, env={"MINPACK_NO_PACKAGES": ""})
+    assert_refused(ran, case.code, case.message, case.hint)
+
+
+def test_without_strace_a_hint_says_how_to_get_it(place: Path) -> None:
+    """Or that a log may come from elsewhere."""
+    case = row("strace is not there")
+    ran = minpack("trace", "--base", "alpine", "./reads", cwd=place, env={"PATH": str(place)})
+    assert_refused(ran, case.code, case.message, case.hint)
+
+
+#: What shows that an option does something, other than what `run` and `pack` show of theirs in their own tests.
+SHOWN = {"--host", "--from", "--time-limit", "--base", "--env", "--user", "--take", "--quiet", "--json"}
+
+
+def test_every_option_is_shown_here_or_is_of_run_and_pack() -> None:
+    """A trace makes the spec that pack makes, and the run that run makes."""
+    from minpack.cli.pack import command as pack_command
+    from minpack.cli.run_image import command as run_command
+
+    assert set(options(trace_command)) <= SHOWN | set(options(pack_command)) | set(options(run_command))

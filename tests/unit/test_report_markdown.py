@@ -1,0 +1,112 @@
+"""The summary of a run in Markdown: what a page of a CI job shows of it."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from markdown_it import MarkdownIt
+
+from minpack.build.fleet import ImageFailure, ImageResult, State
+from minpack.report.markdown import build_summary, text_of
+from support.command import assert_refused, minpack
+from support.packing import write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.command import Ran
+
+
+def succeeded(ran: Ran) -> Ran:
+    """The run, which ended well."""
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def shown(lines: list[str] | str) -> str:
+    """The page that the lines make, as HTML: the reader's rules are CommonMark's, with GitHub's tables."""
+    text = lines if isinstance(lines, str) else "\n".join(lines)
+    return str(MarkdownIt("commonmark").enable("table").render(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a|b",
+        "`a`",
+        "*a*",
+        "__a__",
+        "<b>a</b>",
+        "[a](b)",
+        "![a](b)",
+        "a\\|b",
+        "&amp;",
+        "~~a~~",
+        "# a",
+        "a\\",
+        "https://a.b/c_d_",
+    ],
+)
+def test_no_name_is_taken_for_a_mark(text: str) -> None:
+    """Whatever a name has in it, the page shows it as it is, in its cell."""
+    (cell,) = re.findall(r"<td>(.*?)</td>", shown(f"| head |\n|---|\n| {text_of(text)} |\n"))
+    assert html.unescape(cell) == text
+
+
+def test_a_name_has_one_line() -> None:
+    """A line break, or what no terminal shows, is written out."""
+    assert "\n" not in text_of("a\nb")
+    assert "\u202e" not in text_of("a\u202eb")
+
+
+def test_many_images_are_a_table_with_their_failures() -> None:
+    """Each image has a row; why one failed follows; of very many the rest is counted."""
+    failure = ImageFailure("missing-library", "cannot pack 'x': missing libz.so.1", None, 3)
+    results = [
+        ImageResult("web", State.BUILT, digest="sha256:1", size=2000),
+        ImageResult("job", State.FAILED, failure=failure),
+    ]
+    page = shown(build_summary(results))
+    assert "<td>web</td>\n<td>built</td>\n<td>2.00 kB</td>" in page
+    assert "<li>job: cannot pack 'x': missing libz.so.1</li>" in page
+    assert "and 10 more" in shown(build_summary([ImageResult(str(n), State.SKIPPED) for n in range(60)]))
+
+
+def test_runs_are_added_one_after_the_other(tmp_path: Path) -> None:
+    """What pack, check and build say is at the end of the file, which keeps what it had."""
+    write_program(tmp_path / "app")
+    (tmp_path / "minpack.toml").write_text("[image.one]\nprograms = ['app']\n[image.two]\nprograms = ['app']\n")
+    (tmp_path / "page").write_text("before\n")
+    document = succeeded(minpack("./app", "--summary", "page", "--json", cwd=tmp_path)).document
+    succeeded(minpack("check", "app.tar", "--summary", "page", cwd=tmp_path))
+    succeeded(minpack("build", "--summary", "page", cwd=tmp_path))
+    succeeded(minpack("build", "--summary", "other", cwd=tmp_path))
+    page = (tmp_path / "page").read_text()
+    assert page.startswith("before\n### app:latest\n")
+    assert page.count(document["images"][0]["digest"]) == 5
+    assert re.findall(r"<h3>(.*)</h3>", shown(page)) == ["app:latest", "app.tar", "Images"]
+    assert "| one | unchanged |" in (tmp_path / "other").read_text()
+
+
+@pytest.mark.parametrize("place", ["app", "no/page", "."])
+def test_what_is_no_text_is_left_alone(tmp_path: Path, place: str) -> None:
+    """Programs, directories and what cannot be there are refused before anything is packed."""
+    write_program(tmp_path / "app")
+    before = (tmp_path / "app").read_bytes()
+    reasons = {"no/page": "there is no such directory"}
+    message = f"cannot write '{place}': {reasons.get(place, 'it is no text file')}"
+    assert_refused(minpack("./app", "--summary", place, cwd=tmp_path), 1, message, "choose another file with --summary")
+    assert (tmp_path / "app").read_bytes() == before
+    assert not (tmp_path / "app.tar").exists()
+
+
+def test_the_image_is_not_taken_for_the_summary(tmp_path: Path) -> None:
+    """The image that a run writes is whole, wherever the summary was to go."""
+    write_program(tmp_path / "app")
+    ran = minpack("./app", "--summary", "app.tar", cwd=tmp_path)
+    assert ran.code == 1
+    assert "'./app.tar' was written" in ran.err
+    succeeded(minpack("check", "app.tar", cwd=tmp_path))
