@@ -62,20 +62,26 @@ NAMES = 'const char *name_of(long n) { return n == 2 ? "open" : n == 257 ? "open
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
-    """A directory with an image of each kind of program, and the tools of a real Alpine as tools.tar.gz."""
+def place(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Generator[Path]:
+    """A directory with an image of each kind of program, and the tools of a real Alpine as tools.tar.gz.
+
+    No other process that runs tests has the images' names: one that removes its images would take ours.
+    """
     path = tmp_path_factory.mktemp("debugged")
     base = data / "bases" / "alpine-minirootfs-3.20.3-x86_64.tar.gz"
     (path / "tools.tar.gz").symlink_to(base)
+    unique, names = uuid.uuid4().hex, []
     for name, compiler, flags, options in (
         ("glibc", "gcc", (), ("--base", "/")),
         ("musl", "musl-gcc", (), ("--base", "tools.tar.gz")),
         ("static", "gcc", ("-static",), ()),
     ):
         built = Compiler(path, compiler).program(name, APP, *flags)
-        ran = minpack(f"./{built.name}", *options, "-o", f"{name}.tar", "--dest", "/app", cwd=path)
+        names.append(f"minpack-test/{unique}:{name}")
+        ran = minpack(f"./{built.name}", *options, "-t", names[-1], "-o", f"{name}.tar", "--dest", "/app", cwd=path)
         assert ran.code == 0, ran.err
-    return path
+    yield path
+    subprocess.run([need_tool("docker"), "rmi", "-f", *names], check=False, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +145,6 @@ def test_a_shell_is_in_the_image(kind: str, place: Path, docker: Docker) -> None
     assert "ls: /nowhere: No such file or directory" in ran.stderr
     (loaded,) = docker.load(place / f"{kind}.tar")
     docker.call("tag", loaded, below)
-    docker.call("rmi", loaded)
     layers = docker.inspect(name)["RootFS"]["Layers"]
     assert layers[:-1] == docker.inspect(below)["RootFS"]["Layers"]
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,10 +88,14 @@ def place() -> Generator[Path]:
         yield made
 
 
+#: The name of Alpine's image. No other process that runs tests has it: one that removes its image would take ours.
+ALPINE = f"minpack-test/{uuid.uuid4().hex}:1"
+
+
 @pytest.fixture(scope="module")
 def alpine(place: Path, alpine_x86_64: Path) -> Path:
     """An image of all of Alpine."""
-    minpack("base", "image", str(alpine_x86_64), "-o", "alpine.tar", "-t", "minpack-run/alpine:1", cwd=place)
+    minpack("base", "image", str(alpine_x86_64), "-o", "alpine.tar", "-t", ALPINE, cwd=place)
     (place / "alpine.tar").chmod(0o644)
     return place / "alpine.tar"
 
@@ -122,7 +127,7 @@ def test_programs_do_what_they_do_in_docker(docker: Docker, alpine: Path, user: 
         for script in SCRIPTS:
             who = ("-u", user) if user else ()
             expected = subprocess.run(
-                ["docker", "run", "--rm", "-i", "--network", "none", *who, "minpack-run/alpine:1", "sh", "-c", script],
+                ["docker", "run", "--rm", "-i", "--network", "none", *who, ALPINE, "sh", "-c", script],
                 input=b"typed",
                 capture_output=True,
                 timeout=TIMEOUT,
@@ -132,7 +137,7 @@ def test_programs_do_what_they_do_in_docker(docker: Docker, alpine: Path, user: 
             if (found.returncode, found.stdout) != (expected.returncode, expected.stdout):
                 differ.append((script, found.stdout, found.returncode, expected.stdout, expected.returncode))
     finally:
-        docker.call("rmi", "-f", "minpack-run/alpine:1")
+        docker.call("rmi", "-f", ALPINE)
     assert len(SCRIPTS) == 40
     assert differ == []
 

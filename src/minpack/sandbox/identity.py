@@ -91,5 +91,5 @@ def write_maps(pid: int, identity: Identity, host: tuple[int, int], inside: tupl
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
+    with open(path, "wb") as file:
+        file.write(text.encode())
