@@ -13,7 +13,7 @@ import tomli_w
 from test_option_walk import rows  # type: ignore[import-not-found] # pytest puts it on the path
 
 from minpack.cli.build import command as build_command
-from minpack.cli.config import OF_A_RUN, configured_keys, key_name, pack_context, read_images, ready_image
+from minpack.cli.config import OF_A_RUN, configured_keys, key_name, pack_context, read_images, ready_images
 from minpack.cli.pack import command as pack_command
 from minpack.config.keys import KeyKind
 from minpack.errors import ConfigError, UsageError
@@ -60,7 +60,7 @@ def given_by_file(*more: str) -> dict[str, Any]:
     """What pack is given for the only image of the file."""
     with build_command.make_context("build", list(more), **CONTEXT) as outer:
         (image,) = read_images(outer.params)
-        ready = ready_image(image, outer)
+        (ready,) = ready_images([image], outer)
     with pack_context(ready) as given:
         return given
 

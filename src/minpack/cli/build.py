@@ -9,7 +9,7 @@ import click
 
 from minpack.build.fleet import ImageResult, State, run_jobs
 from minpack.cli.build_one import Job, build_image, failed, is_shared, jobs_of, output_place, pack_ready, unchanged
-from minpack.cli.config import check_ready, file_option, located, profile_option, read_images, ready_image
+from minpack.cli.config import check_ready, file_option, located, profile_option, read_images, ready_images
 from minpack.cli.executors import interruptible, lost, open_executor
 from minpack.cli.options import FILLED, STDOUT, Command, Parsed
 from minpack.cli.pack import command as pack_command
@@ -69,7 +69,7 @@ def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the 
     """  # noqa: D301 - click's mark for a block
     outer = click.get_current_context()
     path = given["file"] or CONFIG
-    ready = [ready_image(one, outer) for one in read_images(given, names)]
+    ready = ready_images(read_images(given, names), outer)
     for one in ready:
         check_ready(one)
     _refuse_one_place(ready, path)
@@ -92,15 +92,17 @@ def _build_alone(job: Job) -> int:
 def _refuse_one_place(ready: Sequence[ReadyImage], path: str) -> None:
     """Raise `UsageError` if two images would be written to one place, or one in place of the file of images."""
     places: dict[str, str] = {os.path.realpath(path): "the file of images"}
-    for one in ready:
-        place = output_place(one)
+    found = [output_place(one) for one in ready]
+    names = {one.name for one in ready}
+    layouts = {place for one, place in zip(ready, found, strict=True) if is_shared(one.given)}
+    for one, place in zip(ready, found, strict=True):
         if place is None:
             continue
         if len(ready) > 1 and one.given["output"] in ("-", *STDOUT):
             raise UsageError("--output", "-", "stdout takes one image", "name one, or a directory: -o DIR/")
         other = places.setdefault(place, one.name)
-        if other != one.name and not (is_shared(one.given) and place in _layouts(ready)):
-            reason = f"{one.name} and {other} would both be there" if other in _names(ready) else f"it is {other}"
+        if other != one.name and not (is_shared(one.given) and place in layouts):
+            reason = f"{one.name} and {other} would both be there" if other in names else f"it is {other}"
             hint = "name a directory for all, with a slash at its end, or leave it out"
             raise UsageError("--output", one.given["output"] or place, reason, hint)
 
@@ -122,14 +124,6 @@ def _refuse_name(ready: ReadyImage, reference: str, other: str) -> None:
     hint = "give each image a name of its own, for example me/{name}:{version}"
     with located(ready.image):
         raise UsageError("--tag", reference, f"{ready.name} and {other} would both have this name", hint)
-
-
-def _names(ready: Sequence[ReadyImage]) -> set[str]:
-    return {one.name for one in ready}
-
-
-def _layouts(ready: Sequence[ReadyImage]) -> set[str | None]:
-    return {output_place(one) for one in ready if is_shared(one.given)}
 
 
 def _build_all(jobs: Sequence[Job], given: dict[str, Any]) -> list[ImageResult]:

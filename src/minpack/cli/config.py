@@ -22,7 +22,7 @@ from minpack.errors import ConfigError, UsageError
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from minpack.config.model import Config, Setting, Text
     from minpack.config.resolve import ResolvedSettings
@@ -151,20 +151,46 @@ class ReadyImage(NamedTuple):
         return self.image.name
 
 
-def ready_image(image: ConfiguredImage, outer: click.Context) -> ReadyImage:
-    """What pack is given for an image: by the command line, the environment, the file, or by default, in this order.
+def ready_images(images: Iterable[ConfiguredImage], outer: click.Context) -> list[ReadyImage]:
+    """What pack is given for each image: by the command line, the environment, the file, or by default, in this order.
 
     :raises ConfigError: a value cannot be meant, or contradicts another.
     """
+    found: list[ReadyImage] = []
+    start: click.Context | None = None
+    for image in images:
+        # What the environment sets, and what is set by default, is the same for all.
+        start = start or pack_command.make_context("pack", ["--", *image.programs], parent=outer)
+        found.append(_ready_image(image, outer, start))
+    return found
+
+
+def _ready_image(image: ConfiguredImage, outer: click.Context, start: click.Context) -> ReadyImage:
     # With the parent's names of --help, which click keeps for each command.
-    made = pack_command.make_context("pack", ["--", *image.programs], parent=outer)
-    with made as context, located(image):
-        for option in pack_command.params:
-            if isinstance(option, click.Option):
-                _set(option, image, outer, context)
+    with _context(start.params, _sources(start), outer) as context, located(image):
+        for parameter in pack_command.params:
+            if isinstance(parameter, click.Option):
+                _set(parameter, image, outer, context)
+            elif parameter.name == PROGRAMS:
+                context.params[PROGRAMS] = parameter.process_value(context, image.programs)
         refuse_contradictions(context)
-        sources = {name: context.get_parameter_source(name) or ParameterSource.DEFAULT for name in context.params}
-        return ReadyImage(image, context.params, sources)
+        return ReadyImage(image, context.params, _sources(context))
+
+
+def _sources(context: click.Context) -> dict[str, ParameterSource]:
+    """Where each value of a context is from."""
+    return {name: context.get_parameter_source(name) or ParameterSource.DEFAULT for name in context.params}
+
+
+def _context(
+    params: Mapping[str, Any], sources: Mapping[str, ParameterSource], parent: click.Context | None = None
+) -> click.Context:
+    """A context of pack's as its command line would make it of these values."""
+    context = click.Context(pack_command, info_name="pack", parent=parent)
+    context.params = dict(params)
+    for name, source in sources.items():
+        context.set_parameter_source(name, source)
+    return context
 
 
 @contextmanager
@@ -173,10 +199,7 @@ def pack_context(ready: ReadyImage) -> Generator[dict[str, Any]]:
 
     :raises ConfigError: in place of an error about an option that the file sets.
     """
-    context = click.Context(pack_command, info_name="pack")
-    context.params = dict(ready.given)
-    for name, source in ready.sources.items():
-        context.set_parameter_source(name, source)
+    context = _context(ready.given, ready.sources)
     with context.scope(), located(ready.image):
         yield context.params
 

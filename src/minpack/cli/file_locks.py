@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.config import check_ready, pack_context, read_images, ready_image
+from minpack.cli.config import check_ready, pack_context, read_images, ready_images
 from minpack.cli.effects import refuse_explicit
 from minpack.cli.options import LOCK
 from minpack.cli.terminal import print_error, print_json
@@ -37,7 +37,7 @@ def images_of(given: Mapping[str, Any], names: Sequence[str]) -> list[ReadyImage
     :raises ConfigError: they cannot be locked as they are.
     """
     outer = click.get_current_context()
-    ready = [ready_image(one, outer) for one in read_images(given, names)]
+    ready = ready_images(read_images(given, names), outer)
     for one in ready:
         check_ready(one)
     _refuse_same_name(ready)

@@ -17,7 +17,7 @@ from minpack.cli.config import (
     key_name,
     profile_option,
     read_images,
-    ready_image,
+    ready_images,
 )
 from minpack.cli.options import FILLED, Command, answer_options
 from minpack.cli.pack import command as pack_command
@@ -56,7 +56,7 @@ def command(names: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the
         print_json(schema_of(configured_keys()))
         return
     outer, path = click.get_current_context(), given["file"] or CONFIG
-    images = [_shown(one, ready_image(one, outer)) for one in read_images(given, names)]
+    images = [_shown(one.image, one) for one in ready_images(read_images(given, names), outer)]
     if given["as_json"]:
         print_json(show_document(path, given["profiles"], images))
     elif not given["quiet"]:
