@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from minpack.build.pack import Packed
+    from minpack.shared.use import CacheUse
 
 J = TypeVar("J")
 #: So many jobs for each worker are handed out at once: few are left to run once one has failed.
@@ -61,6 +62,8 @@ class ImageResult(NamedTuple):
     outputs: tuple[ImageOutput, ...] = ()
     notes: tuple[str, ...] = ()
     failure: ImageFailure | None = None
+    #: What it had from shared caches; None where none is named, and of an image that was not built.
+    cache: CacheUse | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -73,14 +76,14 @@ def result_of(name: str, packed: Packed) -> ImageResult:
     platforms = tuple(str(one.plan.config.platform) for one in packed.images)
     written = packed.written
     if written is None:
-        return ImageResult(name, State.PLANNED, platforms, notes=packed.notes)
+        return ImageResult(name, State.PLANNED, platforms, notes=packed.notes, cache=packed.cache)
     outputs = tuple(
         ImageOutput(str(one.format), one.path, one.reference, str(one.digest) if one.digest is not None else None)
         for one in written.outputs
     )
     digest = str(packed.digest) if packed.digest is not None else None
     notes, names = tuple(map(str, packed.notes)), tuple(map(str, written.references))
-    return ImageResult(name, State.BUILT, platforms, digest, written.size, names, outputs, notes)
+    return ImageResult(name, State.BUILT, platforms, digest, written.size, names, outputs, notes, cache=packed.cache)
 
 
 def run_jobs(

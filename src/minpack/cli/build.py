@@ -22,6 +22,7 @@ from minpack.errors import UsageError
 from minpack.oci.reference import default_reference
 from minpack.report.fleet import build_document, build_lines, count_line
 from minpack.spec.parallel import parse_jobs
+from minpack.spec.shard import Shard, parse_shard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,12 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
     metavar="NUMBER",
     help="Images to build at once. Default: one for each CPU.",
 )
+@click.option(
+    "--shard",
+    type=Parsed(parse_shard),
+    metavar="NUMBER/TOTAL",
+    help="Build this part of the images alone, such as 3/10: for CI jobs side by side, each with a part of its own.",
+)
 def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
     """Build the images of minpack.toml, all of them or those that are named.
 
@@ -62,6 +69,7 @@ def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the 
     minpack build                                all images
     minpack build web --push                     one, and push it under its tags
     minpack build --profile release --keep-going
+    minpack build --shard 3/10 --push            a part: of ten CI jobs the third
 
     An image is not built again if its settings, all files that it is made of, and what was written are as they were.
     Options override the file, for all images that are built. The first image that fails stops the build, but for those
@@ -69,12 +77,15 @@ def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the 
     """  # noqa: D301 - click's mark for a block
     outer = click.get_current_context()
     path = given["file"] or CONFIG
-    ready = ready_images(read_images(given, names), outer)
+    shard: Shard | None = given["shard"]
+    if shard is not None and names:
+        raise UsageError("--shard", str(shard), "images are named", "give only one of them: --shard divides all images")
+    ready = ready_images(read_images(given, names, shard), outer)
     for one in ready:
         check_ready(one)
     _refuse_one_place(ready, path)
     _refuse_one_name(ready)
-    jobs = jobs_of(ready)
+    jobs = jobs_of([one for one in ready if shard is None or shard.has(one.name)])
     known = dict(unchanged(jobs))
     if len(jobs) == 1 and not known and not given["as_json"]:
         return _build_alone(jobs[0])
@@ -151,19 +162,20 @@ def _print_failure(result: ImageResult) -> None:
 def _tell(results: Sequence[ImageResult], given: dict[str, Any], path: str) -> int:
     """Print what became of the images, and the exit code of that: the one that all failures have, else 1."""
     codes = {one.failure.exit_code for one in results if one.failure is not None}
+    shard = given["shard"]
     with reporting(count_line(results)):
         if given["summary"] is not None:
             from minpack.report.markdown import build_summary  # noqa: PLC0415 - for --summary alone
 
-            append_summary(given["summary"], build_summary(results))
+            append_summary(given["summary"], build_summary(results, shard))
         if given["as_json"]:
-            print_json(build_document(path, results))
+            print_json(build_document(path, results, shard))
         elif given["quiet"]:
             print_lines(_pushed(results), whole=True)
         else:
             notes = (f"{one.name}: {note}" for one in results if one.state is not State.UNCHANGED for note in one.notes)
             print_notes(notes, quiet=False)
-            print_lines(build_lines(results))
+            print_lines(build_lines(results) if results else [f"no image of {path} is in shard {shard}"])
     return codes.pop() if len(codes) == 1 else min(len(codes), 1)
 
 

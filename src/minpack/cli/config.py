@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from minpack.config.model import Config, Setting, Text
     from minpack.config.resolve import ResolvedSettings
+    from minpack.spec.shard import Shard
 
 #: Options about one run, and not about an image: they stay on the command line.
 OF_A_RUN = frozenset(("quiet", "verbose", "as_json", "dry_run", "summary", "username", "password_stdin"))
@@ -116,15 +117,24 @@ def _key(option: click.Option) -> ConfigKey:
     )
 
 
-def read_images(given: Mapping[str, Any], names: Sequence[str] = ()) -> tuple[ConfiguredImage, ...]:
+def read_images(
+    given: Mapping[str, Any], names: Sequence[str] = (), shard: Shard | None = None
+) -> tuple[ConfiguredImage, ...]:
     """The images of the file that the options name, or those of these names, with their programs.
 
+    :param shard: outside it programs are as they are written: what others build need not be here.
     :raises ConfigError: the file cannot be used.
     :raises UsageError: there is no such image or profile.
     """
     config = read_config(given["file"] or CONFIG, configured_keys())
     images = resolve_images(config, names, given["profiles"], os.environ)
-    return tuple(_configured(config, one) for one in images)
+    return tuple(
+        _configured(config, one) if shard is None or shard.has(one.name) else _unexpanded(config, one) for one in images
+    )
+
+
+def _unexpanded(config: Config, image: ResolvedSettings) -> ConfiguredImage:
+    return ConfiguredImage(config.path, image, tuple(text for text, _ in image.programs))
 
 
 def _configured(config: Config, image: ResolvedSettings) -> ConfiguredImage:

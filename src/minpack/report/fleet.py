@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 from minpack.build.fleet import ImageResult, State
 from minpack.excerpt import few_notes, shorten
 from minpack.report.human import human
+from minpack.report.shared import cache_object, cache_text, total_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from minpack.spec.shard import Shard
 
 #: So much of a digest is shown, as Docker does.
 _SHORT = len("sha256:") + 12
 _HEAD = ("image", "state", "size", "digest", "output")
 
 
-def build_document(path: str, results: Sequence[ImageResult]) -> dict[str, Any]:
-    """``minpack.build/1``: what became of each image of the file at `path`."""
-    return {"schema": "minpack.build/1", "file": path, "images": [_image(one) for one in results]}
+def build_document(path: str, results: Sequence[ImageResult], shard: Shard | None = None) -> dict[str, Any]:
+    """``minpack.build/1``: what became of each image of the file at `path`, or of those in the shard."""
+    part = str(shard) if shard is not None else None
+    return {"schema": "minpack.build/1", "file": path, "shard": part, "images": [_image(one) for one in results]}
 
 
 def _image(one: ImageResult) -> dict[str, Any]:
@@ -34,6 +38,7 @@ def _image(one: ImageResult) -> dict[str, Any]:
         "outputs": [output._asdict() for output in one.outputs],
         "notes": few_notes(one.notes),
         "error": failure._asdict() if failure is not None else None,
+        "cache": cache_object(one.cache),
     }
 
 
@@ -44,14 +49,20 @@ def build_lines(results: Sequence[ImageResult]) -> list[str]:
     lines = [
         "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])) for row in rows
     ]
-    return [*(line.rstrip() for line in lines), count_line(results)]
+    return [*(line.rstrip() for line in lines), *_cache_lines(results), count_line(results)]
+
+
+def _cache_lines(results: Sequence[ImageResult]) -> list[str]:
+    """What shared caches had for all images together, if one is named."""
+    uses = [one.cache for one in results if one.cache is not None]
+    return [f"cache: {cache_text(total_use(uses))}"] if uses else []
 
 
 def count_line(results: Sequence[ImageResult]) -> str:
     """How many images there are, and of what states."""
     times = Counter(one.state for one in results)
     states = ", ".join(f"{times[state]} {state}" for state in State if times[state])
-    return f"{len(results)} image{'s' if len(results) != 1 else ''}: {states}"
+    return f"{len(results)} image{'s' if len(results) != 1 else ''}: {states or 'nothing to do'}"
 
 
 def _row(one: ImageResult) -> tuple[str, str, str, str, str]:

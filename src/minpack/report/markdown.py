@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from minpack.images.check import CheckedImage
     from minpack.oci.reference import Reference
     from minpack.plan.model import Plan
+    from minpack.spec.shard import Shard
 
 #: More rows than these are counted; GitHub takes a megabyte for each step.
 _MOST_ROWS = 50
@@ -50,14 +51,17 @@ def _reasons(plan: Plan) -> list[str]:
     return _folded(f"Bytes by reason, {plan.config.platform}", _table(("bytes", "files", "reason"), rows))
 
 
-def build_summary(results: Sequence[ImageResult]) -> list[str]:
-    """Many images: a row for each, and why some failed."""
+def build_summary(results: Sequence[ImageResult], shard: Shard | None = None) -> list[str]:
+    """Many images, of one shard if that is given: a row for each, and why some failed."""
     rows = [
         (one.name, str(one.state), human(one.size) if one.is_whole and one.size else "", one.digest or "")
         for one in results
     ]
     failures = [f"{one.name}: {one.failure.message}" for one in results if one.failure is not None]
-    lines = [*_heading("Images"), *_table(("image", "state", "size", "digest"), rows)]
+    lines = [
+        *_heading(f"Images of shard {shard}" if shard is not None else "Images"),
+        *_table(("image", "state", "size", "digest"), rows),
+    ]
     return [*lines, *_notes(failures)]
 
 

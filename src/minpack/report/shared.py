@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from minpack.report.human import human
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minpack.shared.use import CacheUse
 
 
@@ -29,6 +31,12 @@ def cache_object(use: CacheUse | None) -> dict[str, Any] | None:
             "sent": use.sent,
         },
     }
+
+
+def total_use(uses: Sequence[CacheUse]) -> CacheUse:
+    """What several runs had together; of caches and notes those of the first."""
+    numbers = (name for name, value in uses[0]._asdict().items() if type(value) is int)
+    return uses[0]._replace(**{name: sum(getattr(one, name) for one in uses) for name in numbers})
 
 
 def cache_text(use: CacheUse) -> str:
