@@ -494,7 +494,7 @@ def test_fish_completes_commands_and_options(tmp_path: Path) -> None:
     def offered(line: str) -> list[str]:
         return by_shell([fish, "-c", f"minpack completion fish | source; complete -C {line!r}"], tmp_path)
 
-    assert offered("minpack tre") == ["tree\tShow what the dynamic loader would open."]
+    assert offered("minpack tre") == ["tree\tShow the files that the dynamic loader would open."]
     assert [line.partition("\t")[0] for line in offered("minpack ./app --base-")] == ["--base-sha512"]
     assert sorted(line.partition("\t")[0] for line in offered("minpack base ")) == ["image", "info", "list", "pull"]
 
@@ -544,9 +544,12 @@ def test_shells_complete_values(shell: str, tmp_path: Path) -> None:
 @pytest.mark.tool
 def test_fish_shows_whole_descriptions(tmp_path: Path) -> None:
     """Also behind a comma."""
-    script = "minpack completion fish | source; complete -C 'minpack ./app --expos'"
+    script = "minpack completion fish | source; complete -C 'minpack ./app --dir'"
     (line,) = by_shell([need_tool("fish"), "-c", script], tmp_path)
-    assert line == "--expose\tPort, or range of ports, that the program listens on; repeatable."
+    assert (
+        line
+        == "--dir\tAdd a directory, or set the mode and owner of one; repeatable. Default: 0755 and the image's user."
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from minpack.cli.app import COMMANDS, HABITS, app, with_command
+from minpack.cli.app import COMMANDS, HABITS, SECTIONS, app, with_command
 from minpack.cli.usage import suggestion, usage_error
 from minpack.errors import BaseError, InputError, MinpackError, UsageError
 from support.elfmaker import static_program
@@ -66,6 +66,11 @@ def test_programs_that_are_called_help(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "app").touch()
     assert with_command(["help", "app"]) == ["pack", "help", "app"]
+
+
+def test_every_command_is_in_one_section_of_the_help() -> None:
+    """`minpack --help` lists all commands, each once."""
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(COMMANDS)
 
 
 def test_every_command_is_there() -> None:

@@ -60,27 +60,27 @@ smoke_options = applied(
         "--smoke",
         type=_Words(_parsed("parse_arguments")),
         metavar="'ARG…'",
-        help="Smoke test: run the image with these arguments, as minpack run does, and fail unless it exits with 0; ''"
-        " runs it without any. Words are split as in a shell.",
+        help="Smoke test: run the image with these arguments, as minpack run does, and fail unless it"
+        " exits with 0. Arguments are split as in a shell; '' means none.",
     ),
     click.option(
         "--smoke-exit",
         type=Parsed(_parsed("parse_exit_code")),
         metavar="N",
-        help="Exit code that the smoke test expects [0].",
+        help="Exit code that the smoke test expects. Default: 0.",
     ),
     click.option(
         "--smoke-output",
         type=Parsed(_parsed("parse_pattern")),
         metavar="REGEX",
-        help="Regular expression that the output of the smoke test (stdout and stderr) must have a match for.",
+        help="Regular expression to find in the smoke test's output (stdout and stderr); fail if nothing matches.",
     ),
     click.option(
         "--smoke-time-limit",
         "smoke_seconds",
         type=Parsed(_parsed("parse_seconds")),
         metavar="TIME",
-        help="Stop the smoke test after this time (30, 5m), and fail [60].",
+        help="Stop the smoke test after this time (30, 5m), and fail. Default: 60 seconds.",
     ),
 )
 
@@ -91,13 +91,13 @@ size_options = applied(
         "--max-size",
         type=Parsed(parse_size),
         metavar="SIZE",
-        help="Fail if the image has more than this (20MB, 1GiB), as a registry stores it; each platform's by itself.",
+        help="Fail if the image of any platform is larger than this (20MB, 1GiB), compressed as in a registry.",
     ),
     click.option(
         "--max-unpacked",
         type=Parsed(parse_size),
         metavar="SIZE",
-        help="Fail if its layers have more than this unpacked.",
+        help="Fail if its layers are larger than this when unpacked.",
     ),
 )
 acceptance_options = applied(size_options, smoke_options)
@@ -108,8 +108,8 @@ trace_option = click.option(
     multiple=True,
     type=_Words(_parsed("parse_arguments")),
     metavar="'ARG…'",
-    help="Run the program with these arguments first, as minpack trace does, and pack what it opens too; repeatable,"
-    " for several runs.",
+    help="First run the program with these arguments, as minpack trace does, and also pack the files"
+    " it opens; repeatable.",
 )
 
 

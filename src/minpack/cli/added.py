@@ -34,7 +34,7 @@ added_options = applied(
         "owner",
         type=Parsed(_owner),
         metavar="USER[:GROUP]",
-        help="Owner of what --add adds, by number or by a name in the image's /etc/passwd [root].",
+        help="Owner of added files: a number, or a name in the image's /etc/passwd. Default: root.",
     ),
     click.option(
         "--exclude",
@@ -42,15 +42,15 @@ added_options = applied(
         multiple=True,
         type=Parsed(_pattern),
         metavar="PATTERN",
-        help="Leave this out of added directories, as a line of .gitignore does (*.log, /build/, !keep.log), and as"
-        " the lines of a file .minpackignore in them do; repeatable.",
+        help="Leave matching files out of added directories; repeatable. Patterns are those of .gitignore"
+        " (*.log, /build/, !keep.log). A .minpackignore file in the directory does the same.",
     ),
 )
 any_user_option = click.option(
     "--any-user",
     is_flag=True,
-    help="Let any UID with group 0, as OpenShift chooses, use what is for the image's user: home, working directory,"
-    " volumes, --dir. Sets HOME.",
+    help="Let any UID with group 0 (as in OpenShift) use the directories of the image's user: home,"
+    " working directory, volumes, --dir. Sets HOME.",
 )
 
 

@@ -18,32 +18,41 @@ if TYPE_CHECKING:
 #: Each command's module and its line in the help.
 COMMANDS = {
     "pack": ("minpack.cli.pack", "Pack programs into an image (the default command)."),
-    "build": ("minpack.cli.build", "Build the images of minpack.toml."),
-    "show": ("minpack.cli.show", "Show what the images of minpack.toml are set to."),
+    "build": ("minpack.cli.build", "Build the images in minpack.toml."),
+    "show": ("minpack.cli.show", "Show the settings of the images in minpack.toml."),
     "init": ("minpack.cli.init", "Write a minpack.toml for this project."),
     "push": ("minpack.cli.push", "Push a finished image to registries."),
-    "run": ("minpack.cli.run_image", "Run an image or a program here, without an engine."),
-    "trace": ("minpack.cli.trace", "Run a program once, and show what it opens that its image lacks."),
-    "check": ("minpack.cli.check", "Check whether an image starts, and report what is wrong."),
-    "why": ("minpack.cli.why", "Show why a file is in an image, or what nothing asks for."),
-    "shrink": ("minpack.cli.shrink", "Write an image again with only the files that it asks for."),
-    "deployment": ("minpack.cli.deployment", "Print what runs an image in Kubernetes or Compose."),
-    "diff": ("minpack.cli.diff", "Show what differs between two images."),
-    "report": ("minpack.cli.report", "Show all that is in an image, and why; write a page about it."),
-    "export": ("minpack.cli.export", "Write the files of an image to a directory or a tar."),
-    "debug": ("minpack.cli.debug", "Put a shell and tools on an image, or beside a running container."),
+    "run": ("minpack.cli.run_image", "Run an image or a program without a container engine."),
+    "trace": ("minpack.cli.trace", "Run a program once and list the files its image lacks."),
+    "check": ("minpack.cli.check", "Check whether an image will start."),
+    "why": ("minpack.cli.why", "Show why a file is in an image, or list unneeded files."),
+    "shrink": ("minpack.cli.shrink", "Rewrite an image without the files that it does not need."),
+    "deployment": ("minpack.cli.deployment", "Print a Kubernetes or Compose manifest for an image."),
+    "diff": ("minpack.cli.diff", "Compare two images."),
+    "report": ("minpack.cli.report", "Show what is in an image and why, as text or as a page."),
+    "export": ("minpack.cli.export", "Extract the files of an image to a directory or a tar."),
+    "debug": ("minpack.cli.debug", "Add a shell and tools to an image or running container."),
     "inspect": ("minpack.cli.inspect", "Show what a program is and what it needs."),
-    "tree": ("minpack.cli.tree", "Show what the dynamic loader would open."),
-    "sbom": ("minpack.cli.sbom", "Write an SBOM of an image, or of a program's image."),
-    "sign": ("minpack.cli.sign", "Sign a finished image, or make a key to sign with."),
-    "verify": ("minpack.cli.verify", "Verify an image's signature and its contents."),
-    "vex": ("minpack.cli.vex", "Write OpenVEX: vulnerabilities that cannot affect an image."),
+    "tree": ("minpack.cli.tree", "Show the files that the dynamic loader would open."),
+    "sbom": ("minpack.cli.sbom", "Write an SBOM for an image or a program."),
+    "sign": ("minpack.cli.sign", "Sign an image, or generate a signing key."),
+    "verify": ("minpack.cli.verify", "Verify an image's signature and contents."),
+    "vex": ("minpack.cli.vex", "List vulnerabilities that cannot affect an image (OpenVEX)."),
     "lock": ("minpack.cli.lock", "Record what an image is made of in a lock file."),
-    "update": ("minpack.cli.update", "Renew a lock file and show what changes."),
-    "outdated": ("minpack.cli.outdated", "Show which files of images have changed upstream."),
-    "base": ("minpack.cli.base", "List, fetch and show bases; turn a whole base into an image."),
-    "cache": ("minpack.cli.cache", "Show, shrink or empty the cache."),
-    "completion": ("minpack.cli.completion", "Print the completion script for a shell."),
+    "update": ("minpack.cli.update", "Update a lock file and show what changes."),
+    "outdated": ("minpack.cli.outdated", "Show which files in images have changed upstream."),
+    "base": ("minpack.cli.base", "List, fetch and inspect bases, or turn one into an image."),
+    "cache": ("minpack.cli.cache", "Show, prune or empty the cache."),
+    "completion": ("minpack.cli.completion", "Print a shell completion script."),
+}
+#: The commands in the help.
+SECTIONS = {
+    "Build images": ("pack", "build", "show", "init", "push", "shrink"),
+    "Run and debug": ("run", "trace", "debug", "deployment"),
+    "Examine images and programs": ("check", "inspect", "tree", "why", "diff", "report", "export"),
+    "Sign and document images": ("sbom", "vex", "sign", "verify"),
+    "Keep images up to date": ("lock", "update", "outdated"),
+    "Other commands": ("base", "cache", "completion"),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 #: The variable by which completion scripts ask.
@@ -116,8 +125,10 @@ class LazyGroup(HelpfulGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name][1]) for name in names])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands, or what `pack` would complete: the first word may be its option or program."""
@@ -140,6 +151,6 @@ class LazyGroup(HelpfulGroup):
 def app() -> None:
     """Pack a program into the smallest container image that works.
 
-    minpack reads ELF programs, works out which files they need, takes just those from a base, and writes an
-    image from scratch: no daemon, no Dockerfile, nothing is run unless you ask for it.
+    minpack reads ELF programs, finds the files they need, takes just those from a base, and writes an image from
+    scratch. It needs no daemon and no Dockerfile, and runs nothing unless you ask it to.
     """

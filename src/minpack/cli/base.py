@@ -58,15 +58,15 @@ if TYPE_CHECKING:
     from minpack.spec.base_ref import BaseRef
 
 
-@click.group("base", cls=HelpfulGroup, short_help="List, fetch and show bases; turn a whole base into an image.")
+@click.group("base", cls=HelpfulGroup, short_help="List, fetch and inspect bases, or turn one into an image.")
 def command() -> None:
-    """List the named bases, fetch one, show what is in one, or turn a whole base into an image."""
+    """List the named bases, download one, show what is in one, or turn a whole base into an image."""
 
 
 @command.command("list", short_help="List the named bases.")
 @answer_options
 def list_(*, quiet: bool, as_json: bool) -> None:
-    """List the named bases, with their newest release of known checksum and the end of their support."""
+    """List the named bases, with their newest release that has a known checksum, and the end of their support."""
     from minpack.catalog.alpine import catalogue  # noqa: PLC0415
     from minpack.catalog.debian import debian_catalogue  # noqa: PLC0415
 
@@ -120,7 +120,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     _show(ref, platform, options, quiet=quiet, as_json=as_json)
 
 
-@command.command("image", short_help="Turn the whole of BASE into an image.")
+@command.command("image", short_help="Turn a whole base into an image.")
 @click.argument("base", metavar="BASE", shell_complete=completed("base"))
 @base_platforms_option
 @result_options
@@ -130,7 +130,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     multiple=True,
     callback=arguments,
     metavar="ARG",
-    help="Command: one argument per --cmd, or a JSON array [/bin/sh].",
+    help="Command: one argument per --cmd, or a JSON array. Default: /bin/sh.",
 )
 @click.option(
     "--env",
@@ -154,7 +154,7 @@ def info(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
 @verify_cache_option
 @answer_options
 def image(base: str, **given: Any) -> None:  # noqa: ANN401
-    """Turn the whole of BASE into an image, as `FROM scratch`, `ADD` and `CMD /bin/sh` would."""
+    """Turn the whole of BASE into an image, as FROM scratch, ADD and CMD /bin/sh would."""
     from minpack.build.base_image import BaseImageSpec, pack_base  # noqa: PLC0415
 
     quiet, as_json = given["quiet"], given["as_json"]

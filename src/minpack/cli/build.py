@@ -48,32 +48,32 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
 @click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED)
 @file_option
 @profile_option
-@click.option("-k", "--keep-going", is_flag=True, help="Build the other images when one fails.")
+@click.option("-k", "--keep-going", is_flag=True, help="Build the other images even if one fails.")
 @click.option(
     "-j",
     "--jobs",
     type=Parsed(parse_jobs),
     metavar="NUMBER",
-    help="Images to build at once. Default: one for each CPU.",
+    help="Number of images to build at once. Default: one per CPU.",
 )
 @click.option(
     "--shard",
     type=Parsed(parse_shard),
     metavar="NUMBER/TOTAL",
-    help="Build this part of the images alone, such as 3/10: for CI jobs side by side, each with a part of its own.",
+    help="Build only this part of the images (3/10 is the third of ten), to split the work between CI jobs.",
 )
 def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
-    """Build the images of minpack.toml, all of them or those that are named.
+    """Build the images in minpack.toml: all of them, or those that you name.
 
     \b
     minpack build                                all images
-    minpack build web --push                     one, and push it under its tags
+    minpack build web --push                     one image, pushed under its tags
     minpack build --profile release --keep-going
-    minpack build --shard 3/10 --push            a part: of ten CI jobs the third
+    minpack build --shard 3/10 --push            the third of ten parts, for CI jobs
 
-    An image is not built again if its settings, all files that it is made of, and what was written are as they were.
-    Options override the file, for all images that are built. The first image that fails stops the build, but for those
-    that were begun; --keep-going builds all others. docs/config.md has the format of the file.
+    An image is built again only if its settings, its input files or its output have changed. Options override the file
+    for all images. After a failure, minpack finishes the images that it has begun and stops; with --keep-going it
+    builds the rest too. The format of the file is described in docs/config.md.
     """  # noqa: D301 - click's mark for a block
     outer = click.get_current_context()
     path = given["file"] or CONFIG

@@ -28,13 +28,13 @@ place_options = applied(
         envvar="MINPACK_CACHE_DIR",
         type=FILLED,
         metavar="DIR",
-        help="Directory of the cache (~/.cache, on macOS ~/Library/Caches).",
+        help="Directory that the cache is in, as DIR/minpack. Default: ~/.cache, on macOS ~/Library/Caches.",
     ),
     answer_options,
 )
 
 
-@click.group("cache", cls=HelpfulGroup, short_help="Show, shrink or empty the cache.")
+@click.group("cache", cls=HelpfulGroup, short_help="Show, prune or empty the cache.")
 def command() -> None:
     """Show, shrink or empty the cache: downloads, unpacked bases, compressed layers.
 
@@ -60,13 +60,13 @@ def info(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
     "--max-size",
     type=Parsed(parse_size),
     metavar="SIZE",
-    help="Shrink the cache to this size (500MB, 2GB), least recently used first [2GB].",
+    help="Shrink the cache to this size (500MB, 2GB), removing the least recently used files first. Default: 2GB.",
 )
 @click.option(
     "--older-than",
     type=Parsed(parse_days),
     metavar="DAYS",
-    help="Remove what has not been used for this many days.",
+    help="Remove files that have not been used for this many days.",
 )
 @place_options
 def prune(
@@ -77,9 +77,9 @@ def prune(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Remove leftovers of killed runs and old files; downloads go last, and what lock files name stays.
+    """Remove leftovers of killed runs and old files. Downloads go last, and what lock files name stays.
 
-    minpack does this itself whenever it caches something new.
+    minpack also does this whenever it caches something new.
     """
     unused = None if older_than is None else older_than * DAY
     with open_store(_directory(cache_dir), make=False) as store:
@@ -90,7 +90,7 @@ def prune(
 @command.command("clean")
 @place_options
 def clean(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
-    """Remove everything, except what other runs are writing."""
+    """Remove everything except what other runs are writing."""
     with open_store(_directory(cache_dir), make=False) as store:
         done = clean_store(store)
     _show(done, quiet=quiet, as_json=as_json)

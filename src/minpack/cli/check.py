@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TEXT, SARIF, JUNIT = FORMATS = ("text", "sarif", "junit")
 
 
-@click.command("check", cls=Command, short_help="Check whether an image starts, and report what is wrong.")
+@click.command("check", cls=Command, short_help="Check whether an image will start.")
 @click.argument("image", metavar="IMAGE")
 @image_platform_option("all")
 @click.option(
@@ -27,29 +27,28 @@ TEXT, SARIF, JUNIT = FORMATS = ("text", "sarif", "junit")
     "form",
     type=Choice(FORMATS),
     default=TEXT,
-    show_default=True,
-    help="text, or a report for CI: sarif (code scanning), junit (test results).",
+    help="text, or a report for CI: sarif (code scanning) or junit (test results). Default: text.",
 )
 @acceptance_options
 @click.option(
     "--any-user",
     is_flag=True,
-    help="Check it as a UID that the platform chooses, with group 0, as OpenShift runs images, not as its own user.",
+    help="Check the image for an arbitrary UID with group 0 (as in OpenShift), not for its own user.",
 )
 @image_options
 @summary_option
 @output_options
 def command(image: str, **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
-    """Check whether a container of IMAGE starts, by its files alone; with --smoke, also run it. No engine is needed.
+    """Check whether a container of IMAGE would start, from its files. No engine is needed; --smoke also runs it.
 
     \b
     minpack check ./myapp.tar
-    minpack check ./myapp.tar --smoke '--version'   also runs it
+    minpack check ./myapp.tar --smoke '--version'   also run it
     minpack check ghcr.io/me/myapp:1.0 --format sarif > myapp.sarif
 
-    IMAGE is a path (an archive, an OCI layout, the output of docker save), a transport (docker://, oci:, …), or a
-    name, which minpack looks up in the container engine, then in its registry. The exit code is 3 if a container would
-    not start, or the image fails its smoke test.
+    IMAGE is a path (an archive, an OCI layout, the output of docker save), a name with a transport (docker://, oci:,
+    …), or a name that minpack looks up first in the container engine, then in the registry. The exit code is 3 if a
+    container would not start, or the image fails its smoke test.
     """  # noqa: D301 - click's mark for a block
     if given["as_json"] and given["form"] != TEXT:
         raise UsageError("--json", "", f"--format {given['form']} prints another document", "give only one of them")

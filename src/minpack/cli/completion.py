@@ -11,7 +11,7 @@ from minpack.cli.options import Choice, Command
 from minpack.cli.terminal import print_lines
 
 
-@click.command("completion", cls=Command, short_help="Print the completion script for a shell.")
+@click.command("completion", cls=Command, short_help="Print a shell completion script.")
 @click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

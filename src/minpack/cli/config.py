@@ -63,7 +63,8 @@ file_option = click.option(
     metavar="FILE",
     is_eager=True,
     callback=_change_directory,
-    help=f"File of images [{CONFIG}]. Paths in it, and on this command line, are relative to its directory.",
+    help="Configuration file. Paths in it, and on this command line, are relative to its directory."
+    f" Default: {CONFIG}.",
 )
 profile_option = click.option(
     "--profile",
@@ -72,7 +73,7 @@ profile_option = click.option(
     multiple=True,
     type=FILLED,
     metavar="NAME",
-    help="Settings of [profile.NAME] to put over those of the images; repeatable, the last wins.",
+    help="Apply the settings in [profile.NAME]; repeatable, and the last one wins.",
 )
 
 

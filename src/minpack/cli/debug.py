@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _TOOLS_NAME = "minpack-debug"
 
 
-@click.command("debug", cls=Command, short_help="Put a shell and tools on an image, or beside a running container.")
+@click.command("debug", cls=Command, short_help="Add a shell and tools to an image or running container.")
 @click.argument("image", metavar="[IMAGE]", required=False)
 @tools_options
 @click.option(
@@ -49,32 +49,33 @@ _TOOLS_NAME = "minpack-debug"
     type=Parsed(parse_user),
     shell_complete=completed("user"),
     metavar="USER",
-    help="User of the shell: UID[:GID], root, nonroot or nobody. Default: the image's; with --attach root.",
+    help="User of the shell: UID[:GID], root, nonroot or nobody. Default: the image's; with --attach, root.",
 )
 @click.option(
     "--attach",
     type=Parsed(parse_attach),
     metavar="CONTAINER",
-    help="Print the command that starts the tools beside this running container: its name in the engine, or"
-    " [NAMESPACE/]pod/POD/CONTAINER. Its files are below /proc/1/root there. Without IMAGE: the tools alone.",
+    help="Print the command that starts the tools next to this running container, named as in the"
+    " engine, or as [NAMESPACE/]pod/POD/CONTAINER. Its files are then below /proc/1/root. Without"
+    " IMAGE, minpack makes an image of just the tools.",
 )
-@click.option("--exec", "execute", is_flag=True, help="Run the command that --attach prints.")
+@click.option("--exec", "execute", is_flag=True, help="Run the command that --attach would print.")
 @image_platforms_option
 @result_options
 @cache_options
 @keys_option
 @answer_options
 def command(image: str | None, **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Make IMAGE debuggable: the same layers, and on top of them a shell and tools at /.debug.
+    """Add a shell and tools at /.debug on top of IMAGE, to debug it.
 
     \b
     minpack debug ./myapp.tar --load                NAME:TAG-debug in the engine
     minpack debug ghcr.io/me/myapp:1 --tools strace -o debug.tar
-    minpack debug --attach web --exec               beside the container web
+    minpack debug --attach web --exec               next to the container web
 
-    IMAGE is a path (an archive, an OCI layout, the output of docker save), a transport (docker://, oci:, …), or a
-    name, which minpack looks up in the container engine, then in its registry. Its layers stay as they are, its
-    entrypoint becomes /.debug/bin/sh.
+    IMAGE is a path (an archive, an OCI layout, the output of docker save), a name with a transport (docker://, oci:,
+    …), or a name that minpack looks up first in the container engine, then in the registry. Its layers do not change,
+    and its entrypoint becomes /.debug/bin/sh.
     """  # noqa: D301 - click's mark for a block
     ref, given = _checked(image, given)
     from minpack.debug.image import debug_image, debug_reference, tools_image  # noqa: PLC0415 - after what is refused

@@ -30,20 +30,20 @@ tools_options = applied(
         multiple=True,
         type=Parsed(_parse_tools),
         metavar="NAME,…",
-        help="Packages to add to the shell's tools, with all that they depend on (strace,gdb,curl); repeatable.",
+        help="Packages to add to the shell and its tools, with their dependencies (strace,gdb,curl); repeatable.",
     ),
     click.option(
         "--tools-base",
         type=Parsed(_parse_base),
         shell_complete=completed("base"),
         metavar="BASE",
-        help="Alpine base that shell and tools come from: a named base, a tarball, a directory or an image. Default:"
-        " the newest Alpine.",
+        help="Alpine base to take the shell and tools from: a named base, a tarball, a directory or an"
+        " image. Default: the newest Alpine.",
     ),
 )
 
 debug_option = click.option(
     "--debug",
     is_flag=True,
-    help="Also make an image for debugging, NAME:TAG-debug: the same layers, and a shell and tools at /.debug.",
+    help="Also make a debug image, NAME:TAG-debug: the same layers, plus a shell and tools at /.debug.",
 )

@@ -31,11 +31,11 @@ def _reference(text: str) -> str:
     return str(parse_image(text))
 
 
-@click.command("deployment", cls=Command, short_help="Print what runs an image in Kubernetes or Compose.")
+@click.command("deployment", cls=Command, short_help="Print a Kubernetes or Compose manifest for an image.")
 @click.argument("image", metavar="IMAGE")
 @image_platform_option("this machine's")
-@click.option("--for", "target", type=Choice(PLATFORMS), help="What runs it: kubernetes or compose.")
-@click.option("--kind", type=Choice(KINDS), help="What to print for Kubernetes: deployment or pod [deployment].")
+@click.option("--for", "target", type=Choice(PLATFORMS), help="Kind of manifest to print.")
+@click.option("--kind", type=Choice(KINDS), help="Kubernetes object to print. Default: deployment.")
 @click.option(
     "--name", type=Parsed(_name), metavar="NAME", help="Name of the Deployment, Pod or service. Default: the image's."
 )
@@ -44,21 +44,22 @@ def _reference(text: str) -> str:
     "reference",
     type=Parsed(_reference),
     metavar="REF",
-    help="Name of the image where it runs (ghcr.io/me/myapp:1.0). Default: its own, with its digest in a registry.",
+    help="Name of the image in the manifest (ghcr.io/me/myapp:1.0). Default: its own name, with its"
+    " digest if it is in a registry.",
 )
-@click.option("--any-user", is_flag=True, help="Leave the user to the platform, as OpenShift wants it.")
+@click.option("--any-user", is_flag=True, help="Let the platform choose the user, as OpenShift requires.")
 @image_options
 @answer_options
 def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Print a Deployment or a Compose service that runs IMAGE with as little as it needs, as YAML.
+    """Print a Kubernetes or Compose manifest that runs IMAGE with the fewest privileges it needs.
 
     \b
     minpack deployment ghcr.io/me/myapp:1.0 --for kubernetes | kubectl apply -f -
     minpack deployment ./myapp.tar --for compose > compose.yaml
 
-    The root file system is read-only, the user is not root, and all capabilities are dropped but those of the program's
-    file. Ports, volumes, user and health check are those of the image's configuration; each empty directory that its
-    user may write to is a temporary one. IMAGE is an image as for minpack check.
+    The root file system is read-only, the user is not root, and all capabilities are dropped except the program's file
+    capabilities. Ports, volumes, user and health check come from the image. Empty directories that the user may write
+    to become temporary volumes. IMAGE is named as for minpack check.
     """  # noqa: D301 - click's mark for a block
     _check(given)
     ref = parse_image_argument(image)

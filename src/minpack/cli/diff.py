@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from minpack.images.diff import PackageFiles
 
 
-@click.command("diff", cls=Command, short_help="Show what differs between two images.")
+@click.command("diff", cls=Command, short_help="Compare two images.")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @image_platform_option("this machine's")
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 @image_options
 @output_options
 def command(before: str, after: str, **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
-    """Show what differs between the images A and B: files, packages, configuration, sizes, layers.
+    """Compare the images A and B: files, packages, configuration, sizes and layers.
 
     \b
     minpack diff ghcr.io/me/myapp:1.0 ghcr.io/me/myapp:1.1
     minpack diff minpack.lock ./myapp.tar --exit-code
 
-    A and B are images as for minpack check; A may be a lock file too. Files are compared, not layers: images
-    with the same files are equal, however they are compressed or split into layers.
+    A and B are named as for minpack check; A may also be a lock file. minpack compares files, not layers: images with
+    the same files are equal, however they are compressed or split into layers.
     """  # noqa: D301 - click's mark for a block
     from minpack.images.compare import Comparing, compare  # noqa: PLC0415 - not for help
 

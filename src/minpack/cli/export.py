@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from minpack.output.target import OutputSpec
 
 
-@click.command("export", cls=Command, short_help="Write the files of an image to a directory or a tar.")
+@click.command("export", cls=Command, short_help="Extract the files of an image to a directory or a tar.")
 @click.argument("image", metavar="IMAGE")
 @image_platform_option("this machine's")
 @click.option(
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--format",
     "form",
     type=Choice([Format.ROOTFS.value, Format.TAR.value]),
-    help="rootfs: a directory; tar: a tar of the files. Default: tar if -o ends in .tar or is -, else rootfs.",
+    help="rootfs: a directory; tar: a tar of the files. Default: tar if -o is - or ends in .tar, else rootfs.",
 )
 @click.option(
     "--force", is_flag=True, help="Replace a directory that is not empty, or a file that is not a tar archive."
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 @image_options
 @answer_options
 def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Write the files of IMAGE as its containers see them, with all layers merged.
+    """Extract the files of IMAGE, with all layers merged, as a container would see them.
 
     \b
     minpack export ./myapp.tar -o rootfs
     minpack export ghcr.io/me/myapp:1.0 --platform linux/arm64 -o - | tar -t
 
-    IMAGE is a path (an archive, an OCI layout, the output of docker save), a transport (docker://, oci:, …), or a
-    name, which minpack looks up in the container engine, then in its registry. The same image always gives the
-    same bytes. Owners are kept in a tar; in a directory, only if you are root.
+    IMAGE is a path (an archive, an OCI layout, the output of docker save), a name with a transport (docker://, oci:,
+    …), or a name that minpack looks up first in the container engine, then in the registry. The same image always gives
+    the same bytes. Owners are kept in a tar; in a directory, only if you are root.
     """  # noqa: D301 - click's mark for a block
     ref = parse_image_argument(image)
     output = _output(image, given)

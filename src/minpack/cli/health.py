@@ -46,32 +46,36 @@ health_options = applied(
         "--health",
         type=Parsed(_test),
         metavar="URL|exec:COMMAND|none",
-        help="Health check: http://:8080/healthz, tcp://:5432, grpc://:9000[/SERVICE], asked by a small probe that is"
-        " packed (no TLS), or 'exec:/usr/local/bin/app health'; none takes that of --on away.",
+        help="Health check: http://:8080/healthz, tcp://:5432 or grpc://:9000[/SERVICE] adds a small probe"
+        " (no TLS); 'exec:/usr/local/bin/app health' runs a command; none removes the check of the"
+        " --on image.",
     ),
     click.option(
-        "--health-interval", type=_DURATION, metavar="TIME", help="Time between health checks [30s, as Docker]."
+        "--health-interval", type=_DURATION, metavar="TIME", help="Time between health checks. Default: Docker's, 30s."
     ),
     click.option(
-        "--health-timeout", type=_DURATION, metavar="TIME", help="How long one health check may take [30s, as Docker]."
+        "--health-timeout",
+        type=_DURATION,
+        metavar="TIME",
+        help="Time limit of one health check. Default: Docker's, 30s.",
     ),
     click.option(
         "--health-start-period",
         type=_DURATION,
         metavar="TIME",
-        help="How long the program may take to start: until then failures do not count [0s, as Docker].",
+        help="Time for the program to start, in which failures do not count. Default: Docker's, 0s.",
     ),
     click.option(
         "--health-start-interval",
         type=_DURATION,
         metavar="TIME",
-        help="Time between health checks while it starts [5s, as Docker 25].",
+        help="Time between health checks during the start period. Default: Docker 25's, 5s.",
     ),
     click.option(
         "--health-retries",
         type=Parsed(_retries),
         metavar="N",
-        help="How many failures in a row make a container unhealthy [3, as Docker].",
+        help="Number of failures in a row that make a container unhealthy. Default: Docker's, 3.",
     ),
     click.option(
         "--cap",
@@ -79,8 +83,8 @@ health_options = applied(
         multiple=True,
         type=Parsed(_capability),
         metavar="NAME[+ep|+eip]",
-        help="Give the program this file capability, such as net_bind_service for ports below 1024 without root;"
-        " repeatable.",
+        help="Give the program a file capability, such as net_bind_service to use ports below 1024 without"
+        " root; repeatable.",
     ),
 )
 

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 @click.command("init", cls=Command, short_help=f"Write a {CONFIG} for this project.")
-@click.option("-f", "--file", type=FILLED, metavar="FILE", default=CONFIG, show_default=True, help="File to write.")
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option("-f", "--file", type=FILLED, metavar="FILE", default=CONFIG, help=f"File to write. Default: {CONFIG}.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @answer_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Write a minpack.toml for the project here: a Go module, a Cargo package, a CMake project or a Makefile.
+    """Write a minpack.toml for the project in this directory (Go, Cargo, CMake or a Makefile).
 
     \b
     minpack init && minpack build
 
-    Each program of the project gets an image. Of a program that is built already, minpack reads which base it needs.
+    Each program of the project gets an image. If a program is already built, minpack reads from it which base it needs.
     """  # noqa: D301 - click's mark for a block
     path = given["file"]
     if os.path.lexists(path) and not given["force"]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from minpack.target import Platform
 
 
-@click.command("inspect", cls=Command, short_help="Show what a program is and needs.")
+@click.command("inspect", cls=Command, short_help="Show what a program is and what it needs.")
 @click.argument("programs", metavar="APP|IMAGE...", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option(
     "--path",
@@ -48,9 +48,9 @@ def command(
 ) -> None:
     """Show what each APP (any ELF file) is, what it needs at run time, and which bases fit it.
 
-    With --path, minpack looks at a program in IMAGE: a path, a transport or a name, as for minpack check.
+    With --path, minpack inspects a program in IMAGE, which is named as for minpack check.
 
-    What its libraries need depends on the base: minpack APP --base BASE --dry-run shows it.
+    To see what a program's libraries need on a base, use minpack APP --base BASE --dry-run.
     """
     if paths:
         found = _in_image(programs, paths, {"platform": platform, "why": why, "full": full, "quiet": quiet, **given})

@@ -59,16 +59,16 @@ if TYPE_CHECKING:
 @shared_cache_options
 @output_options
 def command(**given: Any) -> int:  # noqa: ANN401 - the options above are its signature
-    """Record what an image of APP is made of: the base, the packages, and every file taken from them.
+    """Record what the image of APP is made of: the base, the packages, and every file taken from them.
 
     \b
     minpack lock ./myapp --base alpine-3.22    writes minpack.lock
-    minpack ./myapp --locked                   builds from it, today and in a year
+    minpack ./myapp --locked                   the same image, today or in a year
     minpack lock                               the images of minpack.toml
 
-    Give the options that decide which files the image has, as for minpack pack. Entries for other images and platforms
-    stay: lock each program, for all its platforms at once or in turn. Without --base and --on, those in the lock
-    apply, if it has the image. With -f FILE, words are the names of its images.
+    Give the same options about files as for minpack pack. A lock file can hold several images and platforms; other
+    entries do not change. If the image is already in the lock, its --base and --on are the defaults. With -f FILE,
+    arguments are the names of images in FILE.
     """  # noqa: D301 - click's mark for a block
     if means_file(given, given["programs"]):
         return _lock_images(given)

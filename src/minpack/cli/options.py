@@ -197,7 +197,7 @@ def applied(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]
 
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="Print only errors.")
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else."
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, and nothing else."
 )
 #: Of commands that have no more to say.
 answer_options = applied(_QUIET, json_option)
@@ -251,17 +251,19 @@ base_option = click.option(
     multiple=True,
     type=Parsed(_parse_base),
     shell_complete=completed("base"),
-    help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; minpack base list shows"
-    " all), a tarball, a directory (/ is this host), or an image (alpine:3.22, ./saved.tar, oci:DIR[:TAG]); with"
-    " linux/arm64= in front, for that platform alone. Default: scratch, for static programs.",
+    help="Where libraries and data come from: scratch, a named base (alpine-3.22, debian-12; see"
+    " minpack base list), a tarball, a directory (/ is this host), or an image (alpine:3.22,"
+    " ./saved.tar, oci:DIR[:TAG]). Repeat it as OS/ARCH=BASE to give a platform its own base."
+    " Default: scratch, for static programs.",
 )
 
 on_option = click.option(
     "--on",
     type=Parsed(parse_on),
     metavar="IMAGE",
-    help="Add the programs, and whatever they need that is missing, on top of this image (in a registry, an archive or"
-    " a layout), whose layers stay as they are; its user, variables and labels apply unless others are given.",
+    help="Add the programs on top of this image (in a registry, archive or layout), with whatever they"
+    " need that it lacks. Its layers do not change. Its user, variables and labels apply unless"
+    " you set others.",
 )
 
 
@@ -292,10 +294,10 @@ _FETCHED = "Platform to fetch the base for [linux/amd64], or to take from an ima
 base_platform_option = platform_option_of(f"{_FETCHED}other local bases have only one.")
 base_platforms_option = platforms_option_of(f"{_FETCHED}several make one image for all.")
 platform_option = platform_option_of(
-    "Platform of the image. Taken from the program: use this only to choose a variant (linux/arm/v6)."
+    "Platform of the image. It comes from the program; use this only to choose a variant (linux/arm/v6)."
 )
 platforms_option = platforms_option_of(
-    "Platforms of the image. Taken from the programs: use this to choose some of them, or a variant (linux/arm/v6)."
+    "Platforms of the image. They come from the programs; use this to choose some of them, or a variant (linux/arm/v6)."
 )
 
 #: Of commands that read what may have to be downloaded.
@@ -308,9 +310,9 @@ download_options = applied(
         envvar="MINPACK_CACHE_DIR",
         type=FILLED,
         metavar="DIR",
-        help="Directory of the cache: downloads, unpacked bases, layers (~/.cache, on macOS ~/Library/Caches).",
+        help="Directory to keep the cache in, as DIR/minpack. Default: ~/.cache, on macOS ~/Library/Caches.",
     ),
-    click.option("--no-cache", is_flag=True, help="Neither read the cache nor write to it."),
+    click.option("--no-cache", is_flag=True, help="Do not read or write the cache."),
 )
 
 #: Of commands that download and keep what they downloaded.
@@ -321,7 +323,7 @@ cache_options = applied(
         type=FILLED,
         callback=_mirror,
         metavar="URL",
-        help="Server to fetch bases and packages from.",
+        help="Server to download bases and packages from.",
     ),
     download_options,
 )
@@ -332,7 +334,7 @@ store_options = applied(
         "sha512",
         type=Parsed(parse_sha512),
         metavar="HEX",
-        help="SHA-512 that the base's tarball must have.",
+        help="Expected SHA-512 of the base's tarball.",
     ),
     cache_options,
 )
@@ -344,19 +346,20 @@ shared_cache_options = applied(
         multiple=True,
         type=Parsed(parse_cache),
         metavar="REPOSITORY",
-        help="Shared cache to read: a registry repository with what others downloaded or compressed; repeatable.",
+        help="Shared cache to read: a registry repository with downloads and compressed layers from other"
+        " machines; repeatable.",
     ),
     click.option(
         "--cache-write",
         type=Parsed(parse_cache),
         metavar="REPOSITORY",
-        help="Shared cache to read, and to write what it lacks (ghcr.io/me/minpack-cache).",
+        help="Shared cache to read and to add to (ghcr.io/me/minpack-cache).",
     ),
 )
 verify_cache_option = click.option(
     "--verify-cache",
     is_flag=True,
-    help="Compress again what came from shared caches, and compare.",
+    help="Compress everything from shared caches again, and compare the results.",
 )
 
 #: Of commands that ask registries; `minpack.cli.registry` makes values of them.
@@ -365,21 +368,21 @@ registry_access_options = applied(
         "--username",
         type=FILLED,
         metavar="USER",
-        help="User to log in to the registry as, with --password-stdin. Default: the credentials of docker and podman.",
+        help="User name for the registry, with --password-stdin. Default: the credentials of docker and podman.",
     ),
     click.option("--password-stdin", is_flag=True, help="Read the password or token of --username from stdin."),
     click.option(
         "--registry-ca",
         type=FILLED,
         metavar="FILE",
-        help="Certificate authorities (PEM) to trust for registries, besides the system's.",
+        help="Certificate authorities (PEM) to trust for registries, in addition to the system's.",
     ),
     click.option(
         "--insecure",
         multiple=True,
         type=Parsed(parse_host),
         metavar="HOST[:PORT]",
-        help="Registry that may use plain http, or a certificate that cannot be verified; repeatable.",
+        help="Allow plain HTTP or an unverified certificate for this registry; repeatable.",
     ),
 )
 
@@ -387,7 +390,7 @@ keys_option = click.option(
     "--keys",
     type=FILLED,
     metavar="DIR",
-    help="Trust the package signing keys in this directory instead of the base's.",
+    help="Trust the package signing keys in this directory, not the base's.",
 )
 
 package_options = applied(
@@ -395,7 +398,7 @@ package_options = applied(
         "--no-packages",
         envvar="MINPACK_NO_PACKAGES",
         is_flag=True,
-        help="Do not fetch missing libraries from the base's package repositories.",
+        help="Do not download missing libraries from the base's package repositories.",
     ),
     keys_option,
 )
@@ -404,7 +407,8 @@ package_options = applied(
 retarget_option = click.option(
     "--retarget",
     is_flag=True,
-    help="Pack programs built for a store (Nix, Guix, Spack) as copies that use the base's loader and libraries.",
+    help="Make programs built for a store (Nix, Guix, Spack) use the base's loader and libraries."
+    " Packs changed copies.",
 )
 allow_missing_option = click.option(
     "--allow-missing",
@@ -412,7 +416,7 @@ allow_missing_option = click.option(
     multiple=True,
     type=FILLED,
     metavar="SONAME",
-    help="Allow this library to be missing: the host's container runtime provides it (libcuda.so.1); repeatable.",
+    help="Allow this library to be missing, because the container runtime provides it (libcuda.so.1); repeatable.",
 )
 
 
@@ -422,8 +426,8 @@ def check_option(default: Check) -> Callable[[Function], Function]:
         "--check",
         type=Choice([str(check) for check in Check]),
         default=str(default),
-        show_default=True,
-        help="load: prove that the program will start, looking up every symbol as the loader does; none: skip it.",
+        help="load: prove that the program starts, by looking up every symbol as the loader does; none: skip the"
+        f" proof. Default: {default}.",
     )
 
 
@@ -435,8 +439,8 @@ STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 #: The lock file where none is named.
 LOCK = "minpack.lock"
-lock_option = click.option("--lock", type=FILLED, metavar="FILE", help=f"Lock file [{LOCK}].")
+lock_option = click.option("--lock", type=FILLED, metavar="FILE", help=f"Lock file. Default: {LOCK}.")
 
 why_option = click.option(
-    "--why", is_flag=True, help="Show which functions of a Go program cause each need (read from its machine code)."
+    "--why", is_flag=True, help="Show which functions of a Go program cause each need, as found in its machine code."
 )

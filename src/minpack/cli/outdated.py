@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from minpack.base.options import BaseOptions
 
 
-@click.command("outdated", cls=Command, short_help="Show which files of images have changed upstream.")
+@click.command("outdated", cls=Command, short_help="Show which files in images have changed upstream.")
 @click.argument("subjects", metavar="[IMAGE|LOCK]...", nargs=-1)
 @file_option
 @profile_option
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 @cache_options
 @output_options
 def command(subjects: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
-    """Show which files of finished images have changed upstream: in the repositories, bases and images they came from.
+    """Show which files in images have changed upstream, in the repositories, bases and images that they came from.
 
     \b
-    minpack outdated                             those of minpack.toml or a lock
+    minpack outdated                             of minpack.toml or a lock
     minpack outdated ghcr.io/me/app:1.0 a.tar    finished images
-    minpack outdated locks/*.lock --json         a fleet
+    minpack outdated locks/*.lock --json         many images at once
 
-    Files are compared, not versions: a newer package with the same files does not count. If nothing has changed,
-    nothing is printed, and the exit code is 0; if a file has, it is 3.
+    minpack compares files, not versions: a newer package with the same files does not count. If nothing has changed, it
+    prints nothing and exits with 0; if a file has changed, it exits with 3.
     """  # noqa: D301 - click's mark for a block
     _refuse_offline(given)
     if means_file(given, subjects):

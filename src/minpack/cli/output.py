@@ -40,42 +40,43 @@ result_options = applied(
         multiple=True,
         metavar="NAME",
         type=Parsed(parse_reference),
-        help="Name of the image, like me/myapp:1.0; repeatable. Default: the program's name, with :latest.",
+        help="Name of the image, such as me/myapp:1.0; repeatable. Default: the program's name, with :latest.",
     ),
     click.option(
         "-o",
         "--output",
         metavar="PATH",
         type=FILLED,
-        help="File or directory to write; - for stdout. In an existing directory, or after a final slash, the file is"
-        " named after the program.",
+        help="File or directory to write; - for stdout. If PATH is an existing directory or ends with a"
+        " slash, the file in it is named after the program.",
     ),
     click.option(
         "--format",
         "format_",
         type=Choice([str(f) for f in Format]),
         default="archive",
-        show_default=True,
-        help="archive: loads into every engine; oci: a layout directory; rootfs: the tree as a directory; tar: the tree"
-        " as a tar.",
+        help="archive: a tar that loads into every engine; oci: an OCI layout directory; rootfs: the bare"
+        " files as a directory; tar: the bare files as a tar. Default: archive.",
     ),
     click.option(
         "--load",
         is_flag=True,
-        help="Load the image into the container engine; without -o, write no file. With -q, print its name alone.",
+        help="Load the image into the container engine. Without -o, write no file. With -q, print only its name.",
     ),
     click.option(
         "--engine",
         type=Choice(["docker", "podman", "containerd"]),
-        help="Engine to load into. Default: Docker's if it answers, else podman.",
+        help="Engine to load into. Default: Docker if it answers, else podman.",
     ),
     click.option(
         "--push",
         is_flag=True,
-        help="Push the image to the registry that each -t names; without -o, write no file. With -q, print"
-        " REPOSITORY@DIGEST alone.",
+        help="Push the image to every name given with -t. Without -o, write no file. With -q, print only"
+        " REPOSITORY@DIGEST.",
     ),
-    click.option("--digest-file", metavar="FILE", type=FILLED, help="File to write the image's digest to, sha256:…."),
+    click.option(
+        "--digest-file", metavar="FILE", type=FILLED, help="Write the image's digest (sha256:…) to this file."
+    ),
     click.option(
         "--annotation",
         "annotations",
@@ -94,7 +95,7 @@ result_options = applied(
     click.option(
         "--compress",
         type=Choice(["none", "balanced", "small"]),
-        help="How hard to compress layers. Default: balanced; with --load alone none, unless they are cached.",
+        help="Compression level of layers. Default: balanced; with only --load, none for layers that are not cached.",
     ),
     click.option("--zstd", is_flag=True, help="Compress with zstd (Docker from 23.0, podman, containerd)."),
 )
@@ -113,7 +114,7 @@ summary_option = click.option(
     metavar="FILE",
     type=FILLED,
     callback=_checked_summary,
-    help="Append a summary in Markdown to this file, for the page of a CI job ($GITHUB_STEP_SUMMARY).",
+    help="Append a Markdown summary to this file, for the page of a CI job ($GITHUB_STEP_SUMMARY).",
 )
 
 

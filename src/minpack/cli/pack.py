@@ -82,7 +82,7 @@ _ARTIFACTS = (
     "pack",
     cls=Command,
     short_help="Pack programs into an image.",
-    epilog="Every command, with examples: README.md and docs/ of minpack's source.",
+    epilog="Examples for every command are in README.md and docs/ of minpack's source.",
 )
 @programs_argument
 @base_option
@@ -93,18 +93,16 @@ _ARTIFACTS = (
     "--sign",
     type=FILLED,
     metavar="KEY",
-    help="Sign the image with this private key, as cosign does: a file, or env://NAME for a variable that holds"
-    " the PEM. The password of an encrypted key is read from COSIGN_PASSWORD.",
+    help="Sign the image with this private key, as cosign does: a file, or env://NAME for a variable"
+    " that holds the PEM. For an encrypted key, set COSIGN_PASSWORD.",
 )
 @click.option(
     "--signature-format",
     type=Choice(["bundle", "classic"]),
-    help="bundle: what cosign 3 reads by default; classic: the .sig tag that cosign 1 and 2 and some policies read."
-    " Default: bundle.",
+    help="bundle: the format that cosign 3 reads by default; classic: the .sig tag that cosign 1 and 2"
+    " and some policy engines read. Default: bundle.",
 )
-@click.option(
-    "--single-layer", is_flag=True, help="Write one layer instead of two (files from the base, files from you)."
-)
+@click.option("--single-layer", is_flag=True, help="Write one layer instead of two (files from the base, and yours).")
 @file_options
 @click.option(
     "--entrypoint",
@@ -128,7 +126,7 @@ _ARTIFACTS = (
     multiple=True,
     type=Parsed(parse_ports),
     metavar="PORT[-PORT][/PROTOCOL]",
-    help="Port, or range of ports, that the program listens on; repeatable.",
+    help="Port or port range that the program listens on; repeatable.",
 )
 @click.option(
     "-l",
@@ -151,7 +149,7 @@ _ARTIFACTS = (
     "--stop-signal",
     type=Parsed(parse_signal),
     metavar="SIGNAL",
-    help="Signal that stops the program [SIGTERM].",
+    help="Signal that stops the program. Default: SIGTERM.",
 )
 @health_options
 @click.option(
@@ -159,31 +157,32 @@ _ARTIFACTS = (
     "sboms",
     multiple=True,
     type=Choice(["spdx", "cyclonedx"]),
-    help="Write an SBOM, SPDX 2.3 or CycloneDX 1.6: to a file beside the output (myapp.spdx.json, myapp.cdx.json),"
-    " and attached to the image in its archive, layout or registry; repeatable.",
+    help="Write an SBOM (SPDX 2.3 or CycloneDX 1.6) to a file next to the output (myapp.spdx.json,"
+    " myapp.cdx.json), and attach it to the image in its archive, layout or registry; repeatable.",
 )
 @click.option(
     "--sbom-in-image",
     is_flag=True,
-    help="Also put the SBOM into the image, in /var/lib/db/sbom, for scanners that look there.",
+    help="Also put the SBOM into the image, at /var/lib/db/sbom, for scanners that look there.",
 )
 @click.option(
     "--provenance",
     is_flag=True,
-    help="Write SLSA provenance, what was asked for and what the image was made of: to a file beside the output"
-    " (myapp.provenance.json), and attached to the image in its archive, layout or registry.",
+    help="Write SLSA provenance (what you asked for, and what the image was made of) to a file next to"
+    " the output (myapp.provenance.json), and attach it to the image in its archive, layout or"
+    " registry.",
 )
 @click.option(
     "--builder-id",
     type=FILLED,
     metavar="URI",
-    help="URI of whoever runs the build, for the provenance. Default: a local build.",
+    help="Builder's URI in the provenance. Default: a local build.",
 )
 @click.option(
     "--attest-in-index",
     is_flag=True,
-    help="Also list SBOM and provenance in the image's index, as BuildKit does (for docker buildx imagetools and"
-    " Docker Scout); an image for one platform gets an index for that.",
+    help="Also list the SBOM and provenance in the image's index, as BuildKit does (for docker buildx"
+    " imagetools and Docker Scout). Gives a single-platform image an index.",
 )
 @trace_option
 @acceptance_options
@@ -191,11 +190,11 @@ _ARTIFACTS = (
 @tools_options
 @why_option
 @lock_option
-@click.option("--locked", is_flag=True, help="Build only from the lock file, and fail if anything differs from it.")
+@click.option("--locked", is_flag=True, help="Build only from the lock file, and fail if anything differs.")
 @store_options
 @shared_cache_options
 @verify_cache_option
-@click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be packed, and write nothing.")
 @summary_option
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.command("push", cls=Command, short_help="Push a finished image to registries.")
 @click.argument("image", metavar="IMAGE", type=click.Path())
 @click.argument("references", metavar="REF...", nargs=-1)
-@click.option("--digest-file", metavar="FILE", type=FILLED, help="File to write the image's digest to, sha256:….")
+@click.option("--digest-file", metavar="FILE", type=FILLED, help="Write the image's digest (sha256:…) to this file.")
 @registry_access_options
-@click.option("-q", "--quiet", is_flag=True, help="Print REPOSITORY@DIGEST alone.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only REPOSITORY@DIGEST.")
 @json_option
 def command(image: str, references: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
     """Push IMAGE (an archive, an OCI layout, or the output of docker save) to each REF, unchanged.

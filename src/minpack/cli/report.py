@@ -19,23 +19,25 @@ if TYPE_CHECKING:
     from minpack.report.image import WrittenPage
 
 
-@click.command("report", cls=Command, short_help="Show all that is in an image, and why; write a page about it.")
+@click.command("report", cls=Command, short_help="Show what is in an image and why, as text or as a page.")
 @click.argument("image", metavar="IMAGE")
 @image_platform_option("this machine's")
-@click.option("-o", "--output", type=FILLED, metavar="FILE", help="Write a page in HTML to this file; - for stdout.")
-@click.option("--against", type=FILLED, metavar="IMAGE|LOCK", help="Show what differs from this image or lock file.")
-@click.option("--force", is_flag=True, help="Replace a file that is not such a page.")
+@click.option("-o", "--output", type=FILLED, metavar="FILE", help="Write an HTML page to this file; - for stdout.")
+@click.option(
+    "--against", type=FILLED, metavar="IMAGE|LOCK", help="Also show what differs from this image or lock file."
+)
+@click.option("--force", is_flag=True, help="Replace a file that is not a minpack report.")
 @image_options
 @answer_options
 def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Show what IMAGE is, how it runs, and what its bytes are for; with -o also write a page to look into.
+    """Show what is in IMAGE, how it runs, and what its bytes are for. With -o, also write an HTML page.
 
     \b
     minpack report ./myapp.tar
     minpack report me/myapp:1.1 --against me/myapp:1.0 -o report.html
 
-    The page is one file that loads nothing: a treemap of the bytes, the libraries and who needs them, every file with
-    its reason, package and sum, what the programs ask for, the findings of minpack check, and the packages.
+    The page is one self-contained file. It has a treemap of the bytes, the libraries and what needs them, every file
+    with its reason, package and checksum, the needs of the programs, the findings of minpack check, and the packages.
     """  # noqa: D301 - click's mark for a block
     if given["force"] and given["output"] is None:
         raise UsageError("--force", "", "no file is written", "name one with -o FILE, or leave it out")

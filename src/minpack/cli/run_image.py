@@ -88,14 +88,16 @@ network_option = click.option(
 @click.command(
     "run",
     cls=Command,
-    short_help="Run an image or a program here, without an engine.",
+    short_help="Run an image or a program without a container engine.",
     context_settings={"allow_interspersed_args": False},
 )
 @click.argument("image", metavar="IMAGE|APP")
 @click.argument("arguments", metavar="[ARG...]", nargs=-1, type=click.UNPROCESSED)
 @base_option
 @on_option
-@platform_option_of("Platform to choose from an index [this machine's]; of a program, only a variant (linux/arm/v6).")
+@platform_option_of(
+    "Platform to choose from an index; for a program, only a variant (linux/arm/v6). Default: this machine's."
+)
 @click.option(
     "-e",
     "--env",
@@ -119,19 +121,19 @@ network_option = click.option(
 @registry_access_options
 @store_options
 def command(image: str, arguments: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the options above
-    """Run IMAGE, or the program APP in the image that minpack makes of it, without an engine.
+    """Run IMAGE without a container engine, or pack APP and run the result.
 
     \b
-    minpack run ./myapp.tar --help          what follows IMAGE goes to the program
-    minpack run --base alpine-3.22 ./myapp  packs as minpack pack does, and runs
+    minpack run ./myapp.tar --help          arguments for the program
+    minpack run --base alpine-3.22 ./myapp  pack, then run
     minpack run --net ghcr.io/me/myapp:1.0  with this host's network
 
-    The program sees only the image's files and runs as the image's user, in namespaces of its own; what it writes is
+    The program runs in its own namespaces, as the image's user, and sees only the image's files. What it writes is
     discarded.
 
-    IMAGE is a path (an archive, an OCI layout, the output of docker save), a transport (docker://, oci:, …), or a
-    name, which minpack looks up in the container engine, then in its registry. The exit code is the program's;
-    125 if the program was not run, 126 if it cannot be executed, 127 if the image lacks it.
+    IMAGE is a path (an archive, an OCI layout, the output of docker save), a name with a transport (docker://, oci:,
+    …), or a name that minpack looks up first in the container engine, then in the registry. The exit code is the
+    program's; 125 if the program was not run, 126 if it cannot be executed, 127 if the image lacks it.
     """  # noqa: D301 - click's mark for a block
     fill_streams()
     packs = is_program(image)

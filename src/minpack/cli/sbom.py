@@ -42,29 +42,26 @@ _OF_BOTH = frozenset(("target", "format_", "output", "created", "platforms", "qu
 _OF_BOTH |= {"cache_dir", "username", "password_stdin", "registry_ca", "insecure"}
 
 
-@click.command("sbom", cls=Command, short_help="Write an SBOM of an image, or of a program's image.")
+@click.command("sbom", cls=Command, short_help="Write an SBOM for an image or a program.")
 @click.argument("target", metavar="IMAGE|APP", type=click.Path())
 @click.option(
     "--format",
     "format_",
     type=Choice([str(one) for one in SbomFormat]),
     default="spdx",
-    show_default=True,
-    help="SPDX 2.3 or CycloneDX 1.6, in JSON.",
+    help="SPDX 2.3 or CycloneDX 1.6, in JSON. Default: spdx.",
 )
-@click.option("-o", "--output", type=FILLED, metavar="FILE", help="File to write the SBOM to [stdout].")
+@click.option("-o", "--output", type=FILLED, metavar="FILE", help="File to write the SBOM to. Default: stdout.")
 @click.option("--created", metavar="SECONDS", help="Timestamp of the SBOM. Default: SOURCE_DATE_EPOCH, else 0.")
 @base_option
 @on_option
-@platforms_option_of(
-    "Platforms of the program's image, as for minpack pack; or the one to choose from an index. Default: all."
-)
+@platforms_option_of("Platforms to choose from an index, or of the program's image, as for minpack pack. Default: all.")
 @file_options
 @registry_access_options
 @store_options
 @answer_options
 def command(target: str, **given: Any) -> None:  # noqa: ANN401 - the options above
-    """Write an SBOM of IMAGE, whatever tool built it, or of the image that minpack would make of APP.
+    """Write an SBOM for IMAGE, whatever tool built it, or for the image that minpack would make from APP.
 
     \b
     minpack sbom ghcr.io/me/myapp:1.0 -o myapp.spdx.json
@@ -72,7 +69,7 @@ def command(target: str, **given: Any) -> None:  # noqa: ANN401 - the options ab
     minpack sbom ./myapp --base alpine-3.22
 
     For an image, minpack reads its package database and every file. For a program, it plans the image as minpack pack
-    does, with the same options about its files, and writes no image.
+    would, with the same options about files, and writes no image.
     """  # noqa: D301 - click's mark for a block
     if not target:
         raise UsageError("IMAGE|APP", "", "its value is empty", UNSET)

@@ -39,11 +39,11 @@ _NOWHERE = Place(0, 0)
 @file_option
 @profile_option
 @click.option(
-    "--schema", is_flag=True, help="Print the JSON Schema of the file instead, by which editors complete and check it."
+    "--schema", is_flag=True, help="Print the JSON Schema of minpack.toml, which editors use to complete and check it."
 )
 @answer_options
 def command(names: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Show what the images of minpack.toml are set to, where each setting is from, and the command that packs each.
+    """Show the settings of each image in minpack.toml, where they come from, and the command that packs it.
 
     \b
     minpack show                       all images

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from minpack.spec.base_ref import ImageRef
 
 
-@click.command("shrink", cls=Command, short_help="Write an image again with only the files that it asks for.")
+@click.command("shrink", cls=Command, short_help="Rewrite an image without the files that it does not need.")
 @click.argument("image", metavar="IMAGE")
 @image_platform_option("this machine's")
 @click.option(
@@ -37,23 +37,22 @@ if TYPE_CHECKING:
     multiple=True,
     type=Parsed(parse_root_path),
     metavar="PATH",
-    help="File or directory of the image to keep, whatever asks for it; repeatable.",
+    help="Keep this file or directory even if nothing needs it; repeatable.",
 )
 @result_options
 @smoke_options
 @download_options
 @output_options
 def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Write IMAGE again with the same configuration, and only the files that something in it asks for.
+    """Rewrite IMAGE with the same configuration, and only the files that something in it asks for.
 
     \b
     minpack shrink ./nginx.tar -t me/nginx:small
     minpack shrink ghcr.io/me/app:1 -t ghcr.io/me/app:small --push
 
-    Nothing is run: minpack why IMAGE --unneeded shows what is left out. If an interpreter starts (Python, Node.js,
-    Java, Perl, Ruby, a shell), the files that it reads cannot be known: all but unused libraries and what packages
-    leave (documentation, caches, package managers) stays. The new image is checked before it is written; --smoke runs
-    it, too.
+    To see what would be left out, use minpack why IMAGE --unneeded. If the image starts an interpreter (Python,
+    Node.js, Java, Perl, Ruby, a shell), minpack cannot know which files it reads, and removes only unused libraries,
+    documentation, caches and package managers. minpack checks the new image before writing it; --smoke also runs it.
     """  # noqa: D301 - click's mark for a block
     settings = output_settings(given)
     refuse_acceptance_of_trees(settings.format, {"max_size": None, "max_unpacked": None, **given})

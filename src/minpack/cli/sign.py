@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _KEY = "name a private key: --key cosign.key; minpack sign --generate-key -o cosign makes one"
 
 
-@click.command("sign", cls=Command, short_help="Sign a finished image, or make a key to sign with.")
+@click.command("sign", cls=Command, short_help="Sign an image, or generate a signing key.")
 @click.argument("image", metavar="[IMAGE]", required=False)
 @click.option(
     "--key", type=FILLED, metavar="KEY", help="Private key: a file, or env://NAME for a variable that holds the PEM."
@@ -32,11 +32,13 @@ _KEY = "name a private key: --key cosign.key; minpack sign --generate-key -o cos
     "--signature-format",
     type=Choice(["bundle", "classic"]),
     default="bundle",
-    show_default=True,
-    help="bundle: what cosign 3 reads by default; classic: the .sig tag that cosign 1 and 2 and some policies read.",
+    help="bundle: the format that cosign 3 reads by default; classic: the .sig tag that cosign 1 and 2"
+    " and some policy engines read. Default: bundle.",
 )
-@click.option("--generate-key", is_flag=True, help="Make a new key, NAME.key and NAME.pub, and sign nothing.")
-@click.option("-o", "--output", metavar="NAME", type=FILLED, help="Name of the new key's two files.")
+@click.option("--generate-key", is_flag=True, help="Generate a key pair, NAME.key and NAME.pub; sign nothing.")
+@click.option(
+    "-o", "--output", metavar="NAME", type=FILLED, help="Name of the key pair's files, NAME.key and NAME.pub."
+)
 @click.option("--created", metavar="SECONDS", help="Timestamp of the signature. Default: SOURCE_DATE_EPOCH, else 0.")
 @image_options
 @answer_options
@@ -48,8 +50,8 @@ def command(image: str | None, **given: Any) -> None:  # noqa: ANN401 - the opti
     minpack sign ghcr.io/me/myapp:1.0 --key cosign.key
     minpack sign ./myapp.tar --key env://SIGNING_KEY
 
-    Attached SBOMs and provenance are signed as well, and so is each image of an index. Signing again adds nothing. The
-    password of an encrypted key is read from COSIGN_PASSWORD; if that is not set, minpack asks on a terminal.
+    minpack also signs attached SBOMs and provenance, and each image in an index. Signing again adds nothing. For an
+    encrypted key, set COSIGN_PASSWORD, or type the password on the terminal.
     """  # noqa: D301 - click's mark for a block
     if given["generate_key"]:
         _generate(image, given)

@@ -74,9 +74,11 @@ run_options = applied(
         type=Parsed(parse_user),
         shell_complete=completed("user"),
         metavar="UID[:GID]",
-        help="User to run as [65532:65532].",
+        help="User to run as. Default: 65532:65532.",
     ),
-    click.option("-w", "--workdir", type=Parsed(parse_root_path), metavar="PATH", help="Working directory [/]."),
+    click.option(
+        "-w", "--workdir", type=Parsed(parse_root_path), metavar="PATH", help="Working directory. Default: /."
+    ),
     any_user_option,
 )
 
@@ -85,14 +87,15 @@ packing_options = applied(
     click.option(
         "--strip",
         is_flag=True,
-        help="Strip symbol tables and debug sections from the programs, and from libraries that you add.",
+        help="Strip symbol tables and debug sections from your programs and the libraries that you add.",
     ),
     retarget_option,
     click.option(
         "--dest",
         type=FILLED,
         metavar="PATH",
-        help="Path of the program in the image [/usr/local/bin/NAME]; with a final slash, the directory for all.",
+        help="Path of the program in the image, or with a trailing slash, the directory for all programs."
+        " Default: /usr/local/bin/NAME.",
     ),
     click.option(
         "--add",
@@ -100,10 +103,10 @@ packing_options = applied(
         multiple=True,
         type=Parsed(parse_addition),
         metavar="SRC:DST[:MODE[:USER[:GROUP]]]",
-        help="Add a file or directory of this host; repeatable. Default: owned by root, 0644, or 0755 if executable."
-        " USER and GROUP are numbers or names; MODE may be empty."
-        " For a directory, MODE (octal) is that of plain files; executable files and directories also get x where"
-        " MODE has r.",
+        help="Add a file or directory from this host; repeatable. Default: owned by root, mode 0644, or"
+        " 0755 if executable. USER and GROUP are numbers or names; MODE is octal, and may be empty."
+        " For a directory, MODE applies to plain files; directories and executable files also get x"
+        " wherever MODE has r.",
     ),
     added_options,
     click.option(
@@ -112,8 +115,8 @@ packing_options = applied(
         multiple=True,
         type=Parsed(parse_take),
         metavar="PATH",
-        help="Take a file from the base, a directory with everything in it, or whatever a pattern matches; strong takes"
-        " everything that the summary has strong evidence for; repeatable.",
+        help="Take a file from the base, a directory with its contents, or whatever a pattern matches;"
+        " repeatable. strong takes everything for which the summary shows strong evidence.",
     ),
     click.option(
         "--dir",
@@ -137,13 +140,13 @@ packing_options = applied(
         multiple=True,
         type=FILLED,
         metavar="SONAME",
-        help="Add a library that the program loads by name (dlopen), with all it needs; repeatable.",
+        help="Add a library that the program loads at run time (dlopen), with everything it needs; repeatable.",
     ),
     allow_missing_option,
     click.option(
         "--strict",
         is_flag=True,
-        help="Refuse added libraries and programs that would not load, and added links that lead nowhere.",
+        help="Fail if an added library or program would not load, or an added symbolic link is broken.",
     ),
     click.option(
         "--need",
@@ -161,7 +164,7 @@ packing_options = applied(
         type=Parsed(parse_need),
         shell_complete=completed("need"),
         metavar="NAME",
-        help="Do not pack this need.",
+        help="Leave out the files for this need.",
     ),
     click.option(
         "--tz",
@@ -175,7 +178,7 @@ packing_options = applied(
         "--locale",
         type=Parsed(parse_locale),
         metavar="NAME",
-        help="Set LANG to this locale; with glibc, pack its data from the base.",
+        help="Set LANG to this locale; with glibc, also pack its data from the base.",
     ),
     click.option("--ca-file", type=FILLED, metavar="PEM", help="Add these certificates to the CA bundle."),
     check_option(Check.LOAD),
@@ -185,13 +188,13 @@ packing_options = applied(
         multiple=True,
         type=FILLED,
         metavar="NAME",
-        help="Add all files of this package of the base's distribution; repeatable.",
+        help="Add all files of this package from the base's distribution; repeatable.",
     ),
     click.option(
         "--no-package-data",
         is_flag=True,
-        help="Leave out the packages' copyright files (Debian); scanners still find the packages. If you distribute the"
-        " image, pass the licences on in another way.",
+        help="Leave out the packages' copyright files (Debian). Scanners still find the packages. If you"
+        " distribute the image, provide the licences in another way.",
     ),
     package_options,
 )

@@ -48,7 +48,7 @@ class TraceCommand(Command):
 @click.command(
     "trace",
     cls=TraceCommand,
-    short_help="Run a program once, and show what it opens that its image lacks.",
+    short_help="Run a program once and list the files its image lacks.",
     context_settings={"allow_interspersed_args": False},
 )
 @click.argument("program", metavar="APP", type=click.Path(readable=False))
@@ -60,14 +60,14 @@ class TraceCommand(Command):
     "--host",
     "on_host",
     is_flag=True,
-    help="Run the program on this host, where it is and as you, and not in its image.",
+    help="Run the program directly on this host, as you, not in its image.",
 )
 @click.option(
     "--from",
     "log",
     type=FILLED,
     metavar="LOG",
-    help="Run nothing: read this log of strace -f (with -ff, LOG.PID), made anywhere; -y makes it exact.",
+    help="Run nothing; read this log of strace -f (or LOG.PID of strace -ff) instead. strace -y makes it exact.",
 )
 @bind_option
 @network_option
@@ -76,22 +76,22 @@ class TraceCommand(Command):
     "seconds",
     type=Parsed(parse_seconds),
     metavar="TIME",
-    help="Stop the program after this time (30, 10m), and tell what it did until then.",
+    help="Stop the program after this time (30, 10m), and report what it did.",
 )
 @packing_options
 @registry_access_options
 @store_options
 @output_options
 def command(program: str, arguments: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the options above
-    """Run APP once, watch it with strace, and show which files it uses that its image lacks.
+    """Run APP once under strace, and list the files it uses that its image lacks.
 
     \b
     minpack trace --base / /usr/bin/git --version
-    minpack trace --base debian:12 --time-limit 5 ./server   one that does not end
-    minpack trace --base / --from strace.log ./myapp         a log made elsewhere
+    minpack trace --base debian:12 --time-limit 5 ./server   stop after 5 s
+    minpack trace --base / --from strace.log ./myapp         read an existing log
 
-    The program runs in its image's namespaces, as the image's user, with the whole base below its files. What it
-    writes is discarded; its output goes to stderr. The last line is the command that packs what it used too.
+    The program runs as it would in its image, as the image's user, but can also read the whole base. What it writes is
+    discarded; its output goes to stderr. The last line is the command that also packs the files it used.
     """  # noqa: D301 - click's mark for a block
     words = _kept_words(click.get_current_context(), 1 + len(arguments))
     _refuse_idle(given, arguments)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from minpack.target import Platform
 
 
-@click.command("tree", cls=Command, short_help="Show what the dynamic loader would open.")
+@click.command("tree", cls=Command, short_help="Show the files that the dynamic loader would open.")
 @click.argument("program", metavar="APP|IMAGE", type=click.Path(readable=False))
 @path_option
 @base_option
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     "--dest",
     type=FILLED,
     metavar="PATH",
-    help="Path of the program in the base. Default: where it is without --base, else /usr/local/bin/NAME.",
+    help="Path of the program in the base. Default: /usr/local/bin/NAME, or its own path without --base.",
 )
 @retarget_option
 @click.option(
@@ -91,10 +91,11 @@ def command(
     as_json: bool,
     **access: Any,  # noqa: ANN401 - the options about registries
 ) -> int:
-    """Show every object that the loader would open for APP, which rule finds it, and what needs it.
+    """Show every file that the dynamic loader would open for APP, the rule that finds it, and what needs it.
 
-    Nothing is run, so any architecture works. Without --base, tree looks at this host, as ldd does; with --path, at a
-    program in IMAGE. The exit code is 3 if a library is missing or, with --check load, if the program would not start.
+    Nothing is run, so any architecture works. Without --base, tree uses the libraries of this host, as ldd does. With
+    --path, it looks at a program in IMAGE. The exit code is 3 if a library is missing or, with --check load, if the
+    program would not start.
     """
     run, allowed = RunConfig(env=env), frozenset(allowed_missing)
     kept = {"offline": offline, "cache_dir": cache_dir, "no_cache": no_cache}

@@ -56,7 +56,7 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
 
 
 @_with_options_of_pack
-@click.command("update", cls=Command, short_help="Renew a lock file and show what changes.")
+@click.command("update", cls=Command, short_help="Update a lock file and show what changes.")
 @images_argument
 @file_option
 @profile_option
@@ -71,18 +71,18 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
 @shared_cache_options
 @output_options
 def command(**given: Any) -> int:  # noqa: ANN401 - the options above are its signature
-    """Renew the lock with the newest release of its base and the newest packages, and show what changes.
+    """Update the lock to the newest release of its base and the newest packages, and show what changes.
 
     \b
-    minpack update ./myapp               shows packages and files, old and new
-    minpack update ./myapp --dry-run     shows the same, writes nothing
+    minpack update ./myapp               shows old and new packages and files
+    minpack update ./myapp --dry-run     shows the same; writes nothing
     minpack update ./myapp --push -t ghcr.io/me/myapp:1.0
     minpack update --push                the images of minpack.toml
 
-    With --push, minpack builds the image from the renewed lock, and pushes it if it has changed.
+    With --push, minpack builds the image from the updated lock, and pushes it if it has changed.
 
-    Give the options that the lock was written with, and with --push those of the image. The base and the image of --on
-    come from the lock. With -f FILE, words are the names of its images.
+    Give the options that the lock was written with, and with --push also those of the image. --base and --on come from
+    the lock. With -f FILE, arguments are the names of images in FILE.
     """  # noqa: D301 - click's mark for a block
     if means_file(given, given["programs"]):
         return _update_images(given)

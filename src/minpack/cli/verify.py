@@ -14,7 +14,7 @@ from minpack.errors import UsageError
 from minpack.target import parse_platform
 
 
-@click.command("verify", cls=Command, short_help="Verify an image's signature and its contents.")
+@click.command("verify", cls=Command, short_help="Verify an image's signature and contents.")
 @click.argument("image", metavar="IMAGE")
 @click.option(
     "--key", type=FILLED, metavar="KEY", help="Public key: a file, or env://NAME for a variable that holds the PEM."
@@ -26,24 +26,24 @@ from minpack.target import parse_platform
     metavar="OS/ARCH",
     help="Verify only the image for this platform, by its own signature. Default: all.",
 )
-@click.option("--provenance", is_flag=True, help="Also require provenance that is signed with the key.")
+@click.option("--provenance", is_flag=True, help="Also require provenance signed with the key.")
 @click.option(
     "--lock",
     type=FILLED,
     metavar="FILE",
-    help="With --provenance, require that its inputs are those of this lock file.",
+    help="With --provenance, require its inputs to match this lock file.",
 )
 @image_options
 @answer_options
 def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options above
-    """Verify that a key signed IMAGE (in a registry, an OCI layout or an archive), and that nothing in it has changed.
+    """Verify that IMAGE (in a registry, an OCI layout or an archive) is signed with a key and has not changed since.
 
     \b
     minpack verify ghcr.io/me/myapp:1.0 --key cosign.pub
     minpack verify ./myapp.tar --key cosign.pub --provenance --lock minpack.lock
 
-    The signature must be for the image itself, not only for an SBOM. Every blob is compared with its digest. The exit
-    code is 3 if the image cannot be trusted; the message says why.
+    The signature must be of the image itself, not just of an SBOM. minpack compares every blob with its digest. The
+    exit code is 3 if the image cannot be trusted; the message says why.
     """  # noqa: D301 - click's mark for a block
     if given["key"] is None:
         hint = "name the public key of whoever signed it: --key cosign.pub"

@@ -19,37 +19,39 @@ if TYPE_CHECKING:
     from minpack.spec.base_ref import ImageRef
 
 
-@click.command("vex", cls=Command, short_help="Write OpenVEX: vulnerabilities that cannot affect an image.")
+@click.command("vex", cls=Command, short_help="List vulnerabilities that cannot affect an image (OpenVEX).")
 @click.argument("image", metavar="IMAGE")
 @click.option(
     "--from",
     "source",
     type=FILLED,
     metavar="FILE",
-    help="TOML or JSON file with the author, and for each vulnerability the files that contain the vulnerable code.",
+    help="TOML or JSON file with the author, and the vulnerable files of each vulnerability.",
 )
-@click.option("-o", "--output", type=FILLED, metavar="FILE", help="File to write the OpenVEX document to [stdout].")
+@click.option(
+    "-o", "--output", type=FILLED, metavar="FILE", help="File to write the OpenVEX document to. Default: stdout."
+)
 @click.option(
     "-t",
     "--tag",
     type=Parsed(parse_reference),
     metavar="NAME",
-    help="Name of the image in its registry, if IMAGE is a file; scanners go by the repository.",
+    help="Name of the image in its registry, if IMAGE is a file. Scanners match by repository.",
 )
 @image_platform_option("all")
 @click.option("--created", metavar="SECONDS", help="Timestamp of the document. Default: SOURCE_DATE_EPOCH, else 0.")
 @image_options
 @answer_options
 def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options above are its signature
-    """Write OpenVEX: IMAGE is not affected by vulnerabilities whose files are all absent from it.
+    """Write an OpenVEX document of the vulnerabilities that cannot affect IMAGE, because it has none of their files.
 
     \b
     minpack vex ghcr.io/me/myapp:1.0 --from vex.toml -o myapp.vex.json
     grype ghcr.io/me/myapp:1.0 --vex myapp.vex.json
 
     FILE has lines such as CVE-2024-6387 = ["/usr/sbin/sshd"] in a table [vulnerabilities], and an author. If
-    any file of that name is in the image, nothing is claimed about that vulnerability. The exit code is 3 if nothing
-    can be claimed.
+    the image has any file of that name, the document says nothing about that vulnerability. The exit code is 3 if
+    there is nothing to say.
     """  # noqa: D301 - click's mark for a block
     if given["source"] is None:
         hint = f"list vulnerabilities and their files: minpack vex {image} --from vex.toml"

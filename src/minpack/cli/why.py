@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from minpack.reach.why import Examined
 
 
-@click.command("why", cls=Command, short_help="Show why a file is in an image, or what nothing asks for.")
+@click.command("why", cls=Command, short_help="Show why a file is in an image, or list unneeded files.")
 @click.argument("image", metavar="IMAGE")
 @click.argument("path", metavar="[PATH]", required=False)
 @image_platform_option("this machine's")
-@click.option("--unneeded", is_flag=True, help="List what nothing in the image asks for, by package and directory.")
+@click.option(
+    "--unneeded", is_flag=True, help="List the files that nothing in the image asks for, by package and directory."
+)
 @image_options
 @output_options
 def command(image: str, path: str | None, **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
-    """Show what asks for PATH in IMAGE: the chain from the image's entrypoint to that file.
+    """Show why PATH is in IMAGE: the chain from the image's entrypoint to that file.
 
     \b
     minpack why ./myapp.tar /usr/lib/libz.so.1
     minpack why debian:12 --unneeded        what minpack shrink would leave out
 
-    IMAGE is any image, as for minpack check; nothing is run. The exit code is 3 if nothing in the image asks for
+    IMAGE is named as for minpack check. Nothing is run. The exit code is 3 if nothing in the image asks for
     PATH.
     """  # noqa: D301 - click's mark for a block
     wanted = _path(path, unneeded=given["unneeded"])
