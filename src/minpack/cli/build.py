@@ -69,7 +69,7 @@ def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the 
     minpack build                                all images
     minpack build web --push                     one image, pushed under its tags
     minpack build --profile release --keep-going
-    minpack build --shard 3/10 --push            the third of ten parts, for CI jobs
+    minpack build --shard 3/10 --push            part 3 of 10, for CI
 
     An image is built again only if its settings, its input files or its output have changed. Options override the file
     for all images. After a failure, minpack finishes the images that it has begun and stops; with --keep-going it
