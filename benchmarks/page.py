@@ -34,7 +34,7 @@ A ratio is minpack's time divided by the other's in the same round: below 1, min
 - Peak memory is that of the largest single process. For Docker it is the client's: the engine's is not counted.
 """
 #: The plot: pixels of a row, of the titles' column, of a tenfold.
-ROW, LEFT, DECADE = 22, 430, 150
+ROW, LEFT, DECADE, RIGHT = 22, 430, 150, 24
 
 
 class Sample(NamedTuple):
@@ -74,7 +74,7 @@ def plot(results: Results) -> str:
     made = _made(results)
     values = [statistics.median(ratios(comparison, results)) for comparison in made]
     one = LEFT + 3 * DECADE
-    width, height = one + 2 * DECADE, ROW * len(made) + 50
+    width, height = one + 2 * DECADE + RIGHT, ROW * len(made) + 50
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-size="12">',
         "<style>text { font-family: sans-serif }</style>",
