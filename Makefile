@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test coverage lint check fmt golden probe probefuzz docs dist bench counts pythons sigstore fuzz explore faults mutants live oracle starts pushes field shrinks traces clean
+.PHONY: help demo setup test coverage lint check fmt golden probe probefuzz docs site dist bench counts pythons sigstore fuzz explore faults mutants live oracle starts pushes field shrinks traces clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -66,6 +66,10 @@ probefuzz: $(VENV)/dev ## fuzz the health probe's readers with sanitizers on (SE
 
 docs: $(VENV)/dev ## rewrite the generated parts of the documentation
 	$(BIN)/python docs/generate.py
+
+site: $(VENV)/dev ## build the documentation as a site in build/site, and fail on a warning
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "look at it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1"
 
 # The same commit gives the same bytes: hatchling writes its time, sorted names and plain modes.
 dist: $(VENV)/dev ## build sdist and wheel in dist/, and check what an index would say of them

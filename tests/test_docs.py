@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import json
 import re
 import subprocess
@@ -90,6 +91,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_site_has_every_page() -> None:
+    """Each page of docs/ is in the navigation of mkdocs.yml once, and no name there is of nothing."""
+    navigation = (TOP / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    named = re.findall(r"[\w*./-]+\.md", navigation)
+    pages = [str(path.relative_to(TOP / "docs")) for path in TOP.glob("docs/**/*.md")]
+    outside = {"architecture.md", "changelog.md", "contributing.md", "measuring.md", "samples.md", "security.md"}
+    for page in pages:
+        assert sum(fnmatch.fnmatchcase(page, name) for name in named) == 1, f"add docs/{page} to nav in mkdocs.yml"
+    assert {name for name in named if "*" not in name} <= {*pages, *outside}
+
+
 def test_the_architecture_names_every_room() -> None:
     """Each package and module at the top of the source tree is in ARCHITECTURE.md."""
     text = (TOP / "ARCHITECTURE.md").read_text()
@@ -152,14 +164,61 @@ CASES = {
 }
 
 
+def kind_of(one: type) -> str:
+    """The `kind` of a class of errors."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", one.__name__.removesuffix("Error")).lower()
+
+
 def test_the_errors_page_has_every_kind() -> None:
     """Each class of errors that users meet has a case on the page, and no case has a kind that there is not."""
     text = (TOP / "docs" / "errors.md").read_text()
     shown = set(re.findall(r"\| ([a-z-]+) \|$", text, re.MULTILINE)) - {"kind", "meaning"}
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
-    kinds = {re.sub(r"(?<=[a-z])(?=[A-Z])", "-", one.__name__.removesuffix("Error")).lower() for one in classes
-             if issubclass(one, errors.MinpackError)}  # fmt: skip
+    kinds = {kind_of(one) for one in classes if issubclass(one, errors.MinpackError)}
     assert shown == kinds - UNSHOWN
+
+
+#: Messages of the errors that errors.md cannot show.
+ELSEWHERE = (
+    errors.UnboundSymbolError("./app", "/", ("it needs GLIBC_2.38",), "choose a newer base"),
+    errors.UnloadableLibraryError("/lib/a.so", "/app", "it is a text file"),
+    errors.BadValueError("http", "it is not a port"),
+    errors.InternalError("KeyError: 'a'", (), "minpack 1", "minpack ./app", "report it"),
+)
+
+
+def test_troubleshooting_has_every_error() -> None:
+    """Each error that minpack raises has an entry: a message that it really has, its kind and its exit code."""
+    raised = {
+        node.func.id
+        for path in (TOP / "src" / "minpack").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    classes = [value for name, value in vars(errors).items() if name in raised and isinstance(value, type)]
+    codes = {kind_of(one): one.exit_code for one in classes if issubclass(one, errors.MinpackError)}
+    rows = re.findall(
+        r"^\|[^|]*\|[^|]*\| (.*?) \|.* \| ([a-z-]+) \|$", (TOP / "docs/errors.md").read_text(), re.MULTILINE
+    )
+    messages = [*rows, *((f"`{one.message}", one.kind) for one in ELSEWHERE)]
+    text = (TOP / "docs" / "troubleshooting.md").read_text()
+    entries = re.findall(r"^### `(.*)`\n\n`([a-z-]+)`, exit code (\d+)\. ", text, re.MULTILINE)
+    assert len(entries) == text.count("\n### ")
+    for pattern, kind, code in entries:
+        assert int(code) == codes.pop(kind), kind
+        shape = re.compile("`" + ".*".join(map(re.escape, pattern.split("…"))))
+        assert any(shape.match(message) for message, of in messages if of == kind), pattern
+    assert not codes, "add entries to docs/troubleshooting.md"
+
+
+def test_figures_of_the_performance_page_were_measured() -> None:
+    """Each time, ratio and amount of memory on it is in benchmarks.md."""
+    text = (TOP / "docs" / "performance.md").read_text()
+    figures = re.findall(r"\*\*([\d.]+)\*\*|([\d.]+) ms|([\d.]+) MB of memory", text)
+    assert len(figures) > 20
+    measured = (TOP / "docs" / "benchmarks.md").read_text()
+    for figure in {one for found in figures for one in found if one}:
+        assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d.])", measured), figure
 
 
 @pytest.mark.parametrize("title", CASES)

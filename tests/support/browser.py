@@ -29,13 +29,13 @@ class Browser:
     def __init__(self, driver: Chrome) -> None:
         self.driver = driver
 
-    def open(self, page: Path, width: int = 1200, height: int = 900, **media: str) -> None:
-        """Open a page in a window of that size; `media` are features such as ``prefers_color_scheme``."""
+    def open(self, page: Path | str, width: int = 1200, height: int = 900, **media: str) -> None:
+        """Open a file or an address in a window of that size; `media` are features such as ``prefers_color_scheme``."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
-        self.driver.get(page.as_uri())
+        self.driver.get(page if isinstance(page, str) else page.as_uri())
         self.run("return document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
 
     def run(self, script: str, *arguments: object) -> Any:
