@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 from errno import ENAMETOOLONG
-from typing import TYPE_CHECKING, Protocol
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from minpack.errors import ChangedInputError, InputError, reason_of
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: What to do about a file that may not be read.
 DENIED = "run minpack as a user who may read it"
@@ -365,6 +369,34 @@ def key_of(content: Content) -> str:
     `key`; those of files that may change have none.
     """
     return getattr(content, "key", "")
+
+
+def remembered(most: int) -> Callable[[Callable[Concatenate[Content, P], T]], Callable[Concatenate[Content, P], T]]:
+    """A function of a content that gives anew what it gave for the same key: of so many contents, those asked for last.
+
+    What it raises is not remembered, nor anything of a content without a key. Its other arguments can be hashed.
+    """
+
+    def remembering(function: Callable[Concatenate[Content, P], T]) -> Callable[Concatenate[Content, P], T]:
+        known: dict[object, T] = {}
+
+        @wraps(function)
+        def ask(content: Content, /, *args: P.args, **named: P.kwargs) -> T:
+            key = key_of(content)
+            if not key:
+                return function(content, *args, **named)
+            question = (key, args, *named.items())
+            found = known.pop(question, None)
+            if found is None:
+                found = function(content, *args, **named)
+            while len(known) >= most:
+                known.pop(next(iter(known)), None)
+            known[question] = found
+            return found
+
+        return ask
+
+    return remembering
 
 
 def same_content(first: Content, second: Content) -> bool:

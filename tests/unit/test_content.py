@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minpack.content import BytesContent, FileContent, RangeContent, read_all, same_content, sum_of
+from minpack.content import BytesContent, FileContent, RangeContent, read_all, remembered, same_content, sum_of
 from minpack.errors import ChangedInputError, InputError, reason_of
 
 if TYPE_CHECKING:
@@ -292,3 +292,37 @@ def test_contents_say_where_they_come_from(tmp_path: Path) -> None:
 def test_reasons_are_the_systems_words_alone(error: OSError, reason: str) -> None:
     """Number and path of a system's error are left out."""
     assert reason_of(error) == reason
+
+
+def test_what_is_said_of_bytes_is_remembered_by_their_key(tmp_path: Path) -> None:
+    """Of the last few contents, with the other arguments; of files, which may change, nothing, and no error."""
+    asked: list[bytes] = []
+
+    @remembered(2)
+    def first(content: Content, count: int) -> bytes:
+        data = read_all(content, 100)
+        asked.append(data)
+        if not data:
+            raise ValueError
+        return data[:count]
+
+    contents = [BytesContent(data) for data in (b"one", b"two", b"three")]
+    assert [first(one, 1) for one in (contents[0], BytesContent(b"one", "elsewhere"))] == [b"o", b"o"]
+    assert asked == [b"one"]
+    assert first(contents[0], 2) == b"on"
+    assert first(contents[0], 1) == b"o"
+    assert asked == [b"one"] * 2
+    first(contents[1], 1)
+    assert first(contents[0], 1) == b"o"
+    assert asked == [b"one", b"one", b"two"]
+    first(contents[2], 1)
+    first(contents[1], 1)
+    assert asked == [b"one", b"one", b"two", b"three", b"two"]
+    path = tmp_path / "file"
+    for data in (b"one", b"two"):
+        path.write_bytes(data)
+        assert first(FileContent(str(path), 3), 3) == data
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"^$"):
+            first(BytesContent(b""), 1)
+    assert asked[-2:] == [b"", b""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from minpack.alpine.package_overlay import PackageOverlay, path_over
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from minpack.apk.names import Dependency
     from minpack.apk.package import PackageFile
     from minpack.base.interface import Base
-    from minpack.base.options import BaseOptions
+    from minpack.base.options import BaseOptions, OpenBase
     from minpack.base.packages import Packages
     from minpack.base.walk import Walker
     from minpack.progress import Progress
@@ -67,11 +68,16 @@ class _Known(NamedTuple):
 
 
 @contextmanager
-def open_alpine(base: Walker, arch: str, options: BaseOptions, progress: Progress) -> Generator[Packages]:
-    """The packages of a base that has apk's database or settings, open until its ``with`` block is left."""
+def open_alpine(
+    opened: OpenBase, base: Walker, arch: str, options: BaseOptions, progress: Progress
+) -> Generator[Packages]:
+    """The packages of a base that has apk's database or settings, open until its ``with`` block is left.
+
+    :param base: over the base alone.
+    """
     with ExitStack() as stack:
 
-        def offers() -> RepositorySet | LockedRepositorySet | None:
+        def open_offers() -> RepositorySet | LockedRepositorySet | None:
             if options.packages is None:
                 return None
             if options.locked is not None:
@@ -80,9 +86,27 @@ def open_alpine(base: Walker, arch: str, options: BaseOptions, progress: Progres
                 return open_locked_repository_set(options, options.locked, progress, stack)
             from minpack.alpine.repository_set import open_repository_set  # noqa: PLC0415 - where something is to be fetched alone
 
-            return open_repository_set(base, arch, options, options.packages, progress, stack)
+            staying = opened.memory.stack if opened.memory is not None else stack
+            return open_repository_set(base, arch, options, options.packages, progress, staying)
 
-        yield AlpinePackages(base, _installed(base), offers, stack)
+        def offers() -> RepositorySet | LockedRepositorySet | None:
+            return opened.once("what its repositories offer", open_offers)
+
+        yield AlpinePackages(opened.once("its packages", lambda: _Database(base)), offers, stack)
+
+
+class _Database:
+    """What a base has installed."""
+
+    def __init__(self, base: Walker) -> None:
+        self.base = base
+        self.packages = _installed(base)
+
+    @cached_property
+    def owners(self) -> dict[RootPath, _Known]:
+        """The package of each file, by its physical path."""
+        known = [_known_of(self.base, package) for package in self.packages]
+        return {path: one for one in known for path in one.files}
 
 
 def _installed(base: Walker) -> tuple[InstalledPackage, ...]:
@@ -95,6 +119,7 @@ def _installed(base: Walker) -> tuple[InstalledPackage, ...]:
 class AlpinePackages:
     """The packages of a base that apk manages: installed ones, and those of its repositories. Made by `open_alpine`.
 
+    :param database: what the base has installed.
     :param offers: gives what the base's repositories offer, None where nothing may be fetched; not called before that.
     :param stack: closes what was fetched.
     """
@@ -103,13 +128,13 @@ class AlpinePackages:
 
     def __init__(
         self,
-        base: Walker,
-        installed: tuple[InstalledPackage, ...],
+        database: _Database,
         offers: Callable[[], RepositorySet | LockedRepositorySet | None],
         stack: ExitStack,
     ) -> None:
-        self._base = base
-        self._installed = installed
+        self._base = base = database.base
+        self._database = database
+        self._installed = database.packages
         self._open_offers = offers
         self._offers: RepositorySet | LockedRepositorySet | None = None
         self._stack = stack
@@ -117,7 +142,7 @@ class AlpinePackages:
         self._fetched: dict[str, _Known] = {}
         self._why: dict[str, str] = {}
         self._scripts: dict[str, None] = {}
-        self._owners: dict[RootPath, _Known] | None = None
+        self._of_fetched: dict[RootPath, _Known] | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -158,7 +183,7 @@ class AlpinePackages:
         """The paths of the files and directories of the package `name`, fetched unless the base has it installed."""
         for package in self._installed:
             if package.name == name:
-                return self._of_base(package).paths
+                return _known_of(self._base, package).paths
         offers = self._asked()
         if offers is None:
             raise UsageError(
@@ -266,33 +291,32 @@ class AlpinePackages:
         lines = installed_lines(package.control, package.sums[0], id_.size)
         known = _Known(id_, lines, files, package.control.scripts, directories)
         self._fetched[id_.name] = known
-        self._owners = None
+        self._of_fetched = None
         return known
 
     def _owner(self, entry: Entry) -> _Known | None:
         """The package that has `entry` as it is."""
-        if self._owners is None:
-            self._owners = {}
-            for package in self._installed:
-                known = self._of_base(package)
-                self._owners.update(dict.fromkeys(known.files, known))
+        if self._of_fetched is None:
+            self._of_fetched = {}
             for fetched in self._fetched.values():
                 own = (path for path in fetched.files if self._base.lstat(path) is None)
-                self._owners.update((path, fetched) for path in own if path not in self._owners)
-        owner = self._owners.get(entry.path)
+                self._of_fetched.update((path, fetched) for path in own if path not in self._of_fetched)
+        owner = self._database.owners.get(entry.path) or self._of_fetched.get(entry.path)
         if owner is None:
             return None
         there = self._base.lstat(entry.path) or self._shelf.base().lstat(entry.path)
         same = there is not None and (there.kind, there.link, there.content) == (entry.kind, entry.link, entry.content)
         return owner if same else None
 
-    def _of_base(self, package: InstalledPackage) -> _Known:
-        places = ((path_over(self._base, one.path), one) for one in package.files)
-        files = {path: one for path, one in places if path is not None}
-        directories = (path_over(self._base, path) for path in package.directories)
-        kept = tuple(path for path in directories if path is not None)
-        id_ = PackageId(package.name, package.version, package.arch)
-        return _Known(id_, package.lines, files, directories=kept)
+
+def _known_of(base: Walker, package: InstalledPackage) -> _Known:
+    """An installed package, with its files where they lie in the base."""
+    places = ((path_over(base, one.path), one) for one in package.files)
+    files = {path: one for path, one in places if path is not None}
+    directories = (path_over(base, path) for path in package.directories)
+    kept = tuple(path for path in directories if path is not None)
+    id_ = PackageId(package.name, package.version, package.arch)
+    return _Known(id_, package.lines, files, directories=kept)
 
 
 def facts_of(lines: Iterable[str]) -> PackageFacts:

@@ -42,6 +42,7 @@ class RepositorySet:
         self._access = access
         self._refresh = refresh
         self._indexes: tuple[OpenIndex, ...] | None = None
+        self._failure: DownloadError | None = None
         self.notes = notes
 
     @property
@@ -60,8 +61,15 @@ class RepositorySet:
         :raises AmbiguousLibraryError: more than one package has it, and none is preferred.
         :raises MinpackError: as `open_index`.
         """
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
         if self._indexes is None:
-            self._indexes = self._opened(refresh=self._refresh)
+            try:
+                self._indexes = self._opened(refresh=self._refresh)
+            except DownloadError as error:
+                # A server that does not answer is not waited for again for every name, and every image.
+                self._failure = error
+                raise
         found = [
             PackageCandidate(provider, place)
             for place, index in enumerate(self._indexes)

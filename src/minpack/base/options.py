@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from minpack.base.interface import Base
+    from minpack.base.open_bases import BaseMemory, OpenBases
     from minpack.lock.values import LockedImage
     from minpack.net.network import Network
     from minpack.oci.image import BuiltImage
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from minpack.shared.options import CacheOptions
     from minpack.target import Platform
 
-
+T = TypeVar("T")
 SCRATCH = "scratch"
 
 
@@ -81,6 +82,8 @@ class BaseOptions(NamedTuple):
     locked: LockedImage | None = None
     #: The shared caches that are asked before anything is fetched or compressed; None for none.
     cache: CacheOptions | None = None
+    #: Bases that stay open from one image to the next; None where one image is made.
+    bases: OpenBases[OpenBase] | None = None
 
 
 class OpenBase(NamedTuple):
@@ -104,3 +107,9 @@ class OpenBase(NamedTuple):
     platform: Platform | None = None
     #: The image itself, whose layers can be read as long as the base is open.
     image: BuiltImage | None = None
+    #: What was found out about it, where it stays open for other images; else None.
+    memory: BaseMemory | None = None
+
+    def once(self, what: str, find: Callable[[], T]) -> T:
+        """What `find` gives, or gave for another image when it was asked for `what`."""
+        return self.memory.once(what, find) if self.memory is not None else find()

@@ -86,37 +86,73 @@ def _size_and_time(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def find_unchanged(directory: str | None, name: str, image: str) -> ImageResult | None:
+class FileSums:
+    """The SHA-256 of files, each computed once for all images of a build, as long as stat(2) says the same.
+
+    :param began: when the build began, in nanoseconds since 1970.
+    """
+
+    def __init__(self, began: int) -> None:
+        self.began = began
+        self._known: dict[str, FileState] = {}
+
+    def state(self, path: str) -> FileState:
+        """The file as it is now.
+
+        :raises OSError: it cannot be read.
+        """
+        seen = _seen(path)
+        known = self._known.get(path)
+        if known is not None and known[1:] == seen[1:]:
+            return known
+        if len(self._known) >= MOST_FILES:
+            self._known.clear()
+        found = self._known[path] = seen._replace(sha256=_sum(path, seen))
+        return found
+
+
+def find_unchanged(directory: str | None, name: str, image: str, sums: FileSums) -> ImageResult | None:
     """The image as it was built before, if all it was made of, and what was written, is as it was; else None.
+
+    Files that had to be read are recorded as they are now, so that the next time stat(2) is enough.
 
     :param directory: the store's; None for none.
     :param image: what the file calls it.
     """
+    found = None
     with suppress(StoreError), open_store(directory) as store:
         record = store.record(name, SCHEMA, _LIMIT)
-        if record is not None:
-            with suppress(KeyError, TypeError, ValueError, OSError):
-                if all(_is_same(path, state) for path, state in _items(record["files"])):
-                    return _result(image, record["result"])
-    return None
+        if record is None:
+            return None
+        with suppress(KeyError, TypeError, ValueError, OSError):
+            read: dict[str, object] = {}
+            files = dict(_items(record["files"]))
+            if all(_is_same(path, state, sums, read) for path, state in files.items()):
+                found = _result(image, record["result"])
+            if found is not None and read:
+                store.keep_record(name, SCHEMA, {**record, "files": {**files, **read}}, _LIMIT)
+    return found
 
 
 def keep_built(
-    directory: str | None, name: str, result: ImageResult, files: Iterable[str], written: Iterable[str], began: int
+    directory: str | None,
+    name: str,
+    result: ImageResult,
+    files: Iterable[str],
+    written: Iterable[str],
+    sums: FileSums,
 ) -> None:
     """Record that the image was built of these files of the host, and written to those.
 
-    Nothing is recorded if one is being changed.
-
-    :param began: when the build began, in nanoseconds since 1970.
+    Nothing is recorded if one was changed since the build began, with all other images that have the same `sums`.
     """
     with suppress(StoreError, OSError), open_store(directory) as store:
         states: dict[str, tuple[object, ...]] = {}
         for path in dict.fromkeys(_below(files)):
-            state = _state(path)
-            if state.changed >= began or len(states) >= MOST_FILES:
+            state = sums.state(path)
+            if state.changed >= sums.began or len(states) >= MOST_FILES:
                 return
-            states[path] = (state.changed >= began - RACY, *state)
+            states[path] = (_is_racy(state, sums), *state)
         for path in dict.fromkeys(_below(written)):
             # Of another file there nobody knows whether it is as good: the image is written again.
             states[path] = (False, *_seen(path))
@@ -168,15 +204,6 @@ def _seen(path: str) -> FileState:
         return FileState("", _identity(status))
 
 
-def _state(path: str) -> FileState:
-    """The file as it is now.
-
-    :raises OSError: it cannot be read.
-    """
-    seen = _seen(path)
-    return seen._replace(sha256=_sum(path, seen))
-
-
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     found = (status.st_mode, status.st_dev, status.st_ino, status.st_nlink, status.st_size)
     return (*found, status.st_mtime_ns, status.st_ctime_ns)
@@ -202,13 +229,24 @@ def _items(value: Any) -> Iterator[tuple[str, list[Any]]]:  # noqa: ANN401 - as 
     yield from value.items()
 
 
-def _is_same(path: str, known: list[Any]) -> bool:
+def _is_racy(state: FileState, sums: FileSums) -> bool:
+    """Whether the file may change again and look as it does now."""
+    return state.changed >= sums.began - RACY
+
+
+def _is_same(path: str, known: list[Any], sums: FileSums, read: dict[str, object]) -> bool:
+    """Whether the file is as it was; if its bytes alone told, what to record of it from now on is put into `read`."""
     racy, sha256, *identities = known
     before = FileState(sha256, *map(tuple, identities))
     now = _seen(path)
     if now[1:] == before[1:] and not racy:
         return True
-    return bool(sha256 and now.kind == before.kind and _sum(path, now) == sha256)
+    if not sha256 or now.kind != before.kind:
+        return False
+    now = sums.state(path)
+    if not _is_racy(now, sums):
+        read[path] = (False, *now)
+    return now.sha256 == sha256 and now.kind == before.kind
 
 
 def _result(image: str, value: Any) -> ImageResult:  # noqa: ANN401 - as JSON has it

@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from minpack._version import __version__
+from minpack.base.open_bases import OpenBases
 from minpack.build.fleet import ImageFailure, ImageResult, State, result_of
-from minpack.build.unchanged import find_unchanged, host_files, installed, is_settled, keep_built, record_name
+from minpack.build.unchanged import FileSums, find_unchanged, host_files, installed, is_settled, keep_built, record_name
 from minpack.cli.config import ReadyImage, pack_context
 from minpack.cli.options import LOCK, selected
 from minpack.cli.output import ENDINGS
@@ -24,6 +25,7 @@ from minpack.output.target import Format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from minpack.base.options import OpenBase
     from minpack.build.pack import Packed
     from minpack.cli.output import WantedArtifacts
 
@@ -34,17 +36,46 @@ READ = ("ca_file", "keys", "sign", "registry_ca")
 
 
 class Job(NamedTuple):
-    """An image to build; `record` is the name of what is kept of it, empty where nothing is."""
+    """An image to build; `record` is the name of what is kept of it, empty where nothing is.
+
+    `began` is when its build began, with all other images of it, in nanoseconds since 1970.
+    """
 
     ready: ReadyImage
     record: str
+    began: int
+
+
+class _Build(NamedTuple):
+    """What the images of one build that this process makes have in common."""
+
+    began: int
+    bases: OpenBases[OpenBase]
+    sums: FileSums
+
+
+#: The build that this process is at, if it is.
+_builds: list[_Build] = []
+
+
+def _build_of(began: int) -> _Build:
+    """What is kept for the next image of the build; what was kept for another build is closed."""
+    found = next((one for one in _builds if one.began == began), None)
+    if found is not None:
+        return found
+    while _builds:
+        _builds.pop().bases.close()
+    found = _Build(began, OpenBases(), FileSums(began))
+    _builds.append(found)
+    return found
 
 
 def jobs_of(images: Iterable[ReadyImage]) -> list[Job]:
     """The job of each image."""
+    began = now_ns()
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     which = installed(package, dict(_libraries()))
-    return [_job(one, which) for one in images]
+    return [_job(one, which, began) for one in images]
 
 
 def _libraries() -> Iterator[tuple[str, str]]:
@@ -57,7 +88,7 @@ def _libraries() -> Iterator[tuple[str, str]]:
             yield name[0], version(name[0])
 
 
-def _job(ready: ReadyImage, which: str) -> Job:
+def _job(ready: ReadyImage, which: str, began: int) -> Job:
     given = ready.given
     sign = given.get("sign") or ""
     unkept = (given["push"], given["load"], given["dry_run"], given["no_cache"], given["debug"], given["traced"])
@@ -65,14 +96,15 @@ def _job(ready: ReadyImage, which: str) -> Job:
     shown = {name: value for name, value in given.items() if name not in ("quiet", "verbose", "as_json", "summary")}
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     parts = (__version__, which, ready.name, sorted(shown.items()), epoch, umask(), os.getcwd())
-    return Job(ready, record_name(*parts) if kept else "")
+    return Job(ready, record_name(*parts) if kept else "", began)
 
 
 def unchanged(jobs: Iterable[Job]) -> Iterator[tuple[str, ImageResult]]:
     """The images that were built before and are as they were, by their names in the file."""
     listed: dict[str, dict[str, str]] = {}
     for job in jobs:
-        found = find_unchanged(_store(job.ready), job.record, job.ready.name) if job.record else None
+        sums = _build_of(job.began).sums
+        found = find_unchanged(_store(job.ready), job.record, job.ready.name, sums) if job.record else None
         if found is not None and _is_listed(found, job.ready.given, listed):
             yield job.ready.name, found
 
@@ -112,11 +144,11 @@ def pack_ready(job: Job) -> tuple[Packed, WantedArtifacts]:
 
     :raises MinpackError: it cannot be.
     """
-    began = now_ns()
+    build = _build_of(job.began)
     with pack_context(job.ready) as given:
-        packed, artifacts = pack_given(given, job.ready.name, shared=is_shared(given))
+        packed, artifacts = pack_given(given, job.ready.name, shared=is_shared(given), bases=build.bases)
         if job.record:
-            _keep(job, given, packed, began)
+            _keep(job, given, packed, build.sums)
     return packed, artifacts
 
 
@@ -136,13 +168,13 @@ def failed(name: str, error: MinpackError) -> ImageResult:
     return ImageResult(name, State.FAILED, failure=failure)
 
 
-def _keep(job: Job, given: dict[str, Any], packed: Packed, began: int) -> None:
+def _keep(job: Job, given: dict[str, Any], packed: Packed, sums: FileSums) -> None:
     """Record what was built, if all that it was made of can be looked at again."""
     if not is_settled(packed, named_images(given), locked=given["locked"]):
         return
     result = result_of(job.ready.name, packed)
     files = (*_named_files(given), *host_files(packed))
-    keep_built(_store(job.ready), job.record, result, files, _written(given, packed), began)
+    keep_built(_store(job.ready), job.record, result, files, _written(given, packed), sums)
 
 
 def _named_files(given: dict[str, Any]) -> Iterator[str]:

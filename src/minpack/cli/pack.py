@@ -60,6 +60,8 @@ from minpack.spec.values import parse_label, parse_ports, parse_signal, parse_vo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from minpack.base.open_bases import OpenBases
+    from minpack.base.options import OpenBase
     from minpack.build.lock import LockPolicy
     from minpack.build.pack import Packed
     from minpack.cli.output import OutputSettings
@@ -209,18 +211,21 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     tell(packed, artifacts, given)
 
 
-def pack_given(given: dict[str, Any], name: str = "", *, shared: bool = False) -> tuple[Packed, WantedArtifacts]:
+def pack_given(
+    given: dict[str, Any], name: str = "", *, shared: bool = False, bases: OpenBases[OpenBase] | None = None
+) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, written to where they say, and what was wanted besides it.
 
     :param name: what file and image are called where they have no name; empty for the program's.
     :param shared: a layout that is there gets the image besides those that it has.
+    :param bases: those that stay open for other images.
     """
     settings = output_settings(given)
     refuse_acceptance_of_trees(settings.format, given)
     refuse_without_cache(given)
     pulls = given["locked"] or names_cache(given) or any(one.is_pulled for one in named_images(given))
     make = _debuggable(given) if _names_tools(given) else packed_image
-    return make(given, settings, registry_wanted(given, pulls=pulls), name=name, shared=shared)
+    return make(given, settings, registry_wanted(given, pulls=pulls), name=name, shared=shared, bases=bases)
 
 
 def check_given(given: dict[str, Any]) -> None:
@@ -294,13 +299,14 @@ def packed_image(
     name: str = "",
     *,
     shared: bool = False,
+    bases: OpenBases[OpenBase] | None = None,
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, and what was wanted besides it, with where all was written.
 
     :param push: how the registries are reached that it is pushed to, if it is.
     :param login: how those are reached that are logged in to, where it is not pushed now.
     :param name: what file and image are called where they have no name; empty for the program's.
-    :param shared: as `pack_given` has it.
+    :param shared: as `pack_given` has it, and `bases` too.
     """
     name = name or _name(given["programs"])
     lock = (given["lock"] or LOCK) if given["locked"] else None
@@ -313,7 +319,7 @@ def packed_image(
         spec, notes = traced_spec(spec, given)
     artifacts = _artifacts(given, spec, output, name)
     with drawing(quiet=given["quiet"]) as progress:
-        packed = _packed(given, spec, progress, artifacts, login or push)
+        packed = _packed(given, spec, progress, artifacts, login or push, bases)
     return packed._replace(notes=(*notes, *packed.notes, *artifacts.notes, *_effects(packed, spec, output))), artifacts
 
 
@@ -357,6 +363,7 @@ def _packed(
     progress: Progress,
     wanted: WantedArtifacts,
     push: RegistryOptions | None,
+    open_bases: OpenBases[OpenBase] | None,
 ) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
@@ -366,7 +373,7 @@ def _packed(
         fill_streams()
         # Who bounds the size of layers as a registry stores them wants those.
         output = output._replace(may_skip_compression=output.may_skip_compression and acceptance.max_size is None)
-    options, bases = base_options(store), [base for _, base in given["base"]]
+    options, bases = base_options(store)._replace(bases=open_bases), [base for _, base in given["base"]]
     images = named_images(given)
     if given["locked"] or names_cache(given) or any(base.is_pulled for base in images):
         from minpack.cli.shared import with_registries  # noqa: PLC0415 - for images of registries, locks and caches

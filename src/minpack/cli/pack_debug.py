@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
+    from minpack.base.open_bases import OpenBases
+    from minpack.base.options import OpenBase
     from minpack.build.pack import Packed
     from minpack.cli.output import OutputSettings
     from minpack.output.target import OutputSpec, WrittenOutput
@@ -58,6 +60,7 @@ def packed_with_debug(
     name: str = "",
     *,
     shared: bool = False,
+    bases: OpenBases[OpenBase] | None = None,
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, and beside it the one for debugging: to the same places, named so.
 
@@ -72,7 +75,7 @@ def packed_with_debug(
             directory = stack.enter_context(TemporaryDirectory(prefix="minpack-", dir=temporary_directory()))
             unkept = os.path.join(directory, "image.tar" if settings.format is Format.ARCHIVE else "image")
             settings = settings._replace(output=unkept)
-        packed, artifacts = pack_image(given, settings, push, name=name, shared=shared)
+        packed, artifacts = pack_image(given, settings, push, name=name, shared=shared, bases=bases)
         written = packed.written
         assert written is not None, "internal error: nothing was written"
         assert written.built is not None, "internal error: it is no image"

@@ -10,13 +10,18 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from minpack.content import read_all, remembered
+from minpack.ld.closure import Libc
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
+    from minpack.content import Content
     from minpack.target import Target
 
 #: Loaders have up to 1 MB, and some more with what a debugger needs.
 MAX_LOADER = 8 << 20
+#: Those of so many bases are remembered.
+MOST_LOADERS = 16
 
 # Nothing here looks further than a path is long, so that a hostile file costs no more than its size.
 # Patterns are compiled when they are wanted: that takes longer than most searches.
@@ -78,6 +83,34 @@ class GlibcConstants(NamedTuple):
     def legacy(self) -> bool:
         """Whether it looks into other subdirectories for better CPUs too, and into ``tls`` on every machine."""
         return self.version < WITHOUT_LEGACY
+
+
+class LoaderFile(NamedTuple):
+    """What the file of a loader says: the constants of the one of the two that it is, if it is one."""
+
+    musl: MuslConstants | None = None
+    glibc: GlibcConstants | None = None
+    is_gcompat: bool = False
+
+
+@remembered(MOST_LOADERS)
+def read_loader(loader: Content, interpreter: str, named: Libc | None, target: Target) -> LoaderFile:
+    """Whose loader a file is, by what is in it, and where that does not tell by its name, and its constants.
+
+    :param interpreter: its path, as programs name it.
+    :param named: whose it is by its name.
+    :raises InputError: it cannot be read.
+    """
+    data = read_all(loader, MAX_LOADER)
+    if is_musl(data):
+        return LoaderFile(musl=musl_constants(data, interpreter))
+    if is_glibc(data):
+        return LoaderFile(glibc=glibc_constants(data, target))
+    if is_gcompat(data):
+        return LoaderFile(is_gcompat=True)
+    if named is Libc.MUSL:
+        return LoaderFile(musl=musl_constants(data, interpreter))
+    return LoaderFile(glibc=glibc_constants(data, target)) if named is Libc.GLIBC else LoaderFile()
 
 
 def is_musl(data: bytes) -> bool:

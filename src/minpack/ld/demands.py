@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from minpack.content import read_all
+from minpack.content import read_all, remembered
 from minpack.elf.notes import read_notes
 from minpack.ld.closure import Libc
-from minpack.ld.constants import MAX_LOADER
+from minpack.ld.constants import MAX_LOADER, MOST_LOADERS
 from minpack.ld.symbol_cache import SymbolsOf, symbols_of
 from minpack.namedtuple import NamedTuple
 
@@ -62,6 +62,7 @@ def demands(closure: Closure, symbols: SymbolsOf = symbols_of) -> Demands:
     return Demands(isa, isa_by, kernel, kernel_by, _relr_problems(closure, symbols), tuple(passed_over))
 
 
+@remembered(MOST_LOADERS)
 def musl_version(loader: Content) -> tuple[int, int, int] | None:
     """The version that a musl loader says it is (its string is read, nothing is run), or None if it has none.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minpack.content import read_all
 from minpack.elf.info import ElfKind
 from minpack.errors import ElfError, LibcMismatchError, NotElfError, NotInBaseError, NotProgramError, ResolveError
 from minpack.ld.closure import Closure, Environment, FoundBy, LateName, Libc, LoadedObject
@@ -105,26 +104,28 @@ def _start(
     opener: Opener, main: LoadedObject, interpreter_path: str, environment: Environment
 ) -> tuple[_Started, Callable[[], GlibcLoader] | None]:
     """The program's loader at work, and if it is glibc's what makes another that has loaded nothing."""
-    from minpack.ld.constants import MAX_LOADER, glibc_constants, musl_constants  # noqa: PLC0415 - as below
-
     interpreter = _file(opener, interpreter_path, FoundBy.INTERPRETER, main.path)
     assert interpreter.entry.content is not None, "internal error: a file without content"
-    data = read_all(interpreter.entry.content, MAX_LOADER)
-    libc = _libc_in(data, main, interpreter, opener.walker.base.name)
-    if libc is Libc.MUSL:
+    from minpack.ld.constants import read_loader  # noqa: PLC0415 - for dynamic programs alone
+
+    named = libc_of(interpreter_path)
+    file = read_loader(interpreter.entry.content, interpreter_path, named, main.info.target)
+    if file.musl is not None:
         from minpack.ld.musl import MuslLoader  # noqa: PLC0415 - one of the two at most is needed
 
-        musl = MuslLoader(opener, main, interpreter, musl_constants(data, interpreter_path), environment).run()
-        return _Started(main, libc, interpreter, musl, musl.objects), None
+        musl = MuslLoader(opener, main, interpreter, file.musl, environment).run()
+        return _Started(main, Libc.MUSL, interpreter, musl, musl.objects), None
+    if file.glibc is None:
+        raise _no_loader(main, interpreter, opener.walker.base.name, is_gcompat=file.is_gcompat)
     from minpack.ld.glibc import GlibcLoader  # noqa: PLC0415 - as above
 
-    constants = glibc_constants(data, main.info.target)
+    constants = file.glibc
 
     def new() -> GlibcLoader:
         return GlibcLoader(opener, main, interpreter, constants, environment)
 
     glibc = new().run()
-    return _Started(main, libc, interpreter, glibc, glibc.objects, constants.cache), new
+    return _Started(main, Libc.GLIBC, interpreter, glibc, glibc.objects, constants.cache), new
 
 
 def _closure(
@@ -170,26 +171,13 @@ def resolve_plugins(
             yield started.closure(loader)
 
 
-def _libc_in(data: bytes, program: LoadedObject, interpreter: LoadedObject, base: str) -> Libc:
-    """Whose loader it is, by what is in it, and where that does not tell by its name.
-
-    :raises NotProgramError: neither musl's nor glibc's.
-    :raises LibcMismatchError: gcompat's.
-    """
-    from minpack.ld.constants import is_gcompat, is_glibc, is_musl  # noqa: PLC0415 - for dynamic programs alone
-
-    if is_musl(data):
-        return Libc.MUSL
-    if is_glibc(data):
-        return Libc.GLIBC
-    if is_gcompat(data):
+def _no_loader(program: LoadedObject, interpreter: LoadedObject, base: str, *, is_gcompat: bool) -> MinpackError:
+    """Why the program's interpreter is neither musl's loader nor glibc's."""
+    if is_gcompat:
         hint = "choose a base with glibc, or build the program for musl"
-        raise LibcMismatchError(program.path, interpreter.path, "glibc", base, "musl, with gcompat's loader", hint)
-    libc = libc_of(interpreter.path)
-    if libc is None:
-        what = f"for {interpreter.path}, which is neither musl's nor glibc's loader"
-        raise NotProgramError(program.path, what, "build it for musl or glibc, or link it statically")
-    return libc
+        return LibcMismatchError(program.path, interpreter.path, "glibc", base, "musl, with gcompat's loader", hint)
+    what = f"for {interpreter.path}, which is neither musl's nor glibc's loader"
+    return NotProgramError(program.path, what, "build it for musl or glibc, or link it statically")
 
 
 def _file(opener: Opener, path: str, found_by: FoundBy, needed_by: str) -> LoadedObject:

@@ -11,6 +11,7 @@ import json
 import os
 from collections import Counter
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
 from minpack.content import FileContent
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Far more than the index of a layout of thousands of images has.
 _MOST_INDEX = 64 << 20
+#: Of so many images the names are read once, however many are added to their layout.
+_MOST_NAMES = 10_000
 _HINT = "name a new directory, or an OCI layout"
 
 
@@ -203,6 +206,7 @@ def _tagged(manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+@lru_cache(maxsize=_MOST_NAMES)
 def _familiar(name: str) -> str:
     from minpack.oci.reference import parse_reference  # noqa: PLC0415 - for layouts of several images alone
 

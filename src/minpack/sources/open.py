@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from minpack.base.options import BaseKind, OpenBase, PackageOptions
@@ -14,11 +14,16 @@ from minpack.target import alpine_arch
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
     from minpack.base.options import BaseOptions
     from minpack.progress import Progress
     from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
+
+#: Those that are the same for all images. A directory is looked at when it is asked, and what is made of packages has
+#: those that one image wants.
+_STAYING = frozenset((BaseKind.TARBALL, BaseKind.RELEASE, BaseKind.IMAGE))
 
 
 @contextmanager
@@ -35,22 +40,47 @@ def open_base(
     :raises SumMismatchError: a tarball is not the expected one.
     :raises UsageError: a sum is given, and the base is not a tarball.
     """
+    opener: AbstractContextManager[OpenBase]
+    if options.bases is not None and ref.kind in _STAYING and options.locked is None and options.cache is None:
+        key = (ref, platform, _without_time(options))
+        opener = options.bases.use(key, ref.path, lambda: _staying(_opener(ref, platform, options, progress)))
+    else:
+        opener = _opener(ref, platform, options, progress)
+    with opener as opened:
+        yield opened
+
+
+def _opener(
+    ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress
+) -> AbstractContextManager[OpenBase]:
     if options.locked is not None:
         from minpack.sources.locked import open_locked  # noqa: PLC0415 - for locked builds alone
 
-        opener = open_locked(ref, platform, options, options.locked, progress)
-    elif ref.kind is BaseKind.RELEASE:
-        opener = _open_release(ref.text, platform, options, progress)
-    elif ref.kind is BaseKind.PACKAGES:
-        opener = _open_debian(ref.text, platform, options, progress)
-    elif ref.kind is BaseKind.IMAGE:
+        return open_locked(ref, platform, options, options.locked, progress)
+    if ref.kind is BaseKind.RELEASE:
+        return _open_release(ref.text, platform, options, progress)
+    if ref.kind is BaseKind.PACKAGES:
+        return _open_debian(ref.text, platform, options, progress)
+    if ref.kind is BaseKind.IMAGE:
         from minpack.sources.image import open_image  # noqa: PLC0415 - for images alone
 
-        opener = open_image(ref, platform, options, progress)
-    else:
-        opener = open_local(ref, options)
-    with opener as opened:
-        yield opened
+        return open_image(ref, platform, options, progress)
+    return open_local(ref, options)
+
+
+@contextmanager
+def _staying(opener: AbstractContextManager[OpenBase]) -> Generator[OpenBase]:
+    """The base with a memory, for the images that follow."""
+    from minpack.base.open_bases import BaseMemory  # noqa: PLC0415 - for many images alone
+
+    with opener as opened, ExitStack() as stack:
+        yield opened._replace(memory=BaseMemory(stack))
+
+
+def _without_time(options: BaseOptions) -> BaseOptions:
+    """The options as another image has them that is made of the same later."""
+    packages = options.packages._replace(now=0) if options.packages is not None else None
+    return options._replace(packages=packages, bases=None)
 
 
 @contextmanager

@@ -41,13 +41,13 @@ def open_packages(
         assert isinstance(opened.base, DebianBase), "internal error: only Debian's bases are made of packages"
         yield DebianPackages(opened.base)
         return
-    walker = Walker(opened.base)
+    walker = opened.once("its packages' paths", lambda: Walker(opened.base))
     if not any(walker.walk(path).entry for path in _APK):
         yield _installed(opened, walker)
         return
     from minpack.alpine.packages import open_alpine  # noqa: PLC0415 - for such bases alone
 
-    with open_alpine(walker, alpine_arch(platform) or "", options, progress) as packages:
+    with open_alpine(opened, walker, alpine_arch(platform) or "", options, progress) as packages:
         yield packages
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from minpack.base.packages import NoPackages
 from minpack.base.walk import Walker
+from minpack.content import key_of
 from minpack.ld.fit import check_fit
 from minpack.namedtuple import NamedTuple
 from minpack.program.place import with_placed
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 
     from minpack.base.options import BaseOptions, OpenBase
     from minpack.base.packages import Packages
+    from minpack.content import Content
+    from minpack.elf.info import ElfInfo
+    from minpack.errors import ElfError
     from minpack.ld.closure import Closure
     from minpack.program.additions import Placed
     from minpack.program.read import Program
     from minpack.progress import Progress
     from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
+
+_ELF = "what its ELF files say of themselves"
 
 
 def _ignore(_: Closure) -> None:
@@ -86,4 +92,8 @@ def open_session(
         open_base(ref, platform, options, progress) as opened,
         open_packages(opened, platform, options, progress) if with_packages else nullcontext(NoPackages()) as packages,
     ):
-        yield Session(ref, opened, packages, Walker(opened.base), hint)
+        known: dict[Content, ElfInfo | ElfError] = opened.once(_ELF, dict)
+        walker = Walker(opened.base, dict(known))
+        yield Session(ref, opened, packages, walker, hint)
+        # What programs and added files are may change until the next image.
+        known.update((one, info) for one, info in walker.known.items() if key_of(one))
