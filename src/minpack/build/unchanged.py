@@ -86,7 +86,7 @@ def _size_and_time(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-class FileSums:
+class BuildSums:
     """The SHA-256 of files, each computed once for all images of a build, as long as stat(2) says the same.
 
     :param began: when the build began, in nanoseconds since 1970.
@@ -111,7 +111,7 @@ class FileSums:
         return found
 
 
-def find_unchanged(directory: str | None, name: str, image: str, sums: FileSums) -> ImageResult | None:
+def find_unchanged(directory: str | None, name: str, image: str, sums: BuildSums) -> ImageResult | None:
     """The image as it was built before, if all it was made of, and what was written, is as it was; else None.
 
     Files that had to be read are recorded as they are now, so that the next time stat(2) is enough.
@@ -140,7 +140,7 @@ def keep_built(
     result: ImageResult,
     files: Iterable[str],
     written: Iterable[str],
-    sums: FileSums,
+    sums: BuildSums,
 ) -> None:
     """Record that the image was built of these files of the host, and written to those.
 
@@ -229,12 +229,12 @@ def _items(value: Any) -> Iterator[tuple[str, list[Any]]]:  # noqa: ANN401 - as 
     yield from value.items()
 
 
-def _is_racy(state: FileState, sums: FileSums) -> bool:
+def _is_racy(state: FileState, sums: BuildSums) -> bool:
     """Whether the file may change again and look as it does now."""
     return state.changed >= sums.began - RACY
 
 
-def _is_same(path: str, known: list[Any], sums: FileSums, read: dict[str, object]) -> bool:
+def _is_same(path: str, known: list[Any], sums: BuildSums, read: dict[str, object]) -> bool:
     """Whether the file is as it was; if its bytes alone told, what to record of it from now on is put into `read`."""
     racy, sha256, *identities = known
     before = FileState(sha256, *map(tuple, identities))

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 from minpack._version import __version__
 from minpack.base.open_bases import OpenBases
 from minpack.build.fleet import ImageFailure, ImageResult, State, result_of
-from minpack.build.unchanged import FileSums, find_unchanged, host_files, installed, is_settled, keep_built, record_name
+from minpack.build.unchanged import (
+    BuildSums,
+    find_unchanged,
+    host_files,
+    installed,
+    is_settled,
+    keep_built,
+    record_name,
+)
 from minpack.cli.config import ReadyImage, pack_context
 from minpack.cli.options import LOCK, selected
 from minpack.cli.output import ENDINGS
@@ -51,7 +59,7 @@ class _Build(NamedTuple):
 
     began: int
     bases: OpenBases[OpenBase]
-    sums: FileSums
+    sums: BuildSums
 
 
 #: The build that this process is at, if it is.
@@ -65,7 +73,7 @@ def _build_of(began: int) -> _Build:
         return found
     while _builds:
         _builds.pop().bases.close()
-    found = _Build(began, OpenBases(), FileSums(began))
+    found = _Build(began, OpenBases(), BuildSums(began))
     _builds.append(found)
     return found
 
@@ -168,7 +176,7 @@ def failed(name: str, error: MinpackError) -> ImageResult:
     return ImageResult(name, State.FAILED, failure=failure)
 
 
-def _keep(job: Job, given: dict[str, Any], packed: Packed, sums: FileSums) -> None:
+def _keep(job: Job, given: dict[str, Any], packed: Packed, sums: BuildSums) -> None:
     """Record what was built, if all that it was made of can be looked at again."""
     if not is_settled(packed, named_images(given), locked=given["locked"]):
         return
