@@ -24,6 +24,7 @@ ELSEWHERE = {
         "cli/habits": "test_cli_app",
         "cli/build": "test_build",
         "cli/build_one": "test_build",
+        "cli/changes": "test_report_markdown",
         "cli/executors": "test_build",
         "cli/file_locks": "test_build",
         "cli/init": "test_build",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from minpack.report.markdown import text_of
+from support.fakeregistry import FakeRegistry, status
 from support.packing import SOURCE, packed, write_program
 from support.tools import need_tool
 
@@ -69,6 +72,41 @@ def test_the_image_and_its_outputs(runner: Runner) -> None:
     image = packed("./my app", "-o", "again.tar", "-t", "me/app:1", cwd=runner.workspace)
     assert runner.outputs == {"digest": image["digest"], "reference": "", "size": str(image["size"])}
     assert image["digest"] in runner.summary.read_text()
+
+
+def test_the_page_says_what_changed(runner: Runner) -> None:
+    """Against the image that the name meant before the push; the reference is of the image that was pushed."""
+    with FakeRegistry() as registry:
+        name = f"{registry.host}/me/app"
+        args = f"'./my app' -t {name}:new{{}} -t {name}:latest --push --insecure {registry.host}"
+        seen = []
+        for round_ in (1, 2, 3):
+            if round_ == 2:
+                write_program(runner.workspace / "my app", size=5000)
+            runner.summary.write_text("")
+            done = runner.run("pack", MINPACK=MINPACK, ARGS=args.format(round_))
+            assert done.returncode == 0, done.stderr
+            digest = registry.tags("me/app")["latest"]
+            assert runner.outputs["digest"] == str(digest)
+            assert runner.outputs["reference"] == f"{name}@{digest}"
+            seen.append((str(digest), runner.summary.read_text()))
+    (first, new), (second, changed), (_, same) = seen
+    assert "hanged" not in new
+    assert f"Changed since {text_of(name)}@{first}, linux/amd64:" in changed
+    assert re.search(r"\| unpacked \| .* \| .* \| \+[\d.]+ kB \|", changed)
+    assert "| changed | /usr/local/bin/my app |" in changed
+    assert f"Nothing has changed: the name meant `{second}` before." in same
+
+
+def test_a_failed_push_has_no_reference(runner: Runner) -> None:
+    """Nothing is set, and the page says nothing of an image that nobody can have."""
+    with FakeRegistry() as registry:
+        registry.fail("PUT", "/manifests/1", status(403), times=9)
+        args = f"'./my app' -t {registry.host}/me/app:1 --push --insecure {registry.host}"
+        done = runner.run("pack", MINPACK=MINPACK, ARGS=args)
+    assert done.returncode != 0
+    assert runner.outputs == {}
+    assert not runner.summary.exists()
 
 
 def test_what_is_given_is_no_shell_script(runner: Runner) -> None:

@@ -134,6 +134,7 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
         "--trace": ("./app -o out/image", "--trace ''"),
         "--single-layer": ("./app -o out/image", "--single-layer"),
         "--summary": ("./app -o out/image", "--summary out/summary"),
+        "--previous": ("./app -o out/image --summary out/summary", "--previous image.tar"),
         "--provenance": ("./app -o out/image", "--provenance"),
         "--builder-id": ("./app -o out/image --provenance", "--builder-id https://ci.example.org"),
         "--attest-in-index": ("./app -o out/image --provenance", "--attest-in-index"),
@@ -351,6 +352,7 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
     "diff": {
         "--platform": ("image.tar oci:links", "--platform linux/arm64"),
         "--exit-code": ("image.tar oci:links", "--exit-code"),
+        "--summary": ("image.tar oci:links", "--summary out/summary"),
         "--verbose": ("image.tar oci:many", "--verbose"),
         "--offline": ("image.tar SECURE/me/base --insecure SECURE", "--offline"),
         "--cache-dir": ("image.tar oci:links", "--cache-dir kept"),

@@ -110,3 +110,44 @@ def test_the_image_is_not_taken_for_the_summary(tmp_path: Path) -> None:
     assert ran.code == 1
     assert "'./app.tar' was written" in ran.err
     succeeded(minpack("check", "app.tar", cwd=tmp_path))
+
+
+def test_an_image_is_compared_with_the_one_before(tmp_path: Path) -> None:
+    """By --previous, wherever both are; `minpack diff` says the same of them."""
+    write_program(tmp_path / "app")
+    succeeded(minpack("./app", "-o", "old.tar", cwd=tmp_path))
+    succeeded(
+        minpack("./app", "-o", "new.tar", "-e", "A=b|c", "--summary", "page", "--previous", "old.tar", cwd=tmp_path)
+    )
+    succeeded(minpack("diff", "old.tar", "new.tar", "--summary", "other", cwd=tmp_path))
+    page, other = shown((tmp_path / "page").read_text()), shown((tmp_path / "other").read_text())
+    assert "<td>Env A</td>\n<td></td>\n<td>b|c</td>" in page
+    changed = page.partition("<p>Changed since")[2]
+    assert changed
+    assert other.partition("<p>Changed since")[2].partition(",")[2] == changed.partition(",")[2]
+
+
+def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
+    """The image is made all the same: the first has none before it."""
+    write_program(tmp_path / "app")
+    succeeded(minpack("./app", "--summary", "page", "--previous", "./old.tar", cwd=tmp_path))
+    assert "What changed is not known: cannot read image './old.tar'" in html.unescape((tmp_path / "page").read_text())
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((), "it is for --summary"),
+        (("--summary", "page", "--dry-run"), "--dry-run makes no image to compare"),
+        (("--summary", "page", "-o", "-"), "what goes to stdout cannot be read again"),
+    ],
+)
+def test_an_image_that_nothing_is_compared_with_is_refused(
+    tmp_path: Path, options: tuple[str, ...], reason: str
+) -> None:
+    """It would have no effect."""
+    write_program(tmp_path / "app")
+    ran = minpack("./app", "--previous", "./old.tar", *options, cwd=tmp_path)
+    assert ran.code == 2
+    assert f"cannot use --previous: {reason}" in ran.err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["app"]

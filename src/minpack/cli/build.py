@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Where images go by their names.
 _NAMED = ("load", "push")
-#: Where a login would be asked for again for each image.
-_OF_ONE_PUSH = frozenset(("username", "password_stdin"))
+#: Of one image alone: a login that would be asked for again for each, and an image to compare with.
+_OF_ONE_PUSH = frozenset(("username", "password_stdin", "previous"))
 
 
 def _with_options_of_pack(command: click.Command) -> click.Command:

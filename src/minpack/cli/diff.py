@@ -8,6 +8,7 @@ import click
 
 from minpack.cli.image import image_base_options, image_options, image_platform_option, parse_image_argument
 from minpack.cli.options import Command, output_options
+from minpack.cli.output import summary_option
 from minpack.cli.settings import host_platform
 from minpack.cli.terminal import drawing, print_json, print_lines
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @image_platform_option("this machine's")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if the images differ.")
 @image_options
+@summary_option
 @output_options
 def command(before: str, after: str, **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
     """Compare the images A and B: files, packages, configuration, sizes and layers.
@@ -44,6 +46,11 @@ def command(before: str, after: str, **given: Any) -> int:  # noqa: ANN401 - the
         found = compare(one, other, how)
     from minpack.report.diff import diff_document, diff_lines  # noqa: PLC0415 - as above
 
+    if given["summary"] is not None:
+        from minpack.cli.summary import append_summary  # noqa: PLC0415 - as it is asked for
+        from minpack.report.markdown import difference_summary  # noqa: PLC0415 - as above
+
+        append_summary(given["summary"], difference_summary(found))
     if given["as_json"]:
         print_json(diff_document(found))
     elif not given["quiet"]:

@@ -52,6 +52,7 @@ GROUPS = {
             "--unneeded",
             "--full",
             "--summary",
+            "--previous",
         ),
         *("--quiet", "--verbose", "--json"),
     ),

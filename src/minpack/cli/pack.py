@@ -37,6 +37,7 @@ from minpack.cli.output import (
     done,
     output_settings,
     output_spec,
+    previous_option,
     print_names,
     registry_wanted,
     result_options,
@@ -198,6 +199,7 @@ _ARTIFACTS = (
 @verify_cache_option
 @click.option("--dry-run", is_flag=True, help="Show what would be packed, and write nothing.")
 @summary_option
+@previous_option
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
     """Pack programs into one image; the first is the entrypoint.
@@ -223,7 +225,12 @@ def pack_given(
     settings = output_settings(given)
     refuse_acceptance_of_trees(settings.format, given)
     refuse_without_cache(given)
+    if given.get("previous") is not None:
+        from minpack.cli.changes import refuse_idle_previous  # noqa: PLC0415 - for --previous alone
+
+        refuse_idle_previous(given)
     pulls = given["locked"] or names_cache(given) or any(one.is_pulled for one in named_images(given))
+    pulls = pulls or given.get("previous") is not None
     make = _debuggable(given) if _names_tools(given) else packed_image
     return make(given, settings, registry_wanted(given, pulls=pulls), name=name, shared=shared, bases=bases)
 
@@ -245,10 +252,12 @@ def tell(packed: Packed, artifacts: WantedArtifacts, given: dict[str, Any]) -> N
     output, quiet = artifacts.output, given["quiet"]
     with reporting(done(packed.written)):
         if given["summary"] is not None:
-            from minpack.cli.summary import append_summary  # noqa: PLC0415 - for --summary alone
+            from minpack.cli.changes import changed_lines  # noqa: PLC0415 - for --summary alone
+            from minpack.cli.summary import append_summary  # noqa: PLC0415 - as above
             from minpack.report.markdown import pack_summary  # noqa: PLC0415
 
-            append_summary(given["summary"], pack_summary(packed, output.references))
+            lines = pack_summary(packed, output.references)
+            append_summary(given["summary"], [*lines, *changed_lines(packed, output, given)])
         if given["as_json"]:
             from minpack.report.documents import pack_document  # noqa: PLC0415
 
@@ -310,7 +319,9 @@ def packed_image(
     """
     name = name or _name(given["programs"])
     lock = (given["lock"] or LOCK) if given["locked"] else None
-    output = output_spec(settings, name, default_reference(name), lock, push)._replace(shared=shared)
+    asks = given["as_json"] or given.get("summary") is not None
+    output = output_spec(settings, name, default_reference(name), lock, push)
+    output = output._replace(shared=shared, asks_replaced=asks)
     spec = spec_of(given)
     notes: tuple[str, ...] = ()
     if given.get("traced"):

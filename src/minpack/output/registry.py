@@ -14,7 +14,7 @@ from minpack.output.target import WrittenTarget
 from minpack.progress import tell
 from minpack.registry.client import RegistryClient
 from minpack.registry.jobs import PAUSE, Jobs, StoppedError
-from minpack.registry.manifests import keep_referrers, put_manifest
+from minpack.registry.manifests import keep_referrers, put_manifest, tagged
 from minpack.registry.push import BrokenOffError, Uploader
 from minpack.registry.repository import ImageRepository
 
@@ -41,6 +41,7 @@ class RegistrySink:
     A blob must stay readable until `commit` returns. Another repository of the same registry gets it by a mount.
 
     :param checks: compare blobs with their digests before they are sent.
+    :param asks_replaced: ask what each name means before it means the image.
     :param before_names: called for each repository once all is there but the names.
     """
 
@@ -51,12 +52,16 @@ class RegistrySink:
         progress: Progress,
         *,
         checks: bool = False,
+        asks_replaced: bool = False,
         before_names: Callable[[RegistryClient, ImageRepository, Index], object] | None = None,
     ) -> None:
         self._client = RegistryClient(options)
         self._jobs = Jobs(AT_ONCE)
         self._progress = progress
+        self._asks_replaced = asks_replaced
         self._before_names = before_names
+        #: What names meant before, as far as that was asked and is known.
+        self._replaced: dict[tuple[ImageRepository, str], Digest | None] = {}
         self._given: set[Digest] = set()
         self._streams: dict[Digest, list[_Stream]] = {}
         self._open: list[_Stream] = []
@@ -141,11 +146,24 @@ class RegistrySink:
                 self._before_names(self._client, repository, index)
         for repository, tags in self._tags.items():
             for tag in tags:
+                if self._asks_replaced:
+                    self._ask_replaced(repository, tag)
                 put_manifest(self._client, repository, index.root_blob, tag)
 
     def pushed(self, index: Index) -> tuple[WrittenTarget, ...]:
         """What was pushed, a target for each name."""
-        return tuple(WrittenTarget("registry", None, str(one), index.digest, self.sent) for one in self._references)
+        return tuple(
+            WrittenTarget(
+                *("registry", None, str(one), index.digest, self.sent),
+                replaced=self._replaced.get((ImageRepository(one.host, one.name), one.tag)),
+            )
+            for one in self._references
+        )
+
+    def _ask_replaced(self, repository: ImageRepository, tag: str) -> None:
+        # Nothing is pushed less for it: a registry that does not say is no failure.
+        with suppress(RegistryError):
+            self._replaced[repository, tag] = tagged(self._client, repository, tag)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ class OutputSpec(NamedTuple):
     beside: tuple[BesideFile, ...] = ()
     #: Add the image to the layout that is there, under its names, and leave what else is in it.
     shared: bool = False
+    #: Ask registries what names mean before they mean the image.
+    asks_replaced: bool = False
     #: Called for each repository once all of the image is there, before it has its names.
     before_names: RegistryStep | None = None
     #: Called once the images are made and before anything is delivered; where it raises, nothing is. Their blobs can be
@@ -105,7 +107,8 @@ class WrittenTarget(NamedTuple):
 
     `format` is one of `Format`, ``engine`` or ``registry``, or says which form an SBOM is of. `digest` is None where
     nobody will meet it again: docs/decisions/one-digest.md. `sent` is how many bytes of blobs went to the registry, all
-    names of a run together; `engine` is the engine's name.
+    names of a run together; `engine` is the engine's name. `replaced` is the image that the name meant in the registry
+    before; None if there was none, or nobody asked.
     """
 
     format: str
@@ -114,6 +117,7 @@ class WrittenTarget(NamedTuple):
     digest: Digest | None
     sent: int = 0
     engine: str = ""
+    replaced: Digest | None = None
 
     @property
     def is_beside(self) -> bool:

@@ -481,7 +481,10 @@ def _registry(to: OutputSpec, progress: Progress) -> Generator[RegistrySink | No
         return
     from minpack.output.registry import RegistrySink  # noqa: PLC0415 - for --push alone
 
-    with RegistrySink(to.registry, to.references, progress, before_names=to.before_names) as sink:
+    sink = RegistrySink(
+        *(to.registry, to.references, progress), asks_replaced=to.asks_replaced, before_names=to.before_names
+    )
+    with sink:
         yield sink
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from minpack.excerpt import shorten
 from minpack.report.allowance import Allowance
-from minpack.report.human import human
+from minpack.report.human import growth, human
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,13 +89,13 @@ def _sizes(found: ImageDiff) -> list[str]:
     if before.packed is None or after.packed is None or before.unpacked is None or after.unpacked is None:
         return []
     rows = (("packed", before.packed, after.packed), ("unpacked", before.unpacked, after.unpacked))
-    lines = [f"  {name:<12} {human(one)} -> {human(other)}{_growth(other - one)}" for name, one, other in rows]
+    lines = [f"  {name:<12} {human(one)} -> {human(other)}{_growth(one, other)}" for name, one, other in rows]
     count = len(after.layers)
     return [*lines, f"  {'layers':<12} {len(found.shared)} of {count} shared"]
 
 
-def _growth(size: int) -> str:
-    return f" ({'+' if size > 0 else '-'}{human(abs(size))})" if size else ""
+def _growth(before: int, after: int) -> str:
+    return f" ({growth(before, after)})" if before != after else ""
 
 
 def _sentence(change: ValueChange) -> str:

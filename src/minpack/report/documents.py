@@ -549,4 +549,5 @@ def _target(target: WrittenTarget) -> dict[str, Any]:
         "reference": target.reference,
         "digest": str(target.digest) if target.digest is not None else None,
         "sent": target.sent if target.format == "registry" else None,
+        "replaced": str(target.replaced) if target.replaced is not None else None,
     }

@@ -17,6 +17,12 @@ def human(size: int) -> str:
     return f"{value:.{digits}f} {UNITS[unit]}"
 
 
+def growth(before: int, after: int) -> str:
+    """By how much it is more or less: ``+1.20 kB``, ``-3 B``; ``0 B`` for nothing."""
+    sign = "+" if after > before else "-" if after < before else ""
+    return f"{sign}{human(abs(after - before))}"
+
+
 def version_text(version: tuple[int, ...]) -> str:
     """As ``3.2.0``."""
     return ".".join(str(part) for part in version)

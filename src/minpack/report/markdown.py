@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from minpack.excerpt import few, few_notes, shorten, visible
 from minpack.plan.reasons import sizes_by_reason
-from minpack.report.human import human
+from minpack.report.human import growth, human
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from minpack.build.fleet import ImageResult
     from minpack.build.pack import Packed
+    from minpack.digest import Digest
     from minpack.images.check import CheckedImage
+    from minpack.images.diff import ImageDiff, PathChange
     from minpack.oci.reference import Reference
     from minpack.plan.model import Plan
     from minpack.spec.shard import Shard
@@ -74,6 +76,46 @@ def check_summary(name: str, checked: Sequence[CheckedImage]) -> list[str]:
     lines += _table(("platform", "check", "digest"), verdicts)
     findings = [(str(found.level), found.code, found.path, found.reason) for one in checked for found in one.findings]
     return [*lines, *(_table(("level", "code", "path", "finding"), findings) if findings else [])]
+
+
+def diff_summary(found: ImageDiff) -> list[str]:
+    """What differs between two images: sizes, packages, configuration, files."""
+    before, after = found.before, found.after
+    lines = [f"Changed since {text_of(before.name)}, {text_of(after.platform)}:", ""]
+    if found.is_equal:
+        lines = [f"No file has changed since {text_of(before.name)}, {text_of(after.platform)}.", ""]
+    if before.packed is not None and after.packed is not None:
+        sizes = [("packed", before.packed, after.packed), ("unpacked", before.unpacked or 0, after.unpacked or 0)]
+        rows = [(name, human(one), human(other), growth(one, other)) for name, one, other in sizes]
+        lines += _table(("size", "before", "after", "change"), rows)
+        lines += [f"{len(found.shared)} of {len(after.layers)} layers are the same.", ""]
+    for title, changes in (("package", found.packages), ("configuration", found.config)):
+        if changes:
+            lines += _table((title, "before", "after"), [(one.what, one.before, one.after) for one in changes])
+    if found.files:
+        files = _table(("", "file", "before", "after", "package"), map(_changed_file, found.files))
+        lines += _folded(f"{len(found.files)} files differ" if len(found.files) > 1 else "1 file differs", files)
+    return lines
+
+
+def difference_summary(found: ImageDiff) -> list[str]:
+    """As `diff_summary`, below a heading of its own."""
+    return [*_heading(found.after.name), *diff_summary(found)]
+
+
+def _changed_file(change: PathChange) -> tuple[str, str, str, str, str]:
+    sizes = ("" if size is None else human(size) for size in (change.before, change.after))
+    return (change.kind, change.path, *sizes, change.package)  # type: ignore[return-value] # two sizes
+
+
+def no_previous_summary(reason: str) -> list[str]:
+    """Why nothing is said of what changed."""
+    return [f"What changed is not known: {text_of(reason)}", ""]
+
+
+def same_summary(digest: Digest) -> list[str]:
+    """That the name meant this very image before."""
+    return [f"Nothing has changed: the name meant `{digest}` before.", ""]
 
 
 def text_of(text: str) -> str:
