@@ -68,6 +68,7 @@ ELSEWHERE = {
         "report/debug": "test_option_walk",
         "cli/trace": "test_trace",
         "cli/tracing": "test_trace",
+        "cli/trace_image": "test_trace",
         "report/trace": "test_trace",
         "strace/": "test_strace_log",
         "strace/watch": "test_trace",

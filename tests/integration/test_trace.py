@@ -16,6 +16,7 @@ from minpack.cli.trace import command as trace_command
 from support.cc import Compiler
 from support.command import COMMAND, TIMEOUT, assert_refused, minpack
 from support.optionwalk import options
+from support.packing import write_program
 from support.places import as_nobody, shared_directory
 from support.refusals import row
 from support.tools import need_tool
@@ -216,8 +217,107 @@ def test_without_strace_a_hint_says_how_to_get_it(place: Path) -> None:
     assert_refused(ran, case.code, case.message, case.hint)
 
 
+IMAGES = """# Ours.
+[defaults]
+base = "alpine.tar.gz"
+
+[image.web]   # the site
+programs = ["reads"]
+# read at the start
+take = ["/etc/profile"]   # always
+
+# another
+[image.job]
+programs = ["reads"]
+"""
+
+
+@pytest.fixture
+def project(place: Path, tmp_path: Path) -> Generator[Path]:
+    """The directory of the programs, with a file of images."""
+    file = place / "minpack.toml"
+    file.write_text(IMAGES)
+    yield place
+    file.unlink()
+
+
+def test_what_is_found_is_written_into_the_file(project: Path) -> None:
+    """The image that is built then has all; nothing else in the file changes; a second trace writes nothing."""
+    words = ("web", "alpine-release", "profile.d/README")
+    ran = minpack("trace", "--write", *words, cwd=project)
+    assert ran.code == 0, ran.err
+    assert ran.out.decode().endswith("\nwrote minpack.toml: need, take of web\nnext: minpack build web\n")
+    file = project / "minpack.toml"
+    paths_taken = ", ".join(f'"{path}"' for path in ("/etc/profile", *TAKEN))
+    added = IMAGES.replace('take = ["/etc/profile"]   # always', f'take = [{paths_taken}]   # always\nneed = ["shell"]')
+    assert file.read_text() == added
+    inode = file.stat().st_ino
+    again = minpack("trace", "--write", "--json", *words, cwd=project).document
+    assert again["wrote"] == {"file": "minpack.toml", "image": "web", "keys": []}
+    assert (again["options"], file.stat().st_ino) == ([], inode)
+    assert minpack("build", "web", cwd=project).code == 0
+    ran = minpack("run", "./web.tar", *words[1:], cwd=project)
+    assert ran.out.startswith(b"alpine-release: there\nprofile.d/README: there\n"), ran.err
+
+
+def test_a_file_elsewhere_is_named(project: Path, tmp_path: Path) -> None:
+    """With -f, from any directory; the command that follows works from there."""
+    file = str(project / "minpack.toml")
+    ran = minpack("trace", "--write", "-f", file, "job", "alpine-release", cwd=tmp_path)
+    assert ran.out.decode().endswith(f"\nnext: minpack build -f {file} job\n")
+    assert (project / "minpack.toml").read_text() == IMAGES + 'take = ["/etc/alpine-release"]\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--write", "wep"), "cannot find image 'wep': the file has no such image"),
+        (("--write", "--take", "/x", "web"), "cannot use --take: it would take the place of what the file sets"),
+        (
+            ("--write", "--profile", "full", "web"),
+            "cannot use take in minpack.toml:18:8: it takes the place of what is",
+        ),
+        (("-f", "minpack.toml", "./reads"), "cannot use --file: no file of images is read"),
+        (("--write", "-f", "none.toml", "web"), "cannot use 'none.toml': no such file or directory"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(project: Path, words: tuple[str, ...], message: str) -> None:
+    """Before anything runs; the file stays as it is."""
+    text = f"{IMAGES}\n[profile.full]\n# all of it\n\n\ntake = ['/etc']\n"
+    (project / "minpack.toml").write_text(text)
+    ran = minpack("trace", *words, cwd=project)
+    assert ran.code == 2
+    assert ran.err.startswith(f"minpack: {message}"), ran.err
+    assert (project / "minpack.toml").read_text() == text
+
+
+def test_of_several_platforms_the_program_of_this_machine_is_run(project: Path) -> None:
+    """The others have the same settings."""
+    (project / "out").mkdir()
+    write_program(project / "out/linux-arm64", machine="aarch64")
+    shutil.copy(project / "reads", project / "out/linux-amd64")
+    text = "[image.web]\nprograms = 'out/{platform}'\nbase = 'linux/amd64=alpine.tar.gz'\n"
+    (project / "minpack.toml").write_text(text)
+    ran = minpack("trace", "--write", "--json", "web", "alpine-release", cwd=project)
+    assert ran.code == 0, ran.err
+    assert ran.document["wrote"]["keys"] == ["take"]
+
+
 #: What shows that an option does something, other than what `run` and `pack` show of theirs in their own tests.
-SHOWN = {"--host", "--from", "--time-limit", "--base", "--env", "--user", "--take", "--quiet", "--json"}
+SHOWN = {
+    "--host",
+    "--from",
+    "--time-limit",
+    "--base",
+    "--env",
+    "--user",
+    "--take",
+    "--quiet",
+    "--json",
+    "--write",
+    "--file",
+    "--profile",
+}
 
 
 def test_every_option_is_shown_here_or_is_of_run_and_pack() -> None:

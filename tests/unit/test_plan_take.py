@@ -43,6 +43,8 @@ BASE = archive(
     member("home/me/tool.txt", b"mine"),
     member("var/lib/tool/state", b"state"),
     symlink("srv", "usr/share"),
+    symlink("usr/bin/one", "/usr/lib/tool/helper"),
+    symlink("usr/bin/two", "../lib/tool/helper"),
 )
 
 
@@ -133,3 +135,14 @@ def test_links_on_the_way_are_packed(tmp_path: Path) -> None:
     entries = {str(one.entry.path): one.entry for one in taken(tmp_path, "/srv/tool/data/a.txt").plan.entries}
     assert entries["/srv"].kind is Kind.SYMLINK
     assert "/usr/share/tool/data/a.txt" in entries
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [("/usr/bin/one", "/usr/bin/two"), ("/usr/lib/tool/helper", "/usr/bin/one", "/usr/bin/two"), ("/usr/bin/*",)],
+)
+def test_every_link_to_one_file_comes(patterns: tuple[str, ...], tmp_path: Path) -> None:
+    """Busybox has a program behind each of its names: whoever names two wants both."""
+    kinds = {str(one.entry.path): one.entry.kind for one in taken(tmp_path, *patterns).plan.entries}
+    assert kinds["/usr/lib/tool/helper"] is Kind.FILE
+    assert {kinds.get(f"/usr/bin/{name}") for name in ("one", "two")} == {Kind.SYMLINK}

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 #: Options about one run, and not about an image: they stay on the command line.
 OF_A_RUN = frozenset(("quiet", "verbose", "as_json", "dry_run", "summary", "previous", "username", "password_stdin"))
 PROGRAMS = "programs"
+#: Where a context keeps the path of the file as it was given.
+NAMED_FILE = "minpack.file"
 #: What hints about an empty value ask.
 _SHELL = "is a shell variable unset?"
 
@@ -38,6 +40,7 @@ _SHELL = "is a shell variable unset?"
 def _change_directory(context: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
     """Go to the directory of the file: paths in it are relative to that, and so are those of options that follow."""
     directory, name = os.path.split(path or "")
+    context.meta[NAMED_FILE] = path
     if context.resilient_parsing or not directory:
         return path
     before = os.open(".", os.O_RDONLY | os.O_DIRECTORY)

@@ -29,7 +29,7 @@ GROUPS = {
         "--trace",
     ),
     "Deployment": ("--for", "--kind", "--name", "--image"),
-    "Run": ("--host", "--bind", "--net", "--time-limit"),
+    "Run": ("--host", "--bind", "--net", "--time-limit", "--write"),
     "Image": (
         *("--tag", "--entrypoint", "--cmd", "--env", "--user", "--any-user", "--workdir"),
         *("--expose", "--volume", "--label", "--annotation", "--stop-signal"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.effects import refuse_without_registry
+from minpack.cli.config import NAMED_FILE, file_option, profile_option
+from minpack.cli.effects import refuse_explicit, refuse_without_registry
 from minpack.cli.options import (
     FILLED,
     Command,
@@ -21,8 +23,9 @@ from minpack.cli.options import (
 )
 from minpack.cli.run_image import bind_option, network_option
 from minpack.cli.spec import FileOptions, files_spec, packing_options, run_options
-from minpack.cli.terminal import drawing, print_json, print_lines, print_notes
+from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.cli.tracing import traced
+from minpack.config.model import CONFIG
 from minpack.errors import UsageError
 from minpack.progress import no_progress
 from minpack.spec.acceptance import parse_seconds
@@ -30,10 +33,16 @@ from minpack.spec.acceptance import parse_seconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from minpack.cli.trace_image import Written
+    from minpack.spec.image import ImageSpec
+    from minpack.tracing.trace import Traced
+
 #: Where a command's own words are kept for the one that is printed.
 _WORDS = "minpack.words"
 #: The options that `minpack pack` does not have: their parameters.
 _OWN = frozenset(("on_host", "log", "binds", "network", "seconds", "quiet", "verbose", "as_json"))
+#: Options of a run, which no file of images has.
+_OF_THE_RUN = ("on_host", "log", "binds", "network", "seconds", "quiet")
 
 
 class TraceCommand(Command):
@@ -78,6 +87,13 @@ class TraceCommand(Command):
     metavar="TIME",
     help="Stop the program after this time (30, 10m), and report what it did.",
 )
+@click.option(
+    "--write",
+    is_flag=True,
+    help=f"APP is an image of {CONFIG}: run its program with its settings, and add to them what packs the rest.",
+)
+@file_option
+@profile_option
 @packing_options
 @registry_access_options
 @store_options
@@ -89,37 +105,74 @@ def command(program: str, arguments: tuple[str, ...], **given: Any) -> None:  # 
     minpack trace --base / /usr/bin/git --version
     minpack trace --base debian:12 --time-limit 5 ./server   stop after 5 s
     minpack trace --base / --from strace.log ./myapp         read an existing log
+    minpack trace --write web --selftest                     adds to image web of minpack.toml
 
     The program runs as it would in its image, as the image's user, but can also read the whole base. What it writes is
     discarded; its output goes to stderr. The last line is the command that also packs the files it used.
     """  # noqa: D301 - click's mark for a block
-    words = _kept_words(click.get_current_context(), 1 + len(arguments))
     _refuse_idle(given, arguments)
+    if given["write"]:
+        _trace_image({**given, "program": program}, arguments)
+        return
+    words = _kept_words(click.get_current_context(), 1 + len(arguments))
     if not any(base.is_pulled for _, base in given["base"]):
         refuse_without_registry(given)
     platforms = (given["platform"],) if given["platform"] is not None else None
     named = {**given, "programs": (program,), "platforms": platforms, "on": None}
     spec = files_spec(selected(FileOptions, named))
+    found = _traced(spec, arguments, given)
+    _tell(found, ("minpack", "pack", *words, *found.options.words, program), given)
+
+
+def _trace_image(given: dict[str, Any], arguments: tuple[str, ...]) -> None:
+    """Trace the program of an image of the file, and write what was found into it."""
+    from minpack.cli.trace_image import read_traced_image, write_options  # noqa: PLC0415 - for --write alone
+
+    ready, program, options = read_traced_image(given)
+    spec = files_spec(selected(FileOptions, {**options, "programs": (program, *options["programs"][1:])}))
+    found = _traced(spec, arguments, {**options, **{key: given[key] for key in _OF_THE_RUN}})
+    written = write_options(ready, found.options)
+    file = click.get_current_context().meta.get(NAMED_FILE)
+    named = [*(("-f", file) if file else ()), *(word for one in given["profiles"] for word in ("--profile", one))]
+    with reporting(f"{written.path!r} was written" if written.keys else ""):
+        _tell(found, ("minpack", "build", *named, ready.name), given, written)
+
+
+def _traced(spec: ImageSpec, arguments: tuple[str, ...], given: dict[str, Any]) -> Traced:
     # What draws must be gone before a process is made.
     with drawing(quiet=given["quiet"]) if given["log"] else nullcontext(no_progress) as progress:
-        found = traced(spec, (arguments,), given, progress)
-    packing = ("minpack", "pack", *words, *found.options.words, program)
+        return traced(spec, (arguments,), given, progress)
+
+
+def _tell(found: Traced, packing: Sequence[str], given: dict[str, Any], written: Written | None = None) -> None:
+    """Print what was found, as the options say.
+
+    :param packing: the command that packs it.
+    """
     from minpack.report.trace import trace_document, trace_lines  # noqa: PLC0415 - after what may fail
 
     if given["as_json"]:
-        print_json(trace_document(found, packing))
+        place = {"file": written.path, "image": written.image, "keys": list(written.keys)} if written else None
+        print_json({**trace_document(found, packing), "wrote": place})
         return
     print_notes(found.notes, quiet=given["quiet"])
     if not given["quiet"]:
-        print_lines(trace_lines(found, packing, verbose=given["verbose"]))
+        lines = trace_lines(found, packing if written is None else (), verbose=given["verbose"])
+        if written is not None and written.keys:
+            lines += [
+                f"wrote {written.path}: {', '.join(written.keys)} of {written.image}",
+                f"next: {shlex.join(packing)}",
+            ]
+        print_lines(lines)
     elif found.options.words:
-        import shlex  # noqa: PLC0415 - with -q alone
-
         print_lines([shlex.join(found.options.words)])
 
 
 def _refuse_idle(given: dict[str, Any], arguments: Sequence[str]) -> None:
     """Raise `UsageError` if an option is given that does nothing with another."""
+    if not given["write"]:
+        options = {"file": "--file", "profiles": "--profile"}
+        refuse_explicit(options, "no file of images is read", "add --write, or leave it out")
     if given["log"] is not None:
         if arguments:
             raise UsageError("ARG", arguments[0], "--from runs nothing", "leave the arguments out")

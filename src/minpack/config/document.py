@@ -55,17 +55,25 @@ def read_document(path: str) -> TomlDocument:
 
     :raises ConfigError: it cannot be read, or is none.
     """
-    data = _data(path)
-    text = ""
+    text = read_text(path).removeprefix("\ufeff")
     try:
-        text = data.decode("utf-8-sig")
         values = parse_toml(text)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(path, line, 0, "", "", "it is not text in UTF-8", None) from error
     except (ValueError, RecursionError) as error:
         raise _not_toml(path, text, error) from error
     return TomlDocument(path, values, find_places(text))
+
+
+def read_text(path: str) -> str:
+    """The text of the file `path`, with its line ends, and with the mark of its encoding if it has one.
+
+    :raises ConfigError: it cannot be read.
+    """
+    data = _data(path)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(path, line, 0, "", "", "it is not text in UTF-8", None) from error
 
 
 def _data(path: str) -> bytes:

@@ -49,10 +49,17 @@ def take(patterns: Iterable[str], tree: Walker, why: str = "--take {}") -> Taken
             raise NotInBaseError(
                 tree.base.name, pattern, f"which {taking.option} names" + (f": it {reason}" if reason else ""), hint
             )
-        for path, taken in taking.found.items():
-            found.setdefault(path, taken)
+        for taken in taking.found.values():
+            _keep(found, taken)
         notes += taking.notes()
     return TakenFiles(tuple(found.values()), tuple(notes))
+
+
+def _keep(found: dict[RootPath, Taken], taken: Taken) -> None:
+    """Have what was taken in `found`, once, and each link by which it was named: /bin/ls and /bin/mkdir of busybox."""
+    if found.setdefault(taken.entry.path, taken) is not taken:
+        for above in taken.trail:
+            found.setdefault(above.path, Taken(above, taken.option))
 
 
 class _Taking:
@@ -105,7 +112,7 @@ class _Taking:
         if len(self.found) >= MAX_FILES:
             reason = f"{self.option} would take more than {MAX_FILES} files"
             raise BaseError(self._tree.base.name, reason, "name the directories that the program reads")
-        self.found.setdefault(entry.path, Taken(entry, self.option, named, walk.trail))
+        _keep(self.found, Taken(entry, self.option, named, walk.trail))
 
     def _add_directory(self, start: RootPath, walk: Walk, *, above: RootPath) -> None:
         """All below a directory, but for what is of the machine or a person; links in it with what they lead to."""

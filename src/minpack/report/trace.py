@@ -82,7 +82,10 @@ def _refused(one: Access) -> dict[str, Any]:
 
 
 def trace_lines(found: Traced, command: Sequence[str], *, verbose: bool) -> list[str]:
-    """What was opened and is packed or not, then the rest, and the command that packs all of it at the end."""
+    """What was opened and is packed or not, then the rest, and the command that packs all of it at the end.
+
+    :param command: none where it is told otherwise.
+    """
     most = MOST_VERBOSE if verbose else MOST_ROWS
     packed, missing = len(found.packed), len(found.missing)
     lines = [
@@ -181,6 +184,8 @@ def _files(count: int) -> str:
 def _command_lines(found: Traced, command: Sequence[str]) -> Iterable[str]:
     if not found.options.words:
         yield "the image has all that was opened"
+        return
+    if not command:
         return
     yield "to pack what was opened too:"
     yield f"  {shlex.join(command)}"
