@@ -233,7 +233,7 @@ def test_every_option_that_names_a_file_is_known() -> None:
     form = re.compile(r"FILE|PEM|DIR|SRC|BASE|IMAGE|PATH|KEY(?!=)")
     naming = {str(one.name) for one in pack_command.params if form.search(getattr(one, "metavar", None) or "")}
     made_of = {*READ, "additions", "base", "on", "lock", "programs"}
-    written, not_kept = {"output", "digest_file", "cache_dir", "summary"}, {"tools_base"}
+    written, not_kept = {"output", "digest_file", "cache_dir", "summary"}, {"tools_base", "against"}
     in_image = {"dest", "taken", "directories", "links", "workdir", "volumes"}
     assert naming | {"programs"} == made_of | written | not_kept | in_image
 

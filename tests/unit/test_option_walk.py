@@ -134,7 +134,7 @@ OWN: dict[str, dict[str, tuple[str, str]]] = {
         "--trace": ("./app -o out/image", "--trace ''"),
         "--single-layer": ("./app -o out/image", "--single-layer"),
         "--summary": ("./app -o out/image", "--summary out/summary"),
-        "--previous": ("./app -o out/image --summary out/summary", "--previous image.tar"),
+        "--against": ("./app -o out/image --summary out/summary", "--against image.tar"),
         "--provenance": ("./app -o out/image", "--provenance"),
         "--builder-id": ("./app -o out/image --provenance", "--builder-id https://ci.example.org"),
         "--attest-in-index": ("./app -o out/image --provenance", "--attest-in-index"),

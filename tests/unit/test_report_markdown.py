@@ -113,11 +113,11 @@ def test_the_image_is_not_taken_for_the_summary(tmp_path: Path) -> None:
 
 
 def test_an_image_is_compared_with_the_one_before(tmp_path: Path) -> None:
-    """By --previous, wherever both are; `minpack diff` says the same of them."""
+    """By --against, wherever both are; `minpack diff` says the same of them."""
     write_program(tmp_path / "app")
     succeeded(minpack("./app", "-o", "old.tar", cwd=tmp_path))
     succeeded(
-        minpack("./app", "-o", "new.tar", "-e", "A=b|c", "--summary", "page", "--previous", "old.tar", cwd=tmp_path)
+        minpack("./app", "-o", "new.tar", "-e", "A=b|c", "--summary", "page", "--against", "old.tar", cwd=tmp_path)
     )
     succeeded(minpack("diff", "old.tar", "new.tar", "--summary", "other", cwd=tmp_path))
     page, other = shown((tmp_path / "page").read_text()), shown((tmp_path / "other").read_text())
@@ -130,16 +130,17 @@ def test_an_image_is_compared_with_the_one_before(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     """The image is made all the same: the first has none before it."""
     write_program(tmp_path / "app")
-    succeeded(minpack("./app", "--summary", "page", "--previous", "./old.tar", cwd=tmp_path))
+    succeeded(minpack("./app", "--summary", "page", "--against", "./old.tar", cwd=tmp_path))
     assert "What changed is not known: cannot read image './old.tar'" in html.unescape((tmp_path / "page").read_text())
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ((), "it is for --summary"),
+        ((), "cannot use --against: it is for --summary"),
         (("--summary", "page", "--dry-run"), "--dry-run makes no image to compare"),
         (("--summary", "page", "-o", "-"), "what goes to stdout cannot be read again"),
+        (("--summary", "page", "--against", "No such"), "'No such'"),
     ],
 )
 def test_an_image_that_nothing_is_compared_with_is_refused(
@@ -147,7 +148,7 @@ def test_an_image_that_nothing_is_compared_with_is_refused(
 ) -> None:
     """It would have no effect."""
     write_program(tmp_path / "app")
-    ran = minpack("./app", "--previous", "./old.tar", *options, cwd=tmp_path)
+    ran = minpack("./app", "--against", "./old.tar", *options, cwd=tmp_path)
     assert ran.code == 2
-    assert f"cannot use --previous: {reason}" in ran.err
+    assert reason in ran.err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["app"]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Where images go by their names.
 _NAMED = ("load", "push")
 #: Of one image alone: a login that would be asked for again for each, and an image to compare with.
-_OF_ONE_PUSH = frozenset(("username", "password_stdin", "previous"))
+_OF_ONE_PUSH = frozenset(("username", "password_stdin", "against"))
 
 
 def _with_options_of_pack(command: click.Command) -> click.Command:

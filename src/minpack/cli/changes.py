@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from minpack.cli.diff import packages_in
+from minpack.cli.diff import compared_argument, packages_in
 from minpack.cli.options import selected
 from minpack.cli.settings import StoreSettings, base_options
 from minpack.cli.terminal import drawing
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from minpack.output.target import OutputSpec, WrittenTarget
 
 
-def refuse_idle_previous(given: Mapping[str, Any]) -> None:
-    """Raise `UsageError` if nothing is compared with the image of --previous."""
+def refuse_idle_against(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if nothing is compared with the image of --against, or it names none; `LockError` as well."""
     if given["summary"] is None:
-        raise UsageError("--previous", "", "it is for --summary", "add --summary FILE, or leave it out")
+        raise UsageError("--against", "", "it is for --summary", "add --summary FILE, or leave it out")
     if given["dry_run"]:
-        raise UsageError("--previous", "", "--dry-run makes no image to compare", "give only one of them")
+        raise UsageError("--against", "", "--dry-run makes no image to compare", "give only one of them")
     if given["output"] == "-" and not given["push"]:
-        raise UsageError("--previous", "", "what goes to stdout cannot be read again", "name a file with -o")
+        raise UsageError("--against", "", "what goes to stdout cannot be read again", "name a file with -o")
+    # What cannot be meant is refused before anything is packed.
+    compared_argument(given["against"])
 
 
 def changed_lines(packed: Packed, output: OutputSpec, given: Mapping[str, Any]) -> list[str]:
@@ -39,16 +41,20 @@ def changed_lines(packed: Packed, output: OutputSpec, given: Mapping[str, Any]) 
     """
     outputs = packed.written.outputs if packed.written is not None else ()
     replaced = next((one for one in outputs if one.replaced is not None), None)
-    named = given.get("previous")
-    if named is None and replaced is not None and replaced.replaced == replaced.digest is not None:
-        return same_summary(replaced.digest)
-    before = named or (_by_digest(replaced, str(replaced.replaced)) if replaced is not None else None)
-    if before is None:
+    if given.get("against") is None and replaced is None:
         return []
     after = next(_written(outputs), None)
     if after is None:
         return no_previous_summary("the image is in an engine alone")
     try:
+        if given.get("against") is not None:
+            before = compared_argument(given["against"])
+        else:
+            assert replaced is not None, "internal error: there is nothing to compare with"
+            if replaced.replaced == replaced.digest is not None:
+                return same_summary(replaced.digest)
+            ref = _by_digest(replaced, str(replaced.replaced))
+            before = Compared(str(ref), ref)
         return list(_compared(before, after, packed, _options(output, given)))
     except MinpackError as error:
         return no_previous_summary(error.message)
@@ -65,12 +71,12 @@ def _options(output: OutputSpec, given: Mapping[str, Any]) -> BaseOptions:
     return options._replace(registry=registry_options(access, set()))
 
 
-def _compared(before: ImageRef, after: ImageRef, packed: Packed, options: BaseOptions) -> Iterator[str]:
+def _compared(before: Compared, after: ImageRef, packed: Packed, options: BaseOptions) -> Iterator[str]:
     with drawing(quiet=True) as progress:
         for one in packed.images:
             platform = one.plan.config.platform
             how = Comparing(options, progress, platform, platform, packages_in)
-            yield from diff_summary(compare(Compared(str(before), before), after, how))
+            yield from diff_summary(compare(before, after, how))
 
 
 def _by_digest(target: WrittenTarget, digest: str) -> ImageRef:

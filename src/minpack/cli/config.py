@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from minpack.spec.shard import Shard
 
 #: Options about one run, and not about an image: they stay on the command line.
-OF_A_RUN = frozenset(("quiet", "verbose", "as_json", "dry_run", "summary", "previous", "username", "password_stdin"))
+OF_A_RUN = frozenset(("quiet", "verbose", "as_json", "dry_run", "summary", "against", "username", "password_stdin"))
 PROGRAMS = "programs"
 #: Where a context keeps the path of the file as it was given.
 NAMED_FILE = "minpack.file"

@@ -42,7 +42,7 @@ _OF_IMAGES = (
     ("annotations", "--annotation", "manifest"),
     ("sign", "--sign", "manifest"),
     ("digest_file", "--digest-file", "manifest"),
-    ("previous", "--previous", "layers"),
+    ("against", "--against", "layers"),
     ("sboms", "--sbom", "manifest"),
     ("sbom_in_image", "--sbom-in-image", "manifest"),
     ("provenance", "--provenance", "manifest"),

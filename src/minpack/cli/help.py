@@ -52,7 +52,6 @@ GROUPS = {
             "--unneeded",
             "--full",
             "--summary",
-            "--previous",
         ),
         *("--quiet", "--verbose", "--json"),
     ),

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from minpack.output.target import WrittenOutput, WrittenTarget
     from minpack.paths import RootPath
     from minpack.registry.options import RegistryOptions
-    from minpack.spec.base_ref import ImageRef
 
 #: What the files of each format are called behind the name of the image.
 ENDINGS = {Format.ARCHIVE: ".tar", Format.OCI: "-oci", Format.ROOTFS: "-rootfs", Format.TAR: "-rootfs.tar"}
@@ -102,12 +101,6 @@ result_options = applied(
 )
 
 
-def _parse_previous(text: str) -> ImageRef:
-    from minpack.spec.image_ref import parse_image_ref  # noqa: PLC0415 - for --previous alone
-
-    return parse_image_ref(text)
-
-
 def _checked_summary(context: click.Context, _parameter: click.Parameter, path: str | None) -> str | None:
     if path is not None and not context.resilient_parsing:
         from minpack.cli.summary import check_summary_file  # noqa: PLC0415 - for --summary alone
@@ -123,11 +116,11 @@ summary_option = click.option(
     callback=_checked_summary,
     help="Append a Markdown summary to this file, for the page of a CI job ($GITHUB_STEP_SUMMARY).",
 )
-previous_option = click.option(
-    "--previous",
-    metavar="IMAGE",
-    type=Parsed(_parse_previous),
-    help="Image that --summary compares with. Default: what the first name meant in its registry before the push.",
+against_option = click.option(
+    "--against",
+    metavar="IMAGE|LOCK",
+    type=FILLED,
+    help="Image or lock file that --summary compares with. Default: the image that the pushed name meant before.",
 )
 
 

@@ -33,11 +33,11 @@ from minpack.cli.options import (
 )
 from minpack.cli.output import (
     WantedArtifacts,
+    against_option,
     compression_of,
     done,
     output_settings,
     output_spec,
-    previous_option,
     print_names,
     registry_wanted,
     result_options,
@@ -199,7 +199,7 @@ _ARTIFACTS = (
 @verify_cache_option
 @click.option("--dry-run", is_flag=True, help="Show what would be packed, and write nothing.")
 @summary_option
-@previous_option
+@against_option
 @output_options
 def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its signature
     """Pack programs into one image; the first is the entrypoint.
@@ -225,12 +225,12 @@ def pack_given(
     settings = output_settings(given)
     refuse_acceptance_of_trees(settings.format, given)
     refuse_without_cache(given)
-    if given.get("previous") is not None:
-        from minpack.cli.changes import refuse_idle_previous  # noqa: PLC0415 - for --previous alone
+    if given.get("against") is not None:
+        from minpack.cli.changes import refuse_idle_against  # noqa: PLC0415 - for --against alone
 
-        refuse_idle_previous(given)
+        refuse_idle_against(given)
     pulls = given["locked"] or names_cache(given) or any(one.is_pulled for one in named_images(given))
-    pulls = pulls or given.get("previous") is not None
+    pulls = pulls or given.get("against") is not None
     make = _debuggable(given) if _names_tools(given) else packed_image
     return make(given, settings, registry_wanted(given, pulls=pulls), name=name, shared=shared, bases=bases)
 

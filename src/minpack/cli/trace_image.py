@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.cli.config import check_ready, located, read_images, ready_image
+from minpack.cli.config import check_ready, located, read_images, ready_images
 from minpack.cli.effects import refuse_explicit
 from minpack.cli.pack import command as pack_command
 from minpack.cli.settings import host_platform
@@ -44,13 +44,12 @@ def read_traced_image(given: Mapping[str, Any]) -> tuple[ReadyImage, str, dict[s
     """
     reason = "it would take the place of what the file sets"
     refuse_explicit(_FOUND, reason, "leave it out, or write it into the file")
-    (image,) = read_images(given, (given["program"],))
-    ready = ready_image(image, click.get_current_context())
+    (ready,) = ready_images(read_images(given, (given["program"],)), click.get_current_context())
     check_ready(ready)
     _refuse_overridden(ready)
     options = ready.given
     if options["on"] is not None:
-        with located(image):
+        with located(ready.image):
             hint = "trace the program with minpack trace, and --base in place of --on"
             raise UsageError("--on", options["on"].text, "programs are not traced on top of an image", hint)
     programs, bases = options["programs"], options["base"]
