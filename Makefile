@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test coverage lint check fmt golden probe probefuzz docs site dist bench counts pythons sigstore fuzz explore faults mutants live oracle starts pushes field shrinks traces clean
+.PHONY: help demo setup test coverage lint check fmt golden probe probefuzz docs site recipes dist bench counts pythons sigstore fuzz explore faults mutants live oracle starts pushes field shrinks traces clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -70,6 +70,9 @@ docs: $(VENV)/dev ## rewrite the generated parts of the documentation
 site: $(VENV)/dev ## build the documentation as a site in build/site, and fail on a warning
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "look at it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1"
+
+recipes: $(VENV)/dev ## run the pages of docs/recipes and write what their commands print; review the diff (PAGES=docs/recipes/ci.md)
+	$(BIN)/python tests/support/rewriterecipes.py $(or $(PAGES),$(wildcard docs/recipes/*.md docs/migrate-*.md))
 
 # The same commit gives the same bytes: hatchling writes its time, sorted names and plain modes.
 dist: $(VENV)/dev ## build sdist and wheel in dist/, and check what an index would say of them

@@ -31,8 +31,10 @@ _VARIES = (
     (re.compile(r"(?<![\w.])\d[\d,.]*(?= (?:ms|s|seconds)(?!\w))"), "TIME"),
     (re.compile(r"[ \t]+"), " "),
 )
-#: What a slow download says of how far it is, where nothing is a terminal.
-_PROGRESS = re.compile(r"^\S+: [\d.]+ (?:B|kB|MB|GB)(?: of [\d.]+ (?:B|kB|MB|GB))?\n", re.MULTILINE)
+#: What is said of a slow download or engine, where nothing is a terminal.
+_PROGRESS = re.compile(
+    r"^(?:\S+: [\d.]+ (?:B|kB|MB|GB)(?: of [\d.]+ (?:B|kB|MB|GB))?|(?:note: )?waiting for .*)\n", re.MULTILINE
+)
 _FENCE = re.compile(r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?$")
 _UNRUN = re.compile(r"^\*Not run by the tests: .+\*$")
 
