@@ -59,8 +59,13 @@ def _expanded(items: list[Any]) -> Iterator[Any]:
 
 
 def _matching(pattern: str) -> list[str]:
-    paths = (path.relative_to(TOP / "docs").as_posix() for path in (TOP / "docs").glob(pattern))
-    return sorted(paths, key=lambda path: (posixpath.basename(path) != "index.md", path))
+    """The pages that match: an index, the pages that it links to in that order, then the others by name."""
+    paths = sorted((TOP / "docs").glob(pattern))
+    index = next((path.read_text() for path in paths if path.name == "index.md"), "")
+    named = [match[2] for match in LINK.finditer(index)]
+    order = {name: number for number, name in enumerate(dict.fromkeys(["index.md", *named]))}
+    paths.sort(key=lambda path: order.get(path.name, len(order)))
+    return [path.relative_to(TOP / "docs").as_posix() for path in paths]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

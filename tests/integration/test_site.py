@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from markdown_it import MarkdownIt
+from mkdocs.config.defaults import MkDocsConfig
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -31,10 +32,10 @@ TOP = Path(__file__).parents[2]
 #: The site's pages that are made of files outside docs/.
 sys.path.insert(0, str(TOP / "docs"))
 
-from sitehook import OUTSIDE, with_links  # noqa: E402 - found on the path added above
+import sitehook  # noqa: E402 - found on the path added above
 
 SOURCES = {f"docs/{path.relative_to(TOP / 'docs')}": str(path.relative_to(TOP / "docs"))
-           for path in sorted((TOP / "docs").rglob("*.md"))} | OUTSIDE  # fmt: skip
+           for path in sorted((TOP / "docs").rglob("*.md"))} | sitehook.OUTSIDE  # fmt: skip
 #: What both readers of Markdown have to find as often in a page.
 MARKS = {"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "table", "tr", "td", "pre", "blockquote", "strong", "code"}
 #: Pages that have what is wide: output, tables, drawings, pictures.
@@ -75,7 +76,7 @@ def chromium() -> Generator[Browser]:
 
 def test_a_link_to_nothing_fails_the_build(tmp_path: Path) -> None:
     """So do an anchor that a page lacks, and a page that the navigation lacks."""
-    for name in ("docs", "mkdocs.yml", *OUTSIDE):
+    for name in ("docs", "mkdocs.yml", *sitehook.OUTSIDE):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (shutil.copytree if (TOP / name).is_dir() else shutil.copy)(TOP / name, tmp_path / name)
     (tmp_path / "docs/alone.md").write_text("# Alone\n\n[a](nowhere.md) [b](faq.md#nothing) [c](../nowhere.c)\n")
@@ -149,10 +150,28 @@ def test_links_out_of_the_documentation_are_text_or_pages() -> None:
     site = {"a.md", "decisions/b.md", "security.md", "architecture.md"}
     text = "[S](../SECURITY.md#versions) [`x`](../src/minpack/errors.py) [n](../none.py) ![i](../LICENSE) [w](https://a.b/c)"
     shown = "[S](security.md#versions) `x` [n](../none.py) ![i](../LICENSE) [w](https://a.b/c)"
-    assert with_links(text, "a.md", site) == shown
-    assert with_links("[S](../../SECURITY.md)", "decisions/b.md", site) == "[S](../security.md)"
+    assert sitehook.with_links(text, "a.md", site) == shown
+    assert sitehook.with_links("[S](../../SECURITY.md)", "decisions/b.md", site) == "[S](../security.md)"
     text = "[why](docs/decisions/b.md) [ARCHITECTURE.md](ARCHITECTURE.md)"
-    assert with_links(text, "security.md", site) == "[why](decisions/b.md) [Architecture](architecture.md)"
+    assert sitehook.with_links(text, "security.md", site) == "[why](decisions/b.md) [Architecture](architecture.md)"
+
+
+def test_a_pattern_stands_for_its_pages_in_the_order_of_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that the index does not link to come last; a title of which no page is there is left out."""
+    monkeypatch.setattr(sitehook, "TOP", tmp_path)
+    (tmp_path / "docs/how").mkdir(parents=True)
+    for name in ("alone", "first", "second"):
+        (tmp_path / f"docs/how/{name}.md").touch()
+    (tmp_path / "docs/how/index.md").write_text("[2](second.md), [1](first.md#a), [2](second.md) and [x](../faq.md)")
+    config = MkDocsConfig()
+    config.nav = [{"How": "how/*.md"}, {"None": "no/*.md"}, {"One": ["how/al*.md"]}, {"Faq": "faq.md"}]
+    assert sitehook.on_config(config).nav == [
+        {"How": ["how/index.md", "how/second.md", "how/first.md", "how/alone.md"]},
+        {"One": "how/alone.md"},
+        {"Faq": "faq.md"},
+    ]
 
 
 @pytest.mark.parametrize(
