@@ -35,6 +35,12 @@ def sample(name: str) -> Path:
     return SAMPLES / name / "build" / name
 
 
+def go_cache(go: str) -> str:
+    """Where what a sample in Go is compiled from lies, compiled."""
+    done = subprocess.run((go, "env", "GOCACHE"), capture_output=True, text=True, check=True, env=_ENVIRONMENT)
+    return done.stdout.strip()
+
+
 def _make(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = ("make", "-C", str(SAMPLES / name), *arguments)
     try:
