@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -15,26 +16,34 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minpack.build.fleet import ImageResult, State
+from minpack.build.unchanged import BuildSums, find_unchanged, keep_built, record_name
 from minpack.cli.build_one import READ
 from minpack.cli.pack import command as pack_command
+from minpack.report.fleet import note_lines
 from support.badfiles import MUSL_LOADER
 from support.command import COMMAND, Ran, environment, minpack
 from support.elfmaker import MUSL, library, program, static_program
 from support.images import parts_of
+from support.mirror import Mirror, always, status
+from support.repository import KEY, MAIN
 from support.tarmaker import archive, directory, member
+from support.terminals import on_terminal
 from support.tools import need_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROGRAMS, SPECS = 2, 4
+PROGRAMS, SPECS = 3, 4
+ALL = tuple(f"i{number}-{kind}" for number in range(PROGRAMS) for kind in range(SPECS))
 
 
 def text(output: str = 'format = "oci"\noutput = "out"') -> str:
-    """A file of eight images: two programs, each in four ways, on one base."""
+    """A file of twelve images: three programs, each in four ways, the last on a base with packages."""
     specs = ("", "env = { A = 1 }", "user = 1000", 'add = "data:/etc/data"')
     images = (
         f'[image.i{number}-{kind}]\nprograms = "app{number}"\n{specs[kind]}\n'
+        + ('base = "packages.tar.gz"\n' if number == PROGRAMS - 1 else "")
         for number in range(PROGRAMS)
         for kind in range(SPECS)
     )
@@ -43,10 +52,13 @@ def text(output: str = 'format = "oci"\noutput = "out"') -> str:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """Programs that load a library of a base, and the file of images."""
+    """Programs that load a library of their bases, and the file of images."""
     loader = member("lib/ld-musl-x86_64.so.1", MUSL_LOADER, mode=0o755)
     found = member("usr/lib/libz.so.1", library("libz.so.1", ("libc.so",)) + bytes(300_000), mode=0o755)
     (tmp_path / "base.tar").write_bytes(archive(directory("lib/"), loader, found))
+    database = member("lib/apk/db/installed", b"P:zlib\nV:1.3-r0\nF:usr/lib\nR:libz.so.1\n\n")
+    packages = archive(loader, found, database, member("etc/apk/arch", b"x86_64\n"))
+    (tmp_path / "packages.tar.gz").write_bytes(gzip.compress(packages, mtime=0))
     for number in range(PROGRAMS):
         path = tmp_path / f"app{number}"
         path.write_bytes(program(("libz.so.1",), interpreter=MUSL) + bytes([number]) * 50_000)
@@ -57,7 +69,9 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def build(place: Path, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
+def build(
+    place: Path, *arguments: str, code: int = 0, env: dict[str, str | None] | None = None
+) -> dict[str, dict[str, Any]]:
     """What became of each image."""
     ran = minpack("build", "--json", *arguments, cwd=place, env={"XDG_CACHE_HOME": str(place / "cache"), **(env or {})})
     assert ran.code == code, ran.err
@@ -104,7 +118,7 @@ def test_images_are_those_of_single_runs(place: Path) -> None:
     """In one layout, each by its name; again nothing is built; what changes is built again, and no more."""
     (place / "single").mkdir()
     # Each program, and each way.
-    expected = single(place, ("i0-0", "i0-3", "i1-1", "i1-2"))
+    expected = single(place, ("i0-0", "i0-3", "i1-1", "i1-2", "i2-0", "i2-3"))
     found = build(place)
     assert states(found) == {"built"}
     digests = {name: one["digest"] for name, one in found.items()}
@@ -207,7 +221,7 @@ def test_what_is_as_it_was(place: Path) -> None:
         )
     (place / "minpack.toml").write_text("".join(images))
     time.sleep(0.05)
-    variables = {"MINPACK_BASE": "base.tar"}
+    variables: dict[str, str | None] = {"MINPACK_BASE": "base.tar"}
     first = build(place, env=variables)
     assert states(first) == {"built"}
     assert states(build(place, env=variables)) == {"unchanged"}
@@ -250,13 +264,21 @@ def test_one_that_fails(place: Path) -> None:
     assert all(one["digest"] for name, one in found.items() if not name.startswith("i1"))
     ran = minpack("build", "-k", cwd=place, env={"XDG_CACHE_HOME": str(place / "cache")})
     assert ran.code == 1
-    assert "minpack: i1-0: cannot read 'app1' as an ELF program: it is a text file\nhint: " in ran.err
-    assert ran.out.decode().splitlines()[-1] == "8 images: 4 unchanged, 4 failed"
+    assert "minpack: i1-0: cannot read 'app1' as an ELF program: it is a text file\n" in ran.err
+    assert ran.err.count("\nhint: ") == 1
+    assert ran.out.decode().splitlines()[-2:] == [
+        "failed: i1-0, i1-1, i1-2, i1-3",
+        "12 images: 8 unchanged, 4 failed",
+    ]
 
 
 def test_a_build_that_is_killed(place: Path) -> None:
-    """Whenever that is: no worker is left, the layout is whole for what it lists, and the next build ends it."""
-    expected = {name: one["digest"] for name, one in build(place, "-o", "other").items()}
+    """Whenever that is: no worker is left, the layout is whole for what it lists, and the next build ends it.
+
+    Each image is then what a single run makes of it.
+    """
+    (place / "single").mkdir()
+    expected = single(place, ALL)
     for seconds in (0.3, 0.5, 0.8):
         before = time.monotonic()
         started = subprocess.Popen(
@@ -442,3 +464,81 @@ def test_locks_of_all_images(place: Path) -> None:
             'hint: give it a lock of its own: lock = "b.lock"',
         ],
     )
+
+
+def shown(text: str) -> list[str]:
+    """The lines that a terminal shows in the end of what it was sent, and that were whole before they were erased."""
+    lines = []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", text).split("\n"):
+        *_, last = line.split("\r\x1b[2K")
+        lines.append(last)
+    return lines
+
+
+def test_what_a_terminal_shows(place: Path) -> None:
+    """How far it is while it goes on, and in the end nothing but messages, each on lines of its own, and the table."""
+    (place / "app1").write_bytes(b"no program")
+    env: dict[str, str | None] = {"XDG_CACHE_HOME": str(place / "cache"), "TERM": "xterm", "COLUMNS": "80"}
+    ran = on_terminal("build", "-k", cwd=place, env=env)
+    assert ran.code == 1
+    assert ran.err.startswith("\r\x1b[2Kimages: 0 of 12\r\x1b[2K")
+    assert "images: 12 of 12, 4 failed" in ran.err
+    lines = [line for line in shown(ran.err) if line]
+    assert sorted(line for line in lines if not line.startswith("hint: ")) == [
+        f"minpack: i1-{kind}: cannot read 'app1' as an ELF program: it is a text file" for kind in range(SPECS)
+    ]
+    assert len(lines) == SPECS + 1, "the hint is not printed once"
+    rows = shown(ran.out.decode())
+    assert rows[0].split() == ["image", "state", "size", "digest", "output"]
+    # Where rows do not fit they have no digest, and are not broken.
+    narrow = shown(on_terminal("build", "-k", cwd=place, env={**env, "COLUMNS": "40"}).out.decode())
+    assert narrow[0].split() == ["image", "state", "size", "output"]
+    assert [row.split()[0] for row in narrow[1:13]] == list(ALL)
+    assert narrow[-2] == "12 images: 8 unchanged, 4 failed"
+
+
+def test_notes_that_several_images_have() -> None:
+    """Each is printed once, with the first of their names."""
+    results = [ImageResult(f"i{n}", State.BUILT, notes=("one", "two")[: 1 + n % 2]) for n in range(5)]
+    results.append(ImageResult("same", State.UNCHANGED, notes=("one",)))
+    assert note_lines(results) == ["i0, i1, i2 and 2 more: one", "i1, i3: two"]
+
+
+def test_a_base_is_opened_once(place: Path) -> None:
+    """A repository that does not answer is asked for the first image alone; all others have its note."""
+    repositories = member("etc/apk/repositories", b"https://dl-cdn.alpinelinux.org/alpine/v3.20/main\n")
+    loader = member("lib/ld-musl-x86_64.so.1", MUSL_LOADER, mode=0o755)
+    library_file = member("usr/lib/libz.so.1", library("libz.so.1", ("libc.so",)), mode=0o755)
+    key = member(f"etc/apk/keys/{KEY.name}", KEY.public.pem)
+    base = archive(loader, library_file, repositories, key, member("etc/apk/arch", b"x86_64\n"))
+    (place / "packages.tar.gz").write_bytes(gzip.compress(base, mtime=0))
+    fetching: dict[str, str | None] = {"MINPACK_NO_PACKAGES": None}
+    with Mirror() as mirror:
+        mirror.add(f"{MAIN}/x86_64/APKINDEX.tar.gz", b"", always(status(404)))
+        given = ("-j", "1", "--base", "packages.tar.gz", "--need", "tz", "--mirror", f"{mirror.url}/alpine")
+        build(place, "i0-0", "-o", "alone", *given, env=fetching)
+        alone = len(mirror.requests)
+        found = build(place, *given, env=fetching)
+        assert len(mirror.requests) == 2 * alone > 0
+    (notes,) = {tuple(one["notes"]) for one in found.values()}
+    assert any("tzdata cannot be had" in note for note in notes)
+
+
+def test_what_had_to_be_read_is_not_read_again(place: Path) -> None:
+    """A file that was changed just before the build may change again unseen; long after it, its record says enough."""
+    app, store, name = str(place / "app0"), str(place / "store"), record_name("i")
+    began = max(os.stat(app).st_ctime_ns + 1, time.time_ns())
+    result = ImageResult("i", State.BUILT)
+    keep_built(store, name, result, (app,), (), BuildSums(began))
+
+    def racy() -> bool:
+        record = json.loads((place / "store" / f"{name}.json").read_bytes())
+        return bool(record["files"][app][0])
+
+    assert racy()
+    for later, expected in ((0, True), (60 * 10**9, False)):
+        assert find_unchanged(store, name, "i", BuildSums(began + later)) == result._replace(state=State.UNCHANGED)
+        assert racy() is expected
+    again(place / "app0", (place / "app0").read_bytes()[:-1] + b"x")
+    assert find_unchanged(store, name, "i", BuildSums(began + 60 * 10**9)) is None
+    assert not racy()

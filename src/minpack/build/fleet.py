@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 J = TypeVar("J")
 #: So many jobs for each worker are handed out at once: few are left to run once one has failed.
 _AHEAD = 2
+#: Seconds.
+_TICK = 1.0
 
 
 class State(StrEnum):
@@ -93,11 +95,14 @@ def run_jobs(
     workers: int,
     *,
     keep_going: bool,
+    waiting: Callable[[], object] = bool,
 ) -> Iterator[tuple[int, ImageResult | BaseException]]:
     """Run `function` on each job, and give the number of each and what came of it as soon as it is there.
 
     Once one has failed no other is begun, unless `keep_going`; those that were begun come to their end. What a worker
     raises, or its end, is given as the exception.
+
+    :param waiting: called every second in which none comes to its end.
     """
     from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - for many images alone
 
@@ -109,7 +114,10 @@ def run_jobs(
             running[executor.submit(function, job[1])] = job[0]
         if not running:
             return
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        done = wait(running, _TICK, FIRST_COMPLETED).done
+        if not done:
+            waiting()
+        for future in done:
             error = future.exception()
             result: Any = error if error is not None else future.result()
             going = going and (keep_going or (error is None and result.is_whole))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,11 +18,12 @@ from minpack.cli.pack import command as pack_command
 from minpack.cli.pack import tell
 from minpack.cli.settings import threads
 from minpack.cli.summary import append_summary
-from minpack.cli.terminal import counting, print_error, print_json, print_lines, print_notes, reporting
+from minpack.cli.terminal import counting, print_error, print_json, print_lines, print_notes, reporting, terminal_width
 from minpack.config.model import CONFIG
 from minpack.errors import UsageError
+from minpack.excerpt import MOST_NOTES
 from minpack.oci.reference import default_reference
-from minpack.report.fleet import build_document, build_lines, count_line
+from minpack.report.fleet import build_document, build_lines, count_line, note_lines
 from minpack.spec.parallel import parse_jobs
 from minpack.spec.shard import Shard, parse_shard
 
@@ -142,21 +145,31 @@ def _build_all(jobs: Sequence[Job], given: dict[str, Any]) -> list[ImageResult]:
     results = {number: ImageResult(job.ready.name, State.SKIPPED) for number, job in enumerate(jobs)}
     if not jobs:
         return []
-    workers = min(given["jobs"] or threads(), len(jobs))
+    workers, told = min(given["jobs"] or threads(), len(jobs)), list[str | None]()
     with open_executor(workers) as executor, counting("images", len(jobs), quiet=given["quiet"]) as display:
-        for number, found in run_jobs(
-            executor, interruptible(build_image), jobs, workers, keep_going=given["keep_going"]
-        ):
+        run = partial(run_jobs, keep_going=given["keep_going"], waiting=display.show)
+        for number, found in run(executor, interruptible(build_image), jobs, workers):
             name = jobs[number].ready.name
             results[number] = found if isinstance(found, ImageResult) else failed(name, lost(name, found))
-            display.advance()
-            _print_failure(results[number])
+            if results[number].failure is not None:
+                display.clear()
+                _print_failure(results[number], told)
+            display.advance(failed=not results[number].is_whole)
     return list(results.values())
 
 
-def _print_failure(result: ImageResult) -> None:
-    if result.failure is not None:
-        print_error(f"{result.name}: {result.failure.message}", result.failure.hint)
+def _print_failure(result: ImageResult, told: list[str | None]) -> None:
+    """Print why an image failed; the hint of many only once.
+
+    :param told: the hints of those that were printed before.
+    """
+    failure = result.failure
+    assert failure is not None, "internal error: it did not fail"
+    if len(told) < MOST_NOTES:
+        print_error(f"{result.name}: {failure.message}", failure.hint if failure.hint not in told else None)
+    elif len(told) == MOST_NOTES:
+        print_error("other images that fail are only counted from here on", "--json says why each did")
+    told.append(failure.hint)
 
 
 def _tell(results: Sequence[ImageResult], given: dict[str, Any], path: str) -> int:
@@ -173,9 +186,9 @@ def _tell(results: Sequence[ImageResult], given: dict[str, Any], path: str) -> i
         elif given["quiet"]:
             print_lines(_pushed(results), whole=True)
         else:
-            notes = (f"{one.name}: {note}" for one in results if one.state is not State.UNCHANGED for note in one.notes)
-            print_notes(notes, quiet=False)
-            print_lines(build_lines(results) if results else [f"no image of {path} is in shard {shard}"])
+            print_notes(note_lines(results), quiet=False)
+            width = terminal_width(sys.stdout) if sys.stdout.isatty() else 0
+            print_lines(build_lines(results, width) if results else [f"no image of {path} is in shard {shard}"])
     return codes.pop() if len(codes) == 1 else min(len(codes), 1)
 
 

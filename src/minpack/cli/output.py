@@ -217,12 +217,7 @@ def output_spec(
     :raises OutputError: stdout is closed.
     """
     path, form = "-" if settings.output in STDOUT else settings.output, settings.format
-    if settings.load and form is not Format.ARCHIVE:
-        raise UsageError(
-            "--load", "", f"an engine loads archives, and --format {form} makes none", "give only one of them"
-        )
-    if settings.engine is not None and not settings.load:
-        raise UsageError("--engine", settings.engine, "nothing is loaded", "add --load, or leave it out")
+    refuse_unloadable(settings)
     if path == "-":
         _check_stdout(settings)
     own = f"{name}{ENDINGS[form]}"
@@ -247,6 +242,15 @@ def output_spec(
         host_platform() if settings.load else None,
         settings.engine or "",
     )
+
+
+def refuse_unloadable(settings: OutputSettings) -> None:
+    """Raise `UsageError` if an engine is to load what is no archive, or is named and is to load nothing."""
+    if settings.load and settings.format is not Format.ARCHIVE:
+        reason = f"an engine loads archives, and --format {settings.format} makes none"
+        raise UsageError("--load", "", reason, "give only one of them")
+    if settings.engine is not None and not settings.load:
+        raise UsageError("--engine", settings.engine, "nothing is loaded", "add --load, or leave it out")
 
 
 def done(written: WrittenOutput | None) -> str:

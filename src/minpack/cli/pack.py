@@ -39,6 +39,7 @@ from minpack.cli.output import (
     output_settings,
     output_spec,
     print_names,
+    refuse_unloadable,
     registry_wanted,
     result_options,
     summary_option,
@@ -240,7 +241,9 @@ def check_given(given: dict[str, Any]) -> None:
 
     :raises UsageError: they do.
     """
-    refuse_acceptance_of_trees(output_settings(given).format, given)
+    settings = output_settings(given)
+    refuse_unloadable(settings)
+    refuse_acceptance_of_trees(settings.format, given)
     refuse_without_cache(given)
     if _names_tools(given):
         _debuggable(given)

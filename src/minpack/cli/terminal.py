@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PATIENCE = 0.4
 #: Seconds between lines about long work, where there are no bars.
 PAUSE = 10
+#: To the start of the line, and all of it erased (ECMA-48, EL).
+_CLEAR = "\r\x1b[2K"
 #: No description of a task is longer: a server chooses the names of what is fetched, and a bar has one line.
 LONGEST_TASK = 60
 
@@ -258,25 +260,33 @@ def drawing(*, quiet: bool) -> Drawing | Silence:
 
 
 class Counting:
-    """Counts what is done of many things: a bar on a terminal, elsewhere a line now and then."""
+    """Counts what is done of many things: in one place on a terminal, elsewhere in a line now and then."""
 
     def __init__(self, what: str, total: int, *, drawn: bool) -> None:
         self._what, self._total, self._drawn = what, total, drawn
-        self._done = 0
-        self._next = time.monotonic() + PATIENCE if drawn else time.monotonic() + PAUSE
+        self._done = self._failed = 0
+        self._next = time.monotonic() + PAUSE
 
-    def advance(self) -> None:
-        """One more is done."""
+    def advance(self, *, failed: bool = False) -> None:
+        """One more is done, or has failed."""
         self._done += 1
-        now = time.monotonic()
-        if now < self._next or self._done == self._total:
-            return
-        self._next = now if self._drawn else now + PAUSE
-        text = f"{self._what}: {self._done} of {self._total}"
+        self._failed += failed
+        self.show()
+
+    def show(self) -> None:
+        """Say how many are done, elsewhere than on a terminal if that was not said for a while."""
+        failed = f", {self._failed} failed" if self._failed else ""
+        text = f"{self._what}: {self._done} of {self._total}{failed}"
         if self._drawn:
-            self._draw(f"\r\x1b[2K{text}")
-        else:
+            self._draw(f"{_CLEAR}{text}")
+        elif (now := time.monotonic()) >= self._next and self._done < self._total:
+            self._next = now + PAUSE
             _tell(text, "")
+
+    def clear(self) -> None:
+        """Make room for a message."""
+        if self._drawn:
+            self._draw(_CLEAR)
 
     def _draw(self, text: str) -> None:
         with suppress(OSError):
@@ -284,18 +294,19 @@ class Counting:
             sys.stderr.flush()
 
     def __enter__(self) -> Counting:
+        if self._drawn:
+            self.show()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._drawn and self._done:
-            self._draw("\r\x1b[2K")
+        self.clear()
 
 
 class Uncounted(Counting):
     """Counts for nobody."""
 
-    def advance(self) -> None:
-        """One more is done."""
+    def show(self) -> None:
+        """Nothing."""
 
 
 def counting(what: str, total: int, *, quiet: bool) -> Counting:

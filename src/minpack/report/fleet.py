@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from minpack.build.fleet import ImageResult, State
-from minpack.excerpt import few_notes, shorten
+from minpack.excerpt import few_notes, listed, shorten
 from minpack.report.human import human
 from minpack.report.shared import cache_object, cache_text, total_use
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: So much of a digest is shown, as Docker does.
 _SHORT = len("sha256:") + 12
 _HEAD = ("image", "state", "size", "digest", "output")
+_DIGEST = _HEAD.index("digest")
+#: So many names are shown, of the images that a note is about, and of one image.
+_MOST_NAMES = 3
 
 
 def build_document(path: str, results: Sequence[ImageResult], shard: Shard | None = None) -> dict[str, Any]:
@@ -42,14 +45,33 @@ def _image(one: ImageResult) -> dict[str, Any]:
     }
 
 
-def build_lines(results: Sequence[ImageResult]) -> list[str]:
-    """A row for each image, and how many there are of each state."""
+def build_lines(results: Sequence[ImageResult], width: int = 0) -> list[str]:
+    """A row for each image, which of them failed, and how many there are of each state.
+
+    :param width: the columns of the terminal, 0 for none: where rows are longer, they have no digest.
+    """
     rows = [_HEAD, *(_row(one) for one in results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
-    lines = [
-        "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])) for row in rows
-    ]
-    return [*(line.rstrip() for line in lines), *_cache_lines(results), count_line(results)]
+    lines = _aligned(rows)
+    if width and max(map(len, lines)) > width:
+        lines = _aligned([row[:_DIGEST] + row[_DIGEST + 1 :] for row in rows])
+    failed = [one.name for one in results if one.failure is not None]
+    told = [f"failed: {listed(failed)}"] if failed else []
+    return [*lines, *_cache_lines(results), *told, count_line(results)]
+
+
+def note_lines(results: Sequence[ImageResult]) -> list[str]:
+    """What the user should know of the images that were made, each note once, with the images that it is about."""
+    images: dict[str, list[str]] = {}
+    for one in results:
+        for note in one.notes if one.state is not State.UNCHANGED else ():
+            images.setdefault(note, []).append(one.name)
+    return [f"{listed(names, _MOST_NAMES)}: {note}" for note, names in images.items()]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows with their columns below each other."""
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    return ["  ".join((*map(str.ljust, row, widths), row[-1])).rstrip() for row in rows]
 
 
 def _cache_lines(results: Sequence[ImageResult]) -> list[str]:
@@ -74,4 +96,4 @@ def _where(one: ImageResult) -> str:
     """Where the image is: a path, or its names."""
     paths = [output.path for output in one.outputs if output.path is not None]
     names = [output.reference for output in one.outputs if output.path is None and output.reference is not None]
-    return ", ".join(shorten(place) for place in dict.fromkeys([*paths, *names]))
+    return listed(dict.fromkeys([*paths, *names]), _MOST_NAMES)
