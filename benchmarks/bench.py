@@ -27,7 +27,7 @@ from cases import (
     found,
 )
 from images import images
-from page import Results, Sample, page, plot
+from page import Results, Sample, page, plot, sections
 from registry import registry
 
 HERE = Path(__file__).resolve().parent
@@ -63,7 +63,7 @@ def main() -> int:
         return 1
     print(text, end="")
     if options.save:
-        PAGE.write_text(text, encoding="utf-8")
+        PAGE.write_text(text + sections(PAGE), encoding="utf-8")
         PAGE.with_suffix(".svg").write_text(picture, encoding="utf-8")
         say(f"wrote {PAGE.relative_to(ROOT)} and its plot")
     return 0

@@ -69,6 +69,20 @@ def page(results: Results, program: Path, runs: int, minpack: str, notes: Sequen
     )
 
 
+def sections(path: Path) -> str:
+    """What other programs put into the page, from the first of their headings on."""
+    _, heading, rest = path.read_text(encoding="utf-8").partition("\n## ") if path.exists() else ("", "", "")
+    return heading + rest
+
+
+def put_section(path: Path, title: str, text: str) -> None:
+    """Let the page have this text under the title, in place of what it had there."""
+    old = sections(path)
+    head = path.read_text(encoding="utf-8").removesuffix(old).rstrip()
+    kept = [one for one in old.split("\n## ")[1:] if one.partition("\n")[0] != title]
+    path.write_text("\n\n## ".join((head, *(one.strip() for one in (*kept, f"{title}\n\n{text}")))) + "\n", "utf-8")
+
+
 def plot(results: Results) -> str:
     """A bar for each comparison on a scale of tenfolds, as SVG; left of 1 minpack is faster."""
     made = _made(results)

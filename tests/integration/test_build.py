@@ -24,6 +24,8 @@ from minpack.report.fleet import note_lines
 from support.badfiles import MUSL_LOADER
 from support.command import COMMAND, Ran, environment, minpack
 from support.elfmaker import MUSL, library, program, static_program
+from support.fakeregistry import FakeRegistry
+from support.fresh import keep_image
 from support.images import parts_of
 from support.mirror import Mirror, always, status
 from support.repository import KEY, MAIN
@@ -542,3 +544,14 @@ def test_what_had_to_be_read_is_not_read_again(place: Path) -> None:
     again(place / "app0", (place / "app0").read_bytes()[:-1] + b"x")
     assert find_unchanged(store, name, "i", BuildSums(began + 60 * 10**9)) is None
     assert not racy()
+
+
+def test_a_base_of_a_registry_is_asked_for_once(place: Path) -> None:
+    """For all images: whatever its tag means by the end of the build, they are on the same base."""
+    files = {"lib/ld-musl-x86_64.so.1": MUSL_LOADER, "usr/lib/libz.so.1": library("libz.so.1", ("libc.so",))}
+    with FakeRegistry() as registry:
+        keep_image(registry, "base:1", files)
+        (place / "minpack.toml").write_text(text().replace('"base.tar"', f'"docker://{registry.host}/base:1"'))
+        found = build(place, "-j", "1", *(name for name in ALL if not name.startswith("i2")))
+        assert states(found) == {"built"}
+        assert [one.path for one in registry.requests if "/manifests/" in one.path] == ["/v2/base/manifests/1"]

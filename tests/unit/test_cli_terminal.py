@@ -189,6 +189,27 @@ def test_long_work_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr() == ("", shown)
 
 
+def test_what_is_counted_has_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a terminal cannot draw it, also while nothing is done; with --quiet nothing is said."""
+    now = iter((0.0, 9.0, 10.5, 11.0, 21.0, 40.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    with terminal.counting("images", 3, quiet=False) as counted:
+        counted.advance()
+        counted.show()
+        counted.clear()
+        counted.advance(failed=True)
+        counted.show()
+        counted.advance()
+    assert capsys.readouterr() == ("", "images: 1 of 3\nimages: 2 of 3, 1 failed\n")
+    monkeypatch.undo()
+    monkeypatch.setattr(terminal, "PAUSE", 0)
+    with terminal.counting("images", 3, quiet=True) as counted:
+        counted.advance()
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_dumb_terminal_has_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """It could not take a bar away again."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
