@@ -36,6 +36,8 @@ WEIGHTS = {
 }
 #: A drawing takes the page's colours, which it cannot as an <img>: it becomes part of the page.
 DRAWING = re.compile(r'<img alt="[^"]*" src="[./]*(drawings/[a-z-]+\.svg)" ?/?>')
+#: How Pygments begins a line that goes on with a command of a session.
+CONTINUED = '<span class="go">&gt; '
 #: A link that is no image: its text, which may have brackets in pairs, its target and its anchor.
 LINK = re.compile(r"(?<!!)\[((?:[^][]|\[[^]]*\])*)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
 
@@ -115,5 +117,20 @@ def _title(page: str) -> str:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - mkdocs's
-    """The page with its drawings in it."""
-    return DRAWING.sub(lambda match: (TOP / "docs" / match[1]).read_text(), html)
+    """The page with its drawings in it, and with the lines of commands told from their output."""
+    html = DRAWING.sub(lambda match: (TOP / "docs" / match[1]).read_text(), html)
+    return with_continued_commands(html)
+
+
+def with_continued_commands(html: str) -> str:
+    """The page with each line that goes on with a command marked as Pygments marks commands.
+
+    Pygments takes a line after ``>`` as output unless the line before ends with a backslash; a quote goes on too.
+    """
+    lines = html.split("\n")
+    is_command = False
+    for number, line in enumerate(lines):
+        is_command = '<span class="gp">' in line or (is_command and line.startswith(CONTINUED))
+        if is_command and line.startswith(CONTINUED):
+            lines[number] = f'<span class="gp">&gt; </span><span>{line.removeprefix(CONTINUED)}'
+    return "\n".join(lines)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 from markdown_it import MarkdownIt
 from mkdocs.config.defaults import MkDocsConfig
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -257,3 +261,12 @@ def test_a_session_is_copied_as_its_commands(chromium: Browser, address: str) ->
     return code.innerText.split('\\n').filter(line => line.trim());
     """
     assert chromium.run(script) == ["cc -O2 -o who who.c", "minpack ./who --base /", "minpack run ./who.tar"]
+
+
+def test_a_command_of_several_lines_is_told_from_its_output() -> None:
+    """Only the lines right after a command that begin as the shell's second prompt does go on with it."""
+    text = "$ sh -c '\n> ps\n> ls'\nPID\n> of the output\n$ cat \\\n> x\n"
+    html = highlight(text, get_lexer_by_name("console"), HtmlFormatter())
+    shown = re.sub(r'<span class="go">.*?</span>', "", sitehook.with_continued_commands(html))
+    lines = [line for line in unescape(re.sub("<[^>]*>", "", shown)).splitlines() if line]
+    assert lines == ["$ sh -c '", "> ps", "> ls'", "$ cat \\", "> x"]
