@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from minpack.cli.effects import refuse_contradictions
-from minpack.cli.options import FILLED
+from minpack.cli.options import FILLED, completed
 from minpack.cli.pack import check_given
 from minpack.cli.pack import command as pack_command
 from minpack.config.keys import ConfigKey, KeyKind
@@ -66,6 +66,7 @@ file_option = click.option(
     metavar="FILE",
     is_eager=True,
     callback=_change_directory,
+    shell_complete=completed("file"),
     help="Configuration file. Paths in it, and on this command line, are relative to its directory."
     f" Default: {CONFIG}.",
 )
@@ -76,6 +77,7 @@ profile_option = click.option(
     multiple=True,
     type=FILLED,
     metavar="NAME",
+    shell_complete=completed("profile"),
     help="Apply the settings in [profile.NAME]; repeatable, and the last one wins.",
 )
 

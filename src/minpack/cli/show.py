@@ -19,7 +19,7 @@ from minpack.cli.config import (
     read_images,
     ready_images,
 )
-from minpack.cli.options import FILLED, Command, answer_options
+from minpack.cli.options import FILLED, Command, answer_options, completed
 from minpack.cli.pack import command as pack_command
 from minpack.cli.terminal import print_json, print_lines
 from minpack.config.model import CONFIG, Setting, Text
@@ -35,7 +35,7 @@ _NOWHERE = Place(0, 0)
 
 
 @click.command("show", cls=Command, short_help=f"Show what the images of {CONFIG} are set to.")
-@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED)
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED, shell_complete=completed("image"))
 @file_option
 @profile_option
 @click.option(
