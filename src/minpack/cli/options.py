@@ -87,7 +87,7 @@ def parse_dest(text: str | None, programs: tuple[str, ...]) -> tuple[RootPath | 
 def completed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
     """What shells offer for a value: a ``base``, ``named base``, ``need``, ``zone``, ``user`` or ``platform``.
 
-    Of `minpack.toml` an ``image`` or a ``profile``; an ``image or file`` where that file is not always meant; a ``file``.
+    Of `minpack.toml` an ``image`` or a ``profile``; ``image or file`` where that file is not always meant; a ``file``.
     """
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
