@@ -8,9 +8,11 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -55,11 +57,19 @@ def run(
     return done
 
 
-def assert_valid(schema: str, text: str, place: Path, suffix: str = ".yaml", *options: str) -> None:
-    """The text is what the tool's published schema allows."""
-    path = place / f"checked{suffix}"
-    path.write_text(text)
-    run(need_tool("check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *options, path, cwd=place)
+def objections(schema: str, text: str) -> list[str]:
+    """What the schema that a tool's makers publish has against a file, each with its place."""
+    package = files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{schema}.json"
+    document = json.loads(package.read_text(encoding="utf-8"))
+    checker = jsonschema.validators.validator_for(document)(document)
+    return [f"{one.json_path}: {one.message[:200]}" for one in checker.iter_errors(_as_json(yaml.safe_load(text)))]
+
+
+def _as_json(value: Any) -> Any:
+    """What YAML 1.1 reads as JSON has it: the key ``on`` is a text, as GitHub reads it."""
+    if isinstance(value, dict):
+        return {"on" if key is True else str(key): _as_json(one) for key, one in value.items()}
+    return [_as_json(one) for one in value] if isinstance(value, list) else value
 
 
 def git(place: Path, *words: str | Path) -> str:
@@ -79,10 +89,10 @@ def test_every_section_is_in_the_table_and_tested_here() -> None:
 
 def test_github_reads_what_is_shown(tmp_path: Path) -> None:
     """The action itself, the steps that use it, and the nightly workflow, by the schemas of GitHub's files."""
-    assert_valid("github-actions", (TOP / "action.yml").read_text(), tmp_path)
+    assert objections("github-actions", (TOP / "action.yml").read_text()) == []
     job = {"runs-on": "ubuntu-latest", **yaml.safe_load(snippet("GitHub Actions", "yaml"))}
-    assert_valid("github-workflows", json.dumps({"on": "push", "jobs": {"image": job}}), tmp_path, ".json")
-    assert_valid("github-workflows", snippet("Nightly updates", "yaml"), tmp_path)
+    assert objections("github-workflows", json.dumps({"on": "push", "jobs": {"image": job}})) == []
+    assert objections("github-workflows", snippet("Nightly updates", "yaml")) == []
     inputs = yaml.safe_load((TOP / "action.yml").read_text())["inputs"]
     (used,) = [step["with"] for step in job["steps"] if "minpack" in step.get("uses", "")]
     assert set(used) <= set(inputs)
@@ -124,7 +134,7 @@ def test_gitlab_reads_the_component(tmp_path: Path) -> None:
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`([a-z]+)`", row)} == set(made.inputs)
     for text in (made.text, snippet("GitLab CI", "yaml"), (TOP / "templates/pack.yml").read_text().split("\n---\n")[0]):
-        assert_valid("gitlab-ci", text, tmp_path, ".yaml", "--data-transform", "gitlab-ci")
+        assert objections("gitlab-ci", text) == []
     assert "$[[" not in made.text
 
 
@@ -325,7 +335,7 @@ def test_the_nightly_script_pushes_renewed_locks(tmp_path: Path) -> None:
 
 def test_renovate_reads_its_settings_and_they_find_bases(tmp_path: Path) -> None:
     """Section Renovate: by its schema; the pattern finds images that are bases, and nothing else of a file."""
-    assert_valid("renovate", snippet("Renovate", "json"), tmp_path, ".json")
+    assert objections("renovate", snippet("Renovate", "json")) == []
     (manager,) = json.loads(snippet("Renovate", "json"))["customManagers"]
     (pattern,) = manager["matchStrings"]
     digest = f"sha256:{'0' * 64}"
@@ -349,10 +359,13 @@ def test_renovate_reads_its_settings_and_they_find_bases(tmp_path: Path) -> None
 
 def test_dependabot_reads_its_settings(tmp_path: Path) -> None:
     """Section Dependabot, by its schema."""
-    assert_valid("dependabot", snippet("Dependabot", "yaml"), tmp_path)
+    assert objections("dependabot", snippet("Dependabot", "yaml")) == []
 
 
 def test_what_no_schema_allows_is_seen(tmp_path: Path) -> None:
     """The schemas are asked: the script of a job is text."""
-    with pytest.raises(AssertionError, match="Schema validation errors"):
-        assert_valid("gitlab-ci", "job: { script: { a: 1 } }", tmp_path)
+    assert any("$.job.script" in one for one in objections("gitlab-ci", "job: { script: { a: 1 } }"))
+    assert objections("github-workflows", "on: push")
+    assert objections("dependabot", "version: 2")
+    assert objections("renovate", "customManagers: 1")
+    assert objections("github-actions", "name: x")

@@ -90,7 +90,6 @@ ELSEWHERE = {
     "actionlint": "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12; tests with it have a marker",
     "buildx": "go install github.com/docker/buildx/cmd/buildx@v0.38.2 (5 min); tests with it have a marker",
     "cargo": "the long run alone has it, which no machine must",
-    "check-jsonschema": "pyproject.toml names it",
     "crane": "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1; tests with it have a marker",
     "cosign": "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 (15 min); tests with it have a marker",
     "go": ".ci/run takes the machine's, or one of the Python package index",
