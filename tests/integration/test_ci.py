@@ -176,6 +176,23 @@ def test_the_component_pushes_with_the_token_of_the_job(tmp_path: Path) -> None:
     assert "secret" not in first + second
 
 
+@pytest.mark.oracle
+def test_gitlab_ci_local_runs_the_component(tmp_path: Path) -> None:
+    """It puts the inputs in itself, and runs the job in a shell of this machine."""
+    place = tmp_path / "place"
+    write_program(place / "app")
+    (place / "pack.yml").write_text((TOP / "templates/pack.yml").read_text())
+    include = [{"local": "pack.yml", "inputs": {"args": "./app -t me/app:1 -o app.tar"}}]
+    (place / ".gitlab-ci.yml").write_text(json.dumps({"stages": ["build"], "include": include}))
+    git(place, "init", "--quiet")
+    git(place, "remote", "add", "origin", "https://gitlab.example.org/me/app.git")
+    git(place, "add", ".")
+    git(place, "commit", "--quiet", "--message", "all")
+    done = run(need_tool("gitlab-ci-local"), "--force-shell-executor", cwd=place)
+    assert "PASS" in done.stdout
+    assert "### me/app:1" in (place / ".gitlab-ci-local/artifacts/minpack/minpack-summary.md").read_text()
+
+
 def test_make_builds_what_has_changed(tmp_path: Path) -> None:
     """The rule for make, on a source of C."""
     (tmp_path / "Makefile").write_text(snippet("make", "make"))
