@@ -371,7 +371,7 @@ _DOTTED = re.compile(r"`([a-z_]+(?:\.\w+)+)`")
 def test_the_walk_of_one_request_names_what_there_is() -> None:
     """Each function in ARCHITECTURE.md's walk from the command line to the bytes exists under that name."""
     text = (ROOT.parents[1] / "ARCHITECTURE.md").read_text()
-    walk = text[text.index("## One request") : text.index("## The rooms")]
+    walk = text[text.index("## One request") : text.index("## The packages")]
     names = [name for line in walk.splitlines() if line.startswith("| ") for name in _DOTTED.findall(line)]
     assert len(names) > 20
     for name in names:

@@ -262,7 +262,7 @@ class FileReader:
         except OSError as error:
             raise InputError(self._where, reason_of(error)) from error
         if beyond or not last:
-            reason = f"the system reports {self._size} bytes, and it has {'more' if beyond else 'fewer'}"
+            reason = f"the system reports {self._size} bytes, but it has {'more' if beyond else 'fewer'}"
             raise InputError(self._where, reason, hint="copy it first (cat FILE > COPY) and use the copy")
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -353,7 +353,7 @@ def read_all(content: Content, limit: int) -> bytes:
     :raises ChangedInputError: there are fewer than its size says.
     """
     if content.size > limit:
-        raise InputError(content.where, f"it has {content.size} bytes and at most {limit} are expected")
+        raise InputError(content.where, f"it has {content.size} bytes; expected at most {limit}")
     data = bytearray(content.size)
     with content.open() as reader:
         count = reader.readinto_at(memoryview(data), 0)

@@ -251,9 +251,9 @@ class MissingLibraryError(ResolveError):
         for name, needed_by, considered in missing[:MOST_MISSING]:
             needed = f"  {shorten(name)}, needed by {shorten(needed_by)}"
             if considered and considered == before:
-                lines.append(f"{needed}, is in none of these either")
+                lines.append(f"{needed}, not found there either")
                 continue
-            lines.append(f"{needed}{', is in none of:' if considered else ''}")
+            lines.append(f"{needed}{', not found in:' if considered else ''}")
             places = (f"    {shorten(directory)}  ({rule})" for directory, rule in considered)
             lines += few(places, MOST_PLACES, "    and {} more")
             before = considered
@@ -271,7 +271,7 @@ class UnloadableLibraryError(ResolveError):
     def __init__(self, path: str, needed_by: str, reason: str) -> None:
         super().__init__(
             f"cannot load {quoted(path)}, needed by {shorten(needed_by)}: {reason}",
-            "remove it, or make the search find another first (rpath, LD_LIBRARY_PATH)",
+            "remove it, or make the loader find another copy first (rpath, LD_LIBRARY_PATH)",
         )
         self.path = path
         self.needed_by = needed_by
@@ -295,9 +295,7 @@ class DanglingLinkError(ResolveError):
 
     def __init__(self, links: tuple[str, ...]) -> None:
         names = listed(links, MOST_MISSING)
-        super().__init__(
-            f"cannot pack links that lead nowhere in the image: {names}", "add what they lead to, or leave out --strict"
-        )
+        super().__init__(f"cannot pack broken symbolic links: {names}", "add their targets, or leave out --strict")
         self.links = links
 
 
@@ -384,7 +382,7 @@ class AmbiguousLibraryError(ResolveError):
     """More than one package has the library; `candidates` holds name, version and repository of each."""
 
     def __init__(self, soname: str, candidates: tuple[tuple[str, str, str], ...]) -> None:
-        lines = [f"cannot choose a package for {shorten(soname)}: several have it, and none is preferred"]
+        lines = [f"cannot choose a package for {shorten(soname)}: several packages have it, and none is preferred"]
         rows = (shorten(f"  {name} {version}  ({repository})") for name, version, repository in candidates)
         lines += few(rows, MOST_PLACES, "  and {} more")
         super().__init__("\n".join(lines), f"choose one with --package {candidates[0][0]}")
@@ -571,7 +569,7 @@ class PathConflictError(RootfsError):
 
     def __init__(self, path: str, first: str, second: str) -> None:
         super().__init__(
-            f"cannot place {quoted(path)}: {shorten(second)}, and there is already {shorten(first)}",
+            f"cannot place {quoted(path)}: {shorten(second)} conflicts with {shorten(first)}",
             "give one of them another path (--dest for a program), or leave one out",
         )
         self.path = path
@@ -731,7 +729,7 @@ class TooLargeError(MinpackError):
     def __init__(
         self, image: str, what: str, size: int, most: int, reasons: Sequence[tuple[str, int]], hint: str | None = None
     ) -> None:
-        lines = [f"cannot pack {quoted(image)}: it has {size:,} bytes {what}, and {most:,} are allowed"]
+        lines = [f"cannot pack {quoted(image)}: it is {size:,} bytes {what}, and the limit is {most:,}"]
         lines += [f"{amount:>13,} bytes  {shorten(text)}" for text, amount in reasons]
         super().__init__("\n  ".join(lines), hint)
         self.image = image

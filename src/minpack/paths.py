@@ -55,7 +55,7 @@ def parse_root_path(text: str) -> RootPath:
     if b"\0" in encoded:
         raise BadValueError(text, "the path holds a NUL")
     if len(encoded) >= PATH_MAX or any(len(part) > NAME_MAX for part in encoded.split(b"/")):
-        raise BadValueError(text, f"at most {PATH_MAX - 1} bytes are a path, and {NAME_MAX} a part of one")
+        raise BadValueError(text, f"a path has at most {PATH_MAX - 1} bytes, and each part {NAME_MAX}")
     return normal(text)
 
 

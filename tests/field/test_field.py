@@ -66,8 +66,8 @@ def test_every_row_has_a_name_of_its_own_and_a_smoke_test() -> None:
 @pytest.mark.parametrize(
     ("text", "options"),
     [
-        ("  left out  tz: x (--need tz, or --tz ZONE packs it)", ("--need", "tz")),
-        ("  left out  certs: nothing in the files asks for it (--need certs packs it)", ()),
+        ("  left out  tz: x (add with --need tz or --tz ZONE)", ("--need", "tz")),
+        ("  left out  certs: nothing in the files asks for it (add with --need certs)", ()),
         ("hint: add it with --add SRC:DST, or place it with --dest", ()),
         ("hint: --dest /opt/x/bin/ --add 'a b:/c'.", ("--dest", "/opt/x/bin/", "--add", "a b:/c")),
         ("shell: optional (-v shows why, --need NAME packs one)", ()),

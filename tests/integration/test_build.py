@@ -376,7 +376,7 @@ def test_files_beside_each_other(place: Path) -> None:
     ran = minpack("build", cwd=place)
     assert (ran.code, ran.err.splitlines()[0]) == (
         2,
-        "minpack: cannot use --output 'one.tar': i0-1 and i0-0 would both be there",
+        "minpack: cannot use --output 'one.tar': i0-1 and i0-0 would both be written there",
     )
     ran = minpack("build", "i0-0", "-o", "minpack.toml", cwd=place)
     assert (ran.code, ran.err.splitlines()[0]) == (

@@ -107,7 +107,7 @@ def test_what_cannot_be_meant(place: Path) -> None:
     assert_refused(ran, 2, "cannot use --max-size 'much': it is not a size", "for example 500MB, 2GB or 512MiB")
     ran = minpack("cache", "info", cwd=place, env={"HOME": None, "XDG_CACHE_HOME": None})
     assert_refused(
-        ran, 2, "cannot run minpack cache: there is no home directory …", "name a directory with --cache-dir DIR"
+        ran, 2, "cannot run minpack cache: there is no home directory …", "choose a directory with --cache-dir DIR"
     )
 
 
@@ -118,7 +118,9 @@ def test_a_store_of_somebody_elses_is_no_reason_to_fail(place: Path) -> None:
     store.chmod(0o777)
     ran = minpack("./app", "-o", "app.tar", "--cache-dir", "cache", cwd=place)
     assert ran.code == 0
-    assert "note: compressed layers are not kept: cannot use store 'cache/minpack/v1': others may write" in ran.err
+    assert (
+        "note: compressed layers were not cached: cannot use store 'cache/minpack/v1': other users may write" in ran.err
+    )
     assert os.listdir(store) == []
 
 

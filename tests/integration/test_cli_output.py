@@ -154,7 +154,7 @@ def test_a_terminal_is_no_file(place: Path) -> None:
     ran = minpack("./app", "-o", os.ttyname(other), cwd=place)
     os.close(own)
     os.close(other)
-    assert_refused(ran, 1, "cannot write '/dev/pts/…': it is a terminal", "name a file or a pipe with -o")
+    assert_refused(ran, 1, "cannot write '/dev/pts/…': it is a terminal", "choose a file or a pipe with -o")
 
 
 def test_a_lock_on_stdout(place: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_root_file_system_without_root() -> None:
         (place / "app").write_bytes(static_program())
         ran = as_nobody("./app", "--format", "rootfs", "-o", "root", cwd=place)
         assert ran.code == 0, ran.err
-        note = "note: files belong to you, as only root can set owners; --format tar keeps them\n"
+        note = "note: files belong to you, because only root can set owners; --format tar keeps them\n"
         assert ran.err == note
         status = (place / "root" / "tmp").stat()
         assert stat.S_IMODE(status.st_mode) == 0o1777

@@ -149,7 +149,7 @@ def test_a_directory_without_openpgp_keys(world: World) -> None:
     """Nothing could be trusted."""
     (world.place / "keys" / "test.gpg").write_bytes(b"no key")
     ran = world.run("./app")
-    assert_refused(ran, 1, "cannot read 'keys': it holds no OpenPGP key", "--keys takes a directory of public keys")
+    assert_refused(ran, 1, "cannot read 'keys': it contains no OpenPGP key", "--keys takes a directory of public keys")
 
 
 def test_a_base_to_pull_is_not_trusted_either(world: World) -> None:

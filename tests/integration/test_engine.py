@@ -147,7 +147,7 @@ def test_users_have_a_name_and_a_home(docker: Docker, tmp_path: Path) -> None:
     packed(program, "--load", "-t", name, "-u", "2147483647:2147483647", "--no-need=certs")
     docker.run(name)
     error = minpack(program, "--load", "-t", name, "-u", "2147483648", status=2).stderr
-    assert "2147483647 is the highest number that engines take" in error
+    assert "2147483647 is the highest number that engines accept" in error
 
 
 def test_names_that_are_no_text_stay_files(docker: Docker, tmp_path: Path) -> None:

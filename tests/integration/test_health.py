@@ -209,7 +209,7 @@ def test_the_probe_is_a_file_like_any_other(tmp_path: Path) -> None:
     }
     done = minpack(app, "--health=tcp://:80", "-o", tmp_path / "out.tar")
     assert any(line.split()[:2] == ["health", "probe"] for line in done.stdout.splitlines())
-    assert "podman does in images of Docker's own format alone" in done.stderr
+    assert "podman runs it only in images in Docker's own format" in done.stderr
     assert packed(app, "-o", tmp_path / "plain.tar")["config"]["health"] is None
 
 
@@ -217,10 +217,10 @@ def test_the_probe_is_a_file_like_any_other(tmp_path: Path) -> None:
     ("status", "arguments", "text"),
     [
         (3, ("--health=exec:/bin/none",), "cannot run the health check '/bin/none': the image has no such file"),
-        (3, ("--health=exec:none x",), "cannot run the health check 'none': no directory of PATH has it"),
+        (3, ("--health=exec:none x",), "cannot run the health check 'none': it is not in PATH"),
         (3, ("--health=tcp://:80", "--dir=/.minpack:0700:0:0"), "65532:65532 may not enter '/.minpack' (mode 0700)"),
-        (2, ("--health=none",), "there is no image below whose health check it would take away"),
-        (2, ("--health-timeout=1s",), "cannot use --health-timeout: there is no health check that it is about"),
+        (2, ("--health=none",), "there is no image below with a health check to remove"),
+        (2, ("--health-timeout=1s",), "cannot use --health-timeout: there is no health check to configure"),
         (2, ("--health=tcp://:80", "--health-start-interval=1s"), "without a start period it is never used"),
         (2, ("--health=tcp://:80", "--format=rootfs"), "cannot use --health: --format rootfs writes the bare files"),
     ],

@@ -115,7 +115,7 @@ def test_an_alpine_image_from_its_lock_when_the_package_was_replaced(alpine: Alp
     url = f"{alpine.mirror.url}{MAIN}/x86_64/libfoo-1.0-r0.apk"
     assert_refused(
         *(ran, 1, f"cannot download {url}: HTTP 404 Not Found"),
-        "it has libfoo.so.1, …; the server has replaced it: name another one with --mirror, or renew the lock"
+        "it has libfoo.so.1, …; the server has replaced it: use another one with --mirror, or renew the lock"
         " with minpack update",
     )
 
@@ -197,7 +197,7 @@ def test_no_more_is_read_than_any_package_has(debian: DebianWorld, monkeypatch: 
     )
     path = str(debian.place / "minpack.lock")
     request = ImageSpec((str(debian.place / "app"),), check=Check.NONE)
-    with pytest.raises(DownloadError, match="more than the 1048576 bytes"):
+    with pytest.raises(DownloadError, match="more than the expected 1048576 bytes"):
         pack(request, options, None, locking=LockVerifier(read_lock(path), path))
 
 
@@ -659,7 +659,7 @@ def test_only_so_many_differences_are_told_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("version = 2\n", "version = 3\n", "it is of version 3, and this minpack knows versions 1 and 2"),
+        ("version = 2\n", "version = 3\n", "it has version 3, and this minpack reads versions 1 and 2"),
         ("version = 2\n", "", "version is missing"),
         ("version = 2\n", "version = true\n", "version is not a version of a lock"),
         ("version = 2\n", "version = 2\n<<<<<<< HEAD\n", "it has merge conflict markers, from line 3 on"),
@@ -976,5 +976,5 @@ def test_a_base_of_packages_alone_without_packages(debian: DebianWorld, command:
     debian.lock(DEBIAN)
     base = () if command == ("update",) else (DEBIAN,)
     ran = debian.run(*command, "./app", "--no-packages", *base)
-    assert_refused(ran, 2, "cannot use --no-packages: debian-12 is made of packages alone", "leave it out…")
+    assert_refused(ran, 2, "cannot use --no-packages: debian-12 is made only of packages", "leave it out…")
     assert BAR.name not in ran.err

@@ -170,8 +170,8 @@ def test_packages_of_a_tarball(tmp_path: Path) -> None:
         ran = outdated(world)
         assert (ran.code, ran.out) == (0, b"")
         assert ran.err == (
-            "note: minpack.lock app linux/amd64: nothing is known of base base.tar (1 file): nothing says whether there"
-            " is a newer tarball, and they belong to no package\n"
+            "note: minpack.lock app linux/amd64: nothing is known of base base.tar (1 file): minpack cannot tell"
+            " whether there is a newer tarball, and they belong to no package\n"
         )
         assert outdated(world, "--strict").code == 3
         assert outdated(world, "-q").err == ""
@@ -428,7 +428,9 @@ def test_offline_is_refused(debian: FreshDebian) -> None:
     """What is kept is not what there is now."""
     debian.lock(DEBIAN)
     hint = "leave it out, and unset MINPACK_OFFLINE"
-    assert_refused(outdated(debian, "--offline"), 2, "cannot use --offline: minpack must ask what is newest", hint)
+    assert_refused(
+        outdated(debian, "--offline"), 2, "cannot use --offline: minpack has to look up the newest versions", hint
+    )
     assert_refused(outdated(debian, MINPACK_OFFLINE="1"), 2, "cannot use --offline: …", hint)
 
 
@@ -454,12 +456,14 @@ def test_a_mirror_that_replays_what_was(debian: FreshDebian, alpine: FreshAlpine
     debian.secure()
     assert_refused(outdated(debian), 1, "cannot use release …: it is of 2026-11-21, and one of 2026-11-22…", "…")
     debian.secure(date="Sun, 22 Nov 2026 09:15:44 UTC", valid_until="Sun, 22 Nov 2020 09:15:44 UTC")
-    assert_refused(outdated(debian), 1, "cannot use release …: it was good until 2020-11-22: the mirror is behind", "…")
+    assert_refused(
+        outdated(debian), 1, "cannot use release …: it was valid until 2020-11-22: the mirror is behind", "…"
+    )
     debian.mirror.remove("/debian-security/")
     debian.cache = "another machine's"
     hint = "use a --mirror that has the security updates too"
     assert_refused(
-        outdated(debian), 1, "cannot use release …: it is not there: without it security updates are lost", hint
+        outdated(debian), 1, "cannot use release …: it is missing: without it, security updates are lost", hint
     )
     alpine.lock(alpine.base)
     alpine.publish(libfoo=("0.1-r0", FOO_FILES))
@@ -513,7 +517,7 @@ def test_a_login_is_for_the_registry_of_a_name(alpine: FreshAlpine, registry: Fa
     """With or without a transport; of two registries it is not known which is meant."""
     for one in (f"docker://{registry.host}/app:1", f"{registry.host}/app:1"):
         ran = outdated(alpine, one, "--username=me")
-        assert_refused(ran, 2, "cannot use --username: it goes with --password-stdin", "…")
+        assert_refused(ran, 2, "cannot use --username: it needs --password-stdin", "…")
         other = outdated(alpine, one, "ghcr.io/me/app", "--username=me", "--password-stdin")
         assert_refused(other, 2, "cannot use --username: there are several registries: …, ghcr.io", "…")
 

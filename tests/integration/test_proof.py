@@ -77,7 +77,7 @@ def test_a_version_that_the_base_lacks_is_refused_in_the_user_s_words(newer: Pat
     lines = done.stderr.splitlines()
     assert lines[0] == "minpack: cannot pack './app' on /: it would not start"
     assert lines[1] == (
-        f"  it needs F_2.0 (symbol f in /usr/local/bin/app), and {newer.parent}/libf.so of this base has up to F_1.0"
+        f"  it needs F_2.0 (symbol f in /usr/local/bin/app), and {newer.parent}/libf.so in this base has up to F_1.0"
     )
     assert lines[2].startswith("hint: ")
     assert not (tmp_path / "app.tar").exists()
@@ -288,8 +288,8 @@ def test_what_is_demanded_of_the_machine_is_told(cc: Compiler, tmp_path: Path) -
     }
     assert document("tree", "./app", cwd=tmp_path)["demands"] is None
     text = minpack("tree", "./app", "--check", "load", cwd=tmp_path).stdout
-    assert f"{program} needs Linux {kernel} or newer: {program} says so" in text
-    assert f"{program} needs a CPU with x86-64-v2: {tmp_path}/libf.so says so" in text
+    assert f"{program} needs Linux {kernel} or newer, according to {program}" in text
+    assert f"{program} needs a CPU with x86-64-v2, according to {tmp_path}/libf.so" in text
     packed = minpack("./app", "--base", "/", "--dry-run", "-v", cwd=tmp_path).stdout
     assert f"/usr/local/bin/app needs Linux {kernel} or newer" in packed
     found = document("./app", "--base", "/", "--dry-run", cwd=tmp_path)["images"][0]["demands"]

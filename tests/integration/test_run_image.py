@@ -322,7 +322,7 @@ def test_options_of_packing_are_refused_for_an_image(waits: Path) -> None:
     """They would have no effect."""
     for option in (("--base", "/"), ("--strip",), ("--add", "a:/b"), ("--need", "certs"), ("--dest", "/app")):
         done = run(*option, waits.name, cwd=waits.parent)
-        assert_refused_run(done, 2, f"cannot use {option[0]}: it is about packing a program, …", "leave it out")
+        assert_refused_run(done, 2, f"cannot use {option[0]}: it applies to packing a program, …", "leave it out")
 
 
 #: Each option of its own, and what it changes of what `sh -c` prints.

@@ -291,7 +291,7 @@ def test_within_it_needs_a_form(tmp_path: Path) -> None:
     """And its place must be free."""
     (tmp_path / "app").write_bytes(static_program())
     none = minpack("./app", "-o", "image.tar", "--sbom-in-image", cwd=tmp_path)
-    assert none.err == "minpack: cannot use --sbom-in-image: --sbom is missing\nhint: say in which form: --sbom spdx\n"
+    assert none.err == "minpack: cannot use --sbom-in-image: --sbom is missing\nhint: choose a format: --sbom spdx\n"
     taken = minpack(
         *("./app", "-o", "image.tar", "--sbom", "spdx", "--sbom-in-image", "--add", "./app:/var/lib/db/sbom"),
         cwd=tmp_path,

@@ -180,7 +180,7 @@ def test_on_an_image_all_of_it_is_told(tmp_path: Path) -> None:
         (
             ("./image.tar", "--need", "certs"),
             2,
-            "cannot use --need: it is about packing a program, and './image.tar' is",
+            "cannot use --need: it applies to packing a program, and './image.tar' is",
         ),
         (("./image.tar", "--json", "-o", "/dev/stdout"), 2, "cannot use -o '/dev/stdout': --json takes stdout"),
         (("./image.tar", "-o", "image.tar"), 1, "cannot write 'image.tar'"),

@@ -439,7 +439,7 @@ def test_new_keys_are_secret_and_replace_nothing(home: Path, tmp_path: Path) -> 
     ran = done(minpack("sign", "--generate-key", "-o", "cosign", cwd=tmp_path, env=WITH_PASSWORD))
     assert ran.out.decode().splitlines() == [
         "wrote cosign.key (keep it secret)",
-        "wrote cosign.pub (give it to whoever verifies)",
+        "wrote cosign.pub (share it with whoever verifies images)",
     ]
     assert ran.err == ""
     assert (tmp_path / "cosign.key").stat().st_mode & 0o777 == 0o600
@@ -448,7 +448,7 @@ def test_new_keys_are_secret_and_replace_nothing(home: Path, tmp_path: Path) -> 
         os.rename(tmp_path / taken, tmp_path / "kept")
         ran = minpack("sign", "--generate-key", "-o", "cosign", cwd=tmp_path, env=WITH_PASSWORD)
         assert ran.code == 1
-        assert "it is there already" in ran.err
+        assert "it already exists" in ran.err
         assert not (tmp_path / taken).exists()
         os.rename(tmp_path / "kept", tmp_path / taken)
     assert snapshot(tmp_path) == now
@@ -471,7 +471,7 @@ def test_new_keys_are_secret_and_replace_nothing(home: Path, tmp_path: Path) -> 
 def test_a_terminal_asks_for_the_password(home: Path, tmp_path: Path) -> None:
     """Without showing what is typed; a new key's is typed twice."""
     shutil.copy(home / "plain.tar", tmp_path / "app.tar")
-    new, again, old = "it is not encrypted): ", "The same again: ", "Password for typed.key: "
+    new, again, old = "for no encryption): ", "Repeat the password: ", "Password for typed.key: "
     lines = ((new, PASSWORD), (again, PASSWORD))
     made = typed("sign", "--generate-key", "-o", "typed", cwd=tmp_path, lines=lines)
     assert made.code == 0, made.err

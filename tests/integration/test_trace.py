@@ -131,7 +131,7 @@ def test_an_image_that_has_everything_stays_as_it_is(place: Path) -> None:
     assert minpack("./reads", "--base", "alpine", "-q", "--trace", "none", "-o", "traced.tar", cwd=place).code == 0
     assert (place / "plain.tar").read_bytes() == (place / "traced.tar").read_bytes()
     ran = minpack("trace", "--base", "alpine", "./reads", "none", cwd=place)
-    assert ran.out.decode().rstrip().endswith("the image has all that was opened")
+    assert ran.out.decode().rstrip().endswith("the image has everything that was opened")
 
 
 def test_a_log_tells_the_same_each_time(place: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_file_elsewhere_is_named(project: Path, tmp_path: Path) -> None:
             ("--write", "--profile", "full", "web"),
             "cannot use take in minpack.toml:18:8: it takes the place of what is",
         ),
-        (("-f", "minpack.toml", "./reads"), "cannot use --file: no file of images is read"),
+        (("-f", "minpack.toml", "./reads"), "cannot use --file: no configuration file is used"),
         (("--write", "-f", "none.toml", "web"), "cannot use 'none.toml': no such file or directory"),
     ],
 )

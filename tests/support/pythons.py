@@ -63,7 +63,7 @@ def command_of(name: str) -> tuple[str, ...] | None:
 
 
 def prepare(name: str) -> None:
-    """Unpack the Python of that name, unless it is there already."""
+    """Unpack the Python of that name, unless it already exists."""
     if python_of(name) is not None:
         return
     source, root = SOURCES[name], root_of(name)

@@ -53,7 +53,7 @@ def is_ready() -> bool:
 
 
 def prepare() -> None:
-    """Fetch the verifier, unless it is there already."""
+    """Fetch the verifier, unless it already exists."""
     if is_ready():
         return
     shutil.rmtree(PLACE, ignore_errors=True)

@@ -556,7 +556,7 @@ UNSIGNED = library_package("libfoo.so.1", keys=())
     [
         (make_index([FOO], keys=()), "cannot use index http.*: it is not signed"),
         (make_index([FOO], keys=(STRANGER,)), "it is signed by stranger.rsa.pub, and no trusted key has that name"),
-        (make_index([FOO], keys=(SAME_NAME,)), "its signature is by another key of the name test.rsa.pub"),
+        (make_index([FOO], keys=(SAME_NAME,)), "it is signed by another key that has the same name"),
         (make_index([FOO], keys=(KEY,))[:-30], "it ends in the middle of its index"),
         (b"ADBd" + bytes(90), "in apk v3 format"),
         (b"<html>captive portal</html>", "its first stream is not a gzip stream"),
@@ -575,7 +575,7 @@ def test_bad_indexes_are_refused(place: Place, data: bytes, reason: str) -> None
 @pytest.mark.parametrize(
     ("served", "indexed", "reason"),
     [
-        (RESIGNED.data, RESIGNED, "by another key of the name test.rsa.pub than the trusted one"),
+        (RESIGNED.data, RESIGNED, "by another key that has the same name as the trusted test.rsa.pub"),
         (UNSIGNED.data, UNSIGNED, "cannot use package libfoo-1.0-r0.apk: it is not signed"),
         (FOO.data[:-1] + bytes([FOO.data[-1] ^ 1]), FOO, "its data is damaged"),
         (FOO.data[:-40], FOO, r"it has \d+ bytes, and the index names \d+"),

@@ -351,7 +351,7 @@ def test_an_archive_without_an_end_may_have_lost_its_rest(pack: Callable[[bytes]
     path = tmp_path / "base"
     whole = archive(member("f", b"data"), member("g", b"data"))
     path.write_bytes(pack(whole[:1024]) + b"damaged" + pack(whole[1024:])[7:])
-    with pytest.raises(ArchiveError, match="something else follows its compressed data") as caught:
+    with pytest.raises(ArchiveError, match="there is other data after its compressed data") as caught:
         open_tarball(str(path), "base")
     assert caught.value.hint
     path.write_bytes(pack(whole[:1024]) + pack(whole[1024:])[:20])

@@ -104,14 +104,14 @@ def test_a_password_comes_on_stdin(data: bytes, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("given", "hosts", "stdin", "reason"),
     [
-        (RegistryAccess("me"), {"a"}, Stdin(b"x"), "it goes with --password-stdin"),
-        (RegistryAccess(password_stdin=True), {"a"}, Stdin(b"x"), "it goes with --username"),
+        (RegistryAccess("me"), {"a"}, Stdin(b"x"), "it needs --password-stdin"),
+        (RegistryAccess(password_stdin=True), {"a"}, Stdin(b"x"), "it needs --username"),
         (RegistryAccess("me:x", password_stdin=True), {"a"}, Stdin(b"x"), "cannot have a colon"),
         (RegistryAccess("me", password_stdin=True), {"a", "b"}, Stdin(b"x"), "several registries: a, b"),
         (RegistryAccess("me", password_stdin=True), set(), Stdin(b"x"), "no registry is used"),
         (RegistryAccess("me", password_stdin=True), {"a"}, Stdin(b"x", terminal=True), "stdin is a terminal"),
         (RegistryAccess("me", password_stdin=True), {"a"}, None, "there is no stdin"),
-        (RegistryAccess("me", password_stdin=True), {"a"}, Stdin(b"\n"), "no password came"),
+        (RegistryAccess("me", password_stdin=True), {"a"}, Stdin(b"\n"), "no password on stdin"),
         (RegistryAccess("me", password_stdin=True), {"a"}, Stdin(b"x" * 65537), "more than 65536 bytes"),
     ],
 )

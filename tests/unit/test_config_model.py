@@ -71,23 +71,23 @@ def test_false_takes_back(tmp_path: Path) -> None:
     [
         (
             "",
-            "cannot use minpack.toml:1:1: there is no image in it",
+            "cannot use minpack.toml:1:1: it defines no image",
             'for example [image.app], and below it programs = ["./app"]',
         ),
-        ("[imagee.a]", "cannot use imagee in minpack.toml:1:2: there is no such key", "did you mean image?"),
+        ("[imagee.a]", "cannot use imagee in minpack.toml:1:2: unknown key", "did you mean image?"),
         (
             "base = 1",
-            "cannot use base in minpack.toml:1:1: there is no such key",
+            "cannot use base in minpack.toml:1:1: unknown key",
             "base is a key of [defaults] or of an image: [image.NAME]",
         ),
         (
             "zzz = 1",
-            "cannot use zzz in minpack.toml:1:1: there is no such key",
+            "cannot use zzz in minpack.toml:1:1: unknown key",
             "the tables are [defaults], [image.NAME], [profile.NAME]",
         ),
-        (f"{IMAGE}bsae = 1", "cannot use bsae in minpack.toml:3:1: there is no such key", "did you mean base?"),
-        (f"{IMAGE}tags = 1", "cannot use tags in minpack.toml:3:1: there is no such key", "did you mean tag?"),
-        (f"{IMAGE}qqq = 1", "cannot use qqq in minpack.toml:3:1: there is no such key", "docs/config.md has all"),
+        (f"{IMAGE}bsae = 1", "cannot use bsae in minpack.toml:3:1: unknown key", "did you mean base?"),
+        (f"{IMAGE}tags = 1", "cannot use tags in minpack.toml:3:1: unknown key", "did you mean tag?"),
+        (f"{IMAGE}qqq = 1", "cannot use qqq in minpack.toml:3:1: unknown key", "docs/config.md has all"),
         (
             f"{IMAGE}strip = 1",
             "cannot use strip in minpack.toml:3:9: it must be true or false",
@@ -137,7 +137,7 @@ def test_false_takes_back(tmp_path: Path) -> None:
         ),
         (
             f"{IMAGE}version = {{fil = 'x'}}",
-            "cannot use fil in minpack.toml:3:12: there is no such key",
+            "cannot use fil in minpack.toml:3:12: unknown key",
             "did you mean file?",
         ),
         (
@@ -152,7 +152,7 @@ def test_false_takes_back(tmp_path: Path) -> None:
             None,
         ),
         ("a = 1\na = 2", "cannot use minpack.toml:2:6: it is not TOML: cannot overwrite a value", None),
-        ("x = " + "[" * 5000, "cannot use 'minpack.toml': it is nested too deep", None),
+        ("x = " + "[" * 5000, "cannot use 'minpack.toml': it is nested too deeply", None),
     ],
 )
 def test_what_cannot_be_meant(tmp_path: Path, text: str, message: str, hint: str | None) -> None:
@@ -163,7 +163,7 @@ def test_what_cannot_be_meant(tmp_path: Path, text: str, message: str, hint: str
 def test_what_is_no_text_file(tmp_path: Path) -> None:
     """Bytes, directories, pipes and files that are not there are refused at once."""
     (tmp_path / "minpack.toml").write_bytes(b"a = 1\nb = '\xff'\n")
-    with pytest.raises(ConfigError, match=r"minpack.toml:2: it is not text in UTF-8"):
+    with pytest.raises(ConfigError, match=r"minpack.toml:2: it is not UTF-8 text"):
         read_config(str(tmp_path / "minpack.toml"), KEYS)
     with pytest.raises(ConfigError, match="no such file or directory"):
         read_config(str(tmp_path / "none"), KEYS)

@@ -29,7 +29,7 @@ def whole(path: str) -> FileContent:
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("/proc/self/environ", "0 bytes, and it has more"), ("/sys/devices/system/cpu/online", "and it has fewer")],
+    [("/proc/self/environ", "0 bytes, but it has more"), ("/sys/devices/system/cpu/online", "and it has fewer")],
 )
 def test_files_whose_size_is_not_that_of_their_bytes(path: str, words: str) -> None:
     """What the kernel makes as it is read (proc(5), sysfs(5)) is refused when it is opened, and not taken for empty."""
@@ -141,7 +141,7 @@ def test_contents_can_be_opened_again(content: Content) -> None:
 def test_all_bytes_can_be_read_up_to_a_limit(content: Content) -> None:
     """Everything is read if the limit allows it, else nothing."""
     assert read_all(content, 200) == DATA
-    with pytest.raises(InputError, match="it has 200 bytes and at most 199 are expected"):
+    with pytest.raises(InputError, match="it has 200 bytes; expected at most 199"):
         read_all(content, 199)
 
 

@@ -554,7 +554,7 @@ def test_a_release_past_its_date_is_told_of(world: World) -> None:
         with world.archive(today=day) as archive:
             assert len(archive.notes) == notes
     assert "debian bookworm-security" in archive.notes[0]
-    assert "good until 2026-11-28" in archive.notes[0]
+    assert "valid until 2026-11-28" in archive.notes[0]
 
 
 def test_no_lock_is_written_of_what_was_newer_before(world: World) -> None:

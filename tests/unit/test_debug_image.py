@@ -207,11 +207,11 @@ def test_pack_pushes_both(place: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--tools", "strace"), "cannot use --tools: no image for debugging is made"),
-        (("--tools-base", "tools.tar"), "cannot use --tools-base: no image for debugging is made"),
+        (("--tools", "strace"), "cannot use --tools: no debug image is made"),
+        (("--tools-base", "tools.tar"), "cannot use --tools-base: no debug image is made"),
         (("--debug", "--dry-run"), "--dry-run writes nothing"),
         (("--debug", "--format", "tar"), "--format tar writes the bare files"),
-        (("--debug", "-o", "-"), "stdout has room for one image"),
+        (("--debug", "-o", "-"), "stdout takes only one image"),
     ],
 )
 def test_pack_refuses_what_has_no_place_for_two(options: tuple[str, ...], told: str, place: Path) -> None:
@@ -226,7 +226,7 @@ def test_pack_refuses_what_has_no_place_for_two(options: tuple[str, ...], told: 
     [
         (
             ("--format", "oci"),
-            "cannot use --format 'oci': --attach loads the tools into the engine, which takes archives",
+            "cannot use --format 'oci': --attach loads the tools into the engine, which takes only archives",
         ),
         (("-q", "-o", "-"), "cannot use -q: --attach prints the command to stdout, and -o - takes that"),
         (("--json", "-o", "/dev/stdout"), "cannot use --json: --attach prints the command to stdout"),

@@ -218,7 +218,7 @@ def test_packages_that_are_not_there_are_refused(place: Place) -> None:
         library_package("libfoo.so.1", name="foo"),
     )
     for name in ("none", "so:libfoo.so.1"):
-        with pytest.raises(UsageError, match="there is no such package"):
+        with pytest.raises(UsageError, match="no such package"):
             tools(place, name)
     with pytest.raises(MissingLibraryError, match="libnone"):
         tools(place, "broken")

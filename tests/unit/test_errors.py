@@ -153,7 +153,7 @@ ROWS = (
     Row(
         MissingLibraryError("app", "alpine", MISSING, "install it"),
         "cannot pack 'app' on alpine: missing liba.so, libb.so\n"
-        "  liba.so, needed by /app, is in none of:\n"
+        "  liba.so, needed by /app, not found in:\n"
         "    /lib  (default)\n"
         "  libb.so, needed by /lib/libc.so",
         {"program": "app", "base": "alpine", "missing": MISSING},
@@ -165,7 +165,7 @@ ROWS = (
     ),
     Row(
         DanglingLinkError(("/a -> b",)),
-        "cannot pack links that lead nowhere in the image: /a -> b",
+        "cannot pack broken symbolic links: /a -> b",
         {"links": ("/a -> b",)},
     ),
     Row(
@@ -247,7 +247,7 @@ ROWS = (
     ),
     Row(
         AmbiguousLibraryError("liba.so", (("a", "1-r0", "v3.20 main"), ("b", "2-r0", "v3.20 main"))),
-        "cannot choose a package for liba.so: several have it, and none is preferred\n"
+        "cannot choose a package for liba.so: several packages have it, and none is preferred\n"
         "  a 1-r0  (v3.20 main)\n"
         "  b 2-r0  (v3.20 main)",
         {"soname": "liba.so", "candidates": (("a", "1-r0", "v3.20 main"), ("b", "2-r0", "v3.20 main"))},
@@ -305,13 +305,13 @@ ROWS = (
     ),
     Row(
         AmbiguousLibraryError("liba.so.1", (("a1", "1.0", "main"), ("a1-compat", "2", "main"))),
-        "cannot choose a package for liba.so.1: several have it, and none is preferred\n"
+        "cannot choose a package for liba.so.1: several packages have it, and none is preferred\n"
         "  a1 1.0  (main)\n  a1-compat 2  (main)",
         {"soname": "liba.so.1", "candidates": (("a1", "1.0", "main"), ("a1-compat", "2", "main"))},
     ),
     Row(
         PathConflictError("/a", "a file", "a directory"),
-        "cannot place '/a': a directory, and there is already a file",
+        "cannot place '/a': a directory conflicts with a file",
         {"path": "/a", "first": "a file", "second": "a directory"},
     ),
     Row(
@@ -383,7 +383,7 @@ ROWS = (
     ),
     Row(
         TooLargeError("me/app:1", "packed", 2000, 1000, (("program", 1999),), "leave something out"),
-        "cannot pack 'me/app:1': it has 2,000 bytes packed, and 1,000 are allowed\n          1,999 bytes  program",
+        "cannot pack 'me/app:1': it is 2,000 bytes packed, and the limit is 1,000\n          1,999 bytes  program",
         {
             "image": "me/app:1",
             "what": "packed",
@@ -520,9 +520,9 @@ def test_what_is_missing_is_told_of_a_few() -> None:
     assert lines[0] == (
         "cannot pack 'app' on base: missing l0.so, l1.so, l2.so, l3.so, l4.so, l5.so, l6.so, l7.so and 1142 more"
     )
-    assert lines[1] == "  l0.so, needed by /app, is in none of:"
+    assert lines[1] == "  l0.so, needed by /app, not found in:"
     assert lines[2] == "    /0/" + "d" * 222 + "…3703 more…" + "d" * 75 + "  (runpath)"
-    assert lines[22:25] == ["    and 230 more", "  l1.so, needed by /app, is in none of these either", *lines[24:25]]
+    assert lines[22:25] == ["    and 230 more", "  l1.so, needed by /app, not found there either", *lines[24:25]]
     assert lines[-1] == "  and 1142 more"
     assert len(lines) == 31
 

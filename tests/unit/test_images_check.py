@@ -100,7 +100,7 @@ def test_a_missing_library_is_told_with_who_needs_it(tmp_path: Path) -> None:
     one = case("two", member("bin/app", dynamic("liba.so", "libb.so", runpath="/opt")), *glibc())
     first, second = findings(one, tmp_path)
     assert (first.path, second.path) == ("liba.so", "libb.so")
-    assert first.reason.startswith("/bin/app needs it, and it is in none of /opt, ")
+    assert first.reason.startswith("/bin/app needs it, but it is in none of /opt, ")
 
 
 def test_a_version_and_a_symbol_that_no_library_defines(tmp_path: Path) -> None:

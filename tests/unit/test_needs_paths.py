@@ -51,7 +51,7 @@ def test_the_path_of_a_bundle_asks_for_certificates(path: bytes) -> None:
     """Whoever has it opens it."""
     signal = only(found(b"\0" + path + b"\0"), Need.CERTS)
     assert signal is not None
-    assert (signal.verdict, signal.evidence.text) == (Verdict.LIKELY, f"has {path.decode()} within it")
+    assert (signal.verdict, signal.evidence.text) == (Verdict.LIKELY, f"contains {path.decode()}")
 
 
 def test_a_list_of_places_with_ssl_cert_file_is_no_openssl() -> None:
@@ -69,7 +69,7 @@ def test_the_default_of_a_tls_library_is_no_word_of_its_user() -> None:
     assert ca_signal(paths, "/lib/libgnutls.so.30", soname="libgnutls.so.30") is None
     signal = ca_signal(paths, "/lib/libgit2.so.1.5", soname="libgit2.so.1.5")
     assert signal is not None
-    assert signal.evidence.text == "libgit2.so.1.5 has /etc/ssl/certs/ca-certificates.crt within it"
+    assert signal.evidence.text == "libgit2.so.1.5 contains /etc/ssl/certs/ca-certificates.crt"
 
 
 @pytest.mark.parametrize(

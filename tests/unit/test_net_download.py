@@ -212,7 +212,7 @@ def test_a_store_that_cannot_be_made_is_told(mirror: Mirror, network: Network) -
     """Where the store's place is no good, the bytes come and a note says that they are not kept."""
     with open_store("/dev/null/v1") as store:
         (note,) = bring(mirror.add("/file", DATA), store, network)
-    assert note.startswith("the download is not kept: '/dev/null/v1' cannot be made")
+    assert note.startswith("the download was not cached: '/dev/null/v1' cannot be made")
 
 
 # --- what may pass is tried again
@@ -500,7 +500,7 @@ def test_too_many_bytes_are_refused(
     url = mirror.add("/file", DATA)
     size = len(DATA) - 1
     want = wanted(url, size=size) if sized else wanted(url, limit=size)
-    with pytest.raises(DownloadError, match=f"more than the {size} bytes"):
+    with pytest.raises(DownloadError, match=f"more than the expected {size} bytes"):
         fetch(want, store, network)
     assert len(mirror.requests) == 1
     assert not [path for path in directory.iterdir() if path.suffix != ".json"]
@@ -509,9 +509,9 @@ def test_too_many_bytes_are_refused(
 def test_an_endless_body_is_refused(mirror: Mirror, store: Store, network: Network) -> None:
     """A server that never stops sending is stopped at the limit."""
     url = mirror.add("/file", DATA, always(endless()))
-    with pytest.raises(DownloadError, match="more than the 1000000 bytes"):
+    with pytest.raises(DownloadError, match="more than the expected 1000000 bytes"):
         fetch(wanted(url, limit=1_000_000), store, network)
-    with pytest.raises(DownloadError, match="more than the 5000 bytes"):
+    with pytest.raises(DownloadError, match="more than the expected 5000 bytes"):
         read_document(url, limit=5000, network=network)
 
 

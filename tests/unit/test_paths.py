@@ -118,9 +118,9 @@ def test_good_paths_are_taken(text: str) -> None:
         ("/..", "must not have '..' parts"),
         ("/a\0b", "holds a NUL"),
         ("/\ud800", "holds half a character"),
-        (f"/{'x' * (NAME_MAX + 1)}", "at most 4095 bytes are a path, and 255 a part of one"),
-        (f"/{'é' * (NAME_MAX // 2 + 1)}", "at most 4095 bytes are a path, and 255 a part of one"),
-        ("/x" * (PATH_MAX // 2), "at most 4095 bytes are a path, and 255 a part of one"),
+        (f"/{'x' * (NAME_MAX + 1)}", "a path has at most 4095 bytes, and each part 255"),
+        (f"/{'é' * (NAME_MAX // 2 + 1)}", "a path has at most 4095 bytes, and each part 255"),
+        ("/x" * (PATH_MAX // 2), "a path has at most 4095 bytes, and each part 255"),
     ],
 )
 def test_bad_paths_are_refused(text: str, reason: str) -> None:

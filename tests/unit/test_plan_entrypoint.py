@@ -65,10 +65,10 @@ def test_relative_paths_start_in_the_working_directory() -> None:
 def test_a_bare_name_is_looked_for_in_path_alone() -> None:
     """What may not be run there is passed over, and relative directories do not count."""
     assert reason("app", at("/usr/local/bin/app", mode=0o644), at("/bin/app")) == ""
-    assert reason("app", at("/app"), path="/bin:") == "no directory of PATH has it (/bin:)"
-    assert reason("app", at("/app"), path=".:") == "no directory of PATH has it (.:)"
-    assert reason("app", at("/app"), path="") == "no directory of PATH has it ()"
-    assert reason("app", directory(RootPath("/bin/app"))) == "no directory of PATH has it (/usr/local/bin:/bin)"
+    assert reason("app", at("/app"), path="/bin:") == "it is not in PATH (/bin:)"
+    assert reason("app", at("/app"), path=".:") == "it is not in PATH (.:)"
+    assert reason("app", at("/app"), path="") == "it is not in PATH ()"
+    assert reason("app", directory(RootPath("/bin/app"))) == "it is not in PATH (/usr/local/bin:/bin)"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_the_user_may_enter_the_directories() -> None:
         (b"#!/bin/app\r\n", "its interpreter is '/bin/app\\r', and the image has no such file"),
         (b"#!app\n", "its interpreter is 'app', and the image has no such file"),
         (b"#!/text\n", "its interpreter is '/text', and it is a text file"),
-        (b"#!/usr/bin/env nosuch\n", "its first line names 'nosuch', which no directory of PATH has"),
+        (b"#!/usr/bin/env nosuch\n", "its first line names 'nosuch', which is not in PATH"),
         (b"#!\n", "its first line names no interpreter"),
         (b"#!" + b"/" * 300, "its first line names no interpreter"),
     ],

@@ -303,7 +303,7 @@ def test_a_program_need_not_be_readable(here: Path) -> None:
 def test_set_id_bits_for_a_tree(here: Path, mode: str) -> None:
     """They are for one file, and would make all programs in it run as another user."""
     made(here / "d/a", 0o755)
-    with pytest.raises(UsageError, match="set-id and sticky bits"):
+    with pytest.raises(UsageError, match="set-ID and sticky bits"):
         packed(f"d:/srv:{mode}")
 
 
@@ -311,5 +311,5 @@ def test_set_id_bits_for_a_tree(here: Path, mode: str) -> None:
 @pytest.mark.parametrize("added", ["/proc/self/environ:/e", "/proc/sys/kernel/random:/r"])
 def test_a_file_that_the_kernel_makes(added: str) -> None:
     """It is not packed as an empty file, neither by itself nor in a directory."""
-    with pytest.raises(InputError, match="the system reports 0 bytes, and it has more"):
+    with pytest.raises(InputError, match="the system reports 0 bytes, but it has more"):
         packed(added)

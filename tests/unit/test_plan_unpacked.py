@@ -104,7 +104,7 @@ def test_a_program_that_looks_from_its_own_place_is_told_to_be_there(base: Packa
             looks: f"--dest /usr/bin/tool --take {looks}",
             "/usr/share/tool": "--take /usr/share/tool",
         }
-        assert bool([note for note in packed.notes if "beside" in note]) == (path == own and "plugins" in looks)
+        assert bool([note for note in packed.notes if "next to" in note]) == (path == own and "plugins" in looks)
     last = unpacked_lines(packed.unpacked, verbose=False)[-1]
     assert last == "  --dest /usr/bin/tool --take strong packs both with what they need; -v lists weaker ones"
     there = base.pack(program, destination=RootPath("/usr/bin/tool"))
@@ -204,7 +204,7 @@ def test_what_a_variable_is_set_to_is_meant(base: PackagedBase) -> None:
         ("-e TOOL_PATH", "/usr/share/other"),
     }
     assert weak(packed) == {"/usr/share/nobody": "data"}
-    assert "  not packed, but -e TOOL_HOME has its path:" in unpacked_lines(packed.unpacked, verbose=False)
+    assert "  not packed, but -e TOOL_HOME contains this path:" in unpacked_lines(packed.unpacked, verbose=False)
     assert not base.pack(own, "/usr/lib/tool", variables=variables[:1]).unpacked
 
 
@@ -302,13 +302,13 @@ def test_the_summary_says_what_packs_it(base: PackagedBase) -> None:
     size = f"{len(app()) / 1000:.3g} kB" if len(app()) > 999 else f"{len(app())} B"
     assert unpacked_lines(packed.unpacked, verbose=False) == [
         "",
-        "  not packed, but tool has their paths:",
+        "  not packed, but tool contains these paths:",
         f"    /usr/lib/tool/core  programs, 1 file of package tool, {size}  --take /usr/lib/tool/core",
         f"    /usr/share/tool     data, 1 file of package tool, 5 B{'':<{len(size) + 1}}  --take /usr/share/tool",
         "  --take strong packs both with what they need; -v lists weaker ones",
     ]
     assert unpacked_lines(packed.unpacked, verbose=True)[-3:] == [
         "",
-        "  not packed, and tool has its path, which may mean little:",
+        "  not packed; tool contains this path (weak evidence):",
         "    /usr/share/other  data, 1 file of package other, 5 B  --take /usr/share/other",
     ]

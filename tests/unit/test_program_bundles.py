@@ -69,7 +69,7 @@ def test_a_bundle_is_packed_as_it_lies(sdk: Path) -> None:
         "/usr/lib64/libc.so.6",
     }
     (note,) = packed.notes
-    assert note.startswith(f"packed from beside {sdk}/bin/tool: /usr/local/lib/libmain.so, /usr/local/lib/")
+    assert note.startswith(f"packed from next to {sdk}/bin/tool: /usr/local/lib/libmain.so, /usr/local/lib/")
     assert note.endswith(f"; --add {sdk}:/usr/local adds everything around it")
 
 
@@ -86,7 +86,7 @@ def test_what_is_added_takes_the_bundles_place(sdk: Path) -> None:
     """All around the program, as the note says: no library is placed twice."""
     packed = pack(spec(sdk, additions=(Addition(str(sdk), RootPath("/usr/local")),)), OPTIONS, None)
     assert "/usr/local/lib/libother.so" in libraries(packed)
-    assert not [note for note in packed.notes if "beside" in note]
+    assert not [note for note in packed.notes if "next to" in note]
     (sdk.parent / "tool").symlink_to("sdk/bin/tool")
     linked = spec(sdk, additions=(Addition(str(sdk), RootPath("/usr/local")),))
     assert libraries(pack(linked._replace(programs=(str(sdk.parent / "tool"),)), OPTIONS, None)) == libraries(packed)
@@ -131,10 +131,10 @@ def test_data_beside_a_program_is_told(tmp_path: Path, text: str) -> None:
     (files / "bin").mkdir()
     (files / "bin/tool").write_bytes(app(text, "../share/gone", "/share/doc/tool", "/home/share/tool-1"))
     asked = ImageSpec((str(files / "bin/tool"),), parse_base(str(tmp_path / "base")))
-    (note,) = (note for note in pack(asked, OPTIONS, None).notes if "beside" in note)
+    (note,) = (note for note in pack(asked, OPTIONS, None).notes if "next to" in note)
     source, place = f"{files}/share/tool-1", "/usr/local/share/tool-1"
-    assert note == f"{files}/bin/tool may look beside itself for share/tool-1: --add {source}:{place}"
+    assert note == f"{files}/bin/tool may look next to itself for share/tool-1: --add {source}:{place}"
     added = asked._replace(additions=(Addition(source, RootPath(place)),))
-    assert not [note for note in pack(added, OPTIONS, None).notes if "beside" in note]
+    assert not [note for note in pack(added, OPTIONS, None).notes if "next to" in note]
     there = asked._replace(destination=RootPath(f"{files}/bin/tool"))
-    assert not [note for note in pack(there, OPTIONS, None).notes if "beside" in note]
+    assert not [note for note in pack(there, OPTIONS, None).notes if "next to" in note]

@@ -71,7 +71,7 @@ def test_endings_that_name_platforms_are_left_out_and_told(tmp_path: Path) -> No
     found = grouped(paths)
     assert places(found) == {platform: ["/usr/local/bin/app"] for platform in ("linux/amd64", "linux/arm64")}
     (note,) = found.notes
-    assert note == "app-amd64, app_linux_arm64 are /usr/local/bin/app in the image: the platform in a name is left out"
+    assert note == "app-amd64, app_linux_arm64 are /usr/local/bin/app in the image, without the platform in the name"
 
 
 def test_endings_stay_where_names_are_the_same(tmp_path: Path) -> None:

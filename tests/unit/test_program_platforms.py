@@ -295,7 +295,7 @@ def test_attributes_that_say_more_than_the_label(tmp_path: Path) -> None:
 
 def test_a_program_that_does_not_say(tmp_path: Path) -> None:
     """Where only the ABI speaks, a note says that the label is a guess, unless it was asked for."""
-    note = f"'{tmp_path}/app' does not say which ARM it is for: labelled linux/arm/v7 (--platform names another)"
+    note = f"'{tmp_path}/app' does not say which ARM it is for: labelled linux/arm/v7 (--platform sets another)"
     assert note in planned(tmp_path, DYNAMIC, loader=6).notes
 
 
@@ -327,7 +327,7 @@ def test_a_static_c_program_with_a_note(tmp_path: Path) -> None:
         command = [need_tool("gcc"), "-static", *flags, "-o", str(tmp_path / "app"), str(tmp_path / "a.c")]
         subprocess.run(command, check=True)
         packed = pack(ImageSpec((str(tmp_path / "app"),)), OPTIONS, None)
-        note = "/usr/local/bin/app runs only on CPUs with x86-64-v3: a note in it says so"
+        note = "/usr/local/bin/app runs only on CPUs with x86-64-v3, according to a note in it"
         assert (note in packed.notes) == told
 
 

@@ -274,7 +274,7 @@ def test_a_script_of_a_program_names_more(tmp_path: Path) -> None:
     asked = reach_of(tmp_path, *members, Entrypoint=["/usr/bin/app"]).asked
     assert {"/bin/sh", "/usr/bin/helper", "/usr/bin/sort"} <= asked.keys()
     assert {"/usr/bin/perl", "/usr/bin/other"}.isdisjoint(asked)
-    assert asked[RootPath("/usr/bin/sort")].text == "has sort in it"
+    assert asked[RootPath("/usr/bin/sort")].text == "contains sort"
 
 
 def test_fonts_are_asked_for_where_fontconfig_is_loaded(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_an_empty_file_has_none(tmp_path: Path, document: object) -> None:
         ('{"auths": {"quay.io": {"auth": "***s3cret***"}}}', "its entry for quay.io is not USER:PASSWORD in base64"),
         ('{"auths": {"quay.io": {"auth": "czNjcmV0"}}}', "its entry for quay.io is not USER:PASSWORD in base64"),
         ('{"auths": {"quay.io": {"auth": "/////w=="}}}', "its entry for quay.io is not USER:PASSWORD in base64"),
-        (" " * ((4 << 20) + 1), "at most 4194304 are expected"),
+        (" " * ((4 << 20) + 1), "expected at most 4194304"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, reason: str) -> None:
@@ -224,7 +224,7 @@ def test_an_identity_token_of_a_helper(helpers: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (None, "there is no such program"),
+        (None, "program not found"),
         ("echo the key ring is locked; exit 3", "it failed with exit code 3: the key ring is locked"),
         ("exit 1", "it failed with exit code 1$"),
         ("kill -9 $$", "it failed with exit code -9$"),

@@ -96,8 +96,8 @@ def test_what_is_no_text_is_left_alone(tmp_path: Path, place: str) -> None:
     """Programs, directories and what cannot be there are refused before anything is packed."""
     write_program(tmp_path / "app")
     before = (tmp_path / "app").read_bytes()
-    reasons = {"no/page": "there is no such directory"}
-    message = f"cannot write '{place}': {reasons.get(place, 'it is no text file')}"
+    reasons = {"no/page": "no such directory"}
+    message = f"cannot write '{place}': {reasons.get(place, 'it is not a text file')}"
     assert_refused(minpack("./app", "--summary", place, cwd=tmp_path), 1, message, "choose another file with --summary")
     assert (tmp_path / "app").read_bytes() == before
     assert not (tmp_path / "app.tar").exists()

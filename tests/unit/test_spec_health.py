@@ -47,7 +47,7 @@ def test_what_is_asked(text: str, expected: HealthTest) -> None:
     ("text", "reason", "hint"),
     [
         ("https://:8443/", "the probe does not speak TLS", "runs a program of the image"),
-        ("curl -f http://localhost", "not something that a health check asks", "for example --health http://:8080"),
+        ("curl -f http://localhost", "not the address of a health check", "for example --health http://:8080"),
         ("http://web:8080/x", "'web' is no address", "--health http://:8080/x"),
         ("http://1.2.3.04:80/", "is no address", "--health http://:80/"),
         ("http://[::2]:80/", "is no address", "--health http://:80/"),

@@ -33,12 +33,12 @@ def test_the_rule_is_that_of_the_documentation() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("3", "a number and how many"),
-        ("", "a number and how many"),
-        ("a/b", "a number and how many"),
-        ("-1/2", "a number and how many"),
-        ("1/2/3", "a number and how many"),
-        ("٣/10", "a number and how many"),
+        ("3", "not NUMBER/TOTAL"),
+        ("", "not NUMBER/TOTAL"),
+        ("a/b", "not NUMBER/TOTAL"),
+        ("-1/2", "not NUMBER/TOTAL"),
+        ("1/2/3", "not NUMBER/TOTAL"),
+        ("٣/10", "not NUMBER/TOTAL"),
         ("0/10", "from 1 to 10"),
         ("11/10", "from 1 to 10"),
         ("0/0", "1 to 1000 parts"),

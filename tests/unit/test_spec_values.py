@@ -367,14 +367,14 @@ WRONG = [
     Wrong(
         "--volume",
         "./data:/data",
-        "the volume of an image has no path on the host",
+        "a volume in an image has no path on the host",
         "an image names the path in it: {}; docker run -v ./data:/data mounts it",
         "/data",
     ),
     Wrong(
         "--volume",
         "/srv:/data:ro",
-        "the volume of an image has no path on the host",
+        "a volume in an image has no path on the host",
         "an image names the path in it: {}; docker run -v /srv:/data:ro mounts it",
         "/data",
     ),

@@ -289,7 +289,7 @@ def test_a_directory_that_others_may_write_is_refused(directory: Path, mode: int
     """Nobody else may be able to plant files."""
     directory.mkdir(parents=True)
     directory.chmod(mode)
-    with pytest.raises(StoreError, match="others may write"):
+    with pytest.raises(StoreError, match="other users may write"):
         open_store(str(directory))
 
 

@@ -187,12 +187,12 @@ def test_a_new_key_without_a_password_is_plain() -> None:
     ({"params": {"N": -1}}, "too long or too much memory"),
     ({"params": {"N": True}}, "too long or too much memory"),
     ({"params": {"N": 1e3}}, "too long or too much memory"),
-    ({"kdf": {}}, "not as cosign writes it"),
-    ({"cipher": {"name": "nacl/secretbox", "nonce": "AAAA"}}, "not as cosign writes it"),
-    ({"cipher": {"name": "aes", "nonce": "AAAA"}}, "in a way that is not known"),
-    ({"ciphertext": "AAAA"}, "not as cosign writes it"),
+    ({"kdf": {}}, "not in cosign's format"),
+    ({"cipher": {"name": "nacl/secretbox", "nonce": "AAAA"}}, "not in cosign's format"),
+    ({"cipher": {"name": "aes", "nonce": "AAAA"}}, "method is not supported"),
+    ({"ciphertext": "AAAA"}, "not in cosign's format"),
     ({"ciphertext": "?"}, "its base 64 is damaged"),
-    ({"ciphertext": 5}, "not as cosign writes it"),
+    ({"ciphertext": 5}, "not in cosign's format"),
 ])  # fmt: skip
 def test_a_file_of_cosign_that_asks_for_too_much_is_refused(changes: dict[str, Any], reason: str) -> None:
     """Before any work is done."""
@@ -208,9 +208,9 @@ def test_a_file_of_cosign_that_asks_for_too_much_is_refused(changes: dict[str, A
     (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it is a certificate"),
     (b"-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n", "it holds a DSA PRIVATE KEY"),
     (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "damaged, or would take"),
-    (cosign_pem(b"[]"), "not as cosign writes it"),
-    (cosign_pem(b"[" * 9000), "not as cosign writes it"),
-    (cosign_pem(b"\xff"), "not as cosign writes it"),
+    (cosign_pem(b"[]"), "not in cosign's format"),
+    (cosign_pem(b"[" * 9000), "not in cosign's format"),
+    (cosign_pem(b"\xff"), "not in cosign's format"),
 ])  # fmt: skip
 def test_what_is_no_private_key_is_refused(data: bytes, reason: str) -> None:
     """With what it is instead."""

@@ -107,10 +107,10 @@ PAYLOAD = base64.b64encode(canonical(stating(predicate={"a": 1}))).decode()
 BAD: tuple[tuple[str, list[Artifact], str, str], ...] = (
     ("nothing", [], "no-signature", "it has no signature"),
     ("another key", [attestation(SUBJECT, SIGNATURE, {}, STRANGER)], "wrong-key", "it is signed with another key"),
-    ("another image", [attestation(OTHER, SIGNATURE, {}, KEY)], "wrong-subject", f"about sha256:{'cd' * 32}, and this"),
-    ("no subject", [with_payload(stating(subject=[]))], "wrong-subject", "about nothing, and this image is"),
-    ("no digest", [with_payload(stating(subject=[{"name": "x"}, 5, {"digest": 5}]))], "wrong-subject", "about nothing"),
-    ("only an SBOM", [SBOM], "only-documents-signed", "the key signed an SBOM about it, and not the image itself"),
+    ("another image", [attestation(OTHER, SIGNATURE, {}, KEY)], "wrong-subject", f"for sha256:{'cd' * 32}, but this"),
+    ("no subject", [with_payload(stating(subject=[]))], "wrong-subject", "for nothing, but this image is"),
+    ("no digest", [with_payload(stating(subject=[{"name": "x"}, 5, {"digest": 5}]))], "wrong-subject", "for nothing"),
+    ("only an SBOM", [SBOM], "only-documents-signed", "the key signed an SBOM about it, not the image itself"),
     (
         "SBOM and provenance",
         [SBOM, attestation(SUBJECT, PROVENANCE, {}, KEY), attestation(SUBJECT, SPDX, {"b": 1}, KEY)],

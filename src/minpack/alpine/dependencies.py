@@ -32,7 +32,7 @@ def add_with_dependencies(packages: AlpinePackages, names: Sequence[str], option
     Commands and files that they depend on are taken for those of busybox.
 
     :param option: what names them, for errors.
-    :raises UsageError: there is no such package.
+    :raises UsageError: no such package.
     :raises MinpackError: as `AlpinePackages.add`.
     """
     paths: dict[RootPath, None] = {}
@@ -61,5 +61,5 @@ def _named(packages: AlpinePackages, name: str, option: str) -> str:
     """The package itself; a name that others provide is none."""
     found = packages.provider(name)
     if found != name:
-        raise UsageError(option, name, "there is no such package", "packages are looked up by their exact names")
+        raise UsageError(option, name, "no such package", "packages are looked up by their exact names")
     return name

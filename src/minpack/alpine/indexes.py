@@ -130,7 +130,10 @@ def _fetched(repository: Repository, access: FetchContext, seen: int) -> OpenInd
     table, built = _verified(data, repository, access, access.now, seen)
     if built >= seen:
         return OpenIndex(repository, table, fresh=True)
-    note = f"the index of {repository.label} is older than one seen before: the mirror is behind, or not to be trusted"
+    note = (
+        f"the index of {repository.label} is older than one seen before: the mirror is out of date, or cannot be"
+        " trusted"
+    )
     return OpenIndex(repository, table, fresh=True, notes=(note,))
 
 
@@ -166,7 +169,7 @@ def _verified(
 def _older(repository: Repository) -> UntrustedPackageError:
     return UntrustedPackageError(
         f"index {repository.index_url}",
-        "it is older than one seen before: the mirror is behind, or someone replays an old one",
+        "it is older than one seen before: the mirror is out of date, or someone is replaying an old one",
         "use another --mirror, or wait until this one has caught up",
     )
 

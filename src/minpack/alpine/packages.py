@@ -170,7 +170,7 @@ class AlpinePackages:
             try:
                 chosen = offers.find(name)
             except OfflineError as error:
-                self._why[soname] = f"of {error.url} nothing is kept: run once without --offline"
+                self._why[soname] = f"{error.url} is not in the cache: run once without --offline"
                 continue
             if chosen is None:
                 self._why[soname] = f"no package of {offers.labels} has {soname}"

@@ -82,7 +82,7 @@ def fetch_named_base(
     :param today: ``YYYY-MM-DD``; past the release's end of support, a note says so.
     :param mirror: the address of a copy of Alpine's tree; a ``user:password@`` in it is sent to that server alone.
     :param sha512: the sum the tarball must have, instead of any that is known.
-    :raises UnknownBaseError: no base has that name.
+    :raises UnknownBaseError: unknown base.
     :raises OfflineError: the store does not have it, and the network may not be used.
     :raises DownloadError: a server did not answer as it should.
     :raises SumMismatchError: the tarball is not the expected one.
@@ -90,7 +90,7 @@ def fetch_named_base(
     """
     asked = parse_name(name)
     if asked is None:
-        raise UnknownBaseError(name, "no base has that name", _advice(name, arch, today))
+        raise UnknownBaseError(name, "unknown base", _advice(name, arch, today))
     mirror, network = mirror_address(mirror, network)
     given = _given(sha512 or "")
     release = find_release(name, arch)
@@ -119,15 +119,15 @@ def _mismatch_hint(release: AlpineRelease) -> str:
     published = f"{MIRROR}/{release.path}.sha512"
     match release.verified:
         case "given":
-            return f"compare --base-sha512 with {published}; else the mirror or a proxy changed the file"
+            return f"compare --base-sha512 with {published}; if they are equal, the mirror or a proxy changed the file"
         case "server":
             return "the mirror contradicts itself or a proxy changed the file; try again, or use another --mirror"
         case "bytes" | "published-twice":
             return "the mirror or a proxy changed the file; try another --mirror"
         case _:
             return (
-                "minpack's catalogue may be wrong here, its checksum was never compared with the file itself: compare"
-                f" with {published}, and pass the right one with --base-sha512"
+                "minpack's checksum may be wrong, because it was never compared with the file itself: compare it with"
+                f" {published}, and give the right one with --base-sha512"
             )
 
 
@@ -135,7 +135,7 @@ def _origin_note(release: AlpineRelease) -> str:
     if release.verified != "server":
         return ""
     return (
-        f"the catalogue has no sum of {release.file}, it was checked with the mirror's own, which nobody signed;"
+        f"minpack has no checksum for {release.file}: it was verified only with the mirror's, which is not signed;"
         f" to pin it: --base-sha512 {release.sha512}"
     )
 
@@ -171,7 +171,7 @@ def _latest(asked: Version, arch: str, folder: str, network: Network) -> AlpineR
         release = _release(asked, arch, entry.get("version", ""), entry.get("sha512", ""), entry.get("size", ""))
         if release is not None and (entry.get("arch"), entry.get("file")) == (arch, release.file):
             return release
-    raise DownloadError(url, "it does not list a minirootfs that can be used", "name another server with --mirror")
+    raise DownloadError(url, "it does not list a minirootfs that can be used", "use another server with --mirror")
 
 
 def _document(url: str, network: Network) -> bytes | None:

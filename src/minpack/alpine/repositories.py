@@ -134,7 +134,7 @@ def keys_in(directory: str) -> tuple[Key, ...]:
             if b"-----BEGIN PUBLIC KEY-----" in pem:
                 found.append(Key(name, pem))
     except OSError as error:
-        raise InputError(directory, reason_of(error), hint="--keys names a directory of public keys in PEM") from error
+        raise InputError(directory, reason_of(error), hint="--keys takes a directory of public keys in PEM") from error
     if not found:
-        raise InputError(directory, "it holds no public key in PEM", hint="--keys takes a directory of public keys")
+        raise InputError(directory, "it contains no public key in PEM", hint="--keys takes a directory of public keys")
     return tuple(found)

@@ -108,14 +108,14 @@ def verify_index(data: bytes, keys: Sequence[Key], what: str) -> VerifiedIndex:
     :raises PackageError: it is damaged or cut short, or too large, or of apk v3.
     """
     if len(data) > MAX_INDEX:
-        raise PackageError(what, f"it has more than {MAX_INDEX} bytes", "no real index is so large")
+        raise PackageError(what, f"it has more than {MAX_INDEX} bytes", "no real index is this large")
     signatures, stream = signed_stream(BytesContent(data).open(), MAX_UNPACKED, what, "index")
     if stream.end != len(data) and signatures:
-        raise PackageError(what, "something follows its index", DAMAGED)
+        raise PackageError(what, "there is data after its index", DAMAGED)
     key = verify(signatures, stream.raw, keys, what)
     files = _files(stream.data, what)
     if "APKINDEX" not in files:
-        raise PackageError(what, "it holds no APKINDEX", DAMAGED)
+        raise PackageError(what, "it contains no APKINDEX", DAMAGED)
     return VerifiedIndex(files["APKINDEX"], files.get("DESCRIPTION", "").strip(), key, what)
 
 

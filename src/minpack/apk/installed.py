@@ -77,7 +77,7 @@ class _Names:
         self._bytes += len(text)
         if len(text) >= PATH_MAX or self._files > MAX_FILES or self._bytes > MAX_NAMES:
             reason = "it has too many files root, or one with a longer path"
-            raise PackageError("/lib/apk/db/installed", reason, "name another base")
+            raise PackageError("/lib/apk/db/installed", reason, "use another base")
         return normal(text)
 
 

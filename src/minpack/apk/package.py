@@ -135,7 +135,7 @@ def _unpack_data(reader: Reader, start: int, size: int, control: Control, descri
             "the mirror or a proxy changed it; try another --mirror",
         )
     if end != size:
-        raise PackageError(what, "something follows its data", DAMAGED)
+        raise PackageError(what, "there is data after its end", DAMAGED)
     return file_status(descriptor, what).st_size
 
 
@@ -153,7 +153,7 @@ def _files(data: RangeContent, what: str) -> tuple[PackageFile, ...]:
             file = PackageFile(_entry(member, data, what), member.sha1)
             known = found.get(file.entry.path)
             if known is not None and not known.entry.kind is file.entry.kind is Kind.DIRECTORY:
-                raise PackageError(what, f"it has {file.entry.path!r} twice", DAMAGED)
+                raise PackageError(what, f"duplicate entry {file.entry.path!r}", DAMAGED)
             _check_sum(file, what)
             found[file.entry.path] = file
     except ArchiveError as error:

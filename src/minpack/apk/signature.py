@@ -117,7 +117,7 @@ def _objection(signature: Signature, signed: bytes, key: Key) -> str:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
 
     if signature.algorithm not in _ALGORITHMS:
-        return f"its signature by {key.name} is of the kind {signature.algorithm!r}, which is not known"
+        return f"its signature by {key.name} is of type {signature.algorithm!r}, which minpack does not support"
     public = _public_key(key)
     if public is None:
         return f"the trusted key {key.name} is not an RSA key of at least {_MIN_BITS} bits in PEM"
@@ -136,7 +136,7 @@ def _objection(signature: Signature, signed: bytes, key: Key) -> str:
     try:
         public.recover_data_from_signature(signature.value, PKCS1v15(), algorithm)
     except InvalidSignature:
-        return f"its signature is by another key of the name {key.name} than the trusted one"
+        return f"it is signed by another key that has the same name as the trusted {key.name}"
     return f"it was changed after {key.name} signed it"
 
 

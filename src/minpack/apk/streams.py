@@ -72,7 +72,7 @@ def inflate(
                 raise PackageError(what, f"its {part} is damaged", DAMAGED) from problem
             size += len(data)
             if size > limit:
-                raise PackageError(what, f"its {part} unpacks to more than {limit} bytes", "no real one is so large")
+                raise PackageError(what, f"its {part} unpacks to more than {limit} bytes", "no real one is this large")
             out(data)
             rest = stream.unconsumed_tail
         used = len(piece) - len(stream.unused_data)

@@ -82,7 +82,7 @@ def make_table(records: Iterable[IndexRecord], what: str = "an index") -> ApkTab
         lines.append(line)
         size += len(line)
         if size > MAX_TABLE:
-            raise PackageError(what, "it names more libraries than any repository has", "name another repository")
+            raise PackageError(what, "it names more libraries than any repository has", "use another repository")
     return ApkTable(MAGIC + "".join(sorted(lines)).encode("utf-8", "surrogateescape"))
 
 

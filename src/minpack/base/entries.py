@@ -61,7 +61,7 @@ def base_of(base_name: str, entries: Iterable[Entry]) -> EntriesBase:
     found: dict[RootPath, Entry] = {}
     for entry in entries:
         if entry.path in found:
-            raise PathConflictError(entry.path, f"a {found[entry.path].kind}", f"it would be a {entry.kind} too")
+            raise PathConflictError(entry.path, f"a {found[entry.path].kind}", f"another {entry.kind}")
         found[entry.path] = entry
     implied = _add_parents(found)
     _follow_hard_links(found)
@@ -85,7 +85,7 @@ def _add_parents(entries: dict[RootPath, Entry]) -> set[RootPath]:
                 entries[above] = directory(above)
                 implied.add(above)
             elif known.kind is not Kind.DIRECTORY:
-                raise PathConflictError(path, f"a {known.kind} at {above!r}", "it would be below it")
+                raise PathConflictError(path, f"a {known.kind} at {above!r}", "it")
     return implied
 
 
@@ -95,7 +95,7 @@ def _follow_hard_links(entries: dict[RootPath, Entry]) -> None:
     for number, link in enumerate(links, free):
         target = entries.get(RootPath(link.link))
         if target is None or target.kind is not Kind.FILE:
-            raise PathConflictError(link.path, "no file", f"it would be a hard link to {link.link!r}")
+            raise PathConflictError(link.path, "its missing target", f"a hard link to {link.link!r}")
         if target.inode is None:
             target = entries[target.path] = target._replace(inode=number)
         entries[link.path] = target._replace(path=link.path)

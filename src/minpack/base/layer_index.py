@@ -67,7 +67,7 @@ def index_layer(tar: Content, name: str) -> LayerIndex:
     return LayerIndex(records, notes)
 
 
-_NO_LAYER = "name an image that holds a root file system"
+_NO_LAYER = "use an image with a root file system"
 
 
 def max_records(entries: int) -> int:

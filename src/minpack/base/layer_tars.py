@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from minpack.store.part import Part
     from minpack.store.store import Store
 
-_DAMAGED = "the image is damaged: make it or fetch it again"
+_DAMAGED = "the image is damaged: build or download it again"
 
 
 class LayerBlob(NamedTuple):

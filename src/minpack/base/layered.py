@@ -126,7 +126,7 @@ def _laid(name: str, layers: Sequence[LayerBlob], unpacker: LayerUnpacker) -> tu
         notes += index.notes
         if sum(tar.size for tar in tars) > MAX_UNPACKED:
             reason = f"its layers unpack to more than {MAX_UNPACKED} bytes"
-            raise ArchiveError(name, reason, "no root file system is so large")
+            raise ArchiveError(name, reason, "no root file system is this large")
         stack.lay(index, starts_of(tars)[-1])
     return tuple(tars), stack.table(notes)
 

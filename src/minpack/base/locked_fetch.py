@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MORE = 64 << 20
 #: Every file that Debian's archive ever had, by its SHA-1 (snapshot.debian.org, API, "/file/<hash>").
 SNAPSHOT = "https://snapshot.debian.org/file"
-_GONE_HINT = "the server has replaced it: name another one with --mirror, or renew the lock with minpack update"
+_GONE_HINT = "the server has replaced it: use another one with --mirror, or renew the lock with minpack update"
 _CHANGED_HINT = "the mirror or a proxy changed the file: try another --mirror; minpack update renews the lock"
 
 

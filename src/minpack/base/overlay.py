@@ -42,7 +42,7 @@ class OverlayBase:
         if above is None or below is None:
             return _renumbered(above or below, 0)
         if below.kind is not Kind.DIRECTORY:
-            raise PathConflictError(path, f"a {below.kind} in {self.lower.name}", "it would be a directory")
+            raise PathConflictError(path, f"a {below.kind} in {self.lower.name}", "a directory")
         return below
 
     def listdir(self, path: RootPath) -> tuple[str, ...]:

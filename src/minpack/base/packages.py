@@ -84,7 +84,7 @@ class Packages(Protocol):
     def add(self, name: str) -> tuple[RootPath, ...]:
         """The paths of the files and directories of the package `name`, fetched unless the base has it installed.
 
-        :raises UsageError: there is no such package.
+        :raises UsageError: no such package.
         :raises PackageError: as `add_libraries`.
         :raises DownloadError: as `add_libraries`.
         """

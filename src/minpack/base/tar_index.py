@@ -131,7 +131,7 @@ class _Rows(RowMaker):
         self._bytes += count
         if len(self.rows) > MAX_ENTRIES or self._bytes > MAX_NAMES:
             reason = "it has more names than any root file system"
-            raise damaged(self.name, member.at, member.name, reason, "name the tarball of a root file system")
+            raise damaged(self.name, member.at, member.name, reason, "use a tarball of a root file system")
 
     def _physical(self, member: Member, parts: list[bytes]) -> bytes:
         """Where a path leads, the symlinks above its last part followed in the root (path_resolution(7))."""

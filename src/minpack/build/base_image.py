@@ -113,7 +113,7 @@ def _packed(
     ref = spec.base
     if ref.kind is BaseKind.PACKAGES:
         reason = "it is assembled from packages on demand, so there is no whole tree to pack"
-        raise BaseError(ref.text, reason, "name a tarball, or a directory with a root file system")
+        raise BaseError(ref.text, reason, "use a tarball, or a directory with a root file system")
     if len(spec.platforms) > 1:
         check_several(spec.platforms, options, output)
     with ExitStack() as stack:
@@ -169,7 +169,7 @@ def _prepared(
     with open_session(ref, fetched_for, options, progress, with_packages=False) as session:
         if ref.is_host:
             raise BaseError(
-                "/", "minpack does not pack a whole host", "name a tarball, or a directory with a root file system"
+                "/", "minpack does not pack a whole host", "use a tarball, or a directory with a root file system"
             )
         output = guarded(output, base_inputs(ref, options, whole=True))
         outside = left_out(output, (ref.name,) if ref.kind is BaseKind.DIRECTORY else (), options.store)
@@ -195,7 +195,7 @@ def _packed_entries(ref: BaseRef, base: Base, left_out: frozenset[str]) -> tuple
         raise BaseError(base.name, "it is empty")
     bad = next((entry.path for entry in packed if WHITEOUT in entry.path), None)
     if bad is not None:
-        raise BaseError(base.name, f"it holds {bad!r}, a name that image layers reserve (whiteouts)")
+        raise BaseError(base.name, f"it holds {bad!r}, a name reserved for whiteouts in image layers")
     special = len(found) - len(packed)
     return packed, (f"{special} device nodes, sockets or FIFOs were left out",) if special else ()
 

@@ -76,7 +76,7 @@ class DataFinder:
         tree = self._tree()
         found: dict[RootPath, Taken] = {}
         for one in strong:
-            for taken in take((one.path,), tree, f"--take strong: {one.needed_by} has {{}} within it").files:
+            for taken in take((one.path,), tree, f"--take strong: {one.needed_by} contains {{}}").files:
                 found.setdefault(taken.entry.path, taken._replace(named=False))
         kept = self._of_packages(tuple(found.values()))
         if self._is_fetched:

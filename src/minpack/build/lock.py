@@ -113,7 +113,7 @@ class LockVerifier:
             raise LockedError(self._path, *_unknown(self._lock, key))
         image = self._lock.images[found]
         if any(base.use != ON for base in image.others):
-            hint = "use a newer minpack, or write it anew with this one: minpack lock"
+            hint = "use a newer minpack, or rewrite it with this one: minpack lock"
             raise LockError(self._path, "its image has bases for what this minpack does not know", hint)
         if options.packages is None and image.packages:
             hint = "leave it out, and unset MINPACK_NO_PACKAGES"
@@ -211,7 +211,7 @@ class LockRecorder:
             return spec, options
         image = self._before.images[found]
         if options.packages is None and image.base.kind == BaseKind.PACKAGES:
-            raise UsageError("--no-packages", "", f"{image.base.name} is made of packages alone", "leave it out")
+            raise UsageError("--no-packages", "", f"{image.base.name} is made only of packages", "leave it out")
         for base in (image.base, *((image.on,) if image.on is not None else ())):
             check_there(base)
         return _with_bases(spec, image), options

@@ -24,7 +24,7 @@ def retarget_programs(programs: tuple[Program, ...], session: Session) -> tuple[
     made = tuple(_retargeted(program, session.walker) for program in programs)
     changed = [(old, new) for old, new in zip(programs, made, strict=True) if old is not new]
     if not changed:
-        return programs, ("--retarget changed nothing: the programs name what the base has",)
+        return programs, ("--retarget had no effect: the base has what the programs name",)
     notes = (f"{old.path!r} is packed with the interpreter {new.info.interpreter}" for old, new in changed)
     return made, tuple(notes)
 

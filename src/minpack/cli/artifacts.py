@@ -32,7 +32,7 @@ def wanted_artifacts(given: Mapping[str, Any], output: OutputSpec, name: str, sp
     """
     formats = tuple(dict.fromkeys(map(SbomFormat, given["sboms"])))
     if given["sbom_in_image"] and not formats:
-        raise UsageError("--sbom-in-image", "", "--sbom is missing", "say in which form: --sbom spdx")
+        raise UsageError("--sbom-in-image", "", "--sbom is missing", "choose a format: --sbom spdx")
     sboms = SbomSpec(formats, repository_of(given["tags"], name), spec.created)
     signed = signing(given, output)
     wanted = ArtifactSpec(key=signed.key if signed is not None and not signed.classic else None, created=spec.created)

@@ -97,7 +97,7 @@ def pull(base: str, *, platform: Platform | None, quiet: bool, as_json: bool, **
     if settings.no_cache:
         raise UsageError("--no-cache", "", "nothing would be kept", "leave it out")
     if store_directory(settings) is None:
-        hint = "name a directory with --cache-dir DIR"
+        hint = "choose a directory with --cache-dir DIR"
         raise UsageError("minpack base pull", "", "there is no home directory to cache it in", hint, verb="run")
     options = _options(settings, store, ref)._replace(refresh=True, complete=True)
     _show(ref, platform, options, quiet=quiet, as_json=as_json)

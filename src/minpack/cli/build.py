@@ -13,7 +13,7 @@ from minpack.build.fleet import ImageResult, State, run_jobs
 from minpack.cli.build_one import Job, build_image, failed, is_shared, jobs_of, output_place, pack_ready, unchanged
 from minpack.cli.config import check_ready, file_option, located, profile_option, read_images, ready_images
 from minpack.cli.executors import interruptible, lost, open_executor
-from minpack.cli.options import FILLED, STDOUT, Command, Parsed, completed
+from minpack.cli.options import FILLED, STDOUT, Command, Parsed
 from minpack.cli.pack import command as pack_command
 from minpack.cli.pack import tell
 from minpack.cli.settings import threads
@@ -48,7 +48,7 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
 
 @_with_options_of_pack
 @click.command("build", cls=Command, short_help=f"Build the images of {CONFIG}.")
-@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED, shell_complete=completed("image"))
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED)
 @file_option
 @profile_option
 @click.option("-k", "--keep-going", is_flag=True, help="Build the other images even if one fails.")
@@ -113,11 +113,11 @@ def _refuse_one_place(ready: Sequence[ReadyImage], path: str) -> None:
         if place is None:
             continue
         if len(ready) > 1 and one.given["output"] in ("-", *STDOUT):
-            raise UsageError("--output", "-", "stdout takes one image", "name one, or a directory: -o DIR/")
+            raise UsageError("--output", "-", "stdout takes only one image", "name one, or a directory: -o DIR/")
         other = places.setdefault(place, one.name)
         if other != one.name and not (is_shared(one.given) and place in layouts):
-            reason = f"{one.name} and {other} would both be there" if other in names else f"it is {other}"
-            hint = "name a directory for all, with a slash at its end, or leave it out"
+            reason = f"{one.name} and {other} would both be written there" if other in names else f"it is {other}"
+            hint = "give a directory, ending with a slash, or leave it out"
             raise UsageError("--output", one.given["output"] or place, reason, hint)
 
 

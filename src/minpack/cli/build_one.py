@@ -33,6 +33,7 @@ from minpack.output.target import Format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from minpack.base.options import OpenBase
     from minpack.build.pack import Packed
     from minpack.cli.output import WantedArtifacts
 
@@ -57,7 +58,7 @@ class _Build(NamedTuple):
     """What the images of one build that this process makes have in common."""
 
     began: int
-    bases: OpenBases
+    bases: OpenBases[OpenBase]
     sums: BuildSums
 
 

@@ -99,7 +99,7 @@ def clean(*, cache_dir: str | None, quiet: bool, as_json: bool) -> None:
 def _directory(cache_dir: str | None) -> str:
     directory = store_directory(StoreSettings(offline=True, mirror="", cache_dir=cache_dir, no_cache=False))
     if directory is None:
-        hint = "name a directory with --cache-dir DIR"
+        hint = "choose a directory with --cache-dir DIR"
         raise UsageError("minpack cache", "", "there is no home directory for the cache", hint, verb="run")
     return directory
 

@@ -123,11 +123,11 @@ def _checked(image: str | None, given: dict[str, Any]) -> tuple[ImageRef | None,
         raise UsageError("--attach", f"pod/{target.pod}/{target.container}", reason, "add -t REF --push")
     if target is not None and not target.pod:
         if form is not Format.ARCHIVE:
-            reason = "--attach loads the tools into the engine, which takes archives alone"
+            reason = "--attach loads the tools into the engine, which takes only archives"
             raise UsageError("--format", str(form), reason, "leave --format out")
         if given["output"] in (*STDOUT, "-") and (given["quiet"] or given["as_json"]):
             reason = "--attach prints the command to stdout, and -o - takes that"
-            raise UsageError("-q" if given["quiet"] else "--json", "", reason, "name a file with -o PATH")
+            raise UsageError("-q" if given["quiet"] else "--json", "", reason, "choose a file with -o PATH")
         given = {**given, "load": True}
     return parse_image_argument(image) if image is not None else None, given
 

@@ -83,7 +83,7 @@ def _check(given: dict[str, Any]) -> None:
     if given["target"] != "compose":
         return
     if given["kind"] is not None:
-        raise UsageError("--kind", given["kind"], "Compose has services alone", "leave it out")
+        raise UsageError("--kind", given["kind"], "Compose has only services", "leave it out")
     if given["any_user"]:
         raise UsageError("--any-user", "", "Compose chooses no user", "leave it out")
 

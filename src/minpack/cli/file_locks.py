@@ -27,7 +27,7 @@ def means_file(given: Mapping[str, Any], words: Sequence[str]) -> bool:
     """
     if given["file"] is not None or (not words and os.path.isfile(CONFIG)):
         return True
-    refuse_explicit({"profiles": "--profile"}, "no file of images is read", "name it with -f FILE, or leave it out")
+    refuse_explicit({"profiles": "--profile"}, "no configuration file is used", "name it with -f FILE, or leave it out")
     return False
 
 

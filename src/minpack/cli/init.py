@@ -36,11 +36,11 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
     """  # noqa: D301 - click's mark for a block
     path = given["file"]
     if os.path.lexists(path) and not given["force"]:
-        raise OutputError(path, "it is there already", "add --force to replace it")
+        raise OutputError(path, "it already exists", "add --force to replace it")
     project = find_project(".")
     if project is None:
-        hint = "write programs and tags yourself: docs/config.md; minpack ./app packs one without a file"
-        reason = "no Go module, Cargo package, CMake project or Makefile that builds a program is here"
+        hint = "write minpack.toml by hand (docs/config.md), or pack one program without it: minpack ./app"
+        reason = "there is no Go module, Cargo package, CMake project or Makefile here that builds a program"
         raise InputError(".", reason, verb="find a project in", hint=hint)
     bases = {one.name: _base_of(one, project) for one in project.programs}
     text = config_text(project.programs, bases, repository_of("."))

@@ -53,8 +53,8 @@ def new_password() -> Secret | None:
         return Secret(given)
     if not _has_terminal():
         return None
-    first = _typed("Password for the new private key (empty: it is not encrypted): ")
-    if first and first != _typed("The same again: "):
+    first = _typed("Password for the new private key (empty for no encryption): ")
+    if first and first != _typed("Repeat the password: "):
         raise UsageError("--generate-key", "", "the two passwords differ", "run it again")
     return first or None
 
@@ -73,7 +73,7 @@ def _bytes_of(text: str) -> bytes:
         )
     try:
         if not os.path.isfile(text) and os.path.exists(text):
-            raise KeyFileError(text, "it is not a regular file", "name the file of a key in PEM")
+            raise KeyFileError(text, "it is not a regular file", "use a key file in PEM format")
         with open(text, "rb") as file:
             data = file.read(MAX_KEY_FILE + 1)
     except (OSError, ValueError) as error:
@@ -81,7 +81,9 @@ def _bytes_of(text: str) -> bytes:
         hint = "minpack sign --generate-key -o NAME makes NAME.key and NAME.pub"
         raise KeyFileError(text, reason, hint) from error
     if len(data) > MAX_KEY_FILE:
-        raise KeyFileError(text, f"it has more than the {MAX_KEY_FILE} bytes that a key may have", "name a key in PEM")
+        raise KeyFileError(
+            text, f"it has more than the {MAX_KEY_FILE} bytes that a key may have", "use a key in PEM format"
+        )
     return data
 
 

@@ -114,7 +114,7 @@ def renewed(
     """
     path = given["lock"] or LOCK
     if path in STDOUT and given["as_json"]:
-        raise UsageError("--lock", path, "--json takes stdout", "name a file with --lock FILE")
+        raise UsageError("--lock", path, "--json takes stdout", "choose a file with --lock FILE")
     spec = files_spec(selected(FileOptions, given))
     store = selected(StoreSettings, given)
     images = named_images(given)

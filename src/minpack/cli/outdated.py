@@ -13,7 +13,6 @@ from minpack.cli.options import (
     LOCK,
     Command,
     cache_options,
-    completed,
     keys_option,
     output_options,
     registry_access_options,
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command("outdated", cls=Command, short_help="Show which files in images have changed upstream.")
-@click.argument("subjects", metavar="[IMAGE|LOCK]...", nargs=-1, shell_complete=completed("image or file"))
+@click.argument("subjects", metavar="[IMAGE|LOCK]...", nargs=-1)
 @file_option
 @profile_option
 @image_platforms_option
@@ -81,7 +80,7 @@ def _refuse_offline(given: dict[str, Any]) -> None:
     """Raise `UsageError` if nothing may be asked."""
     if given["offline"]:
         hint = "leave it out, and unset MINPACK_OFFLINE"
-        raise UsageError("--offline", "", "minpack must ask what is newest", hint)
+        raise UsageError("--offline", "", "minpack has to look up the newest versions", hint)
 
 
 def _subject(text: str) -> AskedImage:

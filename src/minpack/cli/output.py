@@ -316,11 +316,11 @@ def check_pushable(references: Iterable[Reference], option: str) -> None:
 
 def _check_stdout(settings: OutputSettings) -> None:
     if settings.format.is_directory:
-        raise UsageError("-o", "-", f"--format {settings.format} makes a directory", "name one with -o PATH")
+        raise UsageError("-o", "-", f"--format {settings.format} makes a directory", "choose one with -o PATH")
     if settings.as_json:
-        raise UsageError("-o", "-", "--json takes stdout", "name a file with -o PATH")
+        raise UsageError("-o", "-", "--json takes stdout", "choose a file with -o PATH")
     if stdout_is_closed():
-        raise OutputError("-", "stdout is closed", "name a file with -o PATH")
+        raise OutputError("-", "stdout is closed", "choose a file with -o PATH")
     if os.isatty(sys.stdout.fileno()):
         raise UsageError("-o", "-", "stdout is a terminal", "redirect it to a file or a program")
 

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minpack.base.open_bases import OpenBases
+    from minpack.base.options import OpenBase
     from minpack.build.lock import LockPolicy
     from minpack.build.pack import Packed
     from minpack.cli.output import OutputSettings
@@ -214,7 +215,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
 
 
 def pack_given(
-    given: dict[str, Any], name: str = "", *, shared: bool = False, bases: OpenBases | None = None
+    given: dict[str, Any], name: str = "", *, shared: bool = False, bases: OpenBases[OpenBase] | None = None
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, written to where they say, and what was wanted besides it.
 
@@ -310,7 +311,7 @@ def packed_image(
     name: str = "",
     *,
     shared: bool = False,
-    bases: OpenBases | None = None,
+    bases: OpenBases[OpenBase] | None = None,
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, and what was wanted besides it, with where all was written.
 
@@ -376,7 +377,7 @@ def _packed(
     progress: Progress,
     wanted: WantedArtifacts,
     push: RegistryOptions | None,
-    open_bases: OpenBases | None,
+    open_bases: OpenBases[OpenBase] | None,
 ) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]
@@ -411,7 +412,7 @@ def _packed(
     if not given["locked"]:
         if given["lock"] is not None:
             hint = "add --locked to build from it; minpack lock writes one"
-            raise UsageError("--lock", given["lock"], "no lock is read without --locked", hint)
+            raise UsageError("--lock", given["lock"], "it is used only with --locked", hint)
         return _unlocked(packed, "" if given["base"] else _lock_here(spec.programs))
     from minpack.build.lock import LockVerifier  # noqa: PLC0415
     from minpack.build.update import keep  # noqa: PLC0415

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from minpack.base.open_bases import OpenBases
+    from minpack.base.options import OpenBase
     from minpack.build.pack import Packed
     from minpack.cli.output import OutputSettings
     from minpack.output.target import OutputSpec, WrittenOutput
@@ -40,7 +41,7 @@ def refuse_undebuggable(given: dict[str, Any]) -> None:
     """Raise `UsageError` if no image for debugging can be made beside what is asked for."""
     if not given["debug"]:
         option = "--tools" if given["tools"] else "--tools-base"
-        raise UsageError(option, "", "no image for debugging is made", "add --debug")
+        raise UsageError(option, "", "no debug image is made", "add --debug")
     form = Format(given["format_"])
     if not form.has_layers:
         reason = f"--format {form} writes the bare files, and the tools are a layer of an image"
@@ -48,7 +49,7 @@ def refuse_undebuggable(given: dict[str, Any]) -> None:
     if given["dry_run"]:
         raise UsageError("--debug", "", "--dry-run writes nothing", "give only one of them")
     if given["output"] == "-" or given["output"] in STDOUT:
-        raise UsageError("--debug", "", "stdout has room for one image", "name a file with -o PATH")
+        raise UsageError("--debug", "", "stdout takes only one image", "choose a file with -o PATH")
 
 
 def packed_with_debug(
@@ -59,7 +60,7 @@ def packed_with_debug(
     name: str = "",
     *,
     shared: bool = False,
-    bases: OpenBases | None = None,
+    bases: OpenBases[OpenBase] | None = None,
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, and beside it the one for debugging: to the same places, named so.
 

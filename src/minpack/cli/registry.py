@@ -50,7 +50,7 @@ def registry_options(given: RegistryAccess, hosts: Collection[str] = ()) -> Regi
     ca_file = given.registry_ca or ""
     if ca_file and not os.path.isfile(ca_file):
         reason = "it is not a regular file" if os.path.exists(ca_file) else "no such file or directory"
-        raise InputError(ca_file, reason, hint="--registry-ca names a file of certificate authorities in PEM format")
+        raise InputError(ca_file, reason, hint="--registry-ca takes a file of certificate authorities in PEM format")
     return RegistryOptions(
         Network(given.offline, proxies(), ca_file=os.environ.get("SSL_CERT_FILE", "")),
         _login(given.username, hosts, from_stdin=given.password_stdin),
@@ -141,9 +141,9 @@ def _login(username: str | None, hosts: Collection[str], *, from_stdin: bool) ->
     if username is None and not from_stdin:
         return None
     if username is None:
-        raise UsageError("--password-stdin", "", "it goes with --username", "add --username USER")
+        raise UsageError("--password-stdin", "", "it needs --username", "add --username USER")
     if not from_stdin:
-        raise UsageError("--username", "", "it goes with --password-stdin", _PIPE)
+        raise UsageError("--username", "", "it needs --password-stdin", _PIPE)
     if ":" in username:
         raise UsageError("--username", "", "a user name cannot have a colon (RFC 7617)", _PIPE)
     if len(hosts) != 1:
@@ -163,5 +163,5 @@ def _password() -> Secret:
         raise UsageError("--password-stdin", "", f"it has more than {_MOST_PASSWORD} bytes", _PIPE)
     text = data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
     if not text:
-        raise UsageError("--password-stdin", "", "no password came on stdin", _PIPE)
+        raise UsageError("--password-stdin", "", "there was no password on stdin", _PIPE)
     return Secret(text)

@@ -43,7 +43,7 @@ def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options abo
         raise UsageError("--force", "", "no file is written", "name one with -o FILE, or leave it out")
     to_stdout = given["output"] == "-" or given["output"] in STDOUT
     if to_stdout and given["as_json"]:
-        raise UsageError("-o", given["output"], "--json takes stdout", "name a file with -o FILE")
+        raise UsageError("-o", given["output"], "--json takes stdout", "choose a file with -o FILE")
     ref = parse_image_argument(image)
     before = compared_argument(given["against"]) if given["against"] is not None else None
     file = _file(image, given) if given["output"] is not None and not to_stdout else None

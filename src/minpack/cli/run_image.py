@@ -200,7 +200,7 @@ def _refuse_packing(image: str) -> None:
         packs = name in (*FileOptions._fields, "no_packages", "keys", "sha512") and name not in _OF_IMAGES
         if packs and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = max(parameter.opts, key=len)
-            raise UsageError(option, "", f"it is about packing a program, and {image!r} is an image", "leave it out")
+            raise UsageError(option, "", f"it applies to packing a program, and {image!r} is an image", "leave it out")
 
 
 def _opened(image: str, given: dict[str, Any], progress: Progress, stack: ExitStack) -> tuple[FoundImage, BaseOptions]:

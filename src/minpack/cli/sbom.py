@@ -74,7 +74,7 @@ def command(target: str, **given: Any) -> None:  # noqa: ANN401 - the options ab
     if not target:
         raise UsageError("IMAGE|APP", "", "its value is empty", UNSET)
     if given["output"] in STDOUT and given["as_json"]:
-        raise UsageError("-o", given["output"], "--json takes stdout", "name a file with -o FILE")
+        raise UsageError("-o", given["output"], "--json takes stdout", "choose a file with -o FILE")
     of_program = _is_program(target)
     if not of_program:
         _refuse_packing(target)
@@ -115,7 +115,7 @@ def _refuse_packing(target: str) -> None:
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name not in _OF_BOTH and source is ParameterSource.COMMANDLINE:
-            reason = f"it is about packing a program, and {target!r} is an image"
+            reason = f"it applies to packing a program, and {target!r} is an image"
             raise UsageError(parameter.opts[-1], "", reason, "leave it out, or name a program")
 
 
@@ -138,8 +138,10 @@ def _of_image(target: str, given: dict[str, Any], progress: Progress, when: int)
 
     platforms = given["platforms"] or ()
     if len(platforms) > 1:
-        hint = "name one, or none for all of them"
-        raise UsageError("--platform", ",".join(map(str, platforms)), "an SBOM is of one image or of all", hint)
+        hint = "choose one, or none for all of them"
+        raise UsageError(
+            "--platform", ",".join(map(str, platforms)), "an SBOM describes one image or all of them", hint
+        )
     ref = parse_image_argument(target)
     options = image_base_options(given, ref)
     with open_found(ref, options, progress, platforms[0] if platforms else None) as found:

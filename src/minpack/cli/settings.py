@@ -57,7 +57,7 @@ def check_packages(bases: Iterable[BaseRef], settings: StoreSettings) -> None:
     """
     if settings.keys and not os.path.isdir(settings.keys):
         reason = "it is not a directory" if os.path.exists(settings.keys) else "no such file or directory"
-        raise InputError(settings.keys, reason, hint="--keys names a directory of public keys")
+        raise InputError(settings.keys, reason, hint="--keys takes a directory of public keys")
     # With a sum for what is not a tarball, that is told.
     if not settings.no_packages or settings.sha512:
         return
@@ -72,7 +72,7 @@ def _check_unpackaged(base: BaseRef) -> None:
 
     if find_debian(base.name) is not None:
         hint = "leave it out, and unset MINPACK_NO_PACKAGES, or choose another --base"
-        raise UsageError("--no-packages", "", f"{base.text} is made of packages alone", hint)
+        raise UsageError("--no-packages", "", f"{base.text} is made only of packages", hint)
 
 
 def debian_mirror(settings: StoreSettings) -> str:

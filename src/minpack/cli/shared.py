@@ -35,7 +35,7 @@ def with_registries(
 
     reads, writes = given["caches"], given["cache_write"]
     if writes is not None and options.store is None:
-        hint = "name a directory with --cache-dir DIR"
+        hint = "choose a directory with --cache-dir DIR"
         raise UsageError("--cache-write", "", "there is no home directory to cache anything in", hint)
     caches = (*reads, *((writes,) if writes is not None else ()))
     options = with_registry(options, access, *refs, push=push, lock=lock, caches=caches)

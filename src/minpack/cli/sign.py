@@ -117,7 +117,7 @@ def _checked(image: str | None, given: Mapping[str, Any]) -> ImageRef:
         raise UsageError("-o", given["output"], "it names the files of --generate-key", hint)
     ref = in_registry(parse_image_argument(image))
     if ref.is_local and given["signature_format"] == "classic":
-        reason = "that form is a tag of a registry, and the image is in a file"
+        reason = "classic signatures are registry tags, and the image is in a file"
         raise UsageError("--signature-format", "classic", reason, "push it first, and sign it in the registry")
     return ref
 
@@ -155,4 +155,6 @@ def _generate(image: str | None, given: Mapping[str, Any]) -> None:
             return
         print_notes(notes, quiet=given["quiet"])
         if not given["quiet"]:
-            print_lines([f"wrote {private} (keep it secret)", f"wrote {public} (give it to whoever verifies)"])
+            print_lines(
+                [f"wrote {private} (keep it secret)", f"wrote {public} (share it with whoever verifies images)"]
+            )

@@ -39,7 +39,7 @@ def signing(given: Mapping[str, Any], output: OutputSpec) -> Signing | None:
         reason, hint = "an engine keeps no signatures", "add --push or -o FILE, or leave it out"
         raise UsageError("--sign", given["sign"], reason, hint)
     if classic and output.registry is None:
-        reason = "that form is a tag of a registry, and nothing is pushed"
+        reason = "classic signatures are registry tags, and nothing is pushed"
         raise UsageError("--signature-format", "classic", reason, "add --push, or leave it out")
     return Signing(signing_key(given["sign"]), classic, public_name(given["sign"]))
 
@@ -70,7 +70,7 @@ def signature_notes(output: OutputSpec, signed: Signing | None) -> tuple[str, ..
     """What the user should know of the signature."""
     notes = []
     if signed is not None and signed.classic and output.path is not None:
-        notes.append(f"{output.path!r} has no signature: in the classic form they are in registries alone")
+        notes.append(f"{output.path!r} has no signature: classic signatures are kept only in registries")
     if signed is not None and not signed.key.is_deterministic:
         notes.append("the signature differs each time: OpenSSL 3.2 or newer makes the same one (update cryptography)")
     return tuple(notes)

@@ -15,10 +15,10 @@ def check_summary_file(path: str) -> None:
     """Raise `OutputError` if text cannot be appended to the file, so far as that shows."""
     directory = os.path.dirname(path) or "."
     if not os.path.isdir(directory):
-        raise OutputError(path, "there is no such directory", "choose another file with --summary")
+        raise OutputError(path, "no such directory", "choose another file with --summary")
     try:
         if os.path.exists(path) and not _is_text(path):
-            raise OutputError(path, "it is no text file", "choose another file with --summary")
+            raise OutputError(path, "it is not a text file", "choose another file with --summary")
     except OSError as error:
         raise OutputError(path, error.strerror or str(error), "choose another file with --summary") from error
 

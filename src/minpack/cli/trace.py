@@ -15,7 +15,6 @@ from minpack.cli.options import (
     Command,
     Parsed,
     base_option,
-    completed,
     output_options,
     platform_option_of,
     registry_access_options,
@@ -61,7 +60,7 @@ class TraceCommand(Command):
     short_help="Run a program once and list the files its image lacks.",
     context_settings={"allow_interspersed_args": False},
 )
-@click.argument("program", metavar="APP", type=click.Path(readable=False), shell_complete=completed("image or file"))
+@click.argument("program", metavar="APP", type=click.Path(readable=False))
 @click.argument("arguments", metavar="[ARG...]", nargs=-1, type=click.UNPROCESSED)
 @base_option
 @platform_option_of("Variant of the program's platform (linux/arm/v6).")
@@ -106,7 +105,7 @@ def command(program: str, arguments: tuple[str, ...], **given: Any) -> None:  # 
     minpack trace --base / /usr/bin/git --version
     minpack trace --base debian:12 --time-limit 5 ./server   stop after 5 s
     minpack trace --base / --from strace.log ./myapp         read an existing log
-    minpack trace --write web --selftest                     adds to image web of minpack.toml
+    minpack trace --write web --selftest                     add to minpack.toml
 
     The program runs as it would in its image, as the image's user, but can also read the whole base. What it writes is
     discarded; its output goes to stderr. The last line is the command that also packs the files it used.
@@ -173,7 +172,7 @@ def _refuse_idle(given: dict[str, Any], arguments: Sequence[str]) -> None:
     """Raise `UsageError` if an option is given that does nothing with another."""
     if not given["write"]:
         options = {"file": "--file", "profiles": "--profile"}
-        refuse_explicit(options, "no file of images is read", "add --write, or leave it out")
+        refuse_explicit(options, "no configuration file is used", "add --write, or leave it out")
     if given["log"] is not None:
         if arguments:
             raise UsageError("ARG", arguments[0], "--from runs nothing", "leave the arguments out")

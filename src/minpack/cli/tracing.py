@@ -65,10 +65,10 @@ def traced_spec(spec: ImageSpec, given: Mapping[str, Any]) -> tuple[ImageSpec, t
     :raises UsageError: it cannot be traced as it is packed.
     """
     if given["locked"]:
-        hint = "trace it before: minpack lock with the options that minpack trace prints"
+        hint = "trace it first, then run minpack lock with the options that minpack trace prints"
         raise UsageError("--trace", "", "with --locked, the lock says what is packed", hint)
     if given["on"] is not None:
-        hint = "name that image with --base, and trace the program with minpack trace"
+        hint = "use that image as --base, and trace the program with minpack trace"
         raise UsageError("--trace", "", "it does not run programs on top of an image (--on)", hint)
     if spec.platforms or spec.bases:
         raise UsageError("--trace", "", "it runs a program of one platform", "pack each platform by itself")

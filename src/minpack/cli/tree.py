@@ -136,7 +136,7 @@ def command(
     resolved = resolved._replace(notes=(*resolved.notes, *told))
     chain = chain_to(resolved.closure, why) if why is not None else ()
     if why is not None and not chain:
-        raise UsageError("--why", why, "no object of the closure has that name", "minpack tree shows their names")
+        raise UsageError("--why", why, "the loader opens no object of that name", "minpack tree lists the objects")
     code = 3 if resolved.result == "fails" else 0
     if as_json:
         from minpack.report.documents import tree_document  # noqa: PLC0415
@@ -168,7 +168,7 @@ def _in_image(path: str, spec: ImageSpec, given: dict[str, Any], *, quiet: bool)
     from minpack.build.in_image import resolve_in_image  # noqa: PLC0415 - for images alone, as below
     from minpack.cli.image import image_base_options, parse_image_argument  # noqa: PLC0415
 
-    refuse_explicit(_NOT_IN_IMAGES, "--path names a program in an image, whose own files are looked at")
+    refuse_explicit(_NOT_IN_IMAGES, "with --path, minpack looks only at the files of the image")
     ref = parse_image_argument(spec.programs[0])
     options = image_base_options(given, ref)
     with drawing(quiet=quiet) as progress:

@@ -124,7 +124,7 @@ def _push_wanted(given: dict[str, Any]) -> RegistryOptions | None:
     if not given["push"]:
         return None
     if (given["lock"] or LOCK) in STDOUT:
-        raise UsageError("--lock", given["lock"], "the image is built from it", "name a file with --lock FILE")
+        raise UsageError("--lock", given["lock"], "the image is built from it", "choose a file with --lock FILE")
     output_settings(_of_pack(given))
     return registry_wanted(given, pulls=True)
 

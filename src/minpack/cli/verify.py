@@ -46,7 +46,7 @@ def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options abo
     exit code is 3 if the image cannot be trusted; the message says why.
     """  # noqa: D301 - click's mark for a block
     if given["key"] is None:
-        hint = "name the public key of whoever signed it: --key cosign.pub"
+        hint = "give the signer's public key: --key cosign.pub"
         raise UsageError("minpack verify", "", "--key is missing", hint, verb="run")
     if given["lock"] is not None and not given["provenance"]:
         raise UsageError("--lock", given["lock"], "it is compared with the provenance", "add --provenance")

@@ -75,7 +75,7 @@ def _output(ref: ImageRef, given: dict[str, Any]) -> DocumentFile | None:
     path = given["output"]
     if path is None or path in ("-", *STDOUT):
         if path is not None and given["as_json"]:
-            raise UsageError("-o", path, "--json takes stdout", "name a file with -o FILE")
+            raise UsageError("-o", path, "--json takes stdout", "choose a file with -o FILE")
         return None
     from minpack.host.overwrite import HostInput  # noqa: PLC0415 - where a file is written, as the next
     from minpack.output.document_file import DocumentFile  # noqa: PLC0415

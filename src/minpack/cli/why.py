@@ -55,7 +55,7 @@ def _path(path: str | None, *, unneeded: bool) -> RootPath | None:
     :raises UsageError: both are wanted, or neither, or it is no path in an image.
     """
     if unneeded and path is not None:
-        raise UsageError("--unneeded", "", "PATH asks about one file", "give only one of them")
+        raise UsageError("--unneeded", "", "PATH is about one file", "give only one of them")
     if unneeded:
         return None
     if path is None:

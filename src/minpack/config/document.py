@@ -73,7 +73,7 @@ def read_text(path: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(path, line, 0, "", "", "it is not text in UTF-8", None) from error
+        raise ConfigError(path, line, 0, "", "", "it is not UTF-8 text", None) from error
 
 
 def _data(path: str) -> bytes:
@@ -100,7 +100,7 @@ def _opener(path: str, flags: int) -> int:
 def _not_toml(path: str, text: str, error: Exception) -> ConfigError:
     """What is wrong with a text that is not TOML, and where."""
     if isinstance(error, RecursionError):
-        return ConfigError(path, 0, 0, "", "", "it is nested too deep", None)
+        return ConfigError(path, 0, 0, "", "", "it is nested too deeply", None)
     found = _AT.search(str(error))
     if found is None:
         return ConfigError(path, 0, 0, "", "", "a number or date in it is out of range", None)

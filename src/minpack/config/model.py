@@ -91,7 +91,7 @@ class _Reading:
         images = self._named(IMAGE)
         if not images:
             hint = 'for example [image.app], and below it programs = ["./app"]'
-            raise self._document.key_error((), "there is no image in it", hint)
+            raise self._document.key_error((), "it defines no image", hint)
         return Config(self._document, defaults, images, self._named(PROFILE))
 
     def _named(self, kind: str) -> dict[str, Settings]:
@@ -123,7 +123,7 @@ class _Reading:
             if name not in known:
                 like = near(name, known)
                 hint = f"did you mean {like}?" if like else self._hint(name, path)
-                raise self._document.key_error((*path, name), "there is no such key", hint)
+                raise self._document.key_error((*path, name), "unknown key", hint)
 
     def _hint(self, name: str, path: Path) -> str:
         """What to do about a name that is like none."""

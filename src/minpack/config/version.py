@@ -64,7 +64,7 @@ def _of_file(path: str) -> tuple[str, str]:
     try:
         return _bare(line.decode()), f"{path!r} has nothing in its first line"
     except UnicodeDecodeError:
-        return "", f"{path!r} is not text in UTF-8"
+        return "", f"{path!r} is not UTF-8 text"
 
 
 def describe_by_git() -> tuple[str, str]:
@@ -76,7 +76,7 @@ def describe_by_git() -> tuple[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", f"git cannot be asked: {reason_of(error) if isinstance(error, OSError) else 'it takes too long'}"
     said = (done.stderr.strip().splitlines() or ["it says nothing"])[0]
-    return (_bare(done.stdout.strip()), "git describe says nothing") if done.returncode == 0 else ("", f"git: {said}")
+    return (_bare(done.stdout.strip()), "git describe prints nothing") if done.returncode == 0 else ("", f"git: {said}")
 
 
 def _bare(text: str) -> str:

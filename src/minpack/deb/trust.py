@@ -66,9 +66,9 @@ def keys_in(directory: str) -> dict[str, bytes]:
             with suppress(Exception):  # the binding has no class of its own for what is no key
                 keys |= {one.fingerprint.lower(): bytes(one) for one in Cert.split_bytes(data)}
     except OSError as error:
-        raise InputError(directory, reason_of(error), hint="--keys names a directory of OpenPGP keys") from error
+        raise InputError(directory, reason_of(error), hint="--keys takes a directory of OpenPGP keys") from error
     if not keys:
-        raise InputError(directory, "it holds no OpenPGP key", hint="--keys takes a directory of public keys")
+        raise InputError(directory, "it contains no OpenPGP key", hint="--keys takes a directory of public keys")
     return keys
 
 
@@ -85,7 +85,7 @@ def signed_text(message: bytes, keys: Mapping[str, bytes], where: str) -> bytes:
     from pysequoia import verify  # noqa: PLC0415
 
     if len(message) > MAX_SIGNED or not message.startswith(_BEGIN):
-        raise PackageError(where, "it has no inline signature, as an InRelease file must", "name another --mirror")
+        raise PackageError(where, "it has no inline signature, as an InRelease file must", "use another --mirror")
     certificates = [_certificate(fingerprint, armoured) for fingerprint, armoured in keys.items()]
     try:
         result = verify(message, store=lambda _: certificates)

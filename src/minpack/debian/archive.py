@@ -124,7 +124,7 @@ class DebianArchive:
             path = f"{COMPONENT}/binary-{self.arch}/Packages"
             index = release.find_index(path, ".xz", ".gz")
             if index is None:
-                raise PackageError(f"{suite.url}/InRelease", f"it lists no {path}", "name another --mirror")
+                raise PackageError(f"{suite.url}/InRelease", f"it lists no {path}", "use another --mirror")
             table = open_table(suite, index, release.files.get(path), packages_table, release.by_hash, self.place)
             self.notes += fetched.notes
             self._suites.append((suite, fetched, table))
@@ -138,7 +138,7 @@ class DebianArchive:
             raise UnknownBaseError(self.name, f"it has no {self.arch}", "minpack base list shows the architectures")
         if suite.is_security:
             if self.place.current and not there:
-                reason = "it is not there: without it security updates are lost"
+                reason = "it is missing: without it, security updates are lost"
                 hint = "use a --mirror that has the security updates too"
                 raise UntrustedPackageError(f"release {suite.url}/InRelease", reason, hint)
             why = f"it has none for {self.arch}" if there else f"there is no {suite.url}"

@@ -155,12 +155,12 @@ def _fetched(suite: Suite, message: bytes, place: SuiteContext, newest: str, *no
     if place.locked and release.date < newest:
         raise UntrustedPackageError(
             f"release {url}",
-            f"it is of {release.date[:10]}, and one of {newest[:10]} was seen before: the mirror is behind, or someone"
-            " replays an old one",
+            f"it is of {release.date[:10]}, and one of {newest[:10]} was seen before: the mirror is out of date,"
+            f" or someone is replaying an old one",
             _BEHIND_HINT,
         )
     if place.current and release.valid_until and release.valid_until[:10] < place.today:
-        reason = f"it was good until {release.valid_until[:10]}: the mirror is behind"
+        reason = f"it was valid until {release.valid_until[:10]}: the mirror is behind"
         raise UntrustedPackageError(f"release {url}", reason, _BEHIND_HINT)
     notes += tuple(_age_notes(suite, release, newest, place.today))
     return FetchedRelease(release, Digest.of(message).hex, notes)
@@ -183,7 +183,7 @@ def _age_notes(suite: Suite, release: Release, newest: str, today: str) -> Itera
         )
     if release.valid_until and release.valid_until[:10] < today:
         yield (
-            f"the release of {suite} on {suite.mirror} was good until {release.valid_until[:10]}:"
+            f"the release of {suite} on {suite.mirror} was valid until {release.valid_until[:10]}:"
             " it may lack security updates"
         )
 
@@ -203,7 +203,7 @@ def _read(suite: Suite, message: bytes, place: SuiteContext, url: str) -> Releas
     release = read_release(message, place.keys, url)
     if release.codename != suite.codename:
         reason = f"it is the release of {release.codename!r}, and {suite.codename!r} was asked for"
-        raise PackageError(url, reason, "name another --mirror")
+        raise PackageError(url, reason, "use another --mirror")
     return release
 
 

@@ -38,7 +38,7 @@ def debug_config(config: ImageConfig, tools: Tools, tree: Base | None) -> tuple[
     labels = dict(config.labels) | {LABEL: "true"}
     for label, said in ((ENTRYPOINT_LABEL, config.entrypoint), (CMD_LABEL, config.cmd)):
         labels |= {label: _json(said)} if said else {}
-    notes = tuple(f"{one} is not set, as the tools would load libraries of the image by it" for one in dropped)
+    notes = tuple(f"{one} is not set, because it would make the tools load libraries from the image" for one in dropped)
     changed = config._replace(entrypoint=(SHELL,), cmd=(), env=tuple(env.items()), labels=tuple(labels.items()))
     return changed, notes
 

@@ -124,7 +124,7 @@ def debug_found(
                 raise
         made = _written(found.name, prepared, output)
     if output.registry is not None and found.ref.transport == DOCKER_DAEMON:
-        reason = f"the engine has the layers of {found.name} unpacked, so its registry has others"
+        reason = f"the engine has the layers of {found.name} unpacked, so they differ from those in its registry"
         made = made._replace(notes=(*made.notes, f"{reason}: name docker://{found.name} to share those"))
     return made
 

@@ -81,9 +81,7 @@ def _gone(judged: _Judged, shipped: Shipped) -> _Judged:
     package, paths = judged.package, judged.paths
     if package.of_base:
         # Nobody says that one of them ever had it.
-        unknown = Unknown(
-            f"package {package.name} {package.version}", len(paths), "no repository that was asked has it"
-        )
+        unknown = Unknown(f"package {package.name} {package.version}", len(paths), "none of its repositories has it")
         return judged._replace(unknown=unknown)
     files = tuple(FileChange(path, shipped.state(path), "") for path in sorted(paths))
     return judged._replace(change=Change(package.name, package.version, "", "", None, rebuild=True, files=files))
@@ -143,8 +141,8 @@ def _unknown(shipped: Shipped, upstream: OpenUpstream, judged: Iterable[_Judged]
 
 
 _ABOUT = {
-    BaseKind.TARBALL: "nothing says whether there is a newer tarball",
-    BaseKind.DIRECTORY: "nothing says whether there is a newer directory",
+    BaseKind.TARBALL: "minpack cannot tell whether there is a newer tarball",
+    BaseKind.DIRECTORY: "minpack cannot tell whether there is a newer directory",
     BaseKind.IMAGE: "it is named by what never changes",
 }
 

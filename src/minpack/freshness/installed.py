@@ -155,7 +155,7 @@ def _lines(tree: Walker, name: str) -> list[bytes]:
 
 def _path(line: bytes) -> RootPath:
     if len(line) >= PATH_MAX:
-        raise PackageError("dpkg's database", "it has a path that is too long", "name another image")
+        raise PackageError("dpkg's database", "it has a path that is too long", "use another image")
     return normal(b"/".join((b"", line.strip(b"/"))).decode("utf-8", "surrogateescape"))
 
 
@@ -164,7 +164,7 @@ def _placed(files: Iterable[tuple[RootPath, str]], tree: Walker) -> tuple[OwnedF
     found = []
     for number, (path, checksum) in enumerate(files):
         if number >= MAX_FILES:
-            raise PackageError("the package database", f"it has more than {MAX_FILES} files", "name another image")
+            raise PackageError("the package database", f"it has more than {MAX_FILES} files", "use another image")
         where = tree.locate(path)
         entry = tree.lstat(where.path) if where.blocked is None else None
         if entry is not None and not _is_directory(entry, checksum, tree):
@@ -186,7 +186,7 @@ def _names(tree: Walker, path: str) -> tuple[str, ...]:
         return ()
     names = tree.base.listdir(entry.path)
     if len(names) > MAX_PACKAGES * 10:
-        raise PackageError(path, "it has too many files", "name another image")
+        raise PackageError(path, "it has too many files", "use another image")
     return names
 
 
@@ -199,5 +199,5 @@ def _read(tree: Walker, path: str, limit: int) -> bytes | None:
     if entry is None or entry.content is None:
         return None
     if entry.size > limit:
-        raise PackageError(path, f"it has more than {limit} bytes", "name another image")
+        raise PackageError(path, f"it has more than {limit} bytes", "use another image")
     return read_all(entry.content, limit)

@@ -65,7 +65,7 @@ def opened_directly(target: str) -> Generator[IO[bytes]]:
         open(os.open(target, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC), "wb") as out,
     ):
         if out.isatty():
-            raise OutputError(target, "it is a terminal", "name a file or a pipe with -o")
+            raise OutputError(target, "it is a terminal", "choose a file or a pipe with -o")
         yield out
         out.flush()
 

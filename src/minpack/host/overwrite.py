@@ -144,7 +144,7 @@ def _check_direct(target: str, place: str, status: os.stat_result, *, force: boo
     FIFOs as the kernel's `protected_fifos` has it (proc_sys_fs(5)): who plants one reads what is written.
     """
     if stat.S_ISSOCK(status.st_mode):
-        raise OutputError(target, "it is a socket", "name a file or a pipe with -o")
+        raise OutputError(target, "it is a socket", "choose a file or a pipe with -o")
     if stat.S_ISFIFO(status.st_mode) and is_planted(place):
         reason = "it is another user's pipe in a directory that everyone can write to"
         raise OutputError(target, reason, _ELSEWHERE)

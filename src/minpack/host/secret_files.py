@@ -19,7 +19,7 @@ def write_key_files(name: str, private: bytes, public: bytes) -> tuple[str, str]
     paths = f"{name}.key", f"{name}.pub"
     for path in paths:
         if os.path.lexists(path):
-            raise OutputError(path, "it is there already", _HINT)
+            raise OutputError(path, "it already exists", _HINT)
     written: list[str] = []
     try:
         for path, data, mode in zip(paths, (private, public), (0o600, 0o666), strict=True):

@@ -57,7 +57,7 @@ def check_sizes(found: FoundImage, acceptance: Acceptance, options: BaseOptions)
         largest = _largest(base) if too_large else ""
     return tuple(
         Finding(
-            *("size", Severity.ERROR, "", f"it has {size:,} bytes {what}, and {most:,} are allowed{largest}"),
+            *("size", Severity.ERROR, "", f"it is {size:,} bytes {what}, and the limit is {most:,}{largest}"),
             f"build it with less, or allow more with --max-{'size' if what == 'packed' else what}",
         )
         for size, most, what in too_large

@@ -104,7 +104,7 @@ def _export(image: BuiltImage, name: str, base: LayeredBase, output: OutputSpec,
 def _without_rights(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
     """The entries without set-user-ID and set-group-ID bits, which would give the rights of whoever exports."""
     meant = [entry.path for entry in entries if entry.kind is Kind.FILE and entry.mode & SET_ID_BITS]
-    note = f"set-user-ID and set-group-ID bits were left out, as the files belong to you: {listed(meant)}"
+    note = f"set-user-ID and set-group-ID bits were left out, because the files belong to you: {listed(meant)}"
     plain = [entry._replace(mode=entry.mode & ~SET_ID_BITS) if entry.kind is Kind.FILE else entry for entry in entries]
     return plain, [note] if meant else []
 

@@ -43,7 +43,7 @@ _NAMES = re.compile(
 )
 #: What is no secret for all its name: where one is read from, and what is looked up by.
 _NOT_SECRET = re.compile(r"_(FILE|PATH|DIR|URL|NAME|ID|TTL|TYPE|LENGTH|EXPIR\w*)$", re.IGNORECASE)
-_REMOVE = "leave it out of the image, and mount it where the container runs"
+_REMOVE = "leave it out of the image, and mount it at run time"
 _SHADOW = "/etc/shadow"
 
 

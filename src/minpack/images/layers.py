@@ -92,8 +92,8 @@ def _duplicates(members: list[tuple[RootPath, bool]], number: int) -> Iterator[F
     for path, _ in members:
         hidden = _hidden_by(path)
         if path in seen:
-            reason = f"layer {number} has it twice, which Docker and podman refuse"
-            yield Finding("duplicate-path", Severity.ERROR, path, reason, "rebuild the layer with one of them")
+            reason = f"layer {number} has a duplicate entry for it, which Docker and podman refuse"
+            yield Finding("duplicate-path", Severity.ERROR, path, reason, "rebuild the layer with only one of them")
         elif hidden != path and hidden in seen:
             reason = f"layer {number} has it and then a whiteout for it, which Docker does not unpack"
             yield Finding("layer", Severity.ERROR, hidden, reason, "rebuild the layer without the file")

@@ -54,7 +54,7 @@ def process_of(config: ImageConfig, base: Base, name: str, options: RunOptions) 
     """
     arguments = (*config.entrypoint, *(options.arguments or config.cmd))
     if not arguments:
-        raise EntrypointError(name, "it names no program", "name one behind the image: minpack run IMAGE PROGRAM")
+        raise EntrypointError(name, "it names no program", "give one after the image: minpack run IMAGE PROGRAM")
     found = find_user(options.user if options.user is not None else config.user, Walker(base))
     if isinstance(found, Finding):
         raise EntrypointError(name, found.reason, "choose another user with --user UID:GID")

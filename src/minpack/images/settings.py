@@ -78,11 +78,11 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _document_findings(document: Mapping[str, Any], image: BuiltImage) -> Iterator[Finding]:
     if image.platform.os != _LINUX:
-        reason = f"it is an image for {image.platform.os}, and minpack knows Linux alone"
+        reason = f"it is an image for {image.platform.os}, and minpack supports only Linux"
         yield Finding("operating-system", Severity.ERROR, "", reason)
     wrong = contradiction(image)
     if wrong:
-        hint = "let the index and the configuration say the same platform"
+        hint = "make the index and the configuration agree on the platform"
         yield Finding("platform", Severity.WARNING, "", f"{wrong}; engines choose by the index", hint)
     history = document.get("history")
     if isinstance(history, list):
@@ -115,7 +115,7 @@ def _run_findings(run: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("workdir", Severity.ERROR, workdir, "it is not an absolute path", f"write /{workdir}")
     signal = run.get("StopSignal") or "TERM"
     if _SIGNAL.fullmatch(signal) is None:
-        yield _warning("StopSignal", f"there is no signal {signal!r}", "choose one of signal(7), as SIGTERM")
+        yield _warning("StopSignal", f"there is no signal {signal!r}", "use a signal from signal(7), such as SIGTERM")
     for port in run.get("ExposedPorts") or ():
         if _PORT.fullmatch(port) is None:
             yield _warning("ExposedPorts", f"{port!r} is not a port", "write it as 8080/tcp")
@@ -129,7 +129,7 @@ def _health_findings(stated: object) -> Iterator[Finding]:
     found = [stated.get(key, 0) for key in times] if isinstance(stated, dict) else [None]
     numbers = [one for one in found if isinstance(one, int) and one >= 0]
     if len(numbers) < len(found) or any(0 < one < _LEAST_TIME for one in numbers[:-1]):
-        yield _warning("Healthcheck", "its times are not ones that engines take", "write them in nanoseconds")
+        yield _warning("Healthcheck", "engines do not accept its times", "write them in nanoseconds")
     test = _texts(stated.get("Test")) if isinstance(stated, dict) else ()
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         yield _warning("Healthcheck", f"its test begins with {test[0]!r}", "begin it with CMD, CMD-SHELL or NONE")

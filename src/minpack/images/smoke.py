@@ -124,9 +124,9 @@ def _problem(ended: Ended, output: bytes, spec: SmokeSpec) -> tuple[str, str | N
         hint = "give it arguments that let it end (--smoke '--version'), or more time: --smoke-time-limit 5m"
         return f"it was still running after {spec.seconds:g} seconds, and was stopped", hint
     if ended.code != spec.exit_code:
-        return f"it ended with {_code_text(ended.code)}, and {_code_text(spec.exit_code)} is expected", _LOOK_HINT
+        return f"it ended with {_code_text(ended.code)}; expected {_code_text(spec.exit_code)}", _LOOK_HINT
     if spec.output and not _has_match(spec.output, output):
-        return f"its output has no match for {quoted(spec.output)}", _LOOK_HINT
+        return f"its output does not match {quoted(spec.output)}", _LOOK_HINT
     return "", None
 
 

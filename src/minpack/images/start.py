@@ -34,8 +34,8 @@ _MOST_LAUNCHES = 4
 #: More directories are counted.
 _MOST_PLACES = 8
 #: Fits where an image is examined and not packed.
-_COPY = "put it into the image, or correct what refers to it"
-_INTERPRETER = "put the interpreter into the image, or correct the first line of the script"
+_COPY = "add it to the image, or fix the reference to it"
+_INTERPRETER = "add the interpreter to the image, or fix the first line of the script"
 _LIBRARIES = "pack the program with minpack, or copy the libraries into the image where the loader looks for them"
 
 
@@ -117,7 +117,7 @@ def _lost(check: StartCheck, name: str) -> Iterator[Finding]:
 def _not_in_path(start: Start, name: str) -> Iterator[Finding]:
     if find_in_path(start, name) is None:
         path = dict(start.config.env).get("PATH", "")
-        yield Finding("not-in-path", Severity.ERROR, name, f"no directory of PATH has it ({path})", _COPY)
+        yield Finding("not-in-path", Severity.ERROR, name, f"it is not in PATH ({path})", _COPY)
 
 
 def _findings(check: StartCheck, found: Launch) -> Iterator[Finding]:
@@ -155,7 +155,7 @@ def _missing(missing: Missing) -> Finding:
     """A library that is not found, with the directories in which the loader looks for it."""
     places = listed((place.directory for place in missing.considered), _MOST_PLACES)
     where = f"is in none of {places}" if places else "is not there"
-    reason = f"{missing.needed_by} needs it, and it {where}"
+    reason = f"{missing.needed_by} needs it, but it {where}"
     return Finding("missing-library", Severity.ERROR, missing.name, reason, _LIBRARIES)
 
 
@@ -184,7 +184,7 @@ def check_loading(check: StartCheck, started: Started) -> Iterator[Finding]:
             yield Finding("lazy-symbol", Severity.WARNING, unbound.needed_by, reason, _LIBRARIES)
         demanded = program.demands
         if demanded is not None and demanded.isa not in ("", LEVELS[0]):
-            reason = f"it starts only on CPUs with {demanded.isa}: {demanded.isa_by} says so"
+            reason = f"it starts only on CPUs with {demanded.isa}, according to {demanded.isa_by}"
             yield Finding("cpu", Severity.NOTE, program.closure.program.path, reason)
         try:
             yield from _late(check, program.closure)
@@ -221,4 +221,4 @@ def _preloads(check: StartCheck, closure: Closure) -> Iterator[Finding]:
     for name in names:
         if name not in loaded and "$" not in name:
             reason = "LD_PRELOAD names it, and it does not load: the loader goes on without it"
-            yield Finding("preload", Severity.WARNING, name, reason, "put it into the image, or leave the variable out")
+            yield Finding("preload", Severity.WARNING, name, reason, "add it to the image, or unset the variable")

@@ -73,7 +73,7 @@ def _number(text: str) -> int | None:
 
 def _unknown(what: str, name: str, path: str) -> Finding:
     if name.isascii() and name.isdigit():
-        reason = f"{MAX_ID} is the highest number that engines take"
+        reason = f"{MAX_ID} is the highest number that engines accept"
         return Finding(f"unknown-{what}", Severity.ERROR, name, reason, "choose a lower number")
     hint = f"name the {what} by its number, or put it into {path}"
     return Finding(f"unknown-{what}", Severity.ERROR, name, f"the {what} {name!r} is not in {path} of the image", hint)

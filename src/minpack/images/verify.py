@@ -122,17 +122,17 @@ def check_inputs(verified: Verified, lock: Lock | None, path: str) -> None:
         stated = [one for _, one in verified.statements if one.predicate_type == PROVENANCE and digest in one.subjects]
         if not stated:
             reason = f"the key signed no provenance of its image for {platform}"
-            hint = "pack it with --provenance and --sign, in the default form of signatures"
+            hint = "pack it with --provenance and --sign, in the default signature format"
             raise UnverifiedError(verified.name, NO_PROVENANCE, reason, hint)
         if lock is None:
             continue
         inputs = read_inputs(stated[0].predicate)
         if inputs is None:
-            reason = "its provenance is not as minpack writes it, and cannot be compared with a lock"
+            reason = "its provenance is not in minpack's format, so it cannot be compared with a lock"
             raise UnverifiedError(verified.name, FOREIGN_PROVENANCE, reason, "leave out --lock")
         differences = unlocked(inputs, lock, str(platform))
         if differences:
-            raise LockedError(path, differences, "it was made of something else, or from another lock")
+            raise LockedError(path, differences, "it was made from other inputs, or from another lock")
 
 
 def _name(ref: ImageRef) -> str:
@@ -196,10 +196,10 @@ def _classic(found: FoundImage, otherwise: UnverifiedError, key: PublicKey, opti
     if found.built.digest in subjects:
         return VerifiedSignature(CLASSIC_FORM, None)
     if subjects:
-        reason = f"its signature is about {subjects[0]}, and this image is {found.built.digest}"
-        hint = "the signature was copied from another image: trust neither, and ask whoever published it"
+        reason = f"its signature is for {subjects[0]}, but this image is {found.built.digest}"
+        hint = "the signature was copied from another image: trust neither, and ask the publisher"
         raise UnverifiedError(found.name, WRONG_SUBJECT, reason, hint)
-    hint = "use the public key of whoever signed it"
+    hint = "use the signer's public key"
     raise UnverifiedError(found.name, WRONG_KEY, "it is signed with another key, or was changed", hint)
 
 

@@ -124,7 +124,7 @@ def read_workload(image: BuiltImage, name: str, options: BaseOptions, *, any_use
 def _start_notes(started: Started) -> Iterator[str]:
     if started.findings:
         one = started.findings[0]
-        yield f"a container of it does not start: {one.path or one.code}: {one.reason} (minpack check says more)"
+        yield f"a container of it does not start: {one.path or one.code}: {one.reason} (minpack check shows more)"
 
 
 def _gained(started: Started) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -133,7 +133,7 @@ def _gained(started: Started) -> tuple[tuple[str, ...], tuple[str, ...]]:
     set_id = [entry.path for entry in started.files if entry.mode & SET_ID_BITS]
     notes = []
     if set_id:
-        notes.append(f"{listed(set_id, MOST_NAMED)} is set-ID, which counts for nothing where no privileges are gained")
+        notes.append(f"{listed(set_id, MOST_NAMED)} is set-ID, which has no effect with no_new_privs")
     return tuple(names), tuple(notes)
 
 

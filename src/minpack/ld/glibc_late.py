@@ -97,7 +97,7 @@ def _data(libc: Importer, importers: Sequence[Importer]) -> Iterator[LateLibrary
         yield LateLibrary(("libidn2.so.0",), Level.HINT, user.path, why)
     user = _first(importers, b"iconv_open")
     if user is not None:
-        why = "imports iconv_open, which without it knows ASCII, UTF-8, UCS-2 and UCS-4 alone"
+        why = "imports iconv_open, which without it knows only ASCII, UTF-8, UCS-2 and UCS-4"
         yield LateLibrary((), Level.HINT, user.path, why, _said(libc, rb"(/.+/gconv)/gconv-modules\.cache"))
     user = _first(importers[:1], b"setlocale", b"newlocale")
     if user is not None:

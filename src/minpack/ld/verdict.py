@@ -69,7 +69,7 @@ def _version_line(missing: MissingVersion, symbol: str) -> str:
     by, symbol = shorten(missing.needed_by), shorten(symbol)
     why = f"symbol {symbol} in {by}" if symbol else f"named in {by}"
     has = f"has up to {shorten(missing.newest)}" if missing.newest else "has no such version"
-    return f"it needs {shorten(missing.version)} ({why}), and {shorten(missing.file)} of this base {has}"
+    return f"it needs {shorten(missing.version)} ({why}), and {shorten(missing.file)} in this base {has}"
 
 
 def symbol_text(unbound: Unbound) -> str:

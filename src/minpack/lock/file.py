@@ -114,7 +114,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     """The TOML in `text`, whoever wrote it.
 
     :raises ValueError: it is none.
-    :raises RecursionError: it is nested too deep.
+    :raises RecursionError: it is nested too deeply.
     """
     # tomllib takes time by the square of the number of a key's parts.
     if _DEEP.search(_NO_KEY.sub("", text)):
@@ -125,9 +125,9 @@ def parse_toml(text: str) -> dict[str, Any]:
 def _objection(error: Exception) -> str:
     """What is wrong with a text that is not TOML."""
     if isinstance(error, UnicodeDecodeError):
-        return "it is not text in UTF-8"
+        return "it is not UTF-8 text"
     if isinstance(error, RecursionError):
-        return "it is nested too deep"
+        return "it is nested too deeply"
     # Numbers and dates that Python cannot hold come with Python's own words.
     return str(error) if "(at " in str(error) else "a number or date in it is out of range"
 
@@ -231,8 +231,8 @@ class _Reading:
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise self._error("version", "is not a version of a lock" if "version" in document else "is missing")
         if version > VERSION:
-            reason = f"it is of version {version}, and this minpack knows versions 1 and {VERSION}"
-            raise LockError(self._path, reason, "use a newer minpack, or write it anew with this one: minpack lock")
+            reason = f"it has version {version}, and this minpack reads versions 1 and {VERSION}"
+            raise LockError(self._path, reason, "use a newer minpack, or rewrite it with this one: minpack lock")
         return self._version_1(document) if version == 1 else self._version_2(document)
 
     def _version_1(self, document: dict[str, Any]) -> Lock:
@@ -253,7 +253,7 @@ class _Reading:
         for name in found:
             key, above = _plain(name), f'images."{name}"'
             if not _is_file_name(key):
-                raise self._error(above, "is called as no program is")
+                raise self._error(above, "is not the name of a program")
             platforms = self._table(found, name, "images")
             for platform in platforms:
                 where = f'{above}."{platform}"'
@@ -266,7 +266,7 @@ class _Reading:
         bases, here = self._table(table, "bases", where, required=True), f"{where}.bases"
         for use in bases:
             if not re.fullmatch(_USE, use, re.ASCII):
-                raise self._error(f"{here}.{use}", "is no use of a base")
+                raise self._error(f"{here}.{use}", "is not a use of a base")
         first = self._base(self._table(bases, FILES, here, required=True), f"{here}.{FILES}")
         names = sorted(use for use in bases if use != FILES)
         others = [self._base(self._table(bases, use, here), f"{here}.{use}", use) for use in names]
@@ -312,9 +312,9 @@ class _Reading:
         if base.kind == "tarball" and not base.sha256:
             raise self._error(where, "lacks sha256")
         if not re.fullmatch(_DIGEST, base.digest, re.ASCII) and (base.digest or base.kind == _IMAGE):
-            raise self._error(f"{where}.digest", "is no digest" if base.digest else "is missing")
+            raise self._error(f"{where}.digest", "is not a digest" if base.digest else "is missing")
         if base.index_digest and not re.fullmatch(_DIGEST, base.index_digest, re.ASCII):
-            raise self._error(f"{where}.index_digest", "is no digest")
+            raise self._error(f"{where}.index_digest", "is not a digest")
         return base
 
     def _package(self, name: str, table: dict[str, Any], where: str) -> LockedPackage:
@@ -378,7 +378,7 @@ class _Reading:
     def _sum(self, table: dict[str, Any], key: str, where: str, *, optional: bool = False) -> str:
         value = self._text(table, key, where, optional=optional)
         if not re.fullmatch(_SUMS[key], value, re.ASCII) and not (optional and key not in table):
-            raise self._error(f"{where}.{key}", "is no sum in hexadecimal")
+            raise self._error(f"{where}.{key}", "is not a hexadecimal checksum")
         return value
 
     def _size(self, table: dict[str, Any], where: str, *, optional: bool = False) -> int:

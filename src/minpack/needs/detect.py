@@ -60,7 +60,7 @@ def with_why_warning(findings: Findings, path: str) -> Findings:
         return findings
     reason = "it reads the machine code of Go programs only"
     if findings.language == "Go":
-        reason = "no function of its modules whose code can be read leads to a need"
+        reason = "none of its readable functions leads to a need"
     return findings._replace(warnings=(*findings.warnings, f"--why shows nothing for {path!r}: {reason}"))
 
 
@@ -233,7 +233,7 @@ def _other(binary: Binary, findings: Findings) -> Findings:
 def _openssl_inside(path: str, directory: str, *, has_libssl: bool) -> Signal:
     """Without libssl, which speaks TLS, few ask for certificates."""
     verdict, what = (Verdict.MAYBE, "OpenSSL") if has_libssl else (Verdict.OPTIONAL, "OpenSSL's libcrypto")
-    text = f"has {what} within itself, which looks for certificates in {directory}"
+    text = f"contains {what}, which looks for certificates in {directory}"
     return Signal(Need.CERTS, verdict, Evidence(Seen.STRING, directory, path, text))
 
 

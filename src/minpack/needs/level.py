@@ -99,7 +99,7 @@ def x86_warning(content: Content, info: ElfInfo, path: str) -> tuple[str, ...]:
     level = _x86_level(content, info) if info.target.machine == EM_X86_64 else None
     if level is None or level.variant == _X86_LEVELS[0]:
         return ()
-    return (f"{path} runs only on CPUs with x86-64-{level.variant}: a note in it says so",)
+    return (f"{path} runs only on CPUs with x86-64-{level.variant}, according to a note in it",)
 
 
 def _go_settings(content: Content, info: ElfInfo) -> Mapping[str, str]:

@@ -59,5 +59,5 @@ def users_in(binary: Binary, imports: Collection[str]) -> tuple[str, ...]:
 
 
 def _signal(binary: Binary, need: Need, verdict: Verdict, text: bytes, imported: str) -> Signal:
-    said = f'imports {imported} and has "{text.decode()}" within it'
+    said = f'imports {imported} and contains "{text.decode()}"'
     return Signal(need, verdict, Evidence(Seen.STRING, text.decode(), binary.path, said))

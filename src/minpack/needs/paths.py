@@ -99,4 +99,4 @@ def zones_in(paths: Collection[bytes], *, is_static: bool) -> tuple[str, ...] | 
 def _has(path: str, text: bytes, soname: str) -> Evidence:
     subject = f"{path.rpartition('/')[2]} " if soname else ""
     name = text.decode()
-    return Evidence(Seen.STRING, name, path, f"{subject}has {name} within it")
+    return Evidence(Seen.STRING, name, path, f"{subject}contains {name}")

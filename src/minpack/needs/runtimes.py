@@ -42,13 +42,13 @@ RUNTIMES = (
         marks=(b"_PYI_APPLICATION_HOME_DIR",),
         tails=(b"MEI\x0c\x0b\x0a\x0b\x0e",),
         needs=(_TMP,),
-        warning="what its archive loads is not seen: libraries that its Python modules need may be missing",
+        warning="minpack cannot see what its archive loads: libraries that its Python modules need may be missing",
     ),
     Runtime(
         "Nuitka",
         marks=(b"NUITKA_ONEFILE",),
         needs=(_TMP,),
-        warning="what its archive loads is not seen: libraries that its Python modules need may be missing",
+        warning="minpack cannot see what its archive loads: libraries that its Python modules need may be missing",
     ),
     Runtime(
         "Python",

@@ -111,4 +111,4 @@ def _has_all(binary: Binary, directory: str) -> bool:
 
 def _string(binary: Binary, text: bytes, so: str = "") -> Evidence:
     name = text.decode()
-    return Evidence(Seen.STRING, name, binary.path, f"has {name} within it{so}")
+    return Evidence(Seen.STRING, name, binary.path, f"contains {name}{so}")

@@ -50,7 +50,7 @@ _HEADWAY = 1 << 20
 _PASSING = (408, 425, 429)
 
 #: What to do about most failures.
-_HINT = "check the network and the proxy, name another server with --mirror, or use only what is stored with --offline"
+_HINT = "check the network and the proxy, use another server with --mirror, or use only what is stored with --offline"
 _SPENT_HINT = "try again later, or another server with --mirror; a proxy in between may be the cause"
 _GONE_HINT = "the server does not have it (any more); try another one with --mirror"
 
@@ -224,7 +224,7 @@ class _Transfer:
     def _check(self, total: int) -> None:
         if total > self._limit:
             self._sink.clear()
-            raise DownloadError(self._url, f"it has more than the {self._limit} bytes that are expected of it", _HINT)
+            raise DownloadError(self._url, f"it has more than the expected {self._limit} bytes", _HINT)
 
 
 def _validator(response: Answer) -> str:

@@ -78,7 +78,7 @@ def _authorities(path: str, hint: str) -> Generator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        raise InputError(path, "it holds no PEM certificates", hint=hint) from error
+        raise InputError(path, "it contains no PEM certificates", hint=hint) from error
     except OSError as error:
         raise InputError(path, reason_of(error), hint=hint) from error
 

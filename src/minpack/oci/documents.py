@@ -114,7 +114,7 @@ class Blob(NamedTuple):
             while writer.size <= size and (count := reader.readinto_at(buffer, writer.size)):
                 writer.write(buffer[:count])
         if (writer.digest, writer.size) != (digest, size):
-            hint = "the image is damaged: make it or fetch it again"
+            hint = "the image is damaged: build or download it again"
             raise SumMismatchError(f"a blob of {self.content.where}", "SHA-256", digest.hex, writer.digest.hex, hint)
 
     def check(self) -> None:

@@ -92,7 +92,7 @@ def _archive_files(path: str, archive: FileContent | RangeContent) -> dict[str, 
         for member in read_members(archive, path):
             name = member.name.removeprefix("./").rstrip("/")
             if name in files or name in links:
-                raise UnreadableImageError(path, f"{name!r} is in it twice", DAMAGED).of_damaged()
+                raise UnreadableImageError(path, f"duplicate entry {name!r}", DAMAGED).of_damaged()
             if member.kind is Kind.FILE:
                 files[name] = archive._replace(size=member.size, start=member.start)
             elif member.kind is Kind.SYMLINK:

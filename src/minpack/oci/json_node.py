@@ -47,7 +47,7 @@ class JsonNode(NamedTuple):
     def wrong(self, expected: str) -> None:
         """Note that something else was expected."""
         shown = "nothing" if self.value is None else _shown(self.value)
-        self.issues.add(f"{self.name or 'it'} is {shown}, and {expected} is expected")
+        self.issues.add(f"{self.name or 'it'} is {shown}; expected {expected}")
 
     def equals(self, expected: object) -> None:
         """It is `expected`."""

@@ -193,9 +193,9 @@ def check_layer(content: Content, media_type: str, diff_id: Digest | None, tree:
 
 def _check_end(stream: _Stream, end: int, issues: Issues) -> None:
     if not stream.rest(end):
-        issues.add("something follows its last member")
+        issues.add("there is data after its last member")
     elif stream.total != end + len(END):
-        issues.add(f"{stream.total - end} zeros follow its last member, and {len(END)} are expected")
+        issues.add(f"{stream.total - end} zeros follow its last member; expected {len(END)}")
 
 
 def _unpacked(reader: Reader, content: Content, media_type: str) -> Iterator[bytes | memoryview]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: What Docker called manifests before they had digests of layers' tars (schema 1).
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
-_WHAT = "name an image that holds a root file system"
+_WHAT = "use an image with a root file system"
 
 
 class Documents(Protocol):

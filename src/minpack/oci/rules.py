@@ -70,7 +70,7 @@ def check_index(document: JsonNode) -> IndexFacts | None:
     manifests = {descriptor for descriptor, _, _ in found if descriptor is not None}
     platforms = [entry.field("platform").value for _, _, entry in found]
     if len(manifests) != 1 or any(platform != platforms[0] for platform in platforms):
-        document.issues.add(f"it lists {len(manifests)} images, and one for one platform, or one index, is expected")
+        document.issues.add(f"it lists {len(manifests)} images; expected one for one platform, or one index")
     names = tuple(name for _, name, _ in found if name is not None)
     if len(set(names)) != len(names) or len(names) not in (0, len(found)):
         document.issues.add("each entry has a name of its own, or the only one has none")

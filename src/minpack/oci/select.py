@@ -86,7 +86,7 @@ def _plain(platform: Platform) -> Platform:
 def no_platform(name: str, wanted: Platform, found: Sequence[Platform]) -> WrongTargetError:
     """The error that says that an image is for others."""
     has = listed(dict.fromkeys(map(str, found)))
-    return WrongTargetError(name, str(wanted), has, f"name an image that is for {wanted}")
+    return WrongTargetError(name, str(wanted), has, f"use an image for {wanted}")
 
 
 def check_layers(layers: Sequence[Descriptor], name: str) -> None:
@@ -106,7 +106,7 @@ def _refusal(media_type: str) -> tuple[str, str] | None:
     if media_type.endswith("+encrypted"):
         return "encrypted", "decrypt the image first (skopeo copy --decryption-key), and name the copy"
     if "nondistributable" in media_type or "foreign" in media_type:
-        return "a foreign layer, which is not in the image", "name an image that has all its layers"
+        return "a foreign layer, which is not in the image", "use an image that has all its layers"
     if _LAYER.fullmatch(media_type) is None:
-        return "not a layer of a root file system", "name an image that holds a root file system"
+        return "not a layer of a root file system", "use an image with a root file system"
     return None

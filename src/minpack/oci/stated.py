@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: More than any image has: manifests of an index, layers.
 MAX_MANIFESTS, MAX_LAYERS = 1_000, 1_000
 #: What to do about what cannot be as it is.
-DAMAGED = "make it again, or copy it again"
+DAMAGED = "build it again, or copy it again"
 #: The name of a file, or an address.
 TEXT = re.compile(r"[^\0]{1,1024}", re.DOTALL)
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")

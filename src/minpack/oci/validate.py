@@ -94,7 +94,7 @@ def _archive_parts(path: str, issues: Issues) -> _Parts:
                     issues.add(f"{member.name!r}: {what}")
                 found[member.name] = FileContent(path, member.size, member.start)
         if size != end + len(END):
-            issues.add(f"{size - end} bytes follow the last member, and {len(END)} are expected")
+            issues.add(f"{size - end} bytes follow the last member; expected {len(END)}")
     except ArchiveError as error:
         issues.add(error.reason)
     return _parts(found, issues)

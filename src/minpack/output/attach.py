@@ -112,7 +112,7 @@ def _index_member(path: str) -> tuple[Member, set[str]]:
             path, "it is compressed, and signatures are added to plain archives", hint
         ) from error
     if found is None:
-        reason = "it is an archive of docker save, whose image gets the digest that is signed when it is pushed"
+        reason = "it is a docker save archive: its image has no final digest until it is pushed"
         raise UnreadableImageError(path, reason, "push it, and sign the image in the registry")
     return found, names
 

@@ -192,7 +192,7 @@ def _open_layers(work: LayerInputs) -> tuple[Store, str]:
     try:
         return open_store(work.store), ""
     except StoreError as error:
-        return open_store(None), f"compressed layers are not kept: {error.message}"
+        return open_store(None), f"compressed layers were not cached: {error.message}"
 
 
 @contextmanager
@@ -419,7 +419,7 @@ def _write_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
             sums=sums if work.options.sums else None,
         )
     others = any((entry.uid, entry.gid) != (os.getuid(), os.getgid()) for entry in work.entries)
-    notes = ("files belong to you, as only root can set owners; --format tar keeps them",)
+    notes = ("files belong to you, because only root can set owners; --format tar keeps them",)
     lost = (_without_capabilities(without),) if without else ()
     size = sum(entry.size for entry in work.entries)
     output = WrittenTarget(to.format, to.path, None, None)
@@ -429,7 +429,7 @@ def _write_rootfs(work: LayerInputs, to: OutputSpec) -> WrittenOutput:
 
 def _without_capabilities(paths: tuple[RootPath, ...]) -> str:
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{paths[0]}{more} could not be given file capabilities, which root alone can; --format tar keeps them"
+    return f"{paths[0]}{more} could not be given file capabilities, which only root can do; --format tar keeps them"
 
 
 def _new_file(works: Sequence[LayerInputs], to: OutputSpec) -> AbstractContextManager[IO[bytes]]:

@@ -31,7 +31,7 @@ MEANING = {
     "need": "data that programs ask for",
     "package database": "which packages are installed, and their licences",
     "named": "named by the configuration or by another file",
-    "readable": "an interpreter may read it: nobody can know",
+    "readable": "an interpreter may read it",
     "package": "of packages; nothing asks for it",
     "unknown": "nothing asks for it",
     "certs": "CA certificates",

@@ -134,7 +134,7 @@ def _why_not(start: Start, name: str, trace: _Trace) -> Refusal | None:
         return _why_not_path(start, name, trace)
     found = find_in_path(start, name)
     if found is None:
-        return Refusal("not-in-path", name, f"no directory of PATH has it ({_path(start)})")
+        return Refusal("not-in-path", name, f"it is not in PATH ({_path(start)})")
     return _why_not_path(start, found, trace)
 
 
@@ -218,9 +218,7 @@ def _why_not_script(start: Start, script: Entry, head: bytes, trace: _Trace, scr
         # Of options, assignments and several words env(1) makes more than a name.
         plain = wanted and not set(wanted) & set(" =/\t") and not wanted.startswith("-")
         if plain and find_in_path(start, wanted) is None:
-            return _of_script(
-                script, f"its first line names {wanted!r}, which no directory of PATH has", _shell_hint(wanted)
-            )
+            return _of_script(script, f"its first line names {wanted!r}, which is not in PATH", _shell_hint(wanted))
     if refusal is None and not may(script, start.user, READ):
         reason = f"it is a script, and {start.user} may not read it (mode {script.mode:04o})"
         return Refusal("unreadable-file", script.path, reason, _MODES)

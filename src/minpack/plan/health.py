@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Who asks for no health check of an image.
 NOTE = (
-    "Docker runs the health check; podman does in images of Docker's own format alone, and Kubernetes and containerd"
+    "Docker runs the health check; podman runs it only in images in Docker's own format, and Kubernetes and containerd"
     " never do (-v shows the probe for Kubernetes)"
 )
 _COMMAND = "name a program of the image, with its path: --health 'exec:/usr/local/bin/app health'"
@@ -34,10 +34,10 @@ def health_config(spec: ImageSpec) -> HealthConfig | None:
     if health is None:
         return None
     if spec.on is None and health.test is None:
-        reason = "there is no health check that it is about"
-        raise UsageError(health.first_option, "", reason, "add --health, or --on IMAGE whose health check it changes")
+        reason = "there is no health check to configure"
+        raise UsageError(health.first_option, "", reason, "add --health, or --on an IMAGE with a health check")
     if spec.on is None and health.test is not None and health.test.kind is HealthKind.NONE:
-        reason = "there is no image below whose health check it would take away"
+        reason = "there is no image below with a health check to remove"
         raise UsageError("--health", "none", reason, "leave it out")
     return health.config
 

@@ -41,8 +41,8 @@ def dangling_notes(plan: Plan, placed: Sequence[Placed], taken: Sequence[Taken],
     links = tuple(f"{path} -> {target}" for path, target in found.items())
     if strict:
         raise DanglingLinkError(links)
-    many = f"{len(links)} links that were added lead" if len(links) > 1 else "a link that was added leads"
-    return (f"{many} nowhere in the image: {listed(map(shorten, links), MOST)}",)
+    many = f"{len(links)} added links are broken" if len(links) > 1 else "1 added link is broken"
+    return (f"{many}: {listed(map(shorten, links), MOST)}",)
 
 
 def comes_later(target: str) -> bool:

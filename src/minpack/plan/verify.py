@@ -78,7 +78,7 @@ def check_loads(
 def _machine_note(demanded: Demands) -> str | None:
     if demanded.isa in ("", LEVELS[0]):
         return None
-    return f"it starts only on CPUs with {demanded.isa}: {demanded.isa_by} says so"
+    return f"it starts only on CPUs with {demanded.isa}, according to {demanded.isa_by}"
 
 
 def _advice(proof: Proof, hint: str) -> str:

@@ -134,9 +134,9 @@ def _added_file(addition: Addition, spec: ImageSpec, read: Mapping[tuple[str, Ro
 def _added_tree(addition: Addition, spec: ImageSpec, left_out: frozenset[str]) -> Iterator[Placed]:
     """A directory with all that is in it but for what is left out."""
     if addition.mode is not None and addition.mode & SPECIAL_BITS:
-        hint = "add that file on its own, or set a directory's with --dir"
+        hint = "add the file by itself, or set the directory's mode with --dir"
         raise UsageError(
-            "--add", str(addition), "set-id and sticky bits are for a single file, and it is a directory", hint
+            "--add", str(addition), "set-ID and sticky bits apply to a single file, and this is a directory", hint
         )
     claim, why, owner = _added_claim(addition, spec, Precedence.TREE), _why(addition), _owner_of(addition, spec)
     for entry in _tree_of(addition, left_out):

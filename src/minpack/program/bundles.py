@@ -89,7 +89,7 @@ def bundle_notes(programs: Iterable[Program], placed: Sequence[Placed]) -> Itera
             home, above = os.path.dirname(os.path.realpath(program.path)), os.path.dirname(program.destination)
             around, there = os.path.dirname(home), os.path.dirname(above)
             more = "" if around in _BROAD else f"; --add {around}:{there} adds everything around it"
-            yield f"packed from beside {program.path}: {listed(found, MOST_NAMED)}{more}"
+            yield f"packed from next to {program.path}: {listed(found, MOST_NAMED)}{more}"
 
 
 def data_notes(programs: Iterable[Program], packed: Container[str], told: Collection[str]) -> Iterator[str]:
@@ -113,7 +113,7 @@ def data_notes(programs: Iterable[Program], packed: Container[str], told: Collec
         ]
         if found:
             options = " ".join(f"--add {prefix}/{name}:{there}/{name}" for name in found[:MOST_NAMED])
-            yield f"{program.path} may look beside itself for {listed(found, MOST_NAMED)}: {options}"
+            yield f"{program.path} may look next to itself for {listed(found, MOST_NAMED)}: {options}"
 
 
 def names_beside(content: Content, info: ElfInfo, path: str) -> frozenset[str]:

@@ -206,7 +206,7 @@ def _suffix_note(groups: Sequence[ProgramGroup], spec: ImageSpec, names: Mapping
     places = dict.fromkeys(f"{spec.directory}/{names[one.path]}" for one in changed)
     verb = "are" if len(changed) > 1 else "is"
     files = listed(map(_file_name, changed))
-    return f"{files} {verb} {listed(places)} in the image: the platform in a name is left out"
+    return f"{files} {verb} {listed(places)} in the image, without the platform in the name"
 
 
 def _different(groups: Sequence[ProgramGroup], names: Mapping[str, str]) -> DifferentProgramsError:

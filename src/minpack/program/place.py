@@ -241,7 +241,7 @@ def _at(walker: Walker, item: Placed, known: dict[RootPath, Entry]) -> Iterator[
         where = walker.locate(path)
     if where.blocked is not None:
         first = f"a {where.blocked.kind} at {where.blocked.path!r} in {walker.base.name}"
-        raise PathConflictError(path, first, f"{item.claim.option or 'it'} would be below it")
+        raise PathConflictError(path, first, item.claim.option or "it")
     for passed in (*where.links, *where.shared):
         if passed.path not in known:
             known[passed.path] = passed

@@ -40,7 +40,7 @@ def platform_of(programs: Sequence[Program], wanted: Platform | None) -> Platfor
             )
     platform = first.info.target.platform
     if platform is None:
-        raise WrongTargetError(first.path, "an architecture that OCI images know", str(first.info.target))
+        raise WrongTargetError(first.path, "an architecture that OCI defines", str(first.info.target))
     if wanted is not None and (wanted.os, wanted.architecture) != (platform.os, platform.architecture):
         hint = f"build it for {wanted} first (GOARCH={wanted.architecture}); the platform comes from the program"
         raise WrongTargetError(first.path, str(wanted), str(platform), hint)
@@ -143,7 +143,7 @@ def labelled(
     else:
         silent = next((one.path for one in needed_by_programs(programs) if one.level is None), None)
         if silent is not None:
-            notes = (f"{silent!r} does not say which ARM it is for: labelled {platform} (--platform names another)",)
+            notes = (f"{silent!r} does not say which ARM it is for: labelled {platform} (--platform sets another)",)
         loaders = {closure.interpreter.path for closure in closures if closure.interpreter is not None}
         for path, level in needed:
             if path in loaders and level is not None and _is_more(level, platform):

@@ -66,7 +66,7 @@ def _with_ca(bundle: Entry, path: str) -> Entry:
         raise InputError(path, "it has no PEM certificate", hint="give certificates as -----BEGIN CERTIFICATE-----")
     if b"PRIVATE KEY-----" in extra:
         raise InputError(
-            path, "it holds a private key", hint="give the certificates without the key: anyone can read the image"
+            path, "it contains a private key", hint="give the certificates without the key: anyone can read the image"
         )
     assert bundle.content is not None, "internal error: a bundle without content"
     own = read_all(bundle.content, MAX_BUNDLE)

@@ -179,7 +179,7 @@ def _os_release(decision: Decision, base: Walker) -> tuple[ProvidedFiles, ...]:
         found += tuple(taken(base, known_by, Need.OS_RELEASE, reason(decision)))
     if decision.said and not found:
         hint = f"choose a base that has it, or leave out {decision.said}"
-        raise NotInBaseError(base.base.name, path, "what names its distribution", hint)
+        raise NotInBaseError(base.base.name, path, "which names the distribution", hint)
     return found
 
 

@@ -38,7 +38,7 @@ def named_zones(
         found = taken(walker, f"{ZONEINFO}/{zone}", Need.TZ, why, source)
         if not found and zone == asked:
             raise NotInBaseError(
-                base.base.name, f"{ZONEINFO}/{zone}", "a time zone", "name a zone, for example Europe/Berlin"
+                base.base.name, f"{ZONEINFO}/{zone}", "a time zone", "use a zone name such as Europe/Berlin"
             )
         yield from found
 

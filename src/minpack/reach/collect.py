@@ -58,7 +58,7 @@ class Collector:
         """Ask for the links on the way to something."""
         for entry in trail:
             if entry.kind is Kind.SYMLINK:
-                self.add_entry(entry, AskedAs.LINK, f"reaches {what} by it", by)
+                self.add_entry(entry, AskedAs.LINK, f"reaches {what} through it", by)
 
     def add_path(self, path: str, kind: AskedAs, text: str, by: RootPath) -> Entry | None:
         """Ask for what `path` leads to, with the links on the way; what that is, or None if there is nothing."""

@@ -165,11 +165,11 @@ class _Search:
         absolute, beside = paths_of_configuration(entry, self._pattern)
         for text in sorted(absolute):
             for named in named_in(text, self._collector.tree, runs_on=False):
-                self._add_named(named.path, f"has {named.text} in it", entry.path, alone=named.alone)
+                self._add_named(named.path, f"contains {named.text}", entry.path, alone=named.alone)
         for text in sorted(beside):
             path = text.decode("utf-8", "surrogateescape")
             if self._collector.tree.walk(f"{own}/{path}").entry is not None:
-                self._add_named(RootPath(f"{own}/{path}"), f"has {path} in it", entry.path, alone=False)
+                self._add_named(RootPath(f"{own}/{path}"), f"contains {path}", entry.path, alone=False)
 
     def _add_script(self, entry: Entry) -> None:
         """Ask for the shell of a script, and for the programs that the script names."""
@@ -181,7 +181,7 @@ class _Search:
         for word in words_of_script(entry):
             found = find_in_path(self._check.start, word)
             if found is not None and not needs_modules(RootPath(found)):
-                self._collector.add_path(found, AskedAs.NAMED, f"has {word} in it", entry.path)
+                self._collector.add_path(found, AskedAs.NAMED, f"contains {word}", entry.path)
 
     def _add_names(self, entry: Entry, info: ElfInfo) -> None:
         """Ask for what an ELF file names."""
@@ -195,11 +195,11 @@ class _Search:
             for named in named_in(text, self._collector.tree, runs_on=is_program):
                 if (silent and not named.path.startswith("/etc/")) or (is_assigned and self._is_command(named.path)):
                     continue
-                self._add_named(named.path, f"has {named.text} within it", entry.path, alone=named.alone or silent)
+                self._add_named(named.path, f"contains {named.text}", entry.path, alone=named.alone or silent)
         for relative in sorted(found.relative):
             what = relative.decode("utf-8", "surrogateescape")
             for path in below(what, entry.path, self._collector.tree):
-                self._add_named(path, f"has {what} within it", entry.path, alone=False)
+                self._add_named(path, f"contains {what}", entry.path, alone=False)
         for command in sorted(found.commands):
             self._add_command(command.decode(), entry)
 
@@ -221,7 +221,7 @@ class _Search:
         own = f"{entry.path.rpartition('/')[0]}/{command}"
         found = own if self._collector.tree.find_file(own) else find_in_path(self._check.start, command)
         if found is not None:
-            text = f"starts programs, and has the name {command} within it"
+            text = f"starts programs, and contains the name {command}"
             self._collector.add_path(found, AskedAs.NAMED, text, entry.path)
 
     def _add_named(self, path: RootPath, text: str, by: RootPath, *, alone: bool) -> None:

@@ -113,7 +113,7 @@ def report_image(ref: ImageRef, how: Comparing, against: Compared | None = None)
 
         checked = check_image(image, found.name, how.options, examine=examine)
         if not made:
-            raise UnreadableImageError(found.name, checked.findings[0].reason, "minpack check says all that is wrong")
+            raise UnreadableImageError(found.name, checked.findings[0].reason, "minpack check lists all problems")
         return made[0]._replace(checked=checked)
 
 

@@ -123,7 +123,7 @@ def _refuse_broken(whole: Examined) -> None:
     """Raise `EntrypointError` if the image does not start: what it asks for is not known then."""
     for problem in whole.reach.problems:
         hint = "name what it starts in its configuration" if problem.code == "no-command" else problem.hint
-        raise EntrypointError(problem.path or whole.found.name, problem.reason, hint or "minpack check says more")
+        raise EntrypointError(problem.path or whole.found.name, problem.reason, hint or "minpack check shows more")
 
 
 def _kept(whole: Examined) -> dict[RootPath, Entry]:
@@ -168,8 +168,8 @@ def _notes(whole: Examined) -> tuple[str, ...]:
     notes = [*whole.base.notes]
     if whole.reach.interpreter:
         notes.append(
-            f"{whole.reach.interpreter} reads files that nobody can know: of libraries, documentation and what packages"
-            " leave, what nothing asks for was left out, and all else stays"
+            f"{whole.reach.interpreter} reads files that minpack cannot know: only unused libraries, documentation"
+            f" and package leftovers were left out"
         )
     notes += [f"{special} device nodes, sockets or FIFOs were left out"] if special else []
     attributes = sorted(one for one in whole.base.attributes() if not one.startswith(POLICY_LABELS))

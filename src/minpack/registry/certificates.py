@@ -41,7 +41,7 @@ def is_insecure(host: str, insecure: Iterable[str]) -> bool:
 
 
 def _files(directory: str) -> list[str]:
-    """The paths in `directory`, sorted; none if there is no such directory."""
+    """The paths in `directory`, sorted; none if no such directory."""
     try:
         return [f"{directory}/{name}" for name in sorted(os.listdir(directory))[:_MOST_FILES]]
     except (FileNotFoundError, NotADirectoryError):

@@ -63,7 +63,7 @@ def _run(program: str, server: str, patience: float) -> tuple[int, bytes]:
             start_new_session=True,
         )
     except OSError as error:
-        reason = "there is no such program" if isinstance(error, FileNotFoundError) else reason_of(error)
+        reason = "program not found" if isinstance(error, FileNotFoundError) else reason_of(error)
         raise CredentialsError(program, reason, _HINT) from error
     output: list[bytes] = []
     # A pipe that nobody writes to any more may stay open in what the helper started.

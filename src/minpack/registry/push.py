@@ -62,7 +62,7 @@ class Total:
         self._size += len(piece)
         actual, expected = self._sum, self._blob.descriptor
         if (not piece or self._size == expected.size) and actual.hexdigest() != expected.digest.hex:
-            hint = "the image is damaged: make it or fetch it again"
+            hint = "the image is damaged: build or download it again"
             where = f"a blob of {self._blob.content.where}"
             raise SumMismatchError(where, "SHA-256", expected.digest.hex, actual.hexdigest(), hint)
 

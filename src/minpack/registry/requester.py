@@ -287,5 +287,5 @@ def _whole(answer: Answer, limit: int, budget: Budget) -> Response:
             answer.close()
         answer.release_conn()
     if len(body) > limit and not refused:
-        raise WebError(f"the answer has more than the {limit} bytes that are expected of it", "too-much")
+        raise WebError(f"the answer has more than the allowed {limit} bytes", "too-much")
     return Response(answer.status, answer.headers, bytes(body), answer.url or "")

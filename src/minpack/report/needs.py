@@ -20,7 +20,7 @@ ALWAYS = (Need.CERTS, Need.TZ)
 #: What is always there and told among the small files.
 SMALL = frozenset((Need.TMP, Need.PASSWD, Need.GROUP, Need.NSSWITCH, Need.HOME, Need.OS_RELEASE))
 #: What packs a need, where that is not --need alone.
-OPTIONS = {Need.TZ: "--need tz, or --tz ZONE", Need.LOCALE: "--locale C.UTF-8"}
+OPTIONS = {Need.TZ: "--need tz or --tz ZONE", Need.LOCALE: "--locale C.UTF-8"}
 #: More evidence, and more callers, are told by -v alone, and even there not more than a person reads.
 MOST, MOST_VERBOSE = 2, 100
 
@@ -69,8 +69,8 @@ def left_out(decisions: Sequence[Decision], *, verbose: bool = False) -> Iterato
 def _packing(needs: Sequence[str]) -> str:
     """What packs these."""
     if len(needs) == 1:
-        return f"{OPTIONS.get(Need(needs[0]), f'--need {needs[0]}')} packs it"
-    return f"{' '.join(f'--need {need}' for need in needs)} packs them"
+        return f"add with {OPTIONS.get(Need(needs[0]), f'--need {needs[0]}')}"
+    return f"add with {' '.join(f'--need {need}' for need in needs)}"
 
 
 def caller_lines(decisions: Sequence[Decision], *, verbose: bool = False) -> list[str]:

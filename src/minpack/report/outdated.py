@@ -64,7 +64,7 @@ def _what(change: Change) -> str:
     if not change.package:
         return f"{change.repository}: of no package"
     if not change.new:
-        return f"{change.package} {change.old}: no repository has it any more"
+        return f"{change.package} {change.old}: no longer in any repository"
     versions = f"{change.old} → {change.new}" if change.old else change.new
     told = ["security update"] if change.security else []
     told += [] if change.security and change.repository.endswith(SECURITY) else [change.repository]

@@ -118,7 +118,11 @@ def unneeded_lines(found: UnneededFiles, *, verbose: bool) -> list[str]:
     lines = [f"{shorten(found.name)}  {found.image.platform}", *_summary(found)]
     if found.interpreter:
         lines.append(
-            row("", f"{shorten(found.interpreter)} reads what nobody can know: all but libraries and leftovers stay")
+            row(
+                "",
+                f"{shorten(found.interpreter)} reads files that minpack cannot know: only unused libraries and"
+                f" leftovers are listed",
+            )
         )
     if not found.unasked:
         return lines

@@ -96,8 +96,9 @@ def verify_lines(verified: Verified, key: str, lock: str | None) -> list[str]:
         row("digest", str(verified.digest)),
         row("signed", f"with {key} ({forms})"),
     ]
-    types = dict.fromkeys(one.predicate_type for _, one in verified.statements)
-    lines += [row("states", _NAMES.get(one, one)) for one in types]
+    # By name: their order in the image is that of digests, which a new key changes.
+    types = {one.predicate_type for _, one in verified.statements}
+    lines += [row("states", name) for name in sorted(_NAMES.get(one, one) for one in types)]
     lines += [row("inputs", f"those of {lock}")] if lock is not None else []
     lines.append(row("content", f"{verified.blobs} blobs, {human(verified.size)}, as signed"))
     return lines

@@ -101,9 +101,9 @@ def trace_lines(found: Traced, command: Sequence[str], *, verbose: bool) -> list
 
 
 def _ran(found: Traced) -> str:
-    ended = f"ended with {', '.join(map(str, found.codes))}" if found.codes else "elsewhere"
+    ended = f"exited with {', '.join(map(str, found.codes))}" if found.codes else "elsewhere"
     if found.timed_out:
-        ended = "stopped when its time was over"
+        ended = "stopped at its time limit"
     return f"{ended}, {found.processes} process{'es and threads' if found.processes != 1 else ''}"
 
 
@@ -134,7 +134,7 @@ def _owned(members: Sequence[MissingFile], package: str) -> str:
 
 
 def _without(reason: str) -> str:
-    return f"is not taken: it {reason}" if reason else "comes along with the others"
+    return f"is not taken: it {reason}" if reason else "is packed with the others"
 
 
 def _other_lines(found: Traced, *, verbose: bool) -> Iterator[str]:
@@ -183,9 +183,9 @@ def _files(count: int) -> str:
 
 def _command_lines(found: Traced, command: Sequence[str]) -> Iterable[str]:
     if not found.options.words:
-        yield "the image has all that was opened"
+        yield "the image has everything that was opened"
         return
     if not command:
         return
-    yield "to pack what was opened too:"
+    yield "to pack these files too:"
     yield f"  {shlex.join(command)}"

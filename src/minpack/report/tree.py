@@ -70,9 +70,9 @@ def demand_lines(demanded: Demands, program: str) -> list[str]:
     lines = []
     if demanded.kernel is not None:
         version = version_text(demanded.kernel)
-        lines.append(f"{program} needs Linux {version} or newer: {demanded.kernel_by} says so")
+        lines.append(f"{program} needs Linux {version} or newer, according to {demanded.kernel_by}")
     if demanded.isa not in ("", BASELINE):
-        lines.append(f"{program} needs a CPU with {demanded.isa}: {demanded.isa_by} says so")
+        lines.append(f"{program} needs a CPU with {demanded.isa}, according to {demanded.isa_by}")
     return lines
 
 

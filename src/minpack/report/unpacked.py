@@ -25,9 +25,9 @@ def unpacked_lines(found: Sequence[Unpacked], *, verbose: bool) -> list[str]:
     lines: list[str] = []
     if strong:
         shown = strong if verbose else strong[:MOST_STRONG]
-        lines += ["", *_blocks(shown, "not packed, but {} has {}:"), _all_of(strong, len(shown), verbose=verbose)]
+        lines += ["", *_blocks(shown, "not packed, but {} contains {}:"), _all_of(strong, len(shown), verbose=verbose)]
     if weak:
-        lines += ["", *_blocks(weak[:MOST_WEAK], "not packed, and {} has {}, which may mean little:")]
+        lines += ["", *_blocks(weak[:MOST_WEAK], "not packed; {} contains {} (weak evidence):")]
         lines += [f"    and {len(weak) - MOST_WEAK} more"] if len(weak) > MOST_WEAK else []
     return lines
 
@@ -38,7 +38,7 @@ def _blocks(found: Sequence[Unpacked], head: str) -> Iterator[str]:
     second = max(map(len, rows.values()))
     for needed_by, group in groupby(found, lambda one: one.needed_by):
         members = list(group)
-        paths = "their paths" if len(members) > 1 else "its path"
+        paths = "these paths" if len(members) > 1 else "this path"
         yield "  " + head.format(shorten(name(RootPath(needed_by))), paths)
         for one in members:
             yield f"    {shorten(one.path):<{first}}  {rows[one.path]:<{second}}  {one.option}"

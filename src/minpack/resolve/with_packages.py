@@ -61,7 +61,7 @@ def fetch_for_needs(needs: Iterable[str], packages: Packages) -> tuple[str, ...]
             if name:
                 packages.add(name)
         except UsageError:
-            continue  # nothing may be fetched, or there is no such package
+            continue  # nothing may be fetched, or no such package
         except DownloadError as error:
             notes.append(f"{need} comes from minpack: the package {name} cannot be had: {error.reason}")
     return tuple(notes)
@@ -179,7 +179,7 @@ def refuse_missing(spec: ImageSpec, programs: Sequence[Program], resolved: Resol
 def _missing_hint(closure: Closure, variants: tuple[Variant, ...], hint: str) -> str:
     info = closure.program.info
     if closure.libc is None:
-        return "choose a --base that has it, or leave out --add-lib: a static program opens no library but by dlopen"
+        return "choose a --base that has it, or leave out --add-lib: a static program loads libraries only with dlopen"
     lone = next((variant for variant in variants if not variant.instead_of), None)
     if lone is not None:
         return f"{lone.path} is only for newer CPUs: add one for every CPU with --add SRC:DST; {hint}"

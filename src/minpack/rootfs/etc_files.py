@@ -65,7 +65,7 @@ def _parse_id(part: str, text: str) -> int:
     if not part.isascii() or not part.isdigit():
         raise BadValueError(text, f"{part!r} is not a number", hint)
     if len(part) > len(str(MAX_ID)) or int(part) > MAX_ID:
-        raise BadValueError(text, f"{MAX_ID} is the highest number that engines take", hint)
+        raise BadValueError(text, f"{MAX_ID} is the highest number that engines accept", hint)
     return int(part)
 
 

@@ -100,7 +100,7 @@ class Tree(Generic[Tag]):
                 self.implied.add(above)
             elif known[0].kind is not Kind.DIRECTORY:
                 first = f"{_what(known[0], known[2])} at {above!r}"
-                raise PathConflictError(path, first, f"{claim.option or 'it'} would be below it")
+                raise PathConflictError(path, first, claim.option or "it")
 
     def _merge(self, known: tuple[Entry, Tag, Claim], added: tuple[Entry, Tag, Claim]) -> None:
         entry, _, claim = known
@@ -170,7 +170,7 @@ def _contradiction(
     entry: Entry, what: str, first: _Word, second: _Word
 ) -> ContradictoryOptionsError | PathConflictError:
     if not (first.option and second.option):
-        return PathConflictError(entry.path, _what(entry, _DEFAULT), f"it would have another {what}")
+        return PathConflictError(entry.path, _what(entry, _DEFAULT), f"an entry with another {what}")
     hint = "give only one of them"
     if first.precedence != Precedence.STATED:
         option = "--dir " if entry.kind is Kind.DIRECTORY else "--add SRC:"

@@ -29,7 +29,7 @@ _SCHEMA = "minpack.archive/1"
 #: No archive that takes more of the store than this is kept: it would push out all others.
 _MOST_KEPT = MOST_BYTES // 4
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
-_DAMAGED = "make it again, or copy it again"
+_DAMAGED = "build it again, or copy it again"
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def store_for_unpacked(options: BaseOptions) -> Store:
 def _check_sum(path: str, expected: str) -> None:
     actual = file_sum(path, "sha512")
     if actual != expected.lower():
-        raise SumMismatchError(path, "SHA-512", expected, actual, "the file is not the one that --base-sha512 names")
+        raise SumMismatchError(path, "SHA-512", expected, actual, "the file does not match --base-sha512")
 
 
 def file_sum(path: str, algorithm: str) -> str:

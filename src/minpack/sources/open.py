@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from minpack.base.options import BaseOptions
-    from minpack.debian.archive import DebianArchive
     from minpack.progress import Progress
     from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 #: Those that are the same for all images. A directory is looked at when it is asked, and what is made of packages has
-#: those that one image wants: there the indexes of the archive stay open.
+#: those that one image wants.
 _STAYING = frozenset((BaseKind.TARBALL, BaseKind.RELEASE, BaseKind.IMAGE))
 
 
@@ -93,7 +92,7 @@ def _open_release(name: str, platform: Platform, options: BaseOptions, progress:
 
     arch = alpine_arch(platform)
     if parse_name(name) is None and os.path.lexists(name):
-        raise UnknownBaseError(name, "no base has that name", f"for the file or directory here, write ./{name}")
+        raise UnknownBaseError(name, "unknown base", f"for the file or directory here, write ./{name}")
     if arch is None:
         raise UnknownBaseError(name, "the distribution has no such architecture", "give a directory or a tarball")
     with (
@@ -136,12 +135,12 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
     if release is None:
         names = ", ".join(r.name for r in reversed(RELEASES))
         if os.path.lexists(name):
-            raise UnknownBaseError(name, "no base has that name", f"for the file or directory here, write ./{name}")
+            raise UnknownBaseError(name, "unknown base", f"for the file or directory here, write ./{name}")
         from minpack.catalog.likely import likely_base  # noqa: PLC0415 - for refusals alone
 
         near = likely_base(name)
         question = f"did you mean {near}? " if near else ""
-        raise UnknownBaseError(name, "no base has that name", f"{question}for Debian there are {names}")
+        raise UnknownBaseError(name, "unknown base", f"{question}the Debian bases are {names}")
     if options.sha512:
         raise UsageError(
             "--base-sha512", "", f"it is the checksum of a tarball, but {name!r} is not one", "leave it out"
@@ -154,28 +153,16 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
             hint = "its armhf is for v7: --platform linux/arm/v7 makes an image for that"
         raise UnknownBaseError(name, f"it has no {platform}", hint)
     mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
-
-    @contextmanager
-    def opener() -> Generator[DebianArchive]:
-        with open_store(options.store) as store:
-            wanted = options.packages or PackageOptions(0)
-            keys = keys_in(wanted.keys) if wanted.keys else debian_keys()
-            refuses = (options.refresh, wanted.locked, wanted.current)
-            place = SuiteContext(store, network, options.today, keys, progress, *refuses)
-            with open_archive(release, arch, mirror, place) as opened:
-                yield opened
-
-    stays = options.bases is not None and options.cache is None
-    key = (release.name, arch, _without_time(options)) if stays else ()
-    with (
-        options.bases.use(key, None, opener) if options.bases is not None and stays else opener() as archive,
-        # The packages that one image fetches are not in the next one's base.
-        DebianBase(archive) as base,
-    ):
-        if options.complete:
-            archive.files()
-        notes = (*archive.notes, support_note(release, options.today), archive.store.problem)
-        url = archive.suite.url
-        kept = tuple(note for note in notes if note)
-        sha256 = archive.release.sha256
-        yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, release=archive.release.release.version)
+    with open_store(options.store) as store:
+        wanted = options.packages or PackageOptions(0)
+        keys = keys_in(wanted.keys) if wanted.keys else debian_keys()
+        refuses = (options.refresh, wanted.locked, wanted.current)
+        place = SuiteContext(store, network, options.today, keys, progress, *refuses)
+        with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
+            if options.complete:
+                archive.files()
+            notes = (*archive.notes, support_note(release, options.today), store.problem)
+            url = archive.suite.url
+            kept = tuple(note for note in notes if note)
+            sha256 = archive.release.sha256
+            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, release=archive.release.release.version)

@@ -163,7 +163,7 @@ def parse_health(text: str) -> HealthTest:
         raise BadValueError(text, "the probe does not speak TLS", hint)
     found = re.fullmatch(_URL, text, re.ASCII | re.DOTALL)
     if found is None or found["scheme"] not in ("http", "tcp", "grpc"):
-        raise BadValueError(text, "it is not something that a health check asks", _EXAMPLES)
+        raise BadValueError(text, "it is not the address of a health check", _EXAMPLES)
     test = HealthTest(HealthKind(found["scheme"]), (), found["host"], _parse_port(text, found), found["rest"] or "")
     _check_host(text, test)
     _check_rest(text, test)
@@ -219,7 +219,9 @@ def _check_rest(text: str, test: HealthTest) -> None:
         reason = f"its path has to be printable ASCII of at most {_MOST_REST} characters"
         raise BadValueError(text, reason, "write other characters as %20")
     if test.kind is HealthKind.HTTP and "#" in test.rest:
-        raise BadValueError(text, "a server is not asked for a fragment", f"write {OPTION} {text.partition('#')[0]}")
+        raise BadValueError(
+            text, "a fragment (#…) is never sent to a server", f"write {OPTION} {text.partition('#')[0]}"
+        )
 
 
 def parse_duration(text: str) -> int:
@@ -237,7 +239,7 @@ def parse_duration(text: str) -> int:
         whole, _, part = number.partition(".")
         total += int(whole) * _UNITS[name] + int(part or 0) * _UNITS[name] // 10 ** len(part)
     if not _LEAST_TIME <= total <= _MOST_TIME:
-        reason = "engines take no time below 1ms" if total < _LEAST_TIME else "it is more than a year"
+        reason = "engines accept no time below 1ms" if total < _LEAST_TIME else "it is more than a year"
         raise BadValueError(text, reason, "for example 30s or 1m30s")
     return total
 

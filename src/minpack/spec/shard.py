@@ -37,7 +37,7 @@ def parse_shard(text: str) -> Shard:
     hint = f"for example {OPTION} 3/10: the third of ten"
     found = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text, re.ASCII)
     if found is None:
-        raise BadValueError(text, "it is not a number and how many there are", hint)
+        raise BadValueError(text, "it is not NUMBER/TOTAL", hint)
     number, total = int(found[1]), int(found[2])
     if not 0 < total <= MOST_SHARDS:
         raise BadValueError(text, f"there can be 1 to {MOST_SHARDS} parts", hint)

@@ -323,7 +323,7 @@ def parse_volume(text: str) -> RootPath:
     """
     if match := re.fullmatch(r"[^:]+:(/[^:]*)(?::\w+)?", text):
         hint = f"an image names the path in it: {OPTION} {_quoted(match[1])}; docker run -v {_quoted(text)} mounts it"
-        raise BadValueError(text, "the volume of an image has no path on the host", hint)
+        raise BadValueError(text, "a volume in an image has no path on the host", hint)
     return parse_place(text)
 
 

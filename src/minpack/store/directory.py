@@ -26,7 +26,7 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_HINT = "name another directory with --cache-dir, or use none with --no-cache"
+_HINT = "use another directory (--cache-dir), or no cache (--no-cache)"
 
 
 class StoredFile(NamedTuple):
@@ -247,5 +247,5 @@ def _objection(status: os.stat_result) -> str:
     if status.st_uid != os.geteuid():
         return f"it belongs to another user (uid {status.st_uid})"
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"others may write to it (mode {stat.S_IMODE(status.st_mode):04o})"
+        return f"other users may write to it (mode {stat.S_IMODE(status.st_mode):04o})"
     return ""

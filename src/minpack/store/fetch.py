@@ -82,7 +82,7 @@ def fetch(
         blob = again.blob or _shared(wanted, store, network, progress)
         blob = blob or _bring(wanted, part, store, network, progress, request)
     _noted(wanted, blob, network)
-    notes = (found.note, f"the download is not kept: {store.problem}" if store.problem else "")
+    notes = (found.note, f"the download was not cached: {store.problem}" if store.problem else "")
     return Fetched(blob, tuple(note for note in notes if note))
 
 

@@ -126,7 +126,7 @@ def decompress_to(
         for piece in _pieces(reader, content.size, packing, name, limit, behind):
             size += len(piece)
             if size > limit:
-                raise ArchiveError(name, f"it unpacks to more than {limit} bytes", "no root file system is so large")
+                raise ArchiveError(name, f"it unpacks to more than {limit} bytes", "no root file system is this large")
             out.write(piece)
     return size
 

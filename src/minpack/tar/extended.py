@@ -138,7 +138,9 @@ class Extensions:
                 sparse[key.removeprefix(_SPARSE)] = value
         if sparse:
             if self._strict:
-                raise self._refuse(at, "a pax header says that its member is a sparse file, which is not read")
+                raise self._refuse(
+                    at, "a pax header says that its member is a sparse file, which minpack does not read"
+                )
             said |= self._sparse(at, len(data), sparse)
         return said
 

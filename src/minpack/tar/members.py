@@ -106,7 +106,9 @@ def decompressed(
 
 def something_follows(zeros: int = 0) -> str:
     """The reason for an error about what is behind compressed data: zeros first, if any."""
-    return f"{zeros} zero bytes follow its compressed data" if zeros else "something else follows its compressed data"
+    if zeros:
+        return f"{zeros} zero bytes follow its compressed data"
+    return "there is other data after its compressed data"
 
 
 def _member(source: _Source, form: CompressionFormat, name: str) -> Iterator[bytes]:

@@ -59,11 +59,11 @@ _WITH_DATA = frozenset((_DUMPED, _VOLUME_LABEL))
 _GNU_MAGIC = b"ustar  \0"
 #: What a strict reader refuses.
 _UNUSUAL = {
-    b"S": "it is a sparse file, which is not read",
-    b"M": "it goes on from another volume, which is not read",
-    b"D": "it is of an incremental archive, which is not read",
-    b"N": "it is a list of renames, which is not read",
-    b"X": "it is an extended header of Solaris, which is not read",
+    b"S": "it is a sparse file, which minpack does not read",
+    b"M": "it goes on from another volume, which minpack does not read",
+    b"D": "it is of an incremental archive, which minpack does not read",
+    b"N": "it is a list of renames, which minpack does not read",
+    b"X": "it is an extended header of Solaris, which minpack does not read",
 }
 #: Modes and owners are the same in most headers.
 _small_number = lru_cache(maxsize=256)(number)

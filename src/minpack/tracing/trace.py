@@ -145,7 +145,7 @@ class _Tracer:
         moved = self._destination(planned, runs)
         if moved is not None:
             found = PackOptions(destination=moved)
-            self._notes.append(f"it looks for files beside itself, and was traced again as {moved}")
+            self._notes.append(f"it looks for files next to itself, and was traced again as {moved}")
             planned = self._plan(found.applied(self._spec))
             return self._found(planned, self._runs(planned), found)
         return self._found(planned, runs, PackOptions())
@@ -271,7 +271,7 @@ class _Tracer:
             self._notes.append(f"{_counted(unplaced, 'path')} of the log left out: {why}")
         unread = sum(run.log.unread for run in runs)
         if unread:
-            self._notes.append(f"{_counted(unread, 'line')} of the log left out: strace writes none like that")
+            self._notes.append(f"{_counted(unread, 'line')} of the log left out: they are not in strace's format")
         failed = [str(run.code) for run in runs if run.code and not run.timed_out]
         if failed:
             self._notes.append(f"the program ended with {', '.join(failed)}: it may not have opened all that it needs")

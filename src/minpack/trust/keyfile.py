@@ -116,7 +116,7 @@ def check_work(block: PemBlock, name: str) -> None:
     for one in integers(_decoded(block.body.decode("ascii", "replace"), name)) or (_MAX_PRODUCT + 1,):
         product *= max(1, one)
     if product > _MAX_PRODUCT:
-        raise KeyFileError(name, "its encryption is damaged, or would take too long to undo", _DAMAGED)
+        raise KeyFileError(name, "its encryption is damaged, or would take too long to decrypt", _DAMAGED)
 
 
 class _CosignValues(NamedTuple):
@@ -136,14 +136,14 @@ def _cosign_values(block: PemBlock, name: str) -> _CosignValues:
         parameters = tuple(kdf["params"][key] for key in ("N", "r", "p"))
         texts = tuple(_decoded(text, name) for text in (kdf["salt"], cipher["nonce"], document["ciphertext"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise KeyFileError(name, "it is not as cosign writes it", _DAMAGED) from error
+        raise KeyFileError(name, "it is not in cosign's format", _DAMAGED) from error
     if kinds != ("scrypt", "nacl/secretbox"):
-        raise KeyFileError(name, "it is encrypted in a way that is not known", "export it anew with a current cosign")
+        raise KeyFileError(name, "its encryption method is not supported", "export it again with a current cosign")
     if len(texts[1]) != NONCE_SIZE or len(texts[2]) < TAG_SIZE:
-        raise KeyFileError(name, "it is not as cosign writes it", _DAMAGED)
+        raise KeyFileError(name, "it is not in cosign's format", _DAMAGED)
     n, r, p = parameters
     if not _is_bounded(n, r, p):
-        raise KeyFileError(name, "its encryption would take too long or too much memory to undo", _DAMAGED)
+        raise KeyFileError(name, "decrypting it would take too long or too much memory", _DAMAGED)
     return _CosignValues((n, r, p), *texts)
 
 

@@ -101,8 +101,8 @@ def statements_about(image: str, subject: Digest, checked: Sequence[CheckedBundl
 
 
 _HINTS = {
-    WRONG_KEY: "use the public key of whoever signed it",
-    CHANGED: "sign it again, if you trust what it is now",
+    WRONG_KEY: "use the signer's public key",
+    CHANGED: "sign it again if you trust its current content",
     UNSUPPORTED: "verify it with cosign verify",
 }
 
@@ -110,14 +110,14 @@ _HINTS = {
 def _only_documents(image: str, about: Iterable[CheckedBundle]) -> UnverifiedError:
     types = dict.fromkeys(one.statement.predicate_type for one in about if one.statement is not None)
     what = listed(dict.fromkeys(_NAMES.get(one, shorten(one)) for one in types))
-    reason = f"the key signed {what} about it, and not the image itself"
+    reason = f"the key signed {what} about it, not the image itself"
     return UnverifiedError(image, NOT_THE_IMAGE, reason, "sign the image too, with minpack sign")
 
 
 def _other_subject(image: str, subject: Digest, others: Sequence[Digest]) -> UnverifiedError:
     shown = listed(map(str, dict.fromkeys(others))) or "nothing"
-    reason = f"its signature is about {shown}, and this image is {subject}"
-    hint = "the signature was copied from another image: trust neither, and ask whoever published it"
+    reason = f"its signature is for {shown}, but this image is {subject}"
+    hint = "the signature was copied from another image: trust neither, and ask the publisher"
     return UnverifiedError(image, WRONG_SUBJECT, reason, hint)
 
 
@@ -165,7 +165,7 @@ def _signed_statement(bundle: dict[str, object], key: PublicKey) -> Statement:
     if not isinstance(material, dict):
         raise _ProblemError(DAMAGED, "its signature does not say what it is verified with")
     if any(one in material for one in _KEYLESS):
-        raise _ProblemError(UNSUPPORTED, "it is signed with a certificate (keyless), and not with a key")
+        raise _ProblemError(UNSUPPORTED, "it is signed with a certificate (keyless), not with a key")
     envelope = bundle.get("dsseEnvelope")
     if not isinstance(envelope, dict):
         raise _ProblemError(UNSUPPORTED, "its signature is not of a statement (DSSE)")

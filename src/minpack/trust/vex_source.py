@@ -49,9 +49,9 @@ def read_source(path: str) -> VexSource:
             regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             data = file.read(MAX_SOURCE + 1) if regular else b""
     except OSError as error:
-        raise InputError(path, reason_of(error), hint="--from names a TOML or JSON file") from error
+        raise InputError(path, reason_of(error), hint="--from takes a TOML or JSON file") from error
     if not regular:
-        raise InputError(path, "it is not a regular file", hint="--from names a TOML or JSON file")
+        raise InputError(path, "it is not a regular file", hint="--from takes a TOML or JSON file")
     if len(data) > MAX_SOURCE:
         raise InputError(path, f"it has more than {MAX_SOURCE} bytes", hint=_HINT)
     try:
@@ -88,9 +88,9 @@ def _document(data: bytes) -> object:
         # A document of TOML never begins so.
         return parsed(data.removeprefix(b"\xef\xbb\xbf")) if start == b"{" else parse_toml(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ValueError("it is not text in UTF-8") from error
+        raise ValueError("it is not UTF-8 text") from error
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("it is nested too deeply") from error
     except ValueError as error:
         raise ValueError(f"it is not {'JSON' if start == b'{' else 'TOML'}: {error}") from error
 

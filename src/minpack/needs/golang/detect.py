@@ -46,8 +46,8 @@ def read_go(binary: Binary, build: BuildInfo) -> GoProgram:
 
 def _unreadable(build: BuildInfo) -> str:
     if build.version and build.minor < 16:  # noqa: PLR2004 - see `functions`
-        return f"built by {build.version}: the functions of Go before 1.16 are not read, so what it needs is a guess"
-    return "a Go program whose table of functions cannot be read (garble makes such): what it needs is a guess"
+        return f"built by {build.version}: the functions of Go before 1.16 are not read, so its needs are a guess"
+    return "a Go program with an unreadable function table (as made by garble): its needs are a guess"
 
 
 def _embedded(binary: Binary, build: BuildInfo, names: frozenset[str]) -> str:
