@@ -222,7 +222,8 @@ def main() -> None:
     text = (
         "C programs of many sizes, each in several ways, on one tarball of Alpine, into one OCI layout, with a warm"
         " cache.\nTimes are medians in seconds, in all and on CPUs; of the single runs, some stand for all.\n\n"
-        f"| | wall | CPU | images |\n|---|---|---|---|\n{table}\n"
+        f"| | wall | CPU | images |\n|---|---|---|---|\n{table}\n\n"
+        f"Measured on {os.cpu_count()} CPUs with a load average of {os.getloadavg()[2]:.0f}; an idle machine has 0.\n"
     )
     print(text)
     if options.save:

@@ -46,7 +46,7 @@ READ = ("ca_file", "keys", "sign", "registry_ca")
 class Job(NamedTuple):
     """An image to build; `record` is the name of what is kept of it, empty where nothing is.
 
-    `began` is when its build began, with all other images of it, in nanoseconds since 1970.
+    `began` tells its build from others: it is when that began, by the clock of the machine where it did.
     """
 
     ready: ReadyImage
@@ -73,7 +73,8 @@ def _build_of(began: int) -> _Build:
         return found
     while _builds:
         _builds.pop().bases.close()
-    found = _Build(began, OpenBases(), BuildSums(began))
+    # Times of files are by this machine's clock.
+    found = _Build(began, OpenBases(), BuildSums(now_ns()))
     _builds.append(found)
     return found
 
