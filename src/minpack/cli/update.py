@@ -44,7 +44,19 @@ if TYPE_CHECKING:
 
 #: Options of pack that say where else an image goes, or how it is packed without a lock.
 _OF_PACK_ALONE = frozenset(
-    ("output", "format_", "load", "engine", "force", "why", "traced", "locked", "signature_format", "against")
+    (
+        "output",
+        "format_",
+        "load",
+        "engine",
+        "force",
+        "why",
+        "traced",
+        "locked",
+        "signature_format",
+        "summary",
+        "against",
+    )
 )
 
 
