@@ -509,7 +509,24 @@ VALUES = [
     ("lock ./app --user non", {"nonroot"}, set()),
     ("tree ./app --platform linux/arm", {"linux/arm64", "linux/arm/v7"}, {"linux/amd64"}),
     ("base pull ", {"debian-12"}, {"scratch"}),
+    ("build ", {"web", "worker", "api"}, {"release"}),
+    ("build web w", {"worker"}, {"web", "api"}),
+    ("show -f other.toml ", {"elsewhere"}, {"web"}),
+    ("build --profile r", {"release"}, {"web"}),
+    ("lock -f minpack.toml a", {"api"}, {"app"}),
+    ("update --file minpack.toml web w", {"worker"}, {"web"}),
+    ("outdated -f other.toml --profile ", {"night"}, {"release"}),
+    ("outdated -f other.toml e", {"elsewhere"}, set()),
+    ("trace --write we", {"web"}, set()),
+    ("build -f broken.toml ", set(), {"web"}),
+    ("lock w", set(), {"web", "worker"}),
 ]
+#: Files of images in the directory where that is typed.
+IMAGE_FILES = {
+    "minpack.toml": "[image.web]\nprograms = ['app']\n[image.worker]\n[image.api]\n[profile.release]\n",
+    "other.toml": "[image.elsewhere]\n[profile.night]\n",
+    "broken.toml": "[image.web]\n[",
+}
 ZSH = """
 compdef() { :; }
 _describe() { eval "printf '%s\\n' \"\\${${2}[@]}\""; }
@@ -525,9 +542,14 @@ _minpack_completion
 @pytest.mark.tool
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_values(shell: str, tmp_path: Path) -> None:
-    """Bases, needs, time zones, users and platforms are offered by each shell."""
+    """Bases, needs, time zones, users, platforms, images and profiles of minpack.toml are offered by each shell.
+
+    Where a word means a program, no image is offered.
+    """
     program = need_tool(shell)
     (tmp_path / "app").write_bytes(static_program())
+    for name, text in IMAGE_FILES.items():
+        (tmp_path / name).write_text(text)
     for line, wanted, unwanted in VALUES:
         words = line.split(" ")
         if shell == "fish":

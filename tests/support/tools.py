@@ -93,7 +93,10 @@ ELSEWHERE = {
     "crane": "go install github.com/google/go-containerregistry/cmd/crane@v0.22.1; tests with it have a marker",
     "cosign": "go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 (15 min); tests with it have a marker",
     "go": ".ci/run takes the machine's, or one of the Python package index",
+    "gitlab-ci-local": "npm install gitlab-ci-local@4.61.0 (newer ones need Node 22); tests with it have a marker",
+    "goreleaser": "go install github.com/goreleaser/goreleaser/v2@v2.15.1 (15 min); tests with it have a marker",
     "oras": "go install oras.land/oras/cmd/oras@v1.3.6; tests with it have a marker",
+    "pre-commit": "pyproject.toml names it",
     "regctl": "go install github.com/regclient/regclient/cmd/regctl@v0.11.7; tests with it have a marker",
     "rustc": ".ci/run takes the machine's, or Debian's",
     "strace-musl": (

@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minpack.base.open_bases import MOST_OPEN, OpenBases
-from minpack.base.options import OpenBase
+from minpack.base.options import BaseOptions, OpenBase, PackageOptions
 from minpack.build.pack import pack
 from minpack.errors import UnreadableImageError
 from minpack.needs.need import Need
-from minpack.paths import ROOT
+from minpack.net.network import Network
+from minpack.paths import ROOT, normal, parent
 from minpack.progress import no_progress
 from minpack.sources.open import open_base
 from minpack.spec.base_ref import parse_base
 from minpack.spec.image import ImageSpec
 from minpack.target import Platform
 from support.apkmaker import file, make_package
+from support.debmaker import Archive, Deb, Key
 from support.elfmaker import MUSL, program
 from support.mirror import Mirror, always, status
-from support.repository import COMMUNITY, DATABASE, KEY, MAIN, Place, library_package
+from support.repository import COMMUNITY, DATABASE, KEY, MAIN, NOW, Place, library_package
 from support.tarmaker import member
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from minpack.base.options import BaseOptions
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 
@@ -64,7 +65,7 @@ def descriptors() -> int:
 def test_a_base_is_opened_once(place: Place) -> None:
     """For all images of one platform, until its file is another one, and closed in the end; time passes meanwhile."""
     base, before = compressed(place), descriptors()
-    with OpenBases[OpenBase]() as bases:
+    with OpenBases() as bases:
         options = place.options()._replace(bases=bases)
         with opened(base, options) as first:
             pass
@@ -87,7 +88,7 @@ def test_a_base_is_opened_once(place: Place) -> None:
 def test_who_uses_a_base_has_it_alone(place: Place) -> None:
     """A second user at the same time gets one of its own; in the end both are closed, whoever is last."""
     base, before = compressed(place), descriptors()
-    bases = OpenBases[OpenBase]()
+    bases = OpenBases()
     options = place.options()._replace(bases=bases)
     with opened(base, options) as first, opened(base, options) as second:
         assert first.base is not second.base
@@ -99,7 +100,7 @@ def test_who_uses_a_base_has_it_alone(place: Place) -> None:
 def test_few_bases_stay_open(place: Place) -> None:
     """Those that were used last."""
     names = [compressed(place, member("which", str(number).encode()), name=f"{number}.tar.gz") for number in range(6)]
-    with OpenBases[OpenBase]() as bases:
+    with OpenBases() as bases:
         options = place.options()._replace(bases=bases)
         found = []
         for name in names:
@@ -125,7 +126,7 @@ def test_what_goes_wrong_is_told_to_what_opened_the_base() -> None:
             raise
         told.append(None)
 
-    with OpenBases[int]() as bases:
+    with OpenBases() as bases:
         with pytest.raises(UnreadableImageError), bases.use("key", None, opener):
             raise UnreadableImageError("a", "b")
         assert told == [UnreadableImageError]
@@ -136,7 +137,7 @@ def test_what_goes_wrong_is_told_to_what_opened_the_base() -> None:
     assert told == [UnreadableImageError, None]
 
 
-def made(place: Place, base: str, bases: OpenBases[OpenBase] | None, store: str) -> list[tuple[object, ...]]:
+def made(place: Place, base: str, bases: OpenBases | None, store: str) -> list[tuple[object, ...]]:
     """What is planned of four images: with one package, another, both, and none; the sums of all files, the notes."""
     options = place.options(store=store)._replace(bases=bases)
     found: list[tuple[object, ...]] = []
@@ -156,7 +157,7 @@ def test_images_are_those_that_are_made_alone(place: Place) -> None:
     place.publish(library_package("libfoo.so.1"), community=[library_package("libbar.so.1"), zones])
     base = compressed(place)
     alone = made(place, base, None, "alone")
-    with OpenBases[OpenBase]() as bases:
+    with OpenBases() as bases:
         together = made(place, base, bases, "together")
     assert together == alone
     assert [[str(one.name) for one in fetched] for *_, fetched in together] == [  # type: ignore[attr-defined]
@@ -174,7 +175,7 @@ def test_a_server_that_does_not_answer_is_asked_once(place: Place) -> None:
     base, notes = compressed(place), []
     (place.path / "app").write_bytes(program((), interpreter=MUSL))
     spec = ImageSpec((str(place.path / "app"),), parse_base(base), wanted=frozenset((Need.TZ, Need.CERTS)))
-    with OpenBases[OpenBase]() as bases:
+    with OpenBases() as bases:
         options = place.options()._replace(bases=bases)
         for _ in range(3):
             notes.append(pack(spec, options, None).notes)
@@ -183,3 +184,33 @@ def test_a_server_that_does_not_answer_is_asked_once(place: Place) -> None:
     assert len(place.mirror.requests) == asked > 0
     assert notes[0] == notes[1] == notes[2]
     assert any("the package tzdata cannot be had" in note for note in notes[2])
+
+
+def test_the_archive_of_debian_stays_open(tmp_path: Path) -> None:
+    """Its release is asked for once, and what one image fetches is not in the base of the next."""
+    key, path = Key(), normal("/usr/lib/x86_64-linux-gnu/libfoo.so.1")
+    (tmp_path / "keys").mkdir()
+    for fingerprint, certificate in key.keys.items():
+        (tmp_path / "keys" / f"{fingerprint}.gpg").write_bytes(certificate)
+    archive = Archive("bookworm", key)
+    archive.add(Deb("libfoo1", {path[1:]: b"foo"}))
+    with Mirror() as mirror, OpenBases() as bases:
+        archive.serve(mirror, "/debian")
+        packages = PackageOptions(NOW, str(tmp_path / "keys"))
+        network = Network(pause=lambda _: None)
+        options = BaseOptions(
+            *(str(tmp_path / "store"), network, "2026-11-25"),
+            packages=packages,
+            debian_mirror=f"{mirror.url}/debian",
+            refresh=True,
+        )
+        asked, notes = [], []
+        for one in (options, options, options._replace(bases=bases), options._replace(bases=bases)):
+            with opened("debian-12", one) as found:
+                assert found.base.listdir(parent(path)) == ()
+                assert found.base.lstat(path) is not None
+                assert found.base.listdir(parent(path)) == ("libfoo.so.1",)
+                notes.append(found.notes)
+            asked.append(mirror.paths.count("/debian/dists/bookworm/InRelease"))
+    assert asked == [1, 2, 3, 3]
+    assert len(set(notes)) == 1

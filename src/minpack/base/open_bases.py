@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minpack.namedtuple import NamedTuple
 
@@ -45,9 +45,10 @@ class _Held(NamedTuple):
     stack: ExitStack
 
 
-class OpenBases(Generic[T]):
-    """The bases that were used last, open. Leave its ``with`` block, or `close` it, when no image follows.
+class OpenBases:
+    """The bases that were used last, or what they are made of, open.
 
+    Leave its ``with`` block, or `close` it, when no image follows.
     Whoever uses one has it alone: for a second one at the same time it is opened once more.
 
     :param most: how many stay open besides those in use.
@@ -82,7 +83,7 @@ class OpenBases(Generic[T]):
         for held in idle:
             held.stack.close()
 
-    def __enter__(self) -> OpenBases[T]:
+    def __enter__(self) -> OpenBases:
         return self
 
     def __exit__(self, *exc: object) -> None:

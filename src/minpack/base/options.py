@@ -83,7 +83,7 @@ class BaseOptions(NamedTuple):
     #: The shared caches that are asked before anything is fetched or compressed; None for none.
     cache: CacheOptions | None = None
     #: Bases that stay open from one image to the next; None where one image is made.
-    bases: OpenBases[OpenBase] | None = None
+    bases: OpenBases | None = None
 
 
 class OpenBase(NamedTuple):

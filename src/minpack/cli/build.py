@@ -13,7 +13,7 @@ from minpack.build.fleet import ImageResult, State, run_jobs
 from minpack.cli.build_one import Job, build_image, failed, is_shared, jobs_of, output_place, pack_ready, unchanged
 from minpack.cli.config import check_ready, file_option, located, profile_option, read_images, ready_images
 from minpack.cli.executors import interruptible, lost, open_executor
-from minpack.cli.options import FILLED, STDOUT, Command, Parsed
+from minpack.cli.options import FILLED, STDOUT, Command, Parsed, completed
 from minpack.cli.pack import command as pack_command
 from minpack.cli.pack import tell
 from minpack.cli.settings import threads
@@ -48,7 +48,7 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
 
 @_with_options_of_pack
 @click.command("build", cls=Command, short_help=f"Build the images of {CONFIG}.")
-@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED)
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED, shell_complete=completed("image"))
 @file_option
 @profile_option
 @click.option("-k", "--keep-going", is_flag=True, help="Build the other images even if one fails.")

@@ -33,7 +33,6 @@ from minpack.output.target import Format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from minpack.base.options import OpenBase
     from minpack.build.pack import Packed
     from minpack.cli.output import WantedArtifacts
 
@@ -58,7 +57,7 @@ class _Build(NamedTuple):
     """What the images of one build that this process makes have in common."""
 
     began: int
-    bases: OpenBases[OpenBase]
+    bases: OpenBases
     sums: BuildSums
 
 

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from minpack.cli.effects import refuse_contradictions
-from minpack.cli.options import FILLED
+from minpack.cli.options import FILLED, completed
 from minpack.cli.pack import check_given
 from minpack.cli.pack import command as pack_command
 from minpack.config.keys import ConfigKey, KeyKind
@@ -66,6 +66,7 @@ file_option = click.option(
     metavar="FILE",
     is_eager=True,
     callback=_change_directory,
+    shell_complete=completed("file"),
     help="Configuration file. Paths in it, and on this command line, are relative to its directory."
     f" Default: {CONFIG}.",
 )
@@ -76,6 +77,7 @@ profile_option = click.option(
     multiple=True,
     type=FILLED,
     metavar="NAME",
+    shell_complete=completed("profile"),
     help="Apply the settings in [profile.NAME]; repeatable, and the last one wins.",
 )
 
@@ -122,18 +124,20 @@ def _key(option: click.Option) -> ConfigKey:
 
 
 def read_images(
-    given: Mapping[str, Any], names: Sequence[str] = (), shard: Shard | None = None
+    given: Mapping[str, Any], names: Sequence[str] = (), shard: Shard | None = None, *, built: bool = True
 ) -> tuple[ConfiguredImage, ...]:
     """The images of the file that the options name, or those of these names, with their programs.
 
     :param shard: outside it programs are as they are written: what others build need not be here.
+    :param built: whether programs must be there.
     :raises ConfigError: the file cannot be used.
     :raises UsageError: there is no such image or profile.
     """
     config = read_config(given["file"] or CONFIG, configured_keys())
     images = resolve_images(config, names, given["profiles"], os.environ)
     return tuple(
-        _configured(config, one) if shard is None or shard.has(one.name) else _unexpanded(config, one) for one in images
+        _configured(config, one, built=built) if shard is None or shard.has(one.name) else _unexpanded(config, one)
+        for one in images
     )
 
 
@@ -141,11 +145,11 @@ def _unexpanded(config: Config, image: ResolvedSettings) -> ConfiguredImage:
     return ConfiguredImage(config.path, image, tuple(text for text, _ in image.programs))
 
 
-def _configured(config: Config, image: ResolvedSettings) -> ConfiguredImage:
+def _configured(config: Config, image: ResolvedSettings, *, built: bool) -> ConfiguredImage:
     wanted = image.settings.get("platform")
     texts = [part for text in (wanted.texts if wanted is not None else ()) for part in text.text.split(",")]
     architectures = [text.strip().removeprefix("linux/").partition("/")[0] for text in texts]
-    return ConfiguredImage(config.path, image, expand_programs(image, config, architectures))
+    return ConfiguredImage(config.path, image, expand_programs(image, config, architectures, built=built))
 
 
 def _texts(setting: Setting) -> tuple[str, ...]:

@@ -85,12 +85,15 @@ def parse_dest(text: str | None, programs: tuple[str, ...]) -> tuple[RootPath | 
 
 
 def completed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
-    """What shells offer for a value: a ``base``, ``named base``, ``need``, ``zone``, ``user`` or ``platform``."""
+    """What shells offer for a value: a ``base``, ``named base``, ``need``, ``zone``, ``user`` or ``platform``.
 
-    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[Any]:
+    Of `minpack.toml` an ``image`` or a ``profile``; ``image or file`` where that file is not always meant; a ``file``.
+    """
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
         from minpack.cli.complete import offered  # noqa: PLC0415 - while a shell completes
 
-        return offered(kind, incomplete)
+        return offered(kind, incomplete, context.params, parameter.name or "")
 
     return complete
 

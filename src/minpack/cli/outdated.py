@@ -13,6 +13,7 @@ from minpack.cli.options import (
     LOCK,
     Command,
     cache_options,
+    completed,
     keys_option,
     output_options,
     registry_access_options,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @click.command("outdated", cls=Command, short_help="Show which files in images have changed upstream.")
-@click.argument("subjects", metavar="[IMAGE|LOCK]...", nargs=-1)
+@click.argument("subjects", metavar="[IMAGE|LOCK]...", nargs=-1, shell_complete=completed("image or file"))
 @file_option
 @profile_option
 @image_platforms_option

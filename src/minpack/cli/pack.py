@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minpack.base.open_bases import OpenBases
-    from minpack.base.options import OpenBase
     from minpack.build.lock import LockPolicy
     from minpack.build.pack import Packed
     from minpack.cli.output import OutputSettings
@@ -215,7 +214,7 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
 
 
 def pack_given(
-    given: dict[str, Any], name: str = "", *, shared: bool = False, bases: OpenBases[OpenBase] | None = None
+    given: dict[str, Any], name: str = "", *, shared: bool = False, bases: OpenBases | None = None
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, written to where they say, and what was wanted besides it.
 
@@ -311,7 +310,7 @@ def packed_image(
     name: str = "",
     *,
     shared: bool = False,
-    bases: OpenBases[OpenBase] | None = None,
+    bases: OpenBases | None = None,
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, and what was wanted besides it, with where all was written.
 
@@ -377,7 +376,7 @@ def _packed(
     progress: Progress,
     wanted: WantedArtifacts,
     push: RegistryOptions | None,
-    open_bases: OpenBases[OpenBase] | None,
+    open_bases: OpenBases | None,
 ) -> Packed:
     """What packing gives, from a lock if that is wanted."""
     store, as_json, write = selected(StoreSettings, given), given["as_json"], not given["dry_run"]

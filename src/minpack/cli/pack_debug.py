@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from minpack.base.open_bases import OpenBases
-    from minpack.base.options import OpenBase
     from minpack.build.pack import Packed
     from minpack.cli.output import OutputSettings
     from minpack.output.target import OutputSpec, WrittenOutput
@@ -60,7 +59,7 @@ def packed_with_debug(
     name: str = "",
     *,
     shared: bool = False,
-    bases: OpenBases[OpenBase] | None = None,
+    bases: OpenBases | None = None,
 ) -> tuple[Packed, WantedArtifacts]:
     """The image that the options ask for, and beside it the one for debugging: to the same places, named so.
 

@@ -19,15 +19,15 @@ from minpack.cli.config import (
     read_images,
     ready_images,
 )
-from minpack.cli.options import FILLED, Command, answer_options
+from minpack.cli.options import FILLED, Command, answer_options, completed
 from minpack.cli.pack import command as pack_command
-from minpack.cli.terminal import print_json, print_lines
+from minpack.cli.terminal import print_json, print_lines, print_notes
 from minpack.config.model import CONFIG, Setting, Text
 from minpack.config.places import Place
 from minpack.report.show import ShownImage, show_document, show_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from minpack.cli.config import ReadyImage
 
@@ -35,7 +35,7 @@ _NOWHERE = Place(0, 0)
 
 
 @click.command("show", cls=Command, short_help=f"Show what the images of {CONFIG} are set to.")
-@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED)
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=FILLED, shell_complete=completed("image"))
 @file_option
 @profile_option
 @click.option(
@@ -56,11 +56,20 @@ def command(names: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - the
         print_json(schema_of(configured_keys()))
         return
     outer, path = click.get_current_context(), given["file"] or CONFIG
-    images = [_shown(one.image, one) for one in ready_images(read_images(given, names), outer)]
+    images = [_shown(one.image, one) for one in ready_images(read_images(given, names, built=False), outer)]
+    print_notes(_unbuilt(images), quiet=given["quiet"])
     if given["as_json"]:
         print_json(show_document(path, given["profiles"], images))
     elif not given["quiet"]:
         print_lines(show_lines(path, images))
+
+
+def _unbuilt(images: Iterable[ShownImage]) -> Iterator[str]:
+    """A note of each program that is not there; whoever builds it finds the settings right before."""
+    for one in images:
+        for path in one.programs:
+            if not os.path.exists(path):
+                yield f"{one.settings.name}: {path} is not built yet"
 
 
 def _shown(image: ConfiguredImage, ready: ReadyImage) -> ShownImage:

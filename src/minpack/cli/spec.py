@@ -55,7 +55,13 @@ programs_argument = click.argument(
 )
 
 #: Of commands that may be about the images of a file instead.
-images_argument = click.argument("programs", metavar="[APP|NAME]...", nargs=-1, type=click.Path(readable=False))
+images_argument = click.argument(
+    "programs",
+    metavar="[APP|NAME]...",
+    nargs=-1,
+    type=click.Path(readable=False),
+    shell_complete=completed("image or file"),
+)
 
 #: How the program is run.
 run_options = applied(

@@ -15,6 +15,7 @@ from minpack.cli.options import (
     Command,
     Parsed,
     base_option,
+    completed,
     output_options,
     platform_option_of,
     registry_access_options,
@@ -60,7 +61,7 @@ class TraceCommand(Command):
     short_help="Run a program once and list the files its image lacks.",
     context_settings={"allow_interspersed_args": False},
 )
-@click.argument("program", metavar="APP", type=click.Path(readable=False))
+@click.argument("program", metavar="APP", type=click.Path(readable=False), shell_complete=completed("image or file"))
 @click.argument("arguments", metavar="[ARG...]", nargs=-1, type=click.UNPROCESSED)
 @base_option
 @platform_option_of("Variant of the program's platform (linux/arm/v6).")

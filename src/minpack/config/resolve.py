@@ -51,10 +51,13 @@ def resolve_images(
     )
 
 
-def expand_programs(image: ResolvedSettings, config: Config, architectures: Sequence[str]) -> tuple[str, ...]:
+def expand_programs(
+    image: ResolvedSettings, config: Config, architectures: Sequence[str], *, built: bool = True
+) -> tuple[str, ...]:
     """The paths of the image's programs, each once.
 
     :param architectures: OCI's names of those that the image is for; none for all.
+    :param built: whether the programs must be there; else a pattern that matches no file stands for itself.
     :raises ConfigError: there are none, or a pattern matches no file.
     """
     if not image.programs:
@@ -65,6 +68,9 @@ def expand_programs(image: ResolvedSettings, config: Config, architectures: Sequ
         try:
             found.update(dict.fromkeys(find_programs(text, architectures)))
         except NoProgramError as error:
+            if not built:
+                found[text] = None
+                continue
             raise config.document.error_at(place, PROGRAMS, error.reason, error.hint, value=text) from error
     return tuple(found)
 

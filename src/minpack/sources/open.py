@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from minpack.base.options import BaseOptions
+    from minpack.debian.archive import DebianArchive
     from minpack.progress import Progress
     from minpack.spec.base_ref import BaseRef
     from minpack.target import Platform
 
 #: Those that are the same for all images. A directory is looked at when it is asked, and what is made of packages has
-#: those that one image wants.
+#: those that one image wants: there the indexes of the archive stay open.
 _STAYING = frozenset((BaseKind.TARBALL, BaseKind.RELEASE, BaseKind.IMAGE))
 
 
@@ -153,16 +154,28 @@ def _open_debian(name: str, platform: Platform, options: BaseOptions, progress: 
             hint = "its armhf is for v7: --platform linux/arm/v7 makes an image for that"
         raise UnknownBaseError(name, f"it has no {platform}", hint)
     mirror, network = mirror_address(options.debian_mirror or MIRROR, options.network)
-    with open_store(options.store) as store:
-        wanted = options.packages or PackageOptions(0)
-        keys = keys_in(wanted.keys) if wanted.keys else debian_keys()
-        refuses = (options.refresh, wanted.locked, wanted.current)
-        place = SuiteContext(store, network, options.today, keys, progress, *refuses)
-        with open_archive(release, arch, mirror, place) as archive, DebianBase(archive) as base:
-            if options.complete:
-                archive.files()
-            notes = (*archive.notes, support_note(release, options.today), store.problem)
-            url = archive.suite.url
-            kept = tuple(note for note in notes if note)
-            sha256 = archive.release.sha256
-            yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, release=archive.release.release.version)
+
+    @contextmanager
+    def opener() -> Generator[DebianArchive]:
+        with open_store(options.store) as store:
+            wanted = options.packages or PackageOptions(0)
+            keys = keys_in(wanted.keys) if wanted.keys else debian_keys()
+            refuses = (options.refresh, wanted.locked, wanted.current)
+            place = SuiteContext(store, network, options.today, keys, progress, *refuses)
+            with open_archive(release, arch, mirror, place) as opened:
+                yield opened
+
+    stays = options.bases is not None and options.cache is None
+    key = (release.name, arch, _without_time(options)) if stays else ()
+    with (
+        options.bases.use(key, None, opener) if options.bases is not None and stays else opener() as archive,
+        # The packages that one image fetches are not in the next one's base.
+        DebianBase(archive) as base,
+    ):
+        if options.complete:
+            archive.files()
+        notes = (*archive.notes, support_note(release, options.today), archive.store.problem)
+        url = archive.suite.url
+        kept = tuple(note for note in notes if note)
+        sha256 = archive.release.sha256
+        yield OpenBase(base, BaseKind.PACKAGES, url, sha256, notes=kept, release=archive.release.release.version)
