@@ -25,7 +25,7 @@ FLOORS = [
     {"config", "tar"},
     {"apk", "deb", "oci"},
     {"engine", "registry"},
-    {"shared"},
+    {"cluster", "shared"},
     {"base"},
     {"alpine", "debian", "embedded", "layers", "ld"},
     {"needs"},
@@ -63,6 +63,7 @@ HOMES = {
     "pathspec": ("spec/patterns.py",),
     "cryptography": ("apk/signature.py", "trust/"),
     "lief": ("elf/lief.py",),
+    "distributed": ("cli/dask.py",),
     "elftools": ("elf/full.py",),
 }
 SOURCES = sorted(ROOT.rglob("*.py"))
@@ -214,6 +215,7 @@ HEAVY = {
     "cryptography",
     "certifi",
     "pysequoia",
+    "distributed",
     "tarfile",
     "importlib.resources",
     "importlib.metadata",

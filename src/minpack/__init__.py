@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from minpack.build.pack import Packed
     from minpack.build.push import LocalImage, Pushed
     from minpack.build.tree import ResolvedTree
+    from minpack.cluster.executor import Cluster, OpenCluster
     from minpack.content import BytesContent, Content
     from minpack.digest import Digest
     from minpack.elf.info import ElfInfo, ElfKind
@@ -94,6 +95,7 @@ _HOMES = {
     "Capability": "minpack.spec.capability",
     "Check": "minpack.spec.image",
     "Closure": "minpack.ld.closure",
+    "Cluster": "minpack.cluster.executor",
     "Compression": "minpack.oci.compression",
     "Content": "minpack.content",
     "Digest": "minpack.digest",
@@ -122,6 +124,7 @@ _HOMES = {
     "Need": "minpack.needs.need",
     "Network": "minpack.net.network",
     "OpenBase": "minpack.base.options",
+    "OpenCluster": "minpack.cluster.executor",
     "OutputSpec": "minpack.output.target",
     "OwnerName": "minpack.spec.owners",
     "PackageOptions": "minpack.base.options",
@@ -186,6 +189,7 @@ __all__ = [
     "Capability",
     "Check",
     "Closure",
+    "Cluster",
     "Compression",
     "Content",
     "Digest",
@@ -214,6 +218,7 @@ __all__ = [
     "Need",
     "Network",
     "OpenBase",
+    "OpenCluster",
     "OutputSpec",
     "OwnerName",
     "PackageOptions",

@@ -54,6 +54,7 @@
     ├── KeyFileError                   a file that holds no key to sign or verify with
     ├── UnverifiedError                an image that is not signed as it should be       exit 3
     ├── EngineError                    the container engine said no
+    ├── ExecutorError                  what builds images on other machines said no
     ├── NotStartedError                a program that was to be run          exit 125
     ├── SmokeTestError                 an image that does not do what is expected       exit 3
     ├── TooLargeError                  an image over its bound, with what is largest    exit 3
@@ -676,6 +677,15 @@ class EngineError(MinpackError):
 
     def __init__(self, verb: str, reason: str, hint: str | None = None) -> None:
         super().__init__(f"cannot {verb}: {reason}", hint)
+        self.reason = reason
+
+
+class ExecutorError(MinpackError):
+    """What builds images on other machines cannot be used, or gave one up; `executor` is what the user named."""
+
+    def __init__(self, executor: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot use {shorten(executor)}: {_reason(reason)}", hint)
+        self.executor = executor
         self.reason = reason
 
 

@@ -12,11 +12,11 @@ PACKAGES = ("certifi", "tzdata")
 
 
 def copy_packages(site: Path) -> Path:
-    """`site`, with certifi and tzdata as they are installed here, their RECORDs too."""
+    """`site`, with certifi and tzdata as they are installed here, and what says which versions these are."""
     for package in PACKAGES:
         installed = distribution(package)
         for file in installed.files or ():
-            if file.parts[0] == package or file.name == "RECORD":
+            if file.parts[0] == package or file.name in ("METADATA", "RECORD"):
                 (site / file).parent.mkdir(parents=True, exist_ok=True)
                 if file.name == "cacert.pem":
                     (site / file).write_bytes(installed_bundle())

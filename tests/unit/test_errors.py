@@ -30,6 +30,7 @@ from minpack.errors import (
     ElfError,
     EngineError,
     EntrypointError,
+    ExecutorError,
     HealthCheckError,
     ImageBaseError,
     ImageError,
@@ -363,6 +364,11 @@ ROWS = (
         {"image": "me/app:1", "problem": "wrong-key", "reason": "no"},
     ),
     Row(EngineError("load it", "no"), "cannot load it: no", {"reason": "no"}),
+    Row(
+        ExecutorError("dask://host:1", "it has no workers", "start some"),
+        "cannot use dask://host:1: it has no workers",
+        {"executor": "dask://host:1", "reason": "it has no workers"},
+    ),
     Row(
         NotStartedError("start '/app'", "no such file", "look", 127),
         "cannot start '/app': no such file",

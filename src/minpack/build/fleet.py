@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor, Future
 
     from minpack.build.pack import Packed
@@ -91,7 +91,7 @@ def result_of(name: str, packed: Packed) -> ImageResult:
 def run_jobs(
     executor: Executor,
     function: Callable[[J], ImageResult],
-    jobs: Sequence[J],
+    jobs: Iterable[J],
     workers: int,
     *,
     keep_going: bool,
@@ -104,21 +104,33 @@ def run_jobs(
 
     :param waiting: called every second in which none comes to its end.
     """
-    from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - for many images alone
+    from concurrent.futures import FIRST_COMPLETED, CancelledError, wait  # noqa: PLC0415 - for many images alone
 
     rest = iter(enumerate(jobs))
     running: dict[Future[ImageResult], int] = {}
     going = True
     while True:
         while going and len(running) < workers * _AHEAD and (job := next(rest, None)) is not None:
-            running[executor.submit(function, job[1])] = job[0]
+            running[_begun(executor, function, job[1])] = job[0]
         if not running:
             return
         done = wait(running, _TICK, FIRST_COMPLETED).done
         if not done:
             waiting()
         for future in done:
-            error = future.exception()
+            error = future.exception() if not future.cancelled() else CancelledError("it was given up")
             result: Any = error if error is not None else future.result()
             going = going and (keep_going or (error is None and result.is_whole))
             yield running.pop(future), result
+
+
+def _begun(executor: Executor, function: Callable[[J], ImageResult], job: J) -> Future[ImageResult]:
+    """The job with the executor; of one that takes no more jobs, what it says of that."""
+    from concurrent.futures import Future  # noqa: PLC0415 - for many images alone
+
+    try:
+        return executor.submit(function, job)
+    except Exception as error:  # noqa: BLE001 - an executor is of another package
+        future: Future[ImageResult] = Future()
+        future.set_exception(error)
+        return future

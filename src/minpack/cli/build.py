@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import click
 from minpack.build.fleet import ImageResult, State, run_jobs
 from minpack.cli.build_one import Job, build_image, failed, is_shared, jobs_of, output_place, pack_ready, unchanged
 from minpack.cli.config import check_ready, file_option, located, profile_option, read_images, ready_images
-from minpack.cli.executors import interruptible, lost, open_executor
+from minpack.cli.executors import Workers, interruptible, lost, open_executor
 from minpack.cli.options import FILLED, STDOUT, Command, Parsed, completed
 from minpack.cli.pack import command as pack_command
 from minpack.cli.pack import tell
@@ -28,9 +29,10 @@ from minpack.spec.parallel import parse_jobs
 from minpack.spec.shard import Shard, parse_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from minpack.cli.config import ReadyImage
+    from minpack.cluster.executor import ExecutorRef
 
 #: Where images go by their names.
 _NAMED = ("load", "push")
@@ -44,6 +46,12 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
     options = [one for one in pack_command.params if isinstance(one, click.Option)]
     command.params += [one for one in options if one.name not in own]
     return command
+
+
+def _parse_executor(text: str) -> ExecutorRef:
+    from minpack.cluster.executor import parse_executor  # noqa: PLC0415 - for clusters alone
+
+    return parse_executor(text)
 
 
 @_with_options_of_pack
@@ -64,6 +72,12 @@ def _with_options_of_pack(command: click.Command) -> click.Command:
     type=Parsed(parse_shard),
     metavar="NUMBER/TOTAL",
     help="Build only this part of the images (3/10 is the third of ten), to split the work between CI jobs.",
+)
+@click.option(
+    "--executor",
+    type=Parsed(_parse_executor),
+    metavar="NAME://ADDRESS",
+    help="Build on other machines, by a cluster such as dask://HOST:PORT; with --push and --cache-write.",
 )
 def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the options above are its signature
     """Build the images in minpack.toml: all of them, or those that you name.
@@ -88,9 +102,14 @@ def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the 
         check_ready(one)
     _refuse_one_place(ready, path)
     _refuse_one_name(ready)
-    jobs = jobs_of([one for one in ready if shard is None or shard.has(one.name)])
+    ready = [one for one in ready if shard is None or shard.has(one.name)]
+    if given["executor"] is not None:
+        from minpack.cli.cluster import check_remote  # noqa: PLC0415 - for clusters alone
+
+        check_remote(ready, given["executor"])
+    jobs = jobs_of(ready)
     known = dict(unchanged(jobs))
-    if len(jobs) == 1 and not known and not given["as_json"]:
+    if len(jobs) == 1 and not known and not (given["as_json"] or given["executor"]):
         return _build_alone(jobs[0])
     built = iter(_build_all([job for job in jobs if job.ready.name not in known], given))
     return _tell([known.get(job.ready.name) or next(built) for job in jobs], given, path)
@@ -145,17 +164,34 @@ def _build_all(jobs: Sequence[Job], given: dict[str, Any]) -> list[ImageResult]:
     results = {number: ImageResult(job.ready.name, State.SKIPPED) for number, job in enumerate(jobs)}
     if not jobs:
         return []
-    workers, told = min(given["jobs"] or threads(), len(jobs)), list[str | None]()
-    with open_executor(workers) as executor, counting("images", len(jobs), quiet=given["quiet"]) as display:
+    told = list[str | None]()
+    with _workers(jobs, given) as workers, counting("images", len(jobs), quiet=given["quiet"]) as display:
         run = partial(run_jobs, keep_going=given["keep_going"], waiting=display.show)
-        for number, found in run(executor, interruptible(build_image), jobs, workers):
+        for number, found in run(workers.executor, workers.function, workers.jobs, workers.most):
             name = jobs[number].ready.name
-            results[number] = found if isinstance(found, ImageResult) else failed(name, lost(name, found))
+            results[number] = found if isinstance(found, ImageResult) else failed(name, workers.lost(name, found))
             if results[number].failure is not None:
                 display.clear()
                 _print_failure(results[number], told)
             display.advance(failed=not results[number].is_whole)
     return list(results.values())
+
+
+@contextmanager
+def _workers(jobs: Sequence[Job], given: dict[str, Any]) -> Generator[Workers]:
+    """What builds the images: processes of this machine, or the cluster that is named."""
+    named: ExecutorRef | None = given["executor"]
+    if named is None:
+        count = min(given["jobs"] or threads(), len(jobs))
+        with open_executor(count) as executor:
+            yield Workers(executor, interruptible(build_image), jobs, count, lost)
+        return
+    from minpack.cli.cluster import lost_by_cluster, open_cluster, remote_jobs  # noqa: PLC0415 - for clusters alone
+    from minpack.cli.worker import build_at_worker  # noqa: PLC0415 - as above
+
+    with open_cluster(named) as cluster:
+        count = given["jobs"] or cluster.workers
+        yield Workers(cluster.executor, build_at_worker, remote_jobs(jobs), count, partial(lost_by_cluster, named))
 
 
 def _print_failure(result: ImageResult, told: list[str | None]) -> None:

@@ -181,11 +181,11 @@ def _keep(job: Job, given: dict[str, Any], packed: Packed, sums: BuildSums) -> N
     if not is_settled(packed, named_images(given), locked=given["locked"]):
         return
     result = result_of(job.ready.name, packed)
-    files = (*_named_files(given), *host_files(packed))
+    files = (*named_files(given), *host_files(packed))
     keep_built(_store(job.ready), job.record, result, files, _written(given, packed), sums)
 
 
-def _named_files(given: dict[str, Any]) -> Iterator[str]:
+def named_files(given: dict[str, Any]) -> Iterator[str]:
     """The files and directories of this host that the options name, wherever they were given."""
     yield from given["programs"]
     yield from (one.source for one in given["additions"])

@@ -12,15 +12,18 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from threading import Event, Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minpack.cli.signals import Stopped, stop
 from minpack.errors import MinpackError, ResourceError
+from minpack.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Executor
     from types import FrameType
+
+    from minpack.build.fleet import ImageResult
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -28,6 +31,19 @@ R = TypeVar("R")
 _WORKING = Event()
 #: Seconds that a worker has to tidy up.
 _PATIENCE = 5.0
+
+
+class Workers(NamedTuple):
+    """What builds images: `executor` runs `function` on each of `jobs`, up to `most` at once.
+
+    `lost` is what to say of the image of that name whose job raised, or did not come to its end.
+    """
+
+    executor: Executor
+    function: Callable[[Any], ImageResult]
+    jobs: Iterable[Any]
+    most: int
+    lost: Callable[[str, BaseException], MinpackError]
 
 
 @contextmanager

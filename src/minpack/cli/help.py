@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 #: The options of each group, whatever their command, in the order they are shown.
 GROUPS = {
-    "Images": ("--file", "--profile", "--schema", "--keep-going", "--jobs", "--shard"),
+    "Images": ("--file", "--profile", "--schema", "--keep-going", "--jobs", "--shard", "--executor"),
     "Base": ("--base", "--on", "--path", "--platform"),
     "Files": (
         "--from",

@@ -116,6 +116,18 @@ def data_notes(programs: Iterable[Program], packed: Container[str], told: Collec
             yield f"{program.path} may look next to itself for {listed(found, MOST_NAMED)}: {options}"
 
 
+def data_beside(programs: Iterable[Program]) -> Iterator[str]:
+    """The paths of this host that `data_notes` may name.
+
+    :raises InputError: a program cannot be read.
+    """
+    for program in programs:
+        prefix = os.path.dirname(os.path.dirname(os.path.realpath(program.path)))
+        if program.info.interpreter is not None and prefix not in {"/", ""}:
+            paths = (f"{prefix}/{name}" for name in sorted(_data_of(program)))
+            yield from (path for path in paths if os.path.exists(path))
+
+
 def names_beside(content: Content, info: ElfInfo, path: str) -> frozenset[str]:
     """What a program's texts name from its own place, as below the directory above: ``lib/sbcl`` for ``../lib/sbcl/``.
 
