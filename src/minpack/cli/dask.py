@@ -52,11 +52,13 @@ def _open(name: str, protocol: str, address: str) -> Generator[Cluster]:
             hint = "start it with: dask scheduler; and name the address that it prints, as dask://HOST:PORT"
             raise ExecutorError(executor, f"its scheduler does not answer: {_first_line(error)}", hint) from error
         with client:
+            try:
+                # Of a cluster that was started just now, or that adds workers as they are needed.
+                client.wait_for_workers(1, timeout=_PATIENCE)
+            except TimeoutError as error:
+                hint = f"start some with: dask worker {protocol}://{address}"
+                raise ExecutorError(executor, "it has no workers", hint) from error
             threads = client.nthreads()
-            if not threads:
-                raise ExecutorError(
-                    executor, "it has no workers", f"start some with: dask worker {protocol}://{address}"
-                )
             _check_versions(executor, client.get_versions(packages=["minpack"]))
             yield Cluster(client.get_executor(pure=False, retries=_RETRIES), sum(threads.values()))
 

@@ -171,6 +171,7 @@ def _build(build: RemoteBuild) -> ImageResult:
     import tempfile  # noqa: PLC0415 - in this process alone
 
     from minpack.cli.build_one import Job, build_image, failed  # noqa: PLC0415 - as above
+    from minpack.cli.settings import now_ns  # noqa: PLC0415 - as above
     from minpack.errors import MinpackError  # noqa: PLC0415 - as above
 
     os.umask(build.umask)
@@ -182,7 +183,7 @@ def _build(build: RemoteBuild) -> ImageResult:
         ready = build.ready._replace(given=_moved(build.ready.given, below))
         try:
             _place(build, ready.given, below)
-            result = build_image(Job(ready, ""))
+            result = build_image(Job(ready, "", now_ns()))
         except MinpackError as error:
             result = failed(ready.name, error)
         finally:
