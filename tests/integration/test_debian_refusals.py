@@ -86,6 +86,19 @@ def test_a_program_is_packed(world: World) -> None:
     assert (world.place / "app.tar").read_bytes() == first
 
 
+def test_licences_are_where_a_packages_link_leads(world: World) -> None:
+    """A whole package's directory of documentation may be a link to that of another one of its source."""
+    link = {"usr/share/doc/libfoo1-data": "libfoo1", "usr/share/foo/file": b"data"}
+    world.main.add(Deb("libfoo1-data", link))
+    world.main.packages.remove(FOO)
+    world.main.add(FOO._replace(files={**FOO.files, "usr/share/doc/libfoo1/copyright": b"MIT"}))
+    ran = world.run("./app", "--package", "libfoo1-data", "--format", "rootfs", "-o", "root")
+    assert ran.code == 0, ran.err
+    documentation = world.place / "root/usr/share/doc"
+    assert (documentation / "libfoo1-data").is_symlink()
+    assert (documentation / "libfoo1-data/copyright").read_bytes() == b"MIT"
+
+
 def test_debians_own_keys_do_not_trust_the_tests(world: World) -> None:
     """Without --keys, Debian's keys alone count."""
     world.main.serve(world.mirror, "/debian")

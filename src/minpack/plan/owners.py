@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
+from minpack.paths import join, name, normal, parent
 from minpack.plan.model import Origin, PlannedEntry, Reason, ReasonKind
 from minpack.program.additions import normalize_mode
 from minpack.rootfs.entry import Kind, directory
@@ -53,7 +55,8 @@ def with_packages(
     attributed = [_attributed(entry, planned, packages, fetched) for entry, planned in tree]
     reason = Reason(ReasonKind.DATABASE, "the packages that files are from, for scanners")
     owned = (planned.entry for planned in attributed if planned.package is not None)
-    for entry in packages.database(owned, licences=licences):
+    for found in packages.database(owned, licences=licences):
+        entry = _behind_link(tree, found)
         if entry.path not in tree:
             owner = packages.owner(entry)
             source = Origin.PACKAGE if owner in fetched else Origin.DEFAULT
@@ -61,6 +64,14 @@ def with_packages(
     known = {planned.entry.path: planned for planned in attributed}
     attributed = [known.get(entry.path, planned._replace(entry=entry)) for entry, planned in tree]
     return plan._replace(entries=tuple(attributed))
+
+
+def _behind_link(tree: Tree[PlannedEntry], entry: Entry) -> Entry:
+    """`entry` where it gets to if its directory is a link in the tree, as those of documentation are (Policy, 12.5)."""
+    above = tree.get(parent(entry.path))
+    if above is None or above.kind is not Kind.SYMLINK:
+        return entry
+    return entry._replace(path=join(normal(posixpath.join(parent(above.path), above.link)), name(entry.path)))
 
 
 def _implied(path: RootPath) -> PlannedEntry:

@@ -112,6 +112,11 @@ class Tree(Generic[Tag]):
         if added[2].strength > claim.strength:
             self._entries[entry.path] = added
 
+    def get(self, path: RootPath) -> Entry | None:
+        """What is at `path`, as it was added; None if nothing is."""
+        known = self._entries.get(path)
+        return known[0] if known is not None else None
+
     def has_file(self, path: RootPath) -> bool:
         """Whether something that is not a directory is at `path`."""
         known = self._entries.get(path)
