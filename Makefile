@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test coverage lint check fmt golden probe probefuzz docs site recipes dist bench counts pythons sigstore fuzz explore faults mutants live oracle starts pushes field shrinks traces clean
+.PHONY: help demo setup test coverage lint check fmt golden probe probefuzz docs site recipes dist image roots release bench counts pythons sigstore fuzz explore faults mutants live oracle starts pushes field shrinks traces clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -80,6 +80,12 @@ dist: $(VENV)/dev ## build sdist and wheel in dist/, and check what an index wou
 	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$$(git log -1 --format=%ct)) $(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 	cd dist && sha256sum *
+
+# PIN=1 takes the newest wheels that pyproject.toml allows, and writes their sums into release/requirements.txt.
+image: $(VENV)/dev ## make minpack's own image for two platforms: build/minpack-image.tar (docs/install.md)
+	$(if $(PIN),$(BIN)/python release/image.py --pin)
+	$(BIN)/python release/image.py
+	$(BIN)/minpack build minpack
 
 bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 	$(BIN)/python benchmarks/bench.py

@@ -88,7 +88,7 @@ def test_a_program_is_packed(world: World) -> None:
 
 def test_licences_are_where_a_packages_link_leads(world: World) -> None:
     """A whole package's directory of documentation may be a link to that of another one of its source."""
-    link = {"usr/share/doc/libfoo1-data": "libfoo1", "usr/share/foo/file": b"data"}
+    link: dict[str, bytes | str] = {"usr/share/doc/libfoo1-data": "libfoo1", "usr/share/foo/file": b"data"}
     world.main.add(Deb("libfoo1-data", link))
     world.main.packages.remove(FOO)
     world.main.add(FOO._replace(files={**FOO.files, "usr/share/doc/libfoo1/copyright": b"MIT"}))

@@ -54,6 +54,7 @@ PACKAGES = {
     "objdump": "binutils",
     "openssl": "openssl",
     "podman": "podman",
+    "printf": "coreutils",
     "qemu-*-static": "qemu-user-static",
     "readelf": "binutils",
     "rm": "coreutils",

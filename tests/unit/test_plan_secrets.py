@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sysconfig
+from pathlib import Path
+
 import pytest
 
 from minpack.content import BytesContent
@@ -62,3 +65,13 @@ def test_what_holds_no_key() -> None:
     """Certificates and public keys are not private keys, nor is what is too large for a text."""
     assert not holds_key(BytesContent(b"-----BEGIN CERTIFICATE-----\nMAo=\n-----BEGIN PUBLIC KEY-----\n"))
     assert not holds_key(BytesContent(bytes(MAX_TEXT) + b"-----BEGIN PRIVATE KEY-----"))
+
+
+@pytest.mark.parametrize("module", ["cryptography/hazmat/primitives/serialization/ssh.py"])
+def test_a_module_that_knows_how_keys_begin_is_none(module: str) -> None:
+    """A constant ends right behind the line that it is; a key within quotes goes on."""
+    path = Path(sysconfig.get_path("platlib"), module)
+    text = path.read_bytes()
+    assert b"PRIVATE KEY-----" in text
+    assert not holds_key(BytesContent(text))
+    assert holds_key(BytesContent(text + b'{"key": "-----BEGIN PRIVATE KEY-----\\nMAo=\\n-----END PRIVATE KEY-----"}'))
