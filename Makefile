@@ -87,6 +87,12 @@ image: $(VENV)/dev ## make minpack's own image for two platforms: build/minpack-
 	$(BIN)/python release/image.py
 	$(BIN)/minpack build minpack
 
+roots: $(VENV)/dev ## install the wheel into bare roots of Debian, arm64 too, pack and run there (as root, with debootstrap; ROOTS=NAME)
+	$(BIN)/python release/roots.py $(ROOTS)
+
+release: $(VENV)/dev ## make a release in a clone: VERSION=X.Y.Z DATE=YYYY-MM-DD; WRITE=1 takes commit and tag over, SIGN=1 signs
+	$(BIN)/python release/release.py $(VERSION) $(DATE) $(if $(WRITE),--write) $(if $(SIGN),--sign)
+
 bench: $(BIN)/minpack ## measure minpack beside what one would use instead
 	$(BIN)/python benchmarks/bench.py
 

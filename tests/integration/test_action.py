@@ -163,3 +163,13 @@ jobs:
     command = (need_tool("actionlint"), "-no-color", str(place / "image.yml"))
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.oracle
+def test_actionlint_has_nothing_to_say_about_workflows() -> None:
+    """The workflows of this repository are well-formed, and their scripts too."""
+    workflows = sorted((TOP / ".github/workflows").glob("*.yml"))
+    assert workflows
+    command = (need_tool("actionlint"), "-no-color", *map(str, workflows))
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
