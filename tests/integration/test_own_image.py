@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import filecmp
 import importlib.util
 import os
@@ -18,6 +19,7 @@ from support.packing import SOURCE
 from support.tools import need_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import ModuleType
 
@@ -44,8 +46,16 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
 
 
 @pytest.fixture(scope="module")
-def built(settings: dict[str, str | None], tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(settings: dict[str, str | None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """The image of this tree. Wheels are from the Python package index: without it the tests are skipped."""
+    (TOP / "build").mkdir(exist_ok=True)
+    with (TOP / "build/own-image.lock").open("w") as lock:
+        # What is in build/image is one for all workers.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield _made(settings, tmp_path_factory)
+
+
+def _made(settings: dict[str, str | None], tmp_path_factory: pytest.TempPathFactory) -> Built:
     command = (sys.executable, "release/image.py")
     done = subprocess.run(
         command, cwd=TOP, env=environment(settings), check=False, capture_output=True, text=True, timeout=600
