@@ -1,4 +1,4 @@
-"""The pages of docs/recipes are true: each is run, and prints what it shows."""
+"""The recipes, and the guides for those who come from other tools, are true: each is run, and prints what it shows."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from support.tools import need_tool
 if TYPE_CHECKING:
     from support.recipes import Page, Ran
 
-RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+DOCS = Path(__file__).parents[2] / "docs"
 INDEX = "index.md"
-PAGES = {path.name: read_page(path.name, path.read_text(encoding="utf-8")) for path in sorted(RECIPES.glob("*.md"))}
+RECIPES = tuple(path.name for path in sorted(DOCS.glob("recipes/*.md")))
+#: What others call what minpack does.
+GUIDES = tuple(path.name for path in sorted(DOCS.glob("migrate-*.md")))
+PATHS = (*DOCS.glob("recipes/*.md"), *DOCS.glob("migrate-*.md"))
+PAGES = {path.name: read_page(path.name, path.read_text(encoding="utf-8")) for path in sorted(PATHS)}
 #: The target that not every Rust has.
 MUSL_TARGET = "x86_64-unknown-linux-musl"
 #: Files that the commands of a page use without naming them.
@@ -92,17 +96,30 @@ def test_nothing_on_a_recipe_is_left_unrun_in_silence(name: str) -> None:
 def test_the_index_has_every_recipe() -> None:
     """Each page has its row."""
     rows = re.findall(r"^\| \[[^]]+\]\(([^)]+)\) \|", PAGES[INDEX].text, re.MULTILINE)
-    assert sorted(rows) == sorted(PAGES.keys() - {INDEX})
+    assert sorted(rows) == sorted(set(RECIPES) - {INDEX})
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name != INDEX])
 def test_a_recipe_has_its_parts(name: str) -> None:
-    """The problem comes first, in a line, and what can go wrong last."""
+    """The problem comes first, in a line, and what can go wrong last, or what is different."""
     first, problem = [line for line in PAGES[name].text.splitlines() if line][:2]
     assert first.startswith("# ")
     assert problem.startswith("*")
     assert problem.endswith(".*")
-    assert re.findall(r"^## (.*)$", PAGES[name].text, re.MULTILINE)[-1] == "What can go wrong"
+    last = "What is different" if name in GUIDES else "What can go wrong"
+    assert re.findall(r"^## (.*)$", PAGES[name].text, re.MULTILINE)[-1] == last
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_words_of_a_guide_are_minpacks(name: str) -> None:
+    """Each option in the column of minpack exists, and each command."""
+    rows = re.findall(r"^\| .* \| (.*) \|$", PAGES[name].text, re.MULTILINE)
+    assert len(rows) > 12
+    said = " ".join(code for row in rows for code in re.findall(r"`([^`]+)`", row) if "docker build" not in code)
+    reference = (DOCS / "cli.md").read_text()
+    assert set(re.findall(r"--[a-z][a-z-]*", said)) <= set(re.findall(r"--[a-z][a-z0-9-]*", reference))
+    named = set(re.findall(r"minpack ([a-z]+)", said))
+    assert named <= set(re.findall(r"^## minpack ([a-z]+)", reference, re.MULTILINE))
 
 
 def test_the_jobs_of_ci_call_the_script_that_is_run() -> None:
@@ -122,12 +139,38 @@ def test_the_action_is_used_as_it_is() -> None:
     """Inputs and outputs of the action, on the page of CI, are those of action.yml."""
     (workflow,) = [block for block in PAGES["ci.md"].blocks if block.title.startswith(".github/")]
     steps = yaml.safe_load("\n".join(workflow.lines))["jobs"]["image"]["steps"]
-    action = yaml.safe_load((RECIPES.parents[1] / "action.yml").read_text())
+    action = yaml.safe_load((DOCS.parent / "action.yml").read_text())
     (step,) = [step for step in steps if "minpack@" in step.get("uses", "")]
     assert step["with"].keys() <= action["inputs"].keys()
     outputs = set(re.findall(r"outputs\.(\w+)", "\n".join(workflow.lines)))
     assert outputs
     assert outputs <= action["outputs"].keys()
+
+
+def test_the_figures_of_the_comparison_were_measured() -> None:
+    """Each time and size is in the tables of the benchmarks, but those that the page calls another's own."""
+    text = re.sub(
+        r"^(?:Its own sizes|closure of a program).*$", "", (DOCS / "comparison.md").read_text(), flags=re.MULTILINE
+    )
+    measured = [float(number) for number in re.findall(r"\d+\.\d+", (DOCS / "benchmarks.md").read_text())]
+    scale = {"ms": 1.0, "s": 1000.0, "MB": 1.0}
+    figures = re.findall(r"(?<![\d.])(\d+(?:\.\d+)?) (ms|s|MB)\b", text)
+    assert len(figures) > 8
+    for number, unit in figures:
+        exact = len(number.partition(".")[2])
+        assert any(round(one / scale[unit], exact) == float(number) for one in measured), f"{number} {unit}"
+    shares = re.findall(r"(?<![\d.])(0\.\d\d)(?![\d.])", text.partition("## When")[2])
+    assert shares
+    assert set(shares) <= set(re.findall(r"\*\*(0\.\d\d)\*\*", (DOCS / "benchmarks.md").read_text()))
+
+
+def test_the_programs_of_the_comparison_were_tried() -> None:
+    """How many programs work is what the field says."""
+    pattern = r"(\d+) real programs (\d+) worked as they were packed by default, and (\d+) "
+    ((all_of_them, *counted),) = re.findall(pattern, (DOCS / "comparison.md").read_text())
+    field = (DOCS / "field.md").read_text()
+    assert re.search(rf"^{all_of_them} programs of ", field, re.MULTILINE)
+    assert re.findall(r"^\| (?:works|told) \| (\d+) \|", field, re.MULTILINE) == counted
 
 
 TEXT = """# Page

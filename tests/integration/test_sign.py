@@ -15,15 +15,18 @@ import pytest
 
 from minpack.content import BytesContent
 from minpack.digest import Digest
+from minpack.images.verify import Verified, VerifiedSignature
 from minpack.oci.documents import Blob, Descriptor
 from minpack.oci.image import Artifact, build_artifact
 from minpack.oci.mediatypes import BUNDLE, MANIFEST
 from minpack.oci.read import read_image
 from minpack.output.attach import attach_to_layout
 from minpack.registry.secret import Secret
+from minpack.report.signatures import verify_lines
 from minpack.target import Platform
-from minpack.trust.attest import SIGNATURE, SPDX, Document, attestation, unsigned
+from minpack.trust.attest import PROVENANCE, SIGNATURE, SPDX, Document, attestation, unsigned
 from minpack.trust.keys import SigningKey, new_key_pair, read_signing_key
+from minpack.trust.verify import Statement
 from support.command import COMMAND, Ran, assert_refused, environment, minpack, snapshot
 from support.elfmaker import static_program
 from support.fakeregistry import FakeRegistry
@@ -160,6 +163,20 @@ def test_push_takes_signatures_and_documents_along(home: Path, fake: FakeRegistr
     assert [one["predicate_type"] for one in answer["statements"]] == [SPDX]
     text = done(verified(name, home)).out.decode()
     assert "  states       SBOM (SPDX)" in text.splitlines()
+
+
+def test_what_is_stated_is_in_the_same_order_for_every_key() -> None:
+    """Statements are ordered by their digests, which differ from key to key: the text has their kinds in order."""
+    first, second = (
+        (Digest(two * 32), Statement((Digest("cd" * 32),), kind, {}))
+        for two, kind in (("12", PROVENANCE), ("34", SPDX))
+    )
+    made = Verified("app", Digest("cd" * 32), MANIFEST, (), (VerifiedSignature("bundle", None),), (), 4, 100, "me.pub")
+    texts = [
+        verify_lines(made._replace(statements=order), "me.pub", None) for order in ((first, second), (second, first))
+    ]
+    assert texts[0] == texts[1]
+    assert texts[0][3:5] == ["  states       SBOM (SPDX)", "  states       provenance (SLSA)"]
 
 
 def test_the_classic_form_is_a_tag(home: Path, fake: FakeRegistry) -> None:

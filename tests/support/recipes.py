@@ -33,7 +33,7 @@ _VARIES = (
 )
 #: What is said of a slow download or engine, where nothing is a terminal.
 _PROGRESS = re.compile(
-    r"^(?:\S+: [\d.]+ (?:B|kB|MB|GB)(?: of [\d.]+ (?:B|kB|MB|GB))?|(?:note: )?waiting for .*)\n", re.MULTILINE
+    r"^(?:[^\n:]+: [\d.]+ (?:B|kB|MB|GB)(?: of [\d.]+ (?:B|kB|MB|GB))?|note: waiting for .*)\n", re.MULTILINE
 )
 _FENCE = re.compile(r"^```(?P<language>\w*)(?: title=\"(?P<title>[^\"]+)\")?$")
 _UNRUN = re.compile(r"^\*Not run by the tests: .+\*$")
