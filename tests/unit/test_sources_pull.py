@@ -153,6 +153,21 @@ def test_only_the_image_of_the_platform_is_pulled(registry: FakeRegistry, tmp_pa
         opened(registry, tmp_path, ":b")
 
 
+@pytest.mark.parametrize("kind", [CONFIG, "application/vnd.docker.container.image.v1+json"])
+def test_an_index_may_call_its_images_by_the_type_of_their_configuration(
+    registry: FakeRegistry, tmp_path: Path, kind: str
+) -> None:
+    """For an image artifactType is that (image-spec, descriptor.md), and go-containerregistry and ko write it."""
+    manifest = put(registry, "amd64")
+    entry = described(MANIFEST, manifest, platform={"os": "linux", "architecture": "amd64"}, artifactType=kind)
+    attached = {**entry, "artifactType": "application/vnd.example.sbom", "digest": f"sha256:{'0' * 64}"}
+    put_index(registry, "1", attached, entry)
+    assert opened(registry, tmp_path)[0] == EXPECTED
+    put_index(registry, "2", entry)
+    ran = minpack("export", f"docker://{registry.host}/me/base:2", "-o", "tree.tar", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+
+
 def test_an_index_that_does_not_say_for_what_its_image_is_leaves_that_to_the_image(
     registry: FakeRegistry, tmp_path: Path
 ) -> None:

@@ -60,6 +60,14 @@ class Descriptor(NamedTuple):
     data: bytes | None = None
     urls: tuple[str, ...] = ()
 
+    @property
+    def is_artifact(self) -> bool:
+        """Whether it says that it is of something else than an image.
+
+        Of an image the type of artifact is that of its configuration (image-spec, descriptor.md).
+        """
+        return self.artifact_type not in {"", *mediatypes.CONFIGS}
+
     def document(self) -> dict[str, Json]:
         """The descriptor as JSON has it."""
         document: dict[str, Json] = {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}

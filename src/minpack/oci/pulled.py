@@ -83,7 +83,7 @@ def read_pulled_index(name: str, documents: Documents, tag_or_digest: str) -> In
     images, others = list[BuiltImage](), list[Artifact]()
     for entry in listed_descriptors(source, document):
         about = entry.platform is not None and entry.platform.os == "unknown"
-        if entry.media_type in mediatypes.MANIFESTS and (entry.artifact_type or about):
+        if entry.media_type in mediatypes.MANIFESTS and (entry.is_artifact or about):
             others.append(read_pulled_artifact(source.path, documents, entry))
         else:
             found, manifest = documents.manifest(str(entry.digest))
@@ -139,7 +139,7 @@ def _says_platform(entry: Descriptor) -> bool:
 
 def _entry(source: DocumentSource, document: JsonNode, wanted: Platform, *, any_platform: bool) -> Descriptor:
     """The manifest that an index lists for a platform."""
-    entries = [one for one in listed_descriptors(source, document) if not one.artifact_type]
+    entries = [one for one in listed_descriptors(source, document) if not one.is_artifact]
     images = [one for one in entries if one.media_type in mediatypes.MANIFESTS]
     known = [one for one in images if _says_platform(one)]
     platforms = [one.platform or Platform("", "") for one in known]
