@@ -117,8 +117,11 @@ def test_what_keeps_such_a_user_from_starting(place: Path) -> None:
 
 
 def test_root_may_write_anywhere(place: Path) -> None:
-    """Nothing shows what a program of root's writes to."""
-    minpack("./static", "--user", "root", "--any-user", "-w", "/work", "-o", "image.tar", cwd=place)
+    """Nothing shows what a program of root's writes to, and where the platform chooses no user it runs as root."""
+    told = minpack("./static", "--user", "root", "--any-user", "-w", "/work", "-o", "image.tar", cwd=place).stderr
+    assert "note: the image's user is root: where the platform chooses no other, the program runs as root" in told
+    told = minpack("./static", "--user", "1000", "--any-user", "-o", "other.tar", cwd=place).stderr
+    assert "is root" not in told
     said = minpack("check", "image.tar", "--any-user", cwd=place).stdout
     assert "0 errors, 0 warnings, 1 note" in said
     assert "the image's user is root" in said

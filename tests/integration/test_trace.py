@@ -125,6 +125,14 @@ def test_pack_traces_and_packs_at_once(place: Path) -> None:
     assert "packed with --take /etc/alpine-release --take /etc/profile.d/README" in both.err
 
 
+def test_of_several_programs_the_first_is_run_and_the_rest_are_named(place: Path) -> None:
+    """What another would open by itself is found by no run, which is told; what the first one starts is traced."""
+    words = ("--base", "alpine", "--trace", "alpine-release", "-o", "several.tar", "--force")
+    told = minpack("./reads", "./waits", "./faulty", *words, cwd=place).err
+    assert "note: --trace ran './reads' alone, and not './waits', './faulty': minpack trace finds" in told
+    assert "--trace ran" not in minpack("./reads", *words, cwd=place).err
+
+
 def test_an_image_that_has_everything_stays_as_it_is(place: Path) -> None:
     """The same bytes with a trace and without."""
     assert minpack("./reads", "--base", "alpine", "-q", "-o", "plain.tar", cwd=place).code == 0

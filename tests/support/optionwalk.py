@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from minpack.cli.app import app
+from minpack.cli.repeated import takes_one
 from minpack.cli.run import run as run_minpack
 from minpack.trust.keys import new_key_pair
 from support.badfiles import CERTIFICATE, GLIBC_LOADER, MUSL_LOADER
@@ -35,7 +36,7 @@ from support.tarmaker import archive, directory, member
 from support.toolsbases import RELEASE, publish_release, shell_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 STORES = ("cache", "kept", "filled")
@@ -71,6 +72,13 @@ def options(command: click.Command) -> tuple[str, ...]:
     return tuple(next(name for name in option.opts if name.startswith("--")) for option in found)
 
 
+def extended(command: click.Command, call: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    """The words of a call with an option added to them: in place of its value there, if it takes one and has it."""
+    names = next(({*one.opts} for one in command.params if takes_one(one) and more[0] in one.opts), set())
+    dropped = {at + step for at, word in enumerate(call) if word in names for step in (0, 1)}
+    return (*(word for at, word in enumerate(call) if at not in dropped), *more)
+
+
 def _put_image(registry: FakeRegistry, name: str) -> None:
     """Let a registry have an image, with the tag that is meant where none is said."""
     files = layout_files("image", [layer(tar_of(layer_member("etc/lower", b"1")))])
@@ -97,6 +105,7 @@ class Walk:
         self._lock = b""
         self._store = place / "store"
         self._seen: dict[tuple[str, ...], Outcome] = {}
+        self._commands = dict(commands())
         for made in (self.place, self._streams):
             made.mkdir()
         _put_image(self._secure, "me/base")
@@ -127,12 +136,13 @@ class Walk:
             self._seen[arguments] = self.run(*arguments)
         return self._seen[arguments]
 
-    def differs(self, call: str, more: tuple[str, ...]) -> bool:
+    def differs(self, name: str, call: str, more: tuple[str, ...]) -> bool:
         """Whether the command does something else with `more`; where text tells nothing its JSON document counts."""
-        before = shlex.split(self.filled(call))
-        if self.outcome(*before) != self.outcome(*before, *more):
+        words = shlex.split(self.filled(call))
+        before, after = (*name.split(), *words), (*name.split(), *extended(self._commands[name], words, more))
+        if self.outcome(*before) != self.outcome(*after):
             return True
-        return "--json" not in more and self.outcome(*before, "--json") != self.outcome(*before, *more, "--json")
+        return "--json" not in more and self.outcome(*before, "--json") != self.outcome(*after, "--json")
 
     def run(self, *arguments: str) -> Outcome:
         """What the command does now, in the directory as it was at the beginning."""

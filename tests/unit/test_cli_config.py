@@ -17,13 +17,17 @@ from minpack.cli.config import OF_A_RUN, configured_keys, key_name, pack_context
 from minpack.cli.pack import command as pack_command
 from minpack.config.keys import KeyKind
 from minpack.errors import ConfigError, UsageError
+from support.optionwalk import extended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: As the group of all commands has it: click keeps the option --help of a command as it is first made.
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-ROWS = {option: f"{call} {more}" for option, (call, more) in rows("pack").items()}
+ROWS = {
+    option: shlex.join(extended(pack_command, shlex.split(call), shlex.split(more)))
+    for option, (call, more) in rows("pack").items()
+}
 MORE = {option: more for option, (_, more) in rows("pack").items()}
 KEYS = {f"--{key.name}": key for key in configured_keys()}
 OPTIONS = [one for one in pack_command.params if isinstance(one, click.Option)]

@@ -599,7 +599,7 @@ def test_every_option_changes_something(command: str, walk: Walk) -> None:
     idle = []
     for option, (call, more) in rows(command).items():
         added = tuple(shlex.split(walk.filled(more)))
-        if not walk.differs(f"{command} {call}", added):
+        if not walk.differs(command, call, added):
             idle.append((option, walk.outcome(*shlex.split(walk.filled(f"{command} {call}")))))
     assert idle == []
 
@@ -631,7 +631,7 @@ def test_where_an_option_does_nothing_it_is_refused_or_told(command: str, walk: 
     for option, (_, usual) in rows(command).items():
         more = walk.filled(VALUES.get(option, usual))
         for place, call in PLACES[command].items():
-            if not walk.differs(f"{command} {call}", tuple(shlex.split(more))):
+            if not walk.differs(command, call, tuple(shlex.split(more))):
                 idle.append((option, place))
     assert [one for one in idle if (command, one[0]) not in IDLE] == []
     assert {option for option, _ in idle} == {option for name, option in IDLE if name == command}

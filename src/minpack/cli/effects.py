@@ -58,6 +58,8 @@ _CONTRADICTIONS = (
     ("caches", "--cache", "offline", "--offline downloads nothing, not even from shared caches"),
     ("cache_write", "--cache-write", "no_cache", "--no-cache keeps nothing that could be written there"),
 )
+#: Pairs of which each key has one value: the parameter and its option.
+_PAIRS = (("env", "--env"), ("variables", "--env"), ("labels", "--label"), ("annotations", "--annotation"))
 #: What the loader of each C library reads of the environment.
 _LOADERS_READ = {
     "glibc": ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"),
@@ -98,10 +100,15 @@ def refuse_without_cache(given: Mapping[str, Any]) -> None:
 
 
 def refuse_contradictions(context: click.Context) -> None:
-    """Raise `UsageError` if two options on the command line contradict each other."""
+    """Raise `UsageError` if two options on the command line, or two values of one, contradict each other."""
     for key, option, other, reason in _CONTRADICTIONS:
         if _is_explicit(context, key) and _is_explicit(context, other):
             raise UsageError(option, "", reason, "give only one of them")
+    for key, option in _PAIRS:
+        found: dict[str, str] = {}
+        for name, value in context.params.get(key) or ():
+            if found.setdefault(name, value) != value:
+                raise UsageError(option, name, "it is given two values", "give only one of them")
 
 
 def refuse_explicit(options: Mapping[str, str], reason: str, hint: str = "leave it out") -> None:

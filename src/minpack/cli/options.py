@@ -155,10 +155,27 @@ class Command(Helpful):
     """A command that finds short options at once, and takes ``-o=VALUE`` as ``--output=VALUE``.
 
     Click looks for ``-o`` among the long ones first, and where it is not, computes what it may be a misspelling of.
+    Of an option that takes one value and has two it takes the last, which is refused here.
     """
 
     def make_parser(self, ctx: click.Context) -> Any:  # noqa: ANN401 - its type has no public name
-        """As click's."""
+        """As click's, but for what it parses: it raises `UsageError` if an option with one value has two."""
+        parser = self._parser(ctx)
+        parse = parser.parse_args
+
+        def parse_once(args: list[str]) -> Any:  # noqa: ANN401 - as above
+            words = list(args)
+            values, rest, given = parse(args)
+            if len(set(given)) < len(given) and not ctx.resilient_parsing:
+                from minpack.cli.repeated import refuse_repeated  # noqa: PLC0415 - where one is given again
+
+                refuse_repeated(self._parser(ctx), words, given)
+            return values, rest, given
+
+        parser.parse_args = parse_once
+        return parser
+
+    def _parser(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as above
         parser = super().make_parser(ctx)
         known = vars(parser)
         known.get("_long_opt", {}).update(known.get("_short_opt", {}))

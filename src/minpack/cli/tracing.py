@@ -75,7 +75,18 @@ def traced_spec(spec: ImageSpec, given: Mapping[str, Any]) -> tuple[ImageSpec, t
     found = traced(spec, given["traced"], given, no_progress)
     words = found.options.words
     told = (f"traced, and packed with {shlex.join(words)}",) if words else ("traced: it opens nothing else",)
-    return found.options.applied(spec), (*found.notes, *told)
+    return found.options.applied(spec), (*found.notes, *_untraced(spec.programs), *told)
+
+
+def _untraced(programs: Sequence[str]) -> tuple[str, ...]:
+    """A note of the programs that were not run by themselves, if there are some."""
+    first, *others = programs
+    if not others:
+        return ()
+    from minpack.excerpt import listed, quoted  # noqa: PLC0415 - for several programs alone
+
+    which = listed(map(quoted, others), 3)
+    return (f"--trace ran {first!r} alone, and not {which}: minpack trace finds what each other program opens",)
 
 
 def _options(given: Mapping[str, Any]) -> BaseOptions:

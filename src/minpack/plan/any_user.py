@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 #: One of those that OpenShift gives its first projects.
 ANY_USER = User(1_000_620_000, 0)
 NO_LINE = "a UID that the platform chooses has no line in /etc/passwd (CRI-O and Podman add one, Docker does not)"
+ROOT_NOTE = "the image's user is root: where the platform chooses no other, the program runs as root (see --user)"
 
 
 class Obstacle(NamedTuple):
@@ -90,4 +91,6 @@ def any_user_notes(plan: Plan, tree: Walker, owner: User) -> list[str]:
     users = next((one for one in plan.decisions if one.need is Need.PASSWD), None)
     if users is not None and users.verdict.rank > Verdict.OPTIONAL.rank:
         notes.append(f"the program {users.why}: {NO_LINE}")
+    if owner.uid == 0:
+        notes.append(ROOT_NOTE)
     return notes
