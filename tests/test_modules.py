@@ -62,6 +62,7 @@ ELSEWHERE = {
         "cli/added": "test_any_user",
         "cli/deployment": "test_images_workload",
         "images/deploy": "test_images_workload",
+        "images/names": "test_debug_image",
         "report/compose": "test_images_workload",
         "report/deployment": "test_images_workload",
         "report/kubernetes": "test_images_workload",

@@ -57,11 +57,11 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def packed_for_any_user(place: Path, program: str, name: str, *more: str) -> Path:
+def packed_for_any_user(place: Path, program: str, name: str, owner: str = "nonroot") -> Path:
     """The archive of an image with all that a user may write to."""
     base = () if program == "static" else ("--base", "/", "--no-need", "tz")
-    kept = ("-w", "/work", "--volume", "/data", "--dir", "/logs", "--add", "site:/srv/site", "--chown", "nonroot")
-    minpack(f"./{program}", *base, *kept, "--any-user", "-t", name, "-o", "image.tar", "--force", *more, cwd=place)
+    kept = ("-w", "/work", "--volume", "/data", "--dir", "/logs", "--add", "site:/srv/site", "--chown", owner)
+    minpack(f"./{program}", *base, *kept, "--any-user", "-t", name, "-o", "image.tar", "--force", cwd=place)
     return place / "image.tar"
 
 
@@ -150,4 +150,4 @@ def test_bytes_are_those_of_the_options_alone(place: Path) -> None:
     first = packed_for_any_user(place, "static", "me/app:1").read_bytes()
     (place / "site/page").chmod(0o644)
     assert packed_for_any_user(place, "static", "me/app:1").read_bytes() == first
-    assert packed_for_any_user(place, "static", "me/app:1", "--chown", "65532:65532").read_bytes() == first
+    assert packed_for_any_user(place, "static", "me/app:1", "65532:65532").read_bytes() == first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import lzma
 from typing import TYPE_CHECKING
 
@@ -572,6 +573,34 @@ def test_a_push_that_failed_is_made_up_for(debian: FreshDebian, registry: FakeRe
     ran = debian.done("update", "./app", "--push", "-t", name)
     assert "minpack.lock is unchanged" in ran.out.decode()
     assert registry.tagged["me/app", "1"] != first
+
+
+@pytest.mark.parametrize("limit", ["--smoke=", "--max-size=1"])
+def test_an_image_that_does_not_pass_renews_nothing(limit: str, debian: FreshDebian, registry: FakeRegistry) -> None:
+    """The lock stays as it was, byte for byte, and nothing is pushed: the next locked build makes what it made."""
+    name = f"{registry.host}/me/app:1"
+    debian.lock(DEBIAN)
+    before = debian.text
+    debian.secure(FIXED)
+    registry.clear()
+    assert debian.run("update", "./app", "--push", "-t", name, limit).code == 3
+    assert debian.text == before
+    assert {method for method, *_ in registry.requests} <= {"GET", "HEAD"}, "nothing is pushed"
+    assert [path.name for path in debian.place.iterdir() if path.name.startswith("minpack")] == ["minpack.lock"]
+    debian.done("update", "./app", "--push", "-t", name, "--max-size=1GB")
+    assert debian.text != before
+    assert registry.whole("me/app", "1")
+
+
+def test_provenance_names_the_renewed_lock(debian: FreshDebian, registry: FakeRegistry) -> None:
+    """By its name and its sum, as of the file that is written."""
+    debian.lock(DEBIAN)
+    debian.secure(FIXED)
+    debian.done("update", "./app", "--push", "--provenance", "-t", f"{registry.host}/me/app:1")
+    said = [json.loads(one) for one in registry.blobs.values() if isinstance(one, bytes) and b'"predicateType"' in one]
+    used = [one["predicate"]["buildDefinition"]["resolvedDependencies"] for one in said]
+    sums = [one["digest"]["sha256"] for inputs in used for one in inputs if one.get("name") == "minpack.lock"]
+    assert sums == [hashlib.sha256(debian.text).hexdigest()]
 
 
 def test_update_pushes_nothing_in_a_dry_run(debian: FreshDebian, registry: FakeRegistry) -> None:

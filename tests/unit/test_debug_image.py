@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minpack.debug.image import debug_reference
+from minpack.oci.reference import parse_reference
 from minpack.spec.base_ref import DOCKER, DOCKER_ARCHIVE, DOCKER_DAEMON, OCI, ImageRef
 from support.command import minpack
 from support.elfmaker import static_program
@@ -253,3 +254,25 @@ def test_what_attach_cannot_do_is_told_of_it(options: tuple[str, ...], told: str
 def test_it_is_called_as_the_image_is(ref: ImageRef, name: str) -> None:
     """With an ending of its tag."""
     assert debug_reference(ref).familiar == name
+
+
+@pytest.mark.parametrize(
+    ("names", "output", "image", "name"),
+    [
+        (("-t", "ghcr.io/me/app:1.0"), "x.tar", "x.tar", "ghcr.io/me/app:1.0-debug"),
+        (("-t", "me/b:2", "-t", "me/a:1"), "x.tar", "x.tar", "me/a:1-debug"),
+        (("-t", "me/app:1.0", "--format", "oci"), "out", "oci:out:1.0", "me/app:1.0-debug"),
+        ((), "x.tar", "x.tar", "app:latest-debug"),
+    ],
+)
+def test_it_is_called_as_its_file_calls_the_image(
+    names: tuple[str, ...], output: str, image: str, name: str, tmp_path: Path
+) -> None:
+    """As `pack --debug` calls it too; the file is called after the image's file."""
+    write_tools_base(tmp_path / "tools.tar")
+    (tmp_path / "app").write_bytes(static_program())
+    assert minpack("./app", *names, "-o", output, cwd=tmp_path).code == 0
+    ran = minpack("debug", image, "--tools-base", "tools.tar", "--json", cwd=tmp_path)
+    assert json.loads(ran.out)["images"][0]["references"] == [str(parse_reference(name))], ran.err
+    assert (tmp_path / f"{output.removesuffix('.tar')}-debug.tar").is_file()
+    assert minpack("debug", image, "--tools-base", "tools.tar", "-t", "z:1", "--force", cwd=tmp_path).code == 0

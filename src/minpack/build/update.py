@@ -59,7 +59,24 @@ class LockUpdate(NamedTuple):
         return differences(self.before, self.image) if self.before is not None else ()
 
 
-def update_lock(
+class PlannedUpdate(NamedTuple):
+    """What images are made of now, each with its key, and the lock that would be written if it is as it was `before`.
+
+    The notes and the use of caches are those of `LockUpdate`.
+    """
+
+    before: Lock
+    images: tuple[tuple[ImageKey, LockedImage], ...]
+    notes: tuple[str, ...]
+    cache: CacheUse | None
+
+    @property
+    def lock(self) -> Lock:
+        """The lock with these images."""
+        return _with(self.before, self)
+
+
+def plan_update(
     spec: ImageSpec,
     options: BaseOptions,
     path: str,
@@ -67,38 +84,65 @@ def update_lock(
     *,
     known: bool = False,
     write: bool = True,
-) -> LockUpdate:
-    """Write into the lock file `path` what an image of the spec is made of now, for each of its platforms.
-
-    What the lock has of other images and platforms stays. Nothing is written if the file has these bytes already. What
-    it names is kept in the store as long as the file is there.
+) -> PlannedUpdate:
+    """What an image of the spec is made of now, for each of its platforms, to be written into the lock file `path`.
 
     :param known: the lock must be there, and know the image.
-    :param write: whether to write.
+    :param write: whether it will be written.
     :raises LockError: the lock that is there cannot be used.
-    :raises OutputError: it cannot be written.
+    :raises OutputError: no lock can be written to `path`.
     :raises MinpackError: as `minpack.build.pack.pack`.
     """
     bases = [spec.base or SCRATCH_BASE, *(base for _, base in spec.bases)]
     _check_place(path, [one for base in bases for one in spec_inputs(spec, base, options)])
-    taking = LockRecorder(_before(path, known=known), path, known=known)
+    before = _before(path, known=known)
+    taking = LockRecorder(before, path, known=known)
     packed = pack(spec, options, None, progress, write=write, locking=taking)
     notes = packed.notes
     if options.refresh and options.network.offline:
         notes = (*notes, "--offline: the newest versions are the newest in the cache")
+    return PlannedUpdate(before, tuple(taking.images), notes, packed.cache)
+
+
+def write_update(
+    planned: PlannedUpdate,
+    path: str,
+    store: str | None,
+    progress: Progress,
+    *,
+    known: bool = False,
+    write: bool = True,
+) -> LockUpdate:
+    """Write what was planned into the lock file `path`.
+
+    What the lock has of other images and platforms stays. Nothing is written if the file has these bytes already. What
+    it names is kept in the store as long as the file is there.
+
+    :param store: the directory of the store, None for no store.
+    :param known: the lock must be there.
+    :param write: whether to write.
+    :raises LockError: the lock that is there cannot be used.
+    :raises OutputError: it cannot be written.
+    """
+    notes = planned.notes
     with exclusive_lock(path, progress):
         # Another process may have added another image meanwhile.
-        before = lock = _before(path, known=known)
-        for key, image in taking.images:
-            lock = lock.with_image(key, image)
+        before = _before(path, known=known)
+        lock = _with(before, planned)
         changed = not holds(path, lock)
         if changed and write:
             write_lock(lock, path)
         if write and os.path.isfile(path):
-            notes = (*notes, *keep(lock, path, options.store))
+            notes = (*notes, *keep(lock, path, store))
     done = (changed, changed and write, notes)
-    first, *others = (LockUpdate(path, key, image, _replaced(before, key), *done) for key, image in taking.images)
-    return first._replace(others=tuple(others), cache=packed.cache)
+    first, *others = (LockUpdate(path, key, image, _replaced(before, key), *done) for key, image in planned.images)
+    return first._replace(others=tuple(others), cache=planned.cache)
+
+
+def _with(lock: Lock, planned: PlannedUpdate) -> Lock:
+    for key, image in planned.images:
+        lock = lock.with_image(key, image)
+    return lock
 
 
 def _replaced(before: Lock, key: ImageKey) -> LockedImage | None:

@@ -32,6 +32,7 @@ from minpack.spec.debug import AttachTarget, parse_attach
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from minpack.base.options import BaseOptions
     from minpack.debug.image import DebugImage, DebugSpec
     from minpack.oci.reference import Reference
     from minpack.spec.base_ref import ImageRef
@@ -78,14 +79,13 @@ def command(image: str | None, **given: Any) -> None:  # noqa: ANN401 - the opti
     and its entrypoint becomes /.debug/bin/sh.
     """  # noqa: D301 - click's mark for a block
     ref, given = _checked(image, given)
-    from minpack.debug.image import debug_image, debug_reference, tools_image  # noqa: PLC0415 - after what is refused
-    from minpack.oci.reference import default_reference  # noqa: PLC0415 - as above
+    from minpack.debug.image import debug_image, tools_image  # noqa: PLC0415 - after what is refused
 
     settings = output_settings(given)
     registry = registry_wanted(given, pulls=True)
-    default = debug_reference(ref) if ref is not None else default_reference(_TOOLS_NAME)
+    options = tools_base_options(given, registry, ref)
+    default = _default_name(ref, given, options)
     output = output_spec(settings, _file_name(default, ref), default, registry=registry)
-    options = tools_base_options(given, output.registry, ref)
     spec = _spec(given, ref)
     with drawing(quiet=given["quiet"]) as progress:
         if ref is not None:
@@ -143,9 +143,22 @@ def _spec(given: Mapping[str, Any], ref: ImageRef | None) -> DebugSpec:
     return DebugSpec(tools, user, given["annotations"], moment, compression, threads())
 
 
+def _default_name(ref: ImageRef | None, given: Mapping[str, Any], options: BaseOptions) -> Reference:
+    """What the image is called where no -t says it: as the one that it is made of, and that it is for debugging."""
+    from minpack.debug.image import debug_reference  # noqa: PLC0415 - as above
+    from minpack.images.names import names_in_file  # noqa: PLC0415 - as above
+    from minpack.oci.reference import default_reference  # noqa: PLC0415 - as above
+
+    if ref is None:
+        return default_reference(_TOOLS_NAME)
+    return debug_reference(ref, names_in_file(ref, options) if ref.is_local and not given["tags"] else ())
+
+
 def _file_name(name: Reference, ref: ImageRef | None) -> str:
-    """What the file is called after: as the image is, and that it is for debugging."""
-    last = name.name.rpartition("/")[2]
+    """What the file is called after: as the image, or its file, is, and that it is for debugging."""
+    from minpack.debug.image import debug_reference  # noqa: PLC0415 - as above
+
+    last = (debug_reference(ref) if ref is not None else name).name.rpartition("/")[2]
     return f"{last}-debug" if ref is not None else last
 
 

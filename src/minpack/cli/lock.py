@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minpack.build.update import LockUpdate, update_lock
+from minpack.build.update import LockUpdate, PlannedUpdate, plan_update, write_update
 from minpack.cli.config import file_option, profile_option
 from minpack.cli.effects import fetching_notes, names_cache, refuse_without_registry
 from minpack.cli.file_locks import for_each, images_of, means_file
@@ -105,12 +105,18 @@ def tell(
 
 
 def renewed(
-    given: dict[str, Any], *, refresh: bool, write: bool = True, push: RegistryOptions | None = None
+    given: dict[str, Any],
+    *,
+    refresh: bool,
+    write: bool = True,
+    push: RegistryOptions | None = None,
+    accept: Callable[[PlannedUpdate], None] | None = None,
 ) -> LockUpdate:
     """The lock, renewed as the options say.
 
     :param refresh: the lock is there already, and all that tells what is newest is fetched anew.
     :param push: how the registries are reached that the image is pushed to then, if it is.
+    :param accept: is called before it is written, and raises an error if it is not to be.
     """
     path = given["lock"] or LOCK
     if path in STDOUT and given["as_json"]:
@@ -130,7 +136,11 @@ def renewed(
     packages = options.packages._replace(locked=True) if options.packages is not None else None
     options = options._replace(refresh=refresh, packages=packages)
     with drawing(quiet=given["quiet"]) as progress:
-        done = update_lock(spec, options, path, progress, known=refresh, write=write)
+        planned = plan_update(spec, options, path, progress, known=refresh, write=write)
+    if accept is not None:
+        accept(planned)
+    with drawing(quiet=given["quiet"]) as progress:
+        done = write_update(planned, path, options.store, progress, known=refresh, write=write)
     locked = [one.image for one in done.images]
     bases = [base for one in locked for base in (one.base, *one.others)]
     urls = (base.name if base.kind == "image" else base.url for base in bases)

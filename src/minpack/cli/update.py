@@ -33,13 +33,14 @@ from minpack.cli.settings import temporary_directory
 from minpack.cli.spec import file_options, images_argument, noted, refuse_without_program
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.errors import UsageError
+from minpack.lock.file import write_lock
 from minpack.report.locks import rebuilt_lines, update_document, update_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minpack.build.push import PushedChanges
-    from minpack.build.update import LockUpdate
+    from minpack.build.update import LockUpdate, PlannedUpdate
     from minpack.registry.options import RegistryOptions
 
 #: Options of pack that say where else an image goes, or how it is packed without a lock.
@@ -121,11 +122,13 @@ def _update_images(given: dict[str, Any]) -> int:
 def _updated(given: dict[str, Any]) -> tuple[LockUpdate, PushedChanges | None]:
     """The renewed lock, and what was pushed of the image, if that is wanted."""
     push = _push_wanted(given)
-    done, rebuilt = renewed(given, refresh=True, write=not given["dry_run"], push=push), None
-    if push is not None and not given["dry_run"]:
-        rebuilt, notes = _rebuilt(given, push)
-        done = done._replace(notes=tuple(dict.fromkeys((*done.notes, *notes))))
-    return done, rebuilt
+    if push is None or given["dry_run"]:
+        return renewed(given, refresh=True, write=not given["dry_run"], push=push), None
+    with TemporaryDirectory(dir=temporary_directory(), prefix="minpack-") as place:
+        rebuilding = _Rebuilding(given, push, place)
+        done = renewed(given, refresh=True, push=push, accept=rebuilding.build)
+        rebuilt, notes = rebuilding.push()
+    return done._replace(notes=tuple(dict.fromkeys((*done.notes, *notes)))), rebuilt
 
 
 def _push_wanted(given: dict[str, Any]) -> RegistryOptions | None:
@@ -158,17 +161,38 @@ def _of_pack(given: dict[str, Any], output: str | None = None) -> dict[str, Any]
     return kept if output is None else {**kept, "username": None, "password_stdin": False}
 
 
-def _rebuilt(given: dict[str, Any], push: RegistryOptions) -> tuple[PushedChanges, tuple[str, ...]]:
-    """The image, built from the renewed lock and pushed where it is another than there was, with what to tell of it."""
-    from minpack.build.push import LocalImage, push_changes  # noqa: PLC0415 - where something is pushed
+class _Rebuilding:
+    """Builds the image from a renewed lock before that takes the place of the old one, and pushes it after.
 
-    with TemporaryDirectory(dir=temporary_directory(), prefix="minpack-") as place:
-        layout = os.path.join(place, "image")
-        options = _of_pack(given, layout)
-        packed, _ = packed_image(options, output_settings(options), None, push)
-        with drawing(quiet=given["quiet"]) as progress:
-            pushed = push_changes(LocalImage(layout), tuple(dict.fromkeys(given["tags"])), push, progress)
-    return pushed, packed.notes
+    :param place: a directory of its own, which has the lock and the image meanwhile.
+    """
+
+    def __init__(self, given: dict[str, Any], push: RegistryOptions, place: str) -> None:
+        self._given = given
+        self._push = push
+        self._place = place
+        self._layout = os.path.join(place, "image")
+        self._notes: tuple[str, ...] = ()
+
+    def build(self, planned: PlannedUpdate) -> None:
+        """Build the image, and test it as the options say.
+
+        :raises MinpackError: it cannot be built, or does not pass.
+        """
+        # By its own name, which is in the provenance.
+        lock = os.path.join(self._place, os.path.basename(self._given["lock"] or LOCK))
+        write_lock(planned.lock, lock)
+        options = {**_of_pack(self._given, self._layout), "lock": lock}
+        packed, _ = packed_image(options, output_settings(options), None, self._push)
+        self._notes = packed.notes
+
+    def push(self) -> tuple[PushedChanges, tuple[str, ...]]:
+        """Push the image where it is another than there was, with what to tell of it."""
+        from minpack.build.push import LocalImage, push_changes  # noqa: PLC0415 - where something is pushed
+
+        with drawing(quiet=self._given["quiet"]) as progress:
+            names = tuple(dict.fromkeys(self._given["tags"]))
+            return push_changes(LocalImage(self._layout), names, self._push, progress), self._notes
 
 
 def _tell(done: LockUpdate, rebuilt: PushedChanges | None, given: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from minpack.debug.tools import Tools
     from minpack.images.open import FoundImage
     from minpack.oci.image import BuiltImage
+    from minpack.oci.reference import ImageName
     from minpack.output.target import OutputSpec, WrittenOutput
     from minpack.progress import Progress
     from minpack.rootfs.etc_files import User
@@ -143,8 +144,14 @@ def tools_image(
         return _written("", prepared, output)
 
 
-def debug_reference(ref: ImageRef) -> Reference:
-    """The name of the image for debugging of the one that `ref` names: ``NAME:TAG-debug``."""
+def debug_reference(ref: ImageRef, names: Sequence[ImageName] = ()) -> Reference:
+    """The name of the image for debugging of the one that `ref` names: ``NAME:TAG-debug``.
+
+    :param names: what its file calls it; without, the file's own name counts.
+    """
+    if names:
+        host, called, tag = names[0].host, names[0].name, names[0].tag
+        return Reference(host, called, debug_tag(tag) if tag else DEBUG_SUFFIX.lstrip("-"))
     if ref.is_local:
         found = default_reference(name(normal(ref.name)).removesuffix(".tar").removesuffix("-oci"))
         tag = ref.tag.rpartition(":")[2]

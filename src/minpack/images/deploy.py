@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from minpack.errors import OPTION, BadValueError
 from minpack.images.choose import chosen_image
+from minpack.images.names import names_in_file
 from minpack.images.open import open_found
 from minpack.images.workload import Workload, read_workload
 from minpack.namedtuple import NamedTuple
-from minpack.oci.read import choose, read_image
 from minpack.oci.reference import default_reference, parse_image
 from minpack.oci.select import select_image
-from minpack.sources.archive import unpacked_archive
-from minpack.sources.local import store_for_unpacked
 from minpack.spec.base_ref import DOCKER_DAEMON
 
 if TYPE_CHECKING:
@@ -98,28 +96,11 @@ def _reference(ref: ImageRef, found: FoundImage, options: BaseOptions) -> tuple[
             called = default_reference("app").familiar
         where = "the image is in this engine"
     else:
-        names = _names(ref, options)
+        names = names_in_file(ref, options)
         stem = re.sub(r"\.(tar|oci)(\.\w+)?$", "", ref.name.rstrip("/").rpartition("/")[2])
-        called = parse_image(names[0]).familiar if names else default_reference(stem).familiar
+        called = names[0].familiar if names else default_reference(stem).familiar
         where = "the image is in a file"
     return called, (f"{where}: push it, and name it with --image, or load it where {called} is to run",)
-
-
-def _names(ref: ImageRef, options: BaseOptions) -> list[str]:
-    """The names that a file has for the image, those that are references."""
-    with store_for_unpacked(options) as store, unpacked_archive(ref.name, store) as archive:
-        found = read_image(ref.name, archive)
-        built = choose(ref.name, found, ref.tag) if ref.tag or len(found) == 1 else found[0].built
-        names = sorted(name for one in found if one.built == built for name in one.names)
-    return [name for name in names if _is_reference(name)]
-
-
-def _is_reference(text: str) -> bool:
-    try:
-        parse_image(text)
-    except BadValueError:
-        return False
-    return "/" in text or ":" in text
 
 
 def _label(text: str) -> str:
