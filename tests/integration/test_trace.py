@@ -54,6 +54,8 @@ int main(void) {
 """
 #: Ends by a fault of its own.
 FAULTY = '#include <unistd.h>\nint main(void) { access("/etc/profile", 0); *(volatile int *)0 = 0; }\n'
+#: Ends well if there is a user of that name.
+LOOKS_UP = "#include <pwd.h>\nint main(int count, char **words) { return !getpwnam(words[1]); }\n"
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,7 @@ def place(alpine_x86_64: Path) -> Generator[Path]:
         compiler.program("reads", READS)
         compiler.program("waits", WAITS, "-static")
         compiler.program("faulty", FAULTY, "-static")
+        compiler.program("looks-up", LOOKS_UP, "-static")
         shutil.copy(alpine_x86_64, made / "alpine.tar.gz")
         (made / "alpine").mkdir()
         subprocess.run(["tar", "-xf", "alpine.tar.gz", "-C", "alpine", "--no-same-owner"], cwd=made, check=True)
@@ -171,6 +174,15 @@ def test_a_program_that_faults_ends(place: Path) -> None:
     found = trace(place, "--base", "alpine", "./faulty")
     assert found["runs"] == [{"exit_code": 128 + 11}]
     assert paths(found["missing"]) == ["/etc/profile"]
+
+
+def test_a_user_that_the_base_alone_has_is_told_of(place: Path) -> None:
+    """A program that fails and looked users up may lack one of the base's; the option that is named adds it."""
+    lacks = minpack("trace", "--base", "alpine", "./looks-up", "daemon", cwd=place).err
+    assert "it read /etc/passwd, and the image has root, nonroot, nobody alone; --dir PATH::USER adds" in lacks
+    has = minpack("trace", "--base", "alpine", "--dir", "/data::daemon", "./looks-up", "daemon", cwd=place)
+    assert (has.code, "/etc/passwd" in has.err) == (0, False), has.err
+    assert "/etc/passwd" not in minpack("trace", "--base", "alpine", "./looks-up", "nobody", cwd=place).err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="it is root who can become another user")

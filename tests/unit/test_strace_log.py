@@ -211,11 +211,69 @@ def test_logs_of_strace_tell_what_a_program_did(way: tuple[str, ...], tmp_path: 
     for name in ('we"ird <a>, b)/f\\x', "link", "of-thread", "of-child", "of-parent"):
         assert (name, Use.OPENED, "") in real
     assert ("made", Use.WRITTEN, "") in real
-    assert ("socket", Use.EXAMINED, "ENOENT") in real
+    # Where a thread changes the directory, files apart do not tell when, nor does a call without a descriptor.
+    apart = "-ff" in way
+    assert (("socket", Use.EXAMINED, "ENOENT") in real) is not apart
     assert Access("/bin/cat", Use.EXECUTED) in log.accesses
     assert any(one.path.endswith("/link") and not one.follows for one in log.accesses)
-    assert (log.unplaced, log.unread) == (0, 0)
+    assert (log.unplaced, log.unread) == (2 * apart, 0)
     assert log.processes == 3
+
+
+#: A thread changes the directory, and opens one in place of another one; both have the same files.
+SHARES = """
+import os, threading
+os.chdir(os.environ["PLACE"])
+for name in ("one", "two"):
+    os.mkdir(name)
+    for file in "abc":
+        open(f"{name}/{file}", "w").close()
+os.chdir("one")
+open("a").close()
+held = os.open(".", os.O_RDONLY)
+kept = os.open("../two", os.O_RDONLY)
+def work():
+    os.chdir("../two")
+    os.close(held)
+    assert os.open(".", os.O_RDONLY) == held
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+open("b").close()
+os.close(os.open("c", os.O_RDONLY, dir_fd=held))
+os.close(os.open("a", os.O_RDONLY, dir_fd=kept))
+"""
+
+
+def test_files_apart_tell_nothing_that_was_not(tmp_path: Path) -> None:
+    """What threads change of each other's is followed by nobody who does not know when; what they left is told."""
+    found = {}
+    for way in (("-f", "-y"), ("-ff",)):
+        place = tmp_path / way[0]
+        place.mkdir()
+        command = (need_tool("strace"), *way, "-o", f"{place}.log", sys.executable, "-I", "-S", "-c", SHARES)
+        subprocess.run(command, check=True, env={"PLACE": str(place)}, capture_output=True, cwd=tmp_path)
+        log = read_log(f"{place}.log", str(tmp_path))
+        paths = {os.path.normpath(one.path) for one in log.accesses if one.use is Use.OPENED and not one.error}
+        found[way[0]] = log, {os.path.relpath(path, place) for path in paths if path.startswith(f"{place}/")}
+    (exact, every), (apart, told_apart) = found["-f"], found["-ff"]
+    assert {"two/b", "two/c", "two/a"} <= every
+    assert told_apart <= every
+    assert {"two/b", "two/c"}.isdisjoint(told_apart)
+    assert "two/a" in told_apart, "nobody changes that descriptor"
+    assert exact.unplaced == 0 < apart.unplaced
+
+
+def test_parents_are_read_before_their_children(tmp_path: Path) -> None:
+    """Also where the numbers of processes began anew: the child's is the lower one."""
+    (tmp_path / "log.900").write_text('chdir("/b") = 0\nfork() = 7\nchdir("/c") = 0\n+++ exited with 0 +++\n')
+    (tmp_path / "log.7").write_text('open("a", O_RDONLY) = 3\nclone(flags=CLONE_FS) = 5\n')
+    (tmp_path / "log.5").write_text('open("t", O_RDONLY) = 3\n')
+    found = read_log(str(tmp_path / "log"))
+    assert [one.path for one in found.accesses if one.use is Use.OPENED] == ["/b/a", "/b/t"]
+    (tmp_path / "log.5").write_text('open("t", O_RDONLY) = 3\nclone(flags=CLONE_FS) = 7\n')
+    (tmp_path / "log.7").write_text('open("a", O_RDONLY) = 3\nclone(flags=CLONE_FS) = 5\n')
+    assert read_log(str(tmp_path / "log")).processes == 3, "a log that nobody made is read, too"
 
 
 def test_what_is_no_log_is_refused(tmp_path: Path) -> None:

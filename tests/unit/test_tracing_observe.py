@@ -88,6 +88,17 @@ def test_links_are_followed_in_the_tree(access: Access, path: str, real: str) ->
     assert (used.path, used.entry.path, used.uses) == (path, real, (access.use,))
 
 
+def test_a_file_that_is_sought_as_a_directory_is_not_used() -> None:
+    """The loader of glibc examines each place where it looked for libraries in vain, such as DIRECTORY/x86_64."""
+    below, itself = Access("/bin/tool/libx.so", Use.OPENED, "ENOTDIR"), Access("/bin/tool", Use.EXAMINED)
+    assert observed(below, itself).used == ()
+    assert [one.path for one in observed(below, itself).absent] == ["/bin/tool/libx.so"]
+    assert [one.path for one in observed(itself).used] == ["/bin/tool"]
+    assert [one.path for one in observed(below, itself, Access("/bin/tool", Use.OPENED)).used] == ["/bin/tool"]
+    other = Access("/bin/tools/libx.so", Use.OPENED, "ENOENT")
+    assert [one.path for one in observed(other, itself).used] == ["/bin/tool"]
+
+
 def test_the_interpreters_of_scripts_are_executed_too() -> None:
     """As the kernel opens them by itself; scripts that start each other end."""
     found = observed(Access("/bin/tool", Use.EXECUTED))

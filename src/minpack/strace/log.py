@@ -12,6 +12,7 @@ from minpack.strace.access import Access, Connection, TraceLog, Use
 from minpack.strace.calls import FORKS, KEPT, PATH_ARGUMENTS, SOCKETS, connection_of, follows, use_of
 from minpack.strace.lines import Begun, Exited, LineReader, TracedCall
 from minpack.strace.processes import Processes, joined, made_by
+from minpack.strace.sharing import Sharing, sharing_of
 from minpack.strace.text import parse_descriptor, parse_pid, parse_string
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ def read_log(path: str, directory: str = "/") -> TraceLog:
     :param directory: the working directory that the first process began in, where the log does not say.
     :raises InputError: there is none, or it is no log of strace.
     """
-    reader = LogReader(directory)
-    for file, pid in _files(path):
-        for line in _lines(file):
+    files = {pid: file for file, pid in _files(path)}
+    sharing = sharing_of([(pid, _lines(file)) for pid, file in files.items()]) if len(files) > 1 else Sharing()
+    reader = LogReader(directory, sharing)
+    for pid in sharing.order or files:
+        for line in _lines(files[pid]):
             reader.read(line, pid)
     log = reader.log()
     if not log.processes:
@@ -49,11 +52,14 @@ def read_log(path: str, directory: str = "/") -> TraceLog:
 
 
 class LogReader:
-    """Reads a log, line by line."""
+    """Reads a log, line by line.
 
-    def __init__(self, directory: str = "/") -> None:
+    :param sharing: what is not followed of its processes.
+    """
+
+    def __init__(self, directory: str = "/", sharing: Sharing | None = None) -> None:
         self._lines = LineReader()
-        self._processes = Processes(directory)
+        self._processes = Processes(directory, sharing or Sharing())
         self._accesses: set[Access] = set()
         self._connections: set[Connection] = set()
         self._unplaced = 0
@@ -151,10 +157,10 @@ def _directory(process: Process, text: str) -> str:
     number, shown = parse_descriptor(text)
     if shown and number is None:
         # Also where another thread changed it, of whose calls nothing is known yet.
-        process.place.directory = shown
+        process.place.move(shown)
     if shown:
         return shown
-    return process.place.directory if number is None else process.descriptors.get(number, "")
+    return process.place.directory if number is None else process.descriptor(number)
 
 
 def _keep(process: Process, call: TracedCall) -> None:
@@ -163,14 +169,15 @@ def _keep(process: Process, call: TracedCall) -> None:
     if call.name in ("chdir", "chroot"):
         path = process.absolute(parse_string(first) or "", process.place.directory)
         if call.name == "chdir":
-            process.place.directory = plain(path) if path else ""
+            process.place.move(plain(path) if path else "")
         elif path:
-            process.place.root = plain(path)
+            process.place.change_root(plain(path))
     elif call.name == "getcwd":
         path = parse_string(first) or ""
-        process.place.directory = joined(process.place.root, path.lstrip("/")) if path.startswith("/") else ""
+        known = path.startswith("/") and process.place.root
+        process.place.move(joined(process.place.root, path.lstrip("/")) if known else "")
     elif call.name == "fchdir":
-        process.place.directory = _directory(process, first)
+        process.place.move(_directory(process, first))
     elif call.name == "close":
         process.remember(parse_descriptor(first)[0] or 0, "")
     elif call.name.startswith("dup") or _argument(call.arguments, 1).startswith(_DUPLICATES):

@@ -107,10 +107,13 @@ class Observer:
         """All that the log tells."""
         for access in log.accesses:
             self._take(access)
+        absent = tuple(sorted(self._absent))
+        places = sought_places(absent)
+        used = (Used(path, self._entries[path], tuple(sorted(uses))) for path, uses in sorted(self._used.items()))
         return Observations(
-            tuple(Used(path, self._entries[path], tuple(sorted(uses))) for path, uses in sorted(self._used.items())),
+            tuple(one for one in used if one.uses != (Use.EXAMINED,) or one.path not in places),
             tuple(sorted(self._listed)),
-            tuple(sorted(self._absent)),
+            absent,
             tuple(sorted(self._refused)),
             tuple(sorted(self._written)),
             tuple(sorted(self._own)),
@@ -190,6 +193,14 @@ class Observer:
 
     def _is_own(self, path: RootPath) -> bool:
         return bool((self._home and f"{path}/".startswith(self._home)) or _HOMES.match(path))
+
+
+def sought_places(absent: Iterable[Access]) -> frozenset[RootPath]:
+    """The paths that were taken for directories with something that was absent: no file there is what was sought.
+
+    glibc's loader examines them itself too, once nothing in them could be opened (`open_path` in elf/dl-load.c).
+    """
+    return frozenset(parent(RootPath(one.path)) for one in absent)
 
 
 def is_of_machine(path: str) -> bool:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from minpack.base.entries import base_of
 from minpack.base.options import BaseKind
+from minpack.base.users import is_system, listed_ids
 from minpack.build.plan import make_plan
 from minpack.build.retarget import retarget_programs
 from minpack.errors import MinpackError, UsageError
+from minpack.excerpt import listed
 from minpack.namedtuple import NamedTuple
 from minpack.paths import RootPath, join, name, parent
 from minpack.plan.ownership import ownership_of
@@ -23,7 +25,7 @@ from minpack.sources.session import open_session
 from minpack.strace.access import Use
 from minpack.strace.log import MAX_ACCESSES, read_log
 from minpack.tracing.choose import Chooser, directories_for
-from minpack.tracing.observe import Observer, full_tree, image_tree, lacking, never_used
+from minpack.tracing.observe import Observer, full_tree, image_tree, lacking, never_used, sought_places
 from minpack.tracing.options import PackOptions
 from minpack.tracing.run import Run, run_in_image, run_on_host
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 #: How often options are looked for: what they bring may be started, and need something itself.
 _ROUNDS = 6
+_USERS = "/etc/passwd"
 
 
 class TraceRequest(NamedTuple):
@@ -206,6 +209,7 @@ class _Tracer:
         absent = tuple(sorted({RootPath(one.path) for one in observed.absent}))
         connections = tuple(sorted({one for run in runs for one in run.log.connections}))
         self._note_runs(runs)
+        self._note_users(image, used, runs)
         missing = {one.path for one in wanted}
         return Traced(
             planned.resolved.programs[0].destination,
@@ -276,6 +280,16 @@ class _Tracer:
         if failed:
             self._notes.append(f"the program ended with {', '.join(failed)}: it may not have opened all that it needs")
 
+    def _note_users(self, image: Walker, used: Sequence[Used], runs: Sequence[Run]) -> None:
+        """Note that the image has not all users of the base, if a run of it failed that looked some up."""
+        failed = any(run.code and not run.timed_out for run in runs) and not self._request.on_host
+        if not failed or not any(one.path == _USERS for one in used):
+            return
+        there, here = (dict(listed_ids(walker, _USERS, 2)) for walker in (self._session.walker, image))
+        if any(is_system(ids) and user not in here for user, ids in there.items()):
+            has = f"the image has {listed(here)} alone"
+            self._notes.append(f"it read {_USERS}, and {has}; --dir PATH::USER adds a user of the base")
+
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' if count != 1 else ''}"
@@ -305,8 +319,11 @@ def _looks_beside(observed: Observations, there: RootPath, home: RootPath, full:
     What it found elsewhere by itself, as in the next directory of a search path, is not what it lacks.
     """
     known = {name(one.entry.path) for one in observed.used}
+    places = sought_places(observed.absent)
     pairs = ((parent(there), parent(home)), (parent(parent(there)), parent(parent(home))))
     for one in observed.absent:
+        if one.path in places:
+            continue
         for old, new in pairs:
             if old != "/" and new != "/" and one.path.startswith(f"{old}/"):
                 found = full.find_file(join(new, one.path[len(old) + 1 :]))
