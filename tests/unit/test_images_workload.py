@@ -93,6 +93,29 @@ def test_the_least(tmp_path: Path) -> None:
     assert (service["user"], service["read_only"], service["cap_drop"]) == ("65532:65532", True, ["ALL"])
 
 
+def test_what_is_not_unicode_is_left_out_and_told(tmp_path: Path) -> None:
+    """YAML has no lone surrogates (YAML 1.2.2, 5.2), which is what JSON's escapes and bytes of a path may be here."""
+    mine: dict[str, Any] = {"uid": 65532, "gid": 65532}
+    strange = {"Healthcheck": {"Test": ["CMD", "/bin/app", "\ud800"]}, "StopSignal": "\udfff"}
+    one = case(
+        *("x", app(), member("empty\udcff", **mine), member("a:b", **mine)),
+        config=USER | {"Volumes": {"/data\udc80": {}}, **strange},
+    )
+    found = deployed(one, tmp_path)
+    for document in documents(found).values():
+        assert "\\ud" not in "\n".join(yaml_lines(document))
+    assert found.workload.mounts == (Mount("/tmp"),)
+    why = "bytes in its path that are not UTF-8, and cannot be mounted"
+    text = "has what is not Unicode, and is left out: YAML cannot have it"
+    assert found.workload.notes[-5:] == (
+        f"the volume '/data\\udc80' has {why}",
+        "'/a:b' has a colon in its path, and cannot be mounted",
+        f"'/empty\\udcff' has {why}",
+        f"the health check {text}",
+        f"the stop signal {text}",
+    )
+
+
 def test_what_it_writes_to(tmp_path: Path) -> None:
     """Volumes, and empty directories of its user; those with files are named, those of root and engines are not."""
     mine: dict[str, Any] = {"uid": 65532, "gid": 65532}

@@ -103,3 +103,15 @@ def test_a_pattern_that_begins_as_a_comment() -> None:
 def test_lines_of_a_file() -> None:
     """Comments, empty lines, ends of lines of other systems and names that are not UTF-8 are as git takes them."""
     assert parse_lines(b"\xef\xbb\xbf# note\r\n\r\n*.log\r\n  \n\xff\n") == ("*.log", "\udcff")
+
+
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [(b"/\n", "line 1, '/'"), (b"# a\r\n\r\n*.log\r\n[\r\nb\n", "line 4, '['"), (b"a\n" + b"x" * 5000, "line 2, 'xxx")],
+)
+def test_what_is_wrong_in_a_file_has_its_line(data: bytes, where: str) -> None:
+    """By the number that an editor shows, comments and empty lines included; what is long is shortened."""
+    with pytest.raises(BadValueError) as caught:
+        parse_lines(data)
+    assert caught.value.reason.startswith(where)
+    assert len(caught.value.reason) < 500

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from minpack.base.walk import Walker, tree_below
 from minpack.errors import BadValueError, UnreadableImageError
-from minpack.excerpt import listed
+from minpack.excerpt import few, listed
 from minpack.images.finding import Finding
 from minpack.images.settings import read_settings
 from minpack.images.start import check_entrypoint, start_check
@@ -115,9 +115,14 @@ def read_workload(image: BuiltImage, name: str, options: BaseOptions, *, any_use
         *wrong,
     )
     probe = _probe(image)
+    signal, no_text = config.stop_signal, "has what is not Unicode, and is left out: YAML cannot have it"
+    if probe is not None and not all(map(is_unicode, (*probe.test, *probe.command))):
+        probe, notes = None, (*notes, f"the health check {no_text}")
+    if not is_unicode(signal):
+        signal, notes = "", (*notes, f"the stop signal {no_text}")
     return Workload(
         None if known is None else known.user,
-        *(mounts, ports, capabilities, probe, config.stop_signal, home, notes),
+        *(mounts, ports, capabilities, probe, signal, home, notes),
     )
 
 
@@ -145,8 +150,9 @@ def _mounts(
     Nothing shows where root writes, but for the directories of temporary files.
     """
     volumes = [str(normal(path)) for path in config.volumes if path.startswith("/") and normal(path) != ROOT]
-    usable = dict.fromkeys(path for path in volumes if ":" not in path)
-    notes = [f"the volume {path!r} has a colon in its path, and cannot be mounted" for path in volumes if ":" in path]
+    usable = dict.fromkeys(path for path in volumes if not _why_unmounted(path))
+    wrong = (f"the volume {path!r} {why}, and cannot be mounted" for path in volumes if (why := _why_unmounted(path)))
+    notes = few(wrong, MOST_NAMED, "{} more volumes cannot be mounted")
     hidden = [path for path in usable if tree.base.listdir(normal(path))]
     if hidden:
         notes.append(f"a volume of Kubernetes hides what the image has in {listed(hidden, MOST_NAMED)}")
@@ -155,7 +161,11 @@ def _mounts(
     temporary = [TMP, *([VAR_TMP] if _is_directory(tree, VAR_TMP) else [])]
     users = [*([user] if user is not None and user.uid else []), *([ANY_USER] if any_user else [])]
     written = list(_written(tree, users)) if users else []
-    empty = [path for path, is_empty in written if is_empty and ":" not in path]
+    empty = [path for path, is_empty in written if is_empty and not _why_unmounted(path)]
+    lost = (
+        f"{path!r} {why}, and cannot be mounted" for path, gone in written if gone and (why := _why_unmounted(path))
+    )
+    notes += few(lost, MOST_NAMED, "{} more directories cannot be mounted")
     for path in (*temporary, *empty):
         if not any(path == one or path.startswith(f"{one}/") for one in found):
             found[str(path)] = Mount(str(path))
@@ -170,6 +180,18 @@ def _mounts(
         notes.append(f"{len(found) - MOST_MOUNTS} more directories that it may write to are not mounted")
     # Volumes first, then those of temporary files.
     return tuple(sorted([*found.values()][:MOST_MOUNTS])), tuple(notes)
+
+
+def _why_unmounted(path: str) -> str:
+    """Why no platform mounts a directory at `path`, as a clause about it; empty if they do."""
+    if ":" in path:
+        return "has a colon in its path"
+    return "" if is_unicode(path) else "has bytes in its path that are not UTF-8"
+
+
+def is_unicode(text: str) -> bool:
+    """Whether YAML can have a text (YAML 1.2.2, 5.2): lone surrogates are no characters."""
+    return not any("\ud800" <= one <= "\udfff" for one in text)
 
 
 def _is_closed(tree: Walker, path: str, user: User | None) -> bool:

@@ -75,7 +75,7 @@ def _own_patterns(source: str) -> tuple[str, ...]:
     try:
         return parse_lines(read_all(content, MAX_IGNORE_FILE))
     except BadValueError as error:
-        raise InputError(path, f"{error.value!r}: {error.reason}") from error
+        raise InputError(path, error.reason) from error
 
 
 def _selected(source: str, patterns: tuple[str, ...]) -> _Selected:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from minpack.errors import OPTION, BadValueError
+from minpack.excerpt import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,11 +66,19 @@ def parse_pattern(text: str) -> str:
 def parse_lines(data: bytes) -> tuple[str, ...]:
     """The patterns in a file, one a line, without comments and empty lines.
 
-    :raises BadValueError: a line is no pattern.
+    :raises BadValueError: a line is no pattern; the reason begins with its number and text.
     """
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     lines = (line.removesuffix("\r") for line in text.split("\n"))
-    return tuple(parse_pattern(line) for line in lines if line.strip() and not line.startswith("#"))
+    numbered = enumerate(lines, 1)
+    return tuple(_parse_line(line, number) for number, line in numbered if line.strip() and not line.startswith("#"))
+
+
+def _parse_line(line: str, number: int) -> str:
+    try:
+        return parse_pattern(line)
+    except BadValueError as error:
+        raise BadValueError(line, f"line {number}, {quoted(line)}: {error.reason}") from error
 
 
 def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
