@@ -63,10 +63,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Compiler(tmp_path_factory.mktemp("server")).program("server", SERVER, "-static")
 
 
-def health_in(docker: Docker, *arguments: str | Path, wait: float = 30) -> dict[str, Any]:
+def health_in(docker: Docker, *arguments: str | Path, start: str = "10s", wait: float = 30) -> dict[str, Any]:
     """What the engine says of the health of a container of the image that these pack."""
     name = docker.name()
-    every = ("--health-interval=100ms", "--health-retries=2", "--health-start-period=10s")
+    every = ("--health-interval=100ms", "--health-retries=2", f"--health-start-period={start}")
     minpack(*arguments, *every, "-t", name, "--load", "-q")
     container = docker.call("run", "-d", "--network=none", name).stdout.strip()
     try:
@@ -127,8 +127,8 @@ def test_an_engine_says_it(
 ) -> None:
     """Each kind, healthy and not: failures during the start do not count, and the time after it is not waited for."""
     data = answer if isinstance(answer, bytes) else grpc_answer(answer, tmp_path)
-    period = () if expected[0] == "healthy" else ("--health-start-period=1ms",)
-    health = health_in(docker, server, "--health", url, "--cmd=8080", f"--cmd={data.hex() or '00'}", *period)
+    start = "10s" if expected[0] == "healthy" else "1ms"
+    health = health_in(docker, server, "--health", url, "--cmd=8080", f"--cmd={data.hex() or '00'}", start=start)
     assert said(health) == expected
 
 
