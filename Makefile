@@ -127,7 +127,7 @@ pushes: $(VENV)/dev ## push 200 times through a bad network, and kill 100 pushes
 field: $(VENV)/dev ## pack and try 160 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
 	$(BIN)/python tests/field/run.py --write $(ARGS)
 
-traces: $(VENV)/dev ## trace 25 real programs and run their images, and write the table of docs/trace.md (as root)
+traces: $(VENV)/dev ## trace 26 real programs and run their images, and write the table of docs/trace.md (as root)
 	$(BIN)/python tests/field/tracing.py --write $(ARGS)
 
 shrinks: $(VENV)/dev ## shrink images of 9 real programs, and compare what they do and open (as root; keeps 3 GB in ~/.cache/minpack-field)
