@@ -136,10 +136,12 @@ def _forget(docker: str, repository: str) -> None:
         (docker, "ps", "--all", "--format", "{{.ID}} {{.Image}}"), capture_output=True, text=True, check=True
     )
     ids = [line.split()[0] for line in listed.stdout.splitlines() if line.split()[1].startswith(repository)]
+    # What was pulled by its digest has no tag.
+    form = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
     listed = subprocess.run(
-        (docker, "images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"), capture_output=True, text=True, check=True
+        (docker, "images", "--digests", "--format", form), capture_output=True, text=True, check=True
     )
-    images = [name for name in listed.stdout.split() if name.startswith(repository)]
+    images = [name for name in listed.stdout.split() if name.startswith(repository) and "<none>" not in name]
     for command, names in (("rm", ids), ("rmi", images)):
         if names:
             subprocess.run((docker, command, "--force", *names), capture_output=True, check=False)
