@@ -211,6 +211,7 @@ def test_the_document_of_a_pack(files: Path, tmp_path: Path) -> None:
             "reference": None,
             "digest": image["digest"],
             "sent": None,
+            "replaced": None,
         }
     ]
 
