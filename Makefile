@@ -124,7 +124,7 @@ pushes: $(VENV)/dev ## push 200 times through a bad network, and kill 100 pushes
 	MINPACK_PUSHES=200 $(BIN)/pytest -s tests/integration/test_push_faults.py
 	MINPACK_PUSHES=100 $(BIN)/pytest -s tests/integration/test_shared_caches.py -k "killed or network"
 
-field: $(VENV)/dev ## pack and try 160 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
+field: $(VENV)/dev ## pack and try 167 real programs, and write docs/field.md (as root; keeps a Debian of 4 GB in ~/.cache/minpack-field)
 	$(BIN)/python tests/field/run.py --write $(ARGS)
 
 traces: $(VENV)/dev ## trace 26 real programs and run their images, and write the table of docs/trace.md (as root)
