@@ -184,6 +184,7 @@ ELSEWHERE = {
         "sources/installed": "test_sbom_command",
         "trust/tree": "test_sbom_command",
         "cli/artifacts": "test_sbom",
+        "cli/build_places": "test_build",
         "plan/inside": "test_sbom",
         "trust/components": "test_trust_spdx",
         "trust/describe": "test_sbom",

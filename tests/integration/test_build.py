@@ -376,13 +376,78 @@ def test_files_beside_each_other(place: Path) -> None:
     ran = minpack("build", cwd=place)
     assert (ran.code, ran.err.splitlines()[0]) == (
         2,
-        "minpack: cannot use --output 'one.tar': i0-1 and i0-0 would both be written there",
+        "minpack: cannot use output 'one.tar' in minpack.toml:3:10: i0-1 and i0-0 would both be written there",
     )
     ran = minpack("build", "i0-0", "-o", "minpack.toml", cwd=place)
     assert (ran.code, ran.err.splitlines()[0]) == (
         2,
         "minpack: cannot use --output 'minpack.toml': it is the file of images",
     )
+
+
+@pytest.mark.parametrize(
+    ("sets", "first", "second", "message"),
+    [
+        ('digest-file = "d"', "", "", "digest-file 'd' in minpack.toml:3:15: b and a would both write it"),
+        (
+            'sbom = "spdx"',
+            "output = 'x.tar'",
+            "output = 'x'",
+            "output 'x' in minpack.toml:9:10: b and a would both write x.spdx.json",
+        ),
+        (
+            "provenance = true",
+            "output = 'x.provenance.json'",
+            "output = 'x'",
+            "output 'x' in minpack.toml:9:10: b and a would both write x.provenance.json",
+        ),
+        (
+            "",
+            "output = 'x'",
+            "output = 'x'\nformat = 'oci'",
+            "output 'x' in minpack.toml:9:10: b and a would both be written there",
+        ),
+    ],
+)
+def test_files_that_two_images_would_write(place: Path, sets: str, first: str, second: str, message: str) -> None:
+    """None has the digest, or the documents, of another image, and nothing is built."""
+    (place / "minpack.toml").write_text(
+        f"[defaults]\nbase = 'base.tar'\n{sets}\n[image.a]\nprograms = 'app0'\n{first}\n"
+        f"[image.b]\nprograms = 'app1'\n{second}\n"
+    )
+    before = {path.name for path in place.iterdir()}
+    ran = minpack("build", cwd=place)
+    assert (ran.code, ran.err.splitlines()[0]) == (2, f"minpack: cannot use {message}")
+    assert {path.name for path in place.iterdir()} == before
+
+
+def test_documents_beside_a_layout_of_several_images(place: Path) -> None:
+    """Each image has its own, of its name, which tell of its digest."""
+    sets = 'format = "oci"\noutput = "out"\nsbom = "spdx"\nprovenance = true\ndigest-file = "{name}.digest"'
+    (place / "minpack.toml").write_text(text(sets))
+    found = build(place, "i0-0", "i1-0")
+    for name in ("i0-0", "i1-0"):
+        digest = found[name]["digest"]
+        assert digest in (place / f"{name}.spdx.json").read_text()
+        assert digest.removeprefix("sha256:") in (place / f"{name}.provenance.json").read_text()
+        assert (place / f"{name}.digest").read_text() == digest
+        assert [one["path"] for one in found[name]["outputs"]] == [
+            "out",
+            f"{name}.spdx.json",
+            f"{name}.provenance.json",
+        ]
+    assert states(build(place, "i0-0", "i1-0")) == {"unchanged"}
+
+
+@pytest.mark.parametrize("sets", ["output = 'dist/'", "format = 'tar'", "format = 'rootfs'\noutput = 'my-{name}'"])
+def test_the_commands_that_are_shown(place: Path, sets: str) -> None:
+    """Each writes what the build writes, to where it does."""
+    (place / "minpack.toml").write_text(text(sets))
+    outputs = {name: one["outputs"][0]["path"] for name, one in build(place, "i0-0", "i1-0").items()}
+    for image in minpack("show", *outputs, "--json", cwd=place).document["images"]:
+        ran = minpack(*image["command"][1:], "--json", "--force", cwd=place)
+        assert ran.code == 0, ran.err
+        assert os.path.normpath(ran.document["outputs"][0]["path"]) == os.path.normpath(outputs[image["name"]])
 
 
 def test_names_that_two_images_have(place: Path) -> None:

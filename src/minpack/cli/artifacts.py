@@ -44,7 +44,7 @@ def wanted_artifacts(given: Mapping[str, Any], output: OutputSpec, name: str, sp
 
         wanted = with_provenance(wanted, spec, given)
     _refuse_unkept(given, output)
-    beside = _beside(output, formats, provenance=given["provenance"])
+    beside = _beside(output, formats, name, provenance=given["provenance"])
     return WantedArtifacts(
         signed_output(output._replace(beside=beside), signed),
         partial(make_artifacts, wanted),
@@ -72,14 +72,37 @@ def _refuse_unkept(given: Mapping[str, Any], output: OutputSpec) -> None:
         raise UsageError(option, value, reason, f"add -o FILE, or --push, or leave {option} out")
 
 
-def _beside(output: OutputSpec, formats: Sequence[SbomFormat], *, provenance: bool) -> tuple[BesideFile, ...]:
-    """The files beside the output: none where that is no file of the user's."""
-    if output.path is None or output.stdout is not None:
-        return ()
-    stem = output.path.rstrip("/")
-    stem = stem.removesuffix(".tar") if output.format is Format.ARCHIVE else stem
+def beside_stem(path: str, form: Format, name: str, *, shared: bool) -> str:
+    """What the files beside an output have before their endings: its own path, without that of an archive.
+
+    Beside a layout of several images each is called after its image.
+
+    :param name: what the image is called.
+    :param shared: whether the output is such a layout.
+    """
+    whole = path.rstrip("/")
+    if shared:
+        return os.path.join(os.path.dirname(whole), name)
+    return whole.removesuffix(".tar") if form is Format.ARCHIVE else whole
+
+
+def beside_files(stem: str, formats: Sequence[SbomFormat], *, provenance: bool) -> tuple[BesideFile, ...]:
+    """The files of SBOMs and provenance beside an output.
+
+    :param stem: as `beside_stem` has it.
+    """
     found = [BesideFile(f"{stem}{one.suffix}", one.media_type, str(one), one.mark, sbom_kind(one)) for one in formats]
     if provenance:
         mark = b"https://in-toto.io/Statement/"
         found.append(BesideFile(f"{stem}.provenance.json", STATEMENT, "provenance", mark, "provenance"))
     return tuple(found)
+
+
+def _beside(
+    output: OutputSpec, formats: Sequence[SbomFormat], name: str, *, provenance: bool
+) -> tuple[BesideFile, ...]:
+    """The files beside the output: none where that is no file of the user's."""
+    if output.path is None or output.stdout is not None:
+        return ()
+    stem = beside_stem(output.path, output.format, name, shared=output.shared)
+    return beside_files(stem, formats, provenance=provenance)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from functools import partial
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minpack.build.fleet import ImageResult, State, run_jobs
-from minpack.cli.build_one import Job, build_image, failed, is_shared, jobs_of, output_place, pack_ready, unchanged
-from minpack.cli.config import check_ready, file_option, located, profile_option, read_images, ready_images
+from minpack.cli.build_one import Job, build_image, failed, jobs_of, pack_ready, unchanged
+from minpack.cli.build_places import refuse_one_name, refuse_one_place
+from minpack.cli.config import check_ready, file_option, profile_option, read_images, ready_images
 from minpack.cli.executors import Workers, interruptible, lost, open_executor
-from minpack.cli.options import FILLED, STDOUT, Command, Parsed, completed
+from minpack.cli.options import FILLED, Command, Parsed, completed
 from minpack.cli.pack import command as pack_command
 from minpack.cli.pack import tell
 from minpack.cli.settings import threads
@@ -23,7 +23,6 @@ from minpack.cli.terminal import counting, print_error, print_json, print_lines,
 from minpack.config.model import CONFIG
 from minpack.errors import UsageError
 from minpack.excerpt import MOST_NOTES
-from minpack.oci.reference import default_reference
 from minpack.report.fleet import build_document, build_lines, count_line, note_lines
 from minpack.spec.parallel import parse_jobs
 from minpack.spec.shard import Shard, parse_shard
@@ -31,11 +30,8 @@ from minpack.spec.shard import Shard, parse_shard
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from minpack.cli.config import ReadyImage
     from minpack.cluster.executor import ExecutorRef
 
-#: Where images go by their names.
-_NAMED = ("load", "push")
 #: Of one image alone: a login that would be asked for again for each, and an image to compare with.
 _OF_ONE_PUSH = frozenset(("username", "password_stdin", "against"))
 
@@ -100,8 +96,8 @@ def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the 
     ready = ready_images(read_images(given, names, shard), outer)
     for one in ready:
         check_ready(one)
-    _refuse_one_place(ready, path)
-    _refuse_one_name(ready)
+    refuse_one_place(ready, path)
+    refuse_one_name(ready)
     ready = [one for one in ready if shard is None or shard.has(one.name)]
     if given["executor"] is not None:
         from minpack.cli.cluster import check_remote  # noqa: PLC0415 - for clusters alone
@@ -120,43 +116,6 @@ def _build_alone(job: Job) -> int:
     packed, artifacts = pack_ready(job)
     tell(packed, artifacts, job.ready.given)
     return 0
-
-
-def _refuse_one_place(ready: Sequence[ReadyImage], path: str) -> None:
-    """Raise `UsageError` if two images would be written to one place, or one in place of the file of images."""
-    places: dict[str, str] = {os.path.realpath(path): "the file of images"}
-    found = [output_place(one) for one in ready]
-    names = {one.name for one in ready}
-    layouts = {place for one, place in zip(ready, found, strict=True) if is_shared(one.given)}
-    for one, place in zip(ready, found, strict=True):
-        if place is None:
-            continue
-        if len(ready) > 1 and one.given["output"] in ("-", *STDOUT):
-            raise UsageError("--output", "-", "stdout takes only one image", "name one, or a directory: -o DIR/")
-        other = places.setdefault(place, one.name)
-        if other != one.name and not (is_shared(one.given) and place in layouts):
-            reason = f"{one.name} and {other} would both be written there" if other in names else f"it is {other}"
-            hint = "give a directory, ending with a slash, or leave it out"
-            raise UsageError("--output", one.given["output"] or place, reason, hint)
-
-
-def _refuse_one_name(ready: Sequence[ReadyImage]) -> None:
-    """Raise `UsageError` if one of two images would take a name from the other: in a layout, engine or registry."""
-    taken: dict[tuple[str, str], str] = {}
-    for one in ready:
-        given = one.given
-        places = (output_place(one) if is_shared(given) else None, *(where for where in _NAMED if given[where]))
-        for reference in (tag.familiar for tag in given["tags"] or (default_reference(one.name),)):
-            for place in filter(None, places):
-                other = taken.setdefault((place, reference), one.name)
-                if other != one.name:
-                    _refuse_name(one, reference, other)
-
-
-def _refuse_name(ready: ReadyImage, reference: str, other: str) -> None:
-    hint = "give each image a name of its own, for example me/{name}:{version}"
-    with located(ready.image):
-        raise UsageError("--tag", reference, f"{ready.name} and {other} would both have this name", hint)
 
 
 def _build_all(jobs: Sequence[Job], given: dict[str, Any]) -> list[ImageResult]:

@@ -20,7 +20,7 @@ from minpack.build.unchanged import (
 )
 from minpack.cli.config import ReadyImage, pack_context
 from minpack.cli.options import LOCK, selected
-from minpack.cli.output import ENDINGS
+from minpack.cli.output import is_shared
 from minpack.cli.pack import pack_given
 from minpack.cli.settings import StoreSettings, now_ns, store_directory, umask
 from minpack.cli.spec import named_images
@@ -127,24 +127,8 @@ def _is_listed(found: ImageResult, given: dict[str, Any], listed: dict[str, dict
     return all(listed[directory].get(name) == found.digest for name in found.references)
 
 
-def output_place(ready: ReadyImage) -> str | None:
-    """Where the image is written to, without links; None where no file is."""
-    given, own = ready.given, f"{ready.name}{ENDINGS[Format(ready.given['format_'])]}"
-    path = given["output"]
-    if path is None:
-        return None if given["load"] or given["push"] else os.path.realpath(own)
-    if not Format(given["format_"]).is_directory and (path.endswith("/") or os.path.isdir(path)):
-        path = os.path.join(path, own)
-    return os.path.realpath(str(path))
-
-
 def _store(ready: ReadyImage) -> str | None:
     return store_directory(selected(StoreSettings, ready.given))
-
-
-def is_shared(given: dict[str, Any]) -> bool:
-    """Whether the image is one of several in a layout."""
-    return given["format_"] == Format.OCI and given["output"] is not None
 
 
 def pack_ready(job: Job) -> tuple[Packed, WantedArtifacts]:

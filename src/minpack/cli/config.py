@@ -176,14 +176,17 @@ def ready_images(images: Iterable[ConfiguredImage], outer: click.Context) -> lis
     """
     found: list[ReadyImage] = []
     start: click.Context | None = None
+    overridden = _overridden(outer)
     for image in images:
         # What the environment sets, and what is set by default, is the same for all.
         start = start or pack_command.make_context("pack", ["--", *image.programs], parent=outer)
-        found.append(_ready_image(image, outer, start))
+        found.append(_ready_image(image, outer, start, overridden))
     return found
 
 
-def _ready_image(image: ConfiguredImage, outer: click.Context, start: click.Context) -> ReadyImage:
+def _ready_image(
+    image: ConfiguredImage, outer: click.Context, start: click.Context, overridden: frozenset[str]
+) -> ReadyImage:
     # With the parent's names of --help, which click keeps for each command.
     with _context(start.params, _sources(start), outer) as context, located(image):
         for parameter in pack_command.params:
@@ -192,7 +195,22 @@ def _ready_image(image: ConfiguredImage, outer: click.Context, start: click.Cont
             elif parameter.name == PROGRAMS:
                 context.params[PROGRAMS] = parameter.process_value(context, image.programs)
         refuse_contradictions(context)
-        return ReadyImage(image, context.params, _sources(context))
+        return ReadyImage(_without(image, overridden), context.params, _sources(context))
+
+
+def _overridden(outer: click.Context) -> frozenset[str]:
+    """The keys whose values are on the command line, and not in the file."""
+    options = (one for one in pack_command.params if isinstance(one, click.Option))
+    on_line = ParameterSource.COMMANDLINE
+    return frozenset(key_name(one) for one in options if outer.get_parameter_source(one.name or "") is on_line)
+
+
+def _without(image: ConfiguredImage, keys: frozenset[str]) -> ConfiguredImage:
+    """The image without what it sets to no effect: an error about that is none of the file's."""
+    if keys.isdisjoint(image.settings.settings):
+        return image
+    kept = {key: one for key, one in image.settings.settings.items() if key not in keys}
+    return image._replace(settings=image.settings._replace(settings=kept))
 
 
 def _sources(context: click.Context) -> dict[str, ParameterSource]:

@@ -201,6 +201,29 @@ def registry_wanted(given: Mapping[str, Any], *, pulls: bool) -> RegistryOptions
     )
 
 
+def own_name(name: str, form: Format) -> str:
+    """What the file of an image is called that is called `name`."""
+    return f"{name}{ENDINGS[form]}"
+
+
+def is_below(path: str, form: Format) -> bool:
+    """Whether the file goes into the directory that `path` names, under a name of its own."""
+    return not form.is_directory and (path.endswith("/") or os.path.isdir(path))
+
+
+def output_path(given: Mapping[str, Any], name: str) -> str | None:
+    """The path that the options give an image that is called `name`; None where it is in no file."""
+    path, form = given["output"], Format(given["format_"])
+    if path is None:
+        return None if given["load"] or given["push"] else own_name(name, form)
+    return os.path.join(path, own_name(name, form)) if is_below(path, form) else str(path)
+
+
+def is_shared(given: dict[str, Any]) -> bool:
+    """Whether the image is one of several in a layout."""
+    return given["format_"] == Format.OCI and given["output"] is not None
+
+
 def output_spec(
     settings: OutputSettings,
     name: str,
@@ -220,15 +243,14 @@ def output_spec(
     refuse_unloadable(settings)
     if path == "-":
         _check_stdout(settings)
-    own = f"{name}{ENDINGS[form]}"
     # Who wants a digest, or a registry, wants the layers that the digest is of.
     load_alone = path is None and settings.load and not settings.push and settings.digest_file is None
     if path is None and not (settings.load or settings.push):
-        path = f"./{own}"
-    below = path is not None and not form.is_directory and (path.endswith("/") or os.path.isdir(path))
+        path = f"./{own_name(name, form)}"
+    below = path is not None and is_below(path, form)
     return OutputSpec(
         form,
-        os.path.join(path, own) if below and path is not None else path,
+        os.path.join(path, own_name(name, form)) if below and path is not None else path,
         tuple(dict.fromkeys(settings.tags)) or (default,),
         settings.force,
         engine_environment() if settings.load else None,

@@ -20,10 +20,12 @@ from minpack.cli.config import (
     ready_images,
 )
 from minpack.cli.options import FILLED, Command, answer_options, completed
+from minpack.cli.output import output_path
 from minpack.cli.pack import command as pack_command
 from minpack.cli.terminal import print_json, print_lines, print_notes
 from minpack.config.model import CONFIG, Setting, Text
 from minpack.config.places import Place
+from minpack.output.target import Format
 from minpack.report.show import ShownImage, show_document, show_lines
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def _shown(image: ConfiguredImage, ready: ReadyImage) -> ShownImage:
     check_ready(ready)
     settings = {**image.settings.settings, **dict(_of_environment(ready))}
     found = image.settings._replace(settings=settings)
-    return ShownImage(found, image.programs, tuple(_command(image._replace(settings=found))))
+    return ShownImage(found, image.programs, tuple(_command(image._replace(settings=found), ready.given)))
 
 
 def _of_environment(ready: ReadyImage) -> Iterator[tuple[str, Setting]]:
@@ -92,18 +94,24 @@ def _of_environment(ready: ReadyImage) -> Iterator[tuple[str, Setting]]:
         yield key_name(option), Setting(key_name(option), variable, _NOWHERE, texts, flag)
 
 
-def _command(image: ConfiguredImage) -> Iterator[str]:
-    """The words that pack the image without the file."""
+def _command(image: ConfiguredImage, given: dict[str, Any]) -> Iterator[str]:
+    """The words that pack the image without the file.
+
+    :param given: what pack is given for it.
+    """
     yield from ("minpack", "pack", *image.programs)
     options = dict(image.options)
+    # What is named after the image is named after the program there.
+    path = output_path(given, image.name)
+    if "--output" in options and path is not None:
+        options["--output"] = (path,)
     for option, value in options.items():
         if isinstance(value, bool):
             yield from (option,) if value else ()
             continue
         for text in value:
             yield from (f"{option}={text}",) if text.startswith("-") else (option, text)
-    # What is named after the image is named after the program there.
-    if "--tag" not in options:
+    if "--tag" not in options and Format(given["format_"]).has_layers:
         yield from ("--tag", image.name)
-    if not {"--output", "--load", "--push"} & options.keys() and options.get("--format", ("archive",)) == ("archive",):
-        yield from ("--output", f"{image.name}.tar")
+    if "--output" not in options and path is not None:
+        yield from ("--output", path)
