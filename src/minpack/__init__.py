@@ -18,6 +18,7 @@ from minpack._version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from minpack.base.interface import Base
+    from minpack.base.open_bases import BaseMemory, OpenBases
     from minpack.base.options import BaseKind, BaseOptions, OpenBase, PackageOptions
     from minpack.base.walk import Walker
     from minpack.build.inspect import Inspected
@@ -86,6 +87,7 @@ _HOMES = {
     "ArtifactMaker": "minpack.library.callbacks",
     "Base": "minpack.base.interface",
     "BaseKind": "minpack.base.options",
+    "BaseMemory": "minpack.base.open_bases",
     "BaseOptions": "minpack.base.options",
     "BaseRef": "minpack.spec.base_ref",
     "BesideFile": "minpack.output.target",
@@ -124,6 +126,7 @@ _HOMES = {
     "Need": "minpack.needs.need",
     "Network": "minpack.net.network",
     "OpenBase": "minpack.base.options",
+    "OpenBases": "minpack.base.open_bases",
     "OpenCluster": "minpack.cluster.executor",
     "OutputSpec": "minpack.output.target",
     "OwnerName": "minpack.spec.owners",
@@ -180,6 +183,7 @@ __all__ = [
     "ArtifactMaker",
     "Base",
     "BaseKind",
+    "BaseMemory",
     "BaseOptions",
     "BaseRef",
     "BesideFile",
@@ -218,6 +222,7 @@ __all__ = [
     "Need",
     "Network",
     "OpenBase",
+    "OpenBases",
     "OpenCluster",
     "OutputSpec",
     "OwnerName",
