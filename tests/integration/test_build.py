@@ -439,6 +439,17 @@ def test_documents_beside_a_layout_of_several_images(place: Path) -> None:
     assert states(build(place, "i0-0", "i1-0")) == {"unchanged"}
 
 
+def test_a_damaged_blob_of_a_layout(place: Path) -> None:
+    """It is written anew, be it cut short or as long as it was, and be it a layer, a manifest or a configuration."""
+    build(place, "i0-0", "i0-1")
+    for number, blob in enumerate(sorted((place / "out" / "blobs" / "sha256").iterdir())):
+        data = blob.read_bytes()
+        blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if number % 2 else data[:-1])
+    assert "built" in states(build(place, "i0-0", "i0-1"))
+    whole(place)
+    assert states(build(place, "i0-0", "i0-1")) == {"unchanged"}
+
+
 @pytest.mark.parametrize("sets", ["output = 'dist/'", "format = 'tar'", "format = 'rootfs'\noutput = 'my-{name}'"])
 def test_the_commands_that_are_shown(place: Path, sets: str) -> None:
     """Each writes what the build writes, to where it does."""

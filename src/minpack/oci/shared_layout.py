@@ -7,8 +7,10 @@ is there, under the names that it was given, and what had these names before is 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import stat
 from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -33,7 +35,53 @@ if TYPE_CHECKING:
 _MOST_INDEX = 64 << 20
 #: Of so many images the names are read once, however many are added to their layout.
 _MOST_NAMES = 10_000
+#: Of so many blobs the sums are remembered.
+_MOST_SUMS = 20_000
 _HINT = "name a new directory, or an OCI layout"
+
+
+class _Sums:
+    """The SHA-256 of files by what stat(2) says of them: for all images of a process each file is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], str] = {}
+
+    def of(self, path: str) -> str:
+        """The sum in hexadecimal; empty where no file is, or none that can be read."""
+        try:
+            state = _state(path)
+            if state in self._known:
+                return self._known[state]
+            with open(path, "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""
+        return self._keep(state, found)
+
+    def keep(self, path: str, known: str) -> None:
+        """The file was written with this sum just now."""
+        with suppress(OSError):
+            self._keep(_state(path), known)
+
+    def _keep(self, state: tuple[int, ...], found: str) -> str:
+        if len(self._known) >= _MOST_SUMS:
+            self._known.clear()
+        self._known[state] = found
+        return found
+
+
+def _state(path: str) -> tuple[int, ...]:
+    """What tells the file from all others, and from what it was before it was changed.
+
+    :raises OSError: there is none.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path!r} is no file")
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+_sums = _Sums()
 
 
 class SharedLayoutSink:
@@ -58,8 +106,8 @@ class SharedLayoutSink:
         self._give_up()
 
     def has(self, digest: Digest) -> bool:
-        """Whether the blob has its file."""
-        return os.path.exists(os.path.join(self._directory, blob_path(digest)))
+        """Whether the blob has its file, with all its bytes."""
+        return _sums.of(os.path.join(self._directory, blob_path(digest))) == digest.hex
 
     def put(self, blob: Blob) -> None:
         """Write the blob's file; raise `SumMismatchError` if its bytes are not those of its digest."""
@@ -78,12 +126,13 @@ class SharedLayoutSink:
         assert self._partial is not None, "internal error: no blob was begun"
         self._file.close()
         path = os.path.join(self._directory, blob_path(descriptor.digest))
-        if _has_size(path, descriptor.size):
+        if self.has(descriptor.digest):
             # Who knows it by its inode finds it unchanged.
             self._give_up()
         else:
             os.rename(self._partial.path, path)
             self._partial.close()
+            _sums.keep(path, descriptor.digest.hex)
         self._file = self._partial = None
         return Blob(descriptor, FileContent(path, descriptor.size))
 
@@ -118,13 +167,6 @@ def listed_names(directory: str) -> dict[str, str]:
     if not os.path.isfile(os.path.join(directory, "oci-layout")):
         return {}
     return {_name(one): str(one.get("digest", "")) for one in _read_index(directory).get("manifests", [])}
-
-
-def _has_size(path: str, size: int) -> bool:
-    try:
-        return os.lstat(path).st_size == size
-    except FileNotFoundError:
-        return False
 
 
 def _others(directory: str) -> bool:
