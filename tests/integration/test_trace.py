@@ -311,6 +311,16 @@ def test_what_cannot_be_written_is_refused(project: Path, words: tuple[str, ...]
     assert (project / "minpack.toml").read_text() == text
 
 
+@pytest.mark.parametrize("words", [("./reads", "--base", "alpine.tar.gz"), ("web", "--write"), ("web", "--write=1")])
+def test_an_option_behind_the_program_is_told_of(project: Path, words: tuple[str, ...]) -> None:
+    """It went to the program, so that the error is not that it was left out."""
+    ran = minpack("trace", *words, cwd=project)
+    late = words[1].removesuffix("=1")
+    assert ran.err.endswith(f"\nhint: what follows APP goes to the program: put {late} before '{words[0]}'\n")
+    ran = minpack("trace", "none", "--selftest", cwd=project)
+    assert ran.err.endswith("\nhint: check the path, or build the program first\n")
+
+
 def test_of_several_platforms_the_program_of_this_machine_is_run(project: Path) -> None:
     """The others have the same settings."""
     (project / "out").mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,12 +27,13 @@ from minpack.cli.spec import FileOptions, files_spec, packing_options, run_optio
 from minpack.cli.terminal import drawing, print_json, print_lines, print_notes, reporting
 from minpack.cli.tracing import traced
 from minpack.config.model import CONFIG
-from minpack.errors import UsageError
+from minpack.errors import BaseNeededError, InputError, UsageError
+from minpack.excerpt import quoted
 from minpack.progress import no_progress
 from minpack.spec.acceptance import parse_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from minpack.cli.trace_image import Written
     from minpack.spec.image import ImageSpec
@@ -112,6 +113,25 @@ def command(program: str, arguments: tuple[str, ...], **given: Any) -> None:  # 
     discarded; its output goes to stderr. The last line is the command that also packs the files it used.
     """  # noqa: D301 - click's mark for a block
     _refuse_idle(given, arguments)
+    with _late_options(program, arguments):
+        _trace(program, arguments, given)
+
+
+@contextmanager
+def _late_options(program: str, arguments: Sequence[str]) -> Generator[None]:
+    """Let an error that an option behind APP would have spared say so: it went to the program."""
+    try:
+        yield
+    except (BaseNeededError, InputError) as error:
+        own = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        late = next((name for name in (word.partition("=")[0] for word in arguments) if name in own), None)
+        if late is not None:
+            error.hint = f"what follows APP goes to the program: put {late} before {quoted(program)}"
+        raise
+
+
+def _trace(program: str, arguments: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Trace a program that is named, or that of an image of the file."""
     if given["write"]:
         _trace_image({**given, "program": program}, arguments)
         return
