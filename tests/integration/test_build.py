@@ -504,6 +504,20 @@ def test_a_first_file(tmp_path: Path) -> None:
     assert (tmp_path / "hello_world.tar").exists()
 
 
+def test_a_first_file_of_what_is_not_built(tmp_path: Path) -> None:
+    """The command that follows builds it first, and names the file; a name that was guessed is noted."""
+    (tmp_path / "go.mod").write_text("module example.com/me/web\n")
+    ran = minpack("init", "-f", "my images.toml", cwd=tmp_path)
+    assert ran.out.decode().splitlines()[1:] == [
+        "next: CGO_ENABLED=0 go build && minpack build -f 'my images.toml'",
+    ]
+    (tmp_path / "go.mod").unlink()
+    (tmp_path / "Makefile").write_text("all:\n\tninja\n")
+    ran = minpack("init", cwd=tmp_path)
+    assert ran.err == "note: the Makefile does not name its program: check programs in minpack.toml\n"
+    assert ran.out.endswith(b"\nnext: make && minpack build\n")
+
+
 def test_a_schema_is_printed(tmp_path: Path) -> None:
     """It is the published one."""
     ran: Ran = minpack("show", "--schema", cwd=tmp_path)

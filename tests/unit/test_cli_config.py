@@ -13,7 +13,7 @@ import tomli_w
 from test_option_walk import rows  # type: ignore[import-not-found] # pytest puts it on the path
 
 from minpack.cli.build import command as build_command
-from minpack.cli.config import OF_A_RUN, configured_keys, key_name, pack_context, read_images, ready_images
+from minpack.cli.config import OF_A_RUN, check_ready, configured_keys, key_name, pack_context, read_images, ready_images
 from minpack.cli.pack import command as pack_command
 from minpack.config.keys import KeyKind
 from minpack.errors import ConfigError, UsageError
@@ -212,3 +212,35 @@ def test_kinds_follow_from_options() -> None:
     assert (KEYS["--base"].kind, KEYS["--base"].has_pairs) == (KeyKind.MANY, True)
     assert (KEYS["--tag"].kind, KEYS["--tag"].has_pairs) == (KeyKind.MANY, False)
     assert KEYS["--compress"].choices == ("none", "balanced", "small")
+
+
+def check_file() -> None:
+    """Check the only image of the file, as before it is built."""
+    with build_command.make_context("build", [], **CONTEXT) as outer:
+        (image,) = read_images(outer.params)
+        (ready,) = ready_images([image], outer)
+        check_ready(ready)
+
+
+@pytest.mark.parametrize(
+    ("table", "message", "hint"),
+    [
+        (
+            "tag = 'app:{vers}'",
+            "cannot use tag 'app:{vers}' in minpack.toml:3:7: '{vers}' is not a tag",
+            "the words in braces that are replaced are {version} and {name}",
+        ),
+        (
+            "push = true",
+            "cannot use image.app in minpack.toml:1:8: it has no tag to push it under",
+            'for example tag = "ghcr.io/me/app:1.0"',
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_pushed(tmp_path: Path, table: str, message: str, hint: str) -> None:
+    """The error names the image or the value, and what to write there."""
+    (tmp_path / "minpack.toml").write_text(f"[image.app]\nprograms = 'app'\n{table}\n")
+    (tmp_path / "app").touch()
+    with pytest.raises(ConfigError) as caught:
+        check_file()
+    assert (caught.value.message, caught.value.hint) == (message, hint)

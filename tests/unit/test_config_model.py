@@ -177,3 +177,12 @@ def test_what_is_no_text_file(tmp_path: Path) -> None:
 def test_what_a_name_may_be_meant_to_be(name: str, meant: str) -> None:
     """A plural, an underscore and a slip of the finger lead to the key."""
     assert near(name, ("base", "need", "max-size")) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("app", "programs"), ("apps", "programs"), ("ports", "expose"), ("environment", "env")]
+)
+def test_what_other_tools_call_a_key(name: str, meant: str) -> None:
+    """Their word leads to the key, not to one that is spelled like it; among other names it means nothing."""
+    assert near(name, ("cap", "env", "expose", "programs")) == meant
+    assert near(name, ("web",)) == ""

@@ -43,6 +43,12 @@ CARGO = '[package]\nname = "My_Tool"\nversion = "1.0.0"\n'
             {"tool": "build/tool", "other": "build/other"},
         ),
         ({"Makefile": "CC = gcc\nPROG = ./bin/hello\n"}, "Makefile", {"hello": "bin/hello"}),
+        ({"Makefile": "hello: hello.c util.h\n\tcc -o $@ $<\nclean:\n\trm hello\n"}, "Makefile", {"hello": "hello"}),
+        (
+            {"Makefile": "all: a bin/b\na: $(OBJS)\nbin/b : b.o\nb.o: b.c\n%.o: %.c\nx := y.c\n"},
+            "Makefile",
+            {"a": "a", "b": "bin/b"},
+        ),
         ({"go.mod": "module web\n", "Makefile": "PROG = x\n"}, "Go module", {"web": "web"}),
         ({"Cargo.toml": "[workspace]\nmembers = []\n"}, None, {}),
         ({"Cargo.toml": "not = [toml"}, None, {}),
@@ -57,6 +63,17 @@ def test_what_is_found(tmp_path: Path, files: dict[str, str], kind: str | None, 
     project = find_project(str(tmp_path))
     assert (project.kind if project is not None else None) == kind
     assert {one.name: one.path for one in (project.programs if project is not None else ())} == programs
+
+
+@pytest.mark.parametrize(("makefile", "guessed"), [("all:\n\tninja\n", True), ("PROG = x\n", False)])
+def test_a_makefile_that_names_no_program(tmp_path: Path, makefile: str, *, guessed: bool) -> None:
+    """The program is called as the directory is, which is said to be a guess."""
+    place = tmp_path / "tool"
+    place.mkdir()
+    (place / "Makefile").write_text(makefile)
+    project = find_project(str(place))
+    assert project is not None
+    assert (project.is_guessed, project.programs[0].path) == (guessed, "tool" if guessed else "x")
 
 
 @pytest.mark.parametrize(

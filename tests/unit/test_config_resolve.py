@@ -82,7 +82,7 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         resolved(tmp_path, LAYERS, "c")
     assert (caught.value.message, caught.value.hint) == (
         "cannot find image 'c': the file has no such image",
-        "there are a, b",
+        "it has a, b",
     )
     with pytest.raises(UsageError) as caught:
         resolved(tmp_path, LAYERS, profiles=("relese",))

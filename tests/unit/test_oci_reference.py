@@ -104,6 +104,8 @@ def test_what_is_no_name_is_refused(text: str) -> None:
         ("me/", "a part of its name is empty", ""),
         ("me//app", "a part of its name is empty", ""),
         ("app:.1", "'.1' is not a tag", "app:1"),
+        ("app:1.0+", "'1.0+' is not a tag", "app:1.0"),
+        ("app:+", "'+' is not a tag", "app:latest"),
         (f"app:{'t' * 200}", f"'{'t' * 200}' is not a tag", f"app:{'t' * 128}"),
         ("My_App", "it is not an image name", "my_app"),
         ("ghcr.io/Me/App:V1", "it is not an image name", "ghcr.io/me/app:V1"),

@@ -16,7 +16,7 @@ from minpack.cli.options import FILLED, completed
 from minpack.cli.pack import check_given
 from minpack.cli.pack import command as pack_command
 from minpack.config.keys import ConfigKey, KeyKind
-from minpack.config.model import CONFIG, read_config
+from minpack.config.model import CONFIG, IMAGE, read_config
 from minpack.config.resolve import expand_programs, resolve_images
 from minpack.errors import ConfigError, UsageError
 from minpack.namedtuple import NamedTuple
@@ -33,6 +33,8 @@ OF_A_RUN = frozenset(("quiet", "verbose", "as_json", "dry_run", "summary", "agai
 PROGRAMS = "programs"
 #: Where a context keeps the path of the file as it was given.
 NAMED_FILE = "minpack.file"
+#: What to write in braces.
+_WORDS = "the words in braces that are replaced are {version} and {name}"
 #: What hints about an empty value ask.
 _SHELL = "is a shell variable unset?"
 
@@ -277,6 +279,11 @@ def _one(option: click.Option, text: Text, image: ConfiguredImage, context: clic
 def check_ready(ready: ReadyImage) -> None:
     """Raise `ConfigError` or `UsageError` if what the image is set to contradicts itself."""
     with pack_context(ready) as given:
+        if given["push"] and not given["tags"]:
+            hint = f'for example tag = "ghcr.io/me/{ready.name}:1.0"'
+            image = ready.image
+            reason = "it has no tag to push it under"
+            raise ConfigError(image.path, *image.settings.place, f"{IMAGE}.{ready.name}", "", reason, hint)
         check_given(given)
 
 
@@ -287,7 +294,7 @@ def _at(image: ConfiguredImage, key: str, text: Text | None) -> Generator[None]:
     try:
         yield
     except UsageError as error:
-        hint = _as_key(error.hint, key)
+        hint = _WORDS if key == "tag" and "{" in error.value else _as_key(error.hint, key)
         raise ConfigError(image.path, *place, key, error.value, error.reason, hint) from error
     except click.BadParameter as error:
         reason = error.message[:1].lower() + error.message[1:].rstrip(".")

@@ -79,7 +79,8 @@ def command(image: str, **given: Any) -> None:  # noqa: ANN401 - the options abo
 def _check(given: dict[str, Any]) -> None:
     """Raise `UsageError` if nothing says what runs it, or an option is about Kubernetes, and it is for Compose."""
     if given["target"] is None:
-        raise UsageError("minpack deployment", "", "it takes --for", "add --for kubernetes or --for compose")
+        hint = "add --for kubernetes or --for compose"
+        raise UsageError("minpack deployment", "", "--for is missing", hint, verb="run")
     if given["target"] != "compose":
         return
     if given["kind"] is not None:

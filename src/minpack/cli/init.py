@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ import click
 from minpack.catalog.debian import RELEASES
 from minpack.cli.options import FILLED, Command, answer_options
 from minpack.cli.settings import today
-from minpack.cli.terminal import print_json, print_lines, reporting
+from minpack.cli.terminal import print_json, print_lines, print_notes, reporting
 from minpack.config.first import config_text
 from minpack.config.model import CONFIG
 from minpack.config.projects import BuiltProgram, Project, built_file, find_project, repository_of
@@ -74,8 +75,13 @@ def _write(path: str, text: str, *, force: bool) -> None:
 
 def _tell(path: str, project: Project, given: dict[str, Any]) -> None:
     names: Sequence[str] = [one.name for one in project.programs]
+    builds = dict.fromkeys(one.build for one in project.programs if built_file(one) is None)
+    packing = "minpack build" if path == CONFIG else shlex.join(("minpack", "build", "-f", path))
+    notes = [f"the {project.kind} does not name its program: check programs in {path}"] if project.is_guessed else []
     with reporting(f"{path!r} was written"):
         if given["as_json"]:
             print_json({"schema": "minpack.init/1", "file": path, "project": project.kind, "images": list(names)})
         elif not given["quiet"]:
-            print_lines((f"wrote {path} for the {project.kind} here: {', '.join(names)}", "next: minpack build"))
+            print_notes(notes, quiet=False)
+            following = " && ".join((*builds, packing))
+            print_lines((f"wrote {path} for the {project.kind} here: {', '.join(names)}", f"next: {following}"))

@@ -58,9 +58,26 @@ OWN_KEYS = (
 SOURCES = ("git", "file", "env")
 
 
+#: What other tools call a key.
+_ELSEWHERE = {
+    "app": PROGRAMS,
+    "bin": PROGRAMS,
+    "binary": PROGRAMS,
+    "command": "cmd",
+    "copy": "add",
+    "environment": "env",
+    "from": "base",
+    "healthcheck": "health",
+    "port": "expose",
+}
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """The known name that `name` is most likely meant to be; empty if it is like none."""
     known = tuple(known)
+    meant = _ELSEWHERE.get(name.removesuffix("s"))
+    if meant in known:
+        return meant
     if f"{name}s" in known or name.removesuffix("s") in known:
         return name.removesuffix("s") if name.removesuffix("s") in known else f"{name}s"
     return next(iter(get_close_matches(name.replace("_", "-"), known, 1)), "")

@@ -30,11 +30,15 @@ class BuiltProgram(NamedTuple):
 
 
 class Project(NamedTuple):
-    """A project: its kind, and its programs. `is_static` says that they are so by default."""
+    """A project: its kind, and its programs.
+
+    `is_static` says that they are so by default, `is_guessed` that its files do not say what they are called.
+    """
 
     kind: str
     programs: tuple[BuiltProgram, ...]
     is_static: bool = False
+    is_guessed: bool = False
 
 
 def find_project(directory: str) -> Project | None:
@@ -92,11 +96,23 @@ def _make(directory: str) -> Project | None:
     if not text:
         return None
     variable = r"^(?:PROG(?:RAM)?|TARGET|BIN(?:ARY)?|EXE(?:CUTABLE)?|NAME|APP)\s*[:?]?=\s*([\w./+-]+)\s*$"
-    named = re.findall(variable, text, re.MULTILINE) or [os.path.basename(os.path.realpath(directory))]
-    path = named[0].removeprefix("./")
-    return Project(
-        "Makefile", tuple(_programs([os.path.basename(path)], os.path.join(os.path.dirname(path), "{}"), "make"))
-    )
+    named = re.findall(variable, text, re.MULTILINE)[:1] or _linked(text)
+    paths = [path.removeprefix("./") for path in named or [os.path.basename(os.path.realpath(directory))]]
+    found = [one for path in paths for one in _programs([os.path.basename(path)], _beside(path), "make")]
+    return Project("Makefile", tuple({one.name: one for one in found}.values()), is_guessed=not named)
+
+
+def _linked(makefile: str) -> list[str]:
+    """The targets without a suffix that are made of source or object files."""
+    rules = re.findall(r"^([\w./+-]+)[ \t]*:(?![:=])[ \t]*(.*)$", makefile, re.MULTILINE)
+    sources = r"\.(?:c|cc|cpp|cxx|o|s|S|d|go|rs|zig)\b|\$[({](?:OBJ|SRC|SOURCE)"
+    found = (target for target, parts in rules if re.search(sources, parts))
+    return list(dict.fromkeys(target for target in found if "." not in os.path.basename(target)))
+
+
+def _beside(path: str) -> str:
+    """The pattern of the programs in the directory of `path`."""
+    return os.path.join(os.path.dirname(path), "{}")
 
 
 _LOOKS: tuple[Callable[[str], Project | None], ...] = (_go, _cargo, _cmake, _make)

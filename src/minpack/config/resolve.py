@@ -81,7 +81,7 @@ def _check_known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             like = near(name, known)
-            hint = f"did you mean {like}?" if like else f"there are {listed(known)}" if known else None
+            hint = f"did you mean {like}?" if like else f"it has {listed(known)}" if known else None
             reason = "the file has no such image" if what == IMAGE else f"the file has no [{PROFILE}.{name}]"
             raise UsageError(what, name, reason, hint, verb="find" if what == IMAGE else "use")
 

@@ -135,7 +135,7 @@ def _refusal(text: str) -> tuple[str, str]:
         return what, f"{_UNSET} {_instead('')}"
     if not re.fullmatch(_TAG, tag):
         allowed = "a tag is made of letters, digits, '.', '_' and '-', up to 128 of them"
-        better = re.sub(r"[^A-Za-z0-9._-]+", "-", tag).lstrip(".-")[:128]
+        better = re.sub(r"[^A-Za-z0-9._-]+", "-", tag).strip(".-")[:128] or "latest"
         return f"{tag!r} is not a tag", f"{allowed}: {_instead(f'{rest}:{better}')}"
     if re.fullmatch("[0-9a-f]{64}", rest):
         return "64 hexadecimal digits mean an image's ID", _instead("")
