@@ -36,12 +36,12 @@ class BaseKind(StrEnum):
 
 
 class PackageOptions(NamedTuple):
-    """How packages are fetched from the repositories that a base names.
+    """How to fetch packages from the repositories that a base names.
 
-    `keys` is a directory of the public keys to trust instead of the base's, empty for those; `now` is in seconds since
-    1970; `locked` refuses an index or release that is older than one seen before, which is else a note. `current`
-    refuses too what may not be the newest: one kept from before where none can be had, one whose time is over, and a
-    release of Debian without its security updates.
+    `keys` is a directory of public keys to trust instead of the base's; empty means the base's. `now` is in seconds
+    since 1970. `locked` refuses an index or release that is older than one seen before; otherwise that is a note.
+    `current` also refuses what may not be the newest: an index from the cache when its server cannot be reached, an
+    expired one, and a release of Debian without its security updates.
     """
 
     now: int
@@ -53,9 +53,9 @@ class PackageOptions(NamedTuple):
 class BaseOptions(NamedTuple):
     """Where named bases come from and are kept.
 
-    `store` is the store's directory or None for none, `mirror` and `sha512` are
-    empty for the catalogue's, `today` is ``YYYY-MM-DD``. `packages` is None where
-    nothing is to be fetched from repositories.
+    `store` is the cache directory, or None for no cache. Empty `mirror` and `sha512`
+    mean those of the catalogue. `today` is ``YYYY-MM-DD``. `packages` is None to fetch
+    nothing from repositories.
     """
 
     store: str | None
@@ -68,11 +68,11 @@ class BaseOptions(NamedTuple):
     packages: PackageOptions | None = None
     #: As `mirror`, for Debian's archive.
     debian_mirror: str = ""
-    #: Look anew for what may have changed since it was fetched today.
+    #: Fetch again what may have changed since it was fetched today.
     refresh: bool = False
     #: Fetch all that tells what there is, whether it is asked for or not.
     complete: bool = False
-    #: How registries are reached; None where no option says more of it than `network`.
+    #: How to reach registries; None means as `network` says.
     registry: RegistryOptions | None = None
     #: The variables that name a container engine (DOCKER_HOST, …).
     engine: Mapping[str, str] = MappingProxyType({})

@@ -79,7 +79,7 @@ class LockInputs(NamedTuple):
 
 
 class LockPolicy(Protocol):
-    """What the pipeline asks of a lock, for each image by itself."""
+    """What `pack` asks of a lock, separately for each image."""
 
     def select_bases(
         self, name: str, platform: Platform, spec: ImageSpec, options: BaseOptions

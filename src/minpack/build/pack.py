@@ -72,15 +72,15 @@ PROGRAM_LAYER, LOWER_LAYER = "program", "libraries and data"
 
 
 class Packed(NamedTuple):
-    """What packing gave. `written` is None when nothing was to be written.
+    """The result of packing. `written` is None if nothing was to be written.
 
-    `late` is what the programs may open later and is not packed, `variants` what is for better CPUs and is not either,
-    `demands` what each program demands of the machine, by its path, if that was checked. `sums` has the SHA-256 of each
-    file, in hexadecimal, if they were asked for; without, `inputs` has the base alone, and no sum of a local tarball.
-    With them the plan has the facts of packages. `sha1` has their SHA-1, if an SBOM was asked for.
-    `locked` says that it was made of what a lock names alone. `unpacked` is what the files have the paths of, and is in
-    the base and not in the image. Of several platforms it is the image of the first by its name, and `others` are those
-    of the others; the notes are about all of them.
+    `late` are libraries that the programs may load later, and `variants` those for better CPUs; neither are packed.
+    `demands` is what each program requires of the machine, by the program's path, if that was checked. With `sums`
+    asked for, `sums` has the SHA-256 of each file in hexadecimal, and the plan has the facts of packages; otherwise
+    `inputs` has only the base, without the checksum of a local tarball. `sha1` has the SHA-1 of each file, if an SBOM
+    was asked for. `locked` says that everything came from a lock. `unpacked` are files of the base whose paths the
+    packed files contain, and that the image lacks. For several platforms, this is the image of the first one by name,
+    `others` has the rest, and the notes are about all.
     """
 
     plan: Plan
@@ -98,7 +98,7 @@ class Packed(NamedTuple):
     #: The packages that were fetched, those too that gave the image no file.
     fetched: tuple[PackageId, ...] = ()
     sha1: Mapping[RootPath, str] = {}
-    #: What was taken from shared caches and written to one; None where none is named.
+    #: What was taken from shared caches and written to one; None if none was named.
     cache: CacheUse | None = None
     #: What of the image below is in it, if an SBOM was asked for.
     below: Contents | None = None
@@ -109,12 +109,12 @@ class Packed(NamedTuple):
 
     @property
     def images(self) -> tuple[Packed, ...]:
-        """That of each platform."""
+        """The result for each platform, sorted by its name."""
         return (self, *self.others)
 
     @property
     def digest(self) -> Digest | None:
-        """The digest by which registries know what has the name; None where nothing, or an engine alone, has it."""
+        """The digest of the image or index in registries; None if nothing was written, or only to an engine."""
         return self.written.digest if self.written is not None else None
 
 
@@ -173,16 +173,16 @@ def pack(
 ) -> Packed:
     """Make an image of the spec's programs, or one for each of their platforms.
 
-    :param output: where the image goes; None for a plan alone.
-    :param write: whether to write the image; without, all is done but that.
-    :param sums: compute the sums of the files, as they are written, and of the inputs.
-    :param every: look in all files for paths of what is not packed, where else those are left out that tell little.
-    :param locking: what a lock has to say of it.
-    :param artifacts_of: makes the artifacts about it, such as signatures, which go along to each output but an engine.
-    :param sbom: gather all that an SBOM says: the sums, with the SHA-1 of each file.
-    :param inside: makes files that go into the image of what it is made of, such as SBOMs.
-    :param acceptance: what it must pass before it is delivered.
-    :raises MinpackError: one of its subclasses, saying what cannot be done.
+    :param output: where the image goes; None only plans and proves it.
+    :param write: False does everything but write the image.
+    :param sums: compute checksums of the inputs and of the image's files.
+    :param every: search all files for paths that are not packed, also those whose paths rarely matter.
+    :param locking: what a lock allows.
+    :param artifacts_of: makes artifacts about the image, such as signatures, for each output but an engine.
+    :param sbom: compute what an SBOM states: `sums`, and the SHA-1 of each file.
+    :param inside: makes files about the image that go into it, such as SBOMs.
+    :param acceptance: what the image must pass before it is delivered.
+    :raises MinpackError: one of its subclasses says what cannot be done.
     """
     job = _Job(options, output, write, sums or sbom, every, progress, locking, artifacts_of, sbom, inside, acceptance)
     if options.cache is None:

@@ -38,14 +38,14 @@ _MOST_NAMES = 5
 
 
 class LocalImage(NamedTuple):
-    """An image in a file or directory of this host; without a `name` it is the only one there."""
+    """An image in a file or directory of this host; an empty `name` means the only one there."""
 
     path: str
     name: str = ""
 
 
 class Pushed(NamedTuple):
-    """An image that was pushed, and a target for each of its names."""
+    """A pushed image, with a target for each of its names."""
 
     image: LocalImage
     built: Index

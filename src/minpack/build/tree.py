@@ -64,9 +64,9 @@ class ResolvedTree(NamedTuple):
 
 
 def resolve_tree(spec: ImageSpec, options: BaseOptions, progress: Progress = no_progress) -> ResolvedTree:
-    """The closure of the spec's one program on its base; what is missing is in it, not raised.
+    """The closure of the spec's one program on its base; missing libraries are listed in it, not raised.
 
-    Without a base it is that of this host as ldd(1) shows it, the program at its own place.
+    Without a base it is the closure on this host, with the program at its own path, as ldd(1) shows it.
 
     :raises MinpackError: one of its subclasses, saying what cannot be done.
     """

@@ -20,17 +20,17 @@ GROUP = "minpack.executors"
 class Cluster(NamedTuple):
     """An open cluster.
 
-    `executor` runs a function of minpack's on a value, both of which can be pickled, in a process that has minpack,
-    and gives what it returns. It runs a job again whose worker is lost, on another worker and not for ever. `workers`
-    is how many jobs run at once.
+    `executor` calls a function of minpack with a value, both of which can be pickled, in a process that has minpack,
+    and returns the result. If a worker is lost, it runs the job again on another one, a limited number of times.
+    `workers` is the number of jobs that run at once.
     """
 
     executor: Executor
     workers: int
 
 
-#: Opens the cluster at an address, which is what follows ``://``, until the block is left. It raises `ExecutorError` if
-#: the cluster cannot be used.
+#: Opens the cluster at an address, the text after ``://``, until the block is left. Raises `ExecutorError` if the
+#: cluster cannot be used.
 OpenCluster: TypeAlias = Callable[[str], AbstractContextManager[Cluster]]
 
 
@@ -45,9 +45,9 @@ class ExecutorRef(NamedTuple):
 
 
 def parse_executor(text: str) -> ExecutorRef:
-    """An executor and its address, as ``dask://HOST:PORT``.
+    """The executor and address that `text` names, such as ``dask://HOST:PORT``.
 
-    :raises BadValueError: it is none.
+    :raises BadValueError: it does not have that form.
     """
     found = re.fullmatch(r"([a-z][a-z0-9+.-]*)://(\S+)", text, re.ASCII)
     if found is None:

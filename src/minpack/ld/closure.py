@@ -127,7 +127,7 @@ class Audit(NamedTuple):
 
 
 class Closure(NamedTuple):
-    """All the loader would open for one program.
+    """All that the loader would open for one program.
 
     `objects` has the program first and is in load order, with the interpreter;
     a static program's has the program alone, and then `libc` is None.

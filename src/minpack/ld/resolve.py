@@ -39,7 +39,7 @@ def resolve_closure(
     environment: Environment = Environment(),  # noqa: B008 - a value
     late: tuple[LateName, ...] = (),
 ) -> Closure:
-    """All the loader would open to start `program`, a path in the walker's tree, and later for `late`.
+    """All that the loader would open to start `program`, a path in the walker's tree, and later for `late`.
 
     :raises NotInBaseError: the program or its interpreter is not in the tree.
     :raises NotElfError: the program or its interpreter is not an ELF file.

@@ -28,10 +28,10 @@ open_base = checked(opening.open_base)
 def open_session(
     ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress = no_progress
 ) -> Generator[Session]:
-    """The base that `ref` names and its packages, open until the block is left.
+    """Open the base that `ref` names and its packages, until the block is left.
 
-    :param platform: the one to fetch the base for.
-    :raises MinpackError: it cannot be opened.
+    :param platform: the platform to open the base for.
+    :raises MinpackError: the base or its packages cannot be opened.
     """
     with session.open_session(ref, platform, options, progress) as opened:
         yield opened

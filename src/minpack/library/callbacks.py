@@ -12,13 +12,13 @@ from minpack.paths import RootPath
 from minpack.registry.client import RegistryClient
 from minpack.registry.repository import ImageRepository
 
-#: Called often with what is going on, of which so many bytes are done, and the number of all or None; returns quickly.
+#: Called often, and must return quickly: with the task, the bytes done, and the bytes in all, or None if not known.
 Progress = Callable[[str, int, int | None], None]
-#: Makes the artifacts about images that are written, in the order of their platforms.
+#: Makes the artifacts about the written images, which are given in the order of their platforms.
 ArtifactMaker = Callable[[tuple[Packed, ...], WrittenImages], Sequence[Artifact]]
-#: Makes files that go into the image that is planned, by their paths.
+#: Makes files that go into the planned image, by path.
 FileMaker = Callable[[Packed], Mapping[RootPath, bytes]]
-#: Writes something more to a repository that has all of an image, before the image has its names there.
+#: Writes more to a repository that already has all of an image's blobs, before the image gets its tags there.
 RegistryStep = Callable[[RegistryClient, ImageRepository, Index], object]
-#: Looks at images that are made, and at what writing showed of the layers of each; raises an error to refuse them.
+#: Examines finished images and the layers of each, as they were written; raises an error to refuse them.
 AcceptStep = Callable[[Index, Sequence[Sequence[Layer]]], object]

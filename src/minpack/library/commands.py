@@ -34,13 +34,13 @@ def push(
     *,
     name: str = "",
 ) -> Pushed:
-    """Push a finished image, with the artifacts that are about it, under each of these names.
+    """Push a finished image, with its artifacts, under each of `references`.
 
-    :param image: the path of an archive or a layout; or of what ``docker save`` wrote.
-    :param options: how registries are reached.
-    :param name: which image it is, by its name or tag there, where there are several.
-    :raises UnreadableImageError: there is no such image, or not all of it is there.
-    :raises RegistryError: a registry does not take it.
+    :param image: the path of an archive, an OCI layout, or a file that ``docker save`` wrote.
+    :param options: how to reach registries.
+    :param name: the name or tag of the image in that file, if it has several.
+    :raises UnreadableImageError: there is no such image, or it is incomplete.
+    :raises RegistryError: a registry refuses it or cannot be reached.
     """
     if not references:
         raise UsageError("push(references)", "", "it is empty", 'name a repository: parse_reference("me/app:1.0")')
@@ -49,13 +49,13 @@ def push(
 
 @checked
 def inspect(path: str | os.PathLike[str], today: str, *, why: bool = False, full: bool = False) -> Inspected:
-    """What the ELF file at the host's `path` is and needs.
+    """Tell what the ELF file at the host's `path` is and needs.
 
-    :param today: ``YYYY-MM-DD``; bases whose support has ended are not named.
-    :param why: look for the callers of what speaks for a need.
-    :param full: read segments, the dynamic section, versions and notes too.
+    :param today: ``YYYY-MM-DD``; bases whose support has ended are left out.
+    :param why: find the functions that cause each need.
+    :param full: also read segments, the dynamic section, versions and notes.
     :raises InputError: it cannot be read.
-    :raises ElfError: it is not an ELF file, or damaged.
+    :raises ElfError: it is not an ELF file, or is damaged.
     """
     _check_day(today)
     return inspecting.inspect(os.fspath(path), today, why=why, full=full)

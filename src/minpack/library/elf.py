@@ -19,13 +19,13 @@ resolve_closure = checked(resolve.resolve_closure)
 
 @checked
 def read_elf(file: str | os.PathLike[str] | Content, name: str | None = None) -> ElfInfo:
-    """What an ELF file says about itself.
+    """Read what an ELF file says about itself.
 
     :param file: a path of this host, or a `Content`, such as `BytesContent` for bytes in memory.
-    :param name: what to call it in errors; by default where its bytes come from.
+    :param name: the file's name in errors; by default the origin of its bytes.
     :raises InputError: it cannot be read.
-    :raises NotElfError: it does not start as an ELF file.
-    :raises MalformedElfError: an offset, count or size in it cannot be true.
-    :raises NotProgramError: it is for another system than Linux.
+    :raises NotElfError: it does not start like an ELF file.
+    :raises MalformedElfError: an offset, count or size in it is impossible.
+    :raises NotProgramError: it is for a system other than Linux.
     """
     return read.read_elf(host_file(os.fspath(file)) if isinstance(file, (str, os.PathLike)) else file, name)

@@ -28,5 +28,10 @@ parse_user = checked(etc_files.parse_user)
 
 @checked
 def parse_base(text: str | os.PathLike[str]) -> BaseRef:
-    """The base that `text` names: ``scratch``, a name of the catalogue, else a path, which is looked at."""
+    """The base that `text` names: ``scratch``, a name of the catalogue, an image, or a path of this host.
+
+    What is at a path is looked at, and nothing is fetched.
+
+    :raises BadValueError: it is written like an image, and is not a name that images can have.
+    """
     return base_ref.parse_base(os.fspath(text))

@@ -49,12 +49,12 @@ class SharedDownloads:
 
 
 class Limits(NamedTuple):
-    """What one download may take, from looking up the name to the last byte; nothing that comes gives any of it back.
+    """The limits of one download, from looking up the name to the last byte; nothing resets them.
 
-    At least `rate` bytes a second must come over any `window` seconds, headers and framing among them; the pauses
-    between attempts do not count. `overhead` is how many bytes may come besides twice those of the file itself, and
-    `restarts` is how often what has come may be thrown away. After `silence` seconds it is told that another process is
-    waited for, which must bring the file as fast.
+    At least `rate` bytes a second must arrive over any `window` seconds, headers and framing included; pauses between
+    attempts do not count. `overhead` is the number of bytes that may arrive beyond twice the file's size, and
+    `restarts` is how often the download may start over. After `silence` seconds of waiting for another process that
+    downloads the same file, progress says so; that process has the same limits.
     """
 
     rate: int = 1000
@@ -65,7 +65,7 @@ class Limits(NamedTuple):
 
 
 class Network(NamedTuple):
-    """How servers are reached.
+    """How to reach servers.
 
     `proxies` has the URLs of the proxies for ``http`` and ``https``, and under
     ``no_proxy`` the hosts that need none, separated by commas. `login` is an

@@ -48,9 +48,9 @@ class Format(StrEnum):
 
 
 class BesideFile(NamedTuple):
-    """A file that gets the artifact of `media_type` about what has the image's name; `form` is what to call it.
+    """A file to write the image's artifact of `media_type` to; `form` is the name of its format.
 
-    `mark` is what every document of its `kind`, which is said with an article, has near its start.
+    `mark` is text that every such document has near its start; `kind` is the kind of document, with an article.
     """
 
     path: str
@@ -61,7 +61,7 @@ class BesideFile(NamedTuple):
 
 
 class OutputSpec(NamedTuple):
-    """Where the result goes.
+    """Where to write the result.
 
     `path` is None for no file, ``-`` for `stdout`. `engine` holds the variables
     that name an engine (DOCKER_HOST, …) to load into, or is None. `registry` says how the

@@ -72,7 +72,7 @@ class LayerInputs(NamedTuple):
 
 
 class WrittenImages(NamedTuple):
-    """Images that were put somewhere, in the order of `built`, and what writing showed of the layers of each."""
+    """The images that were written, in the order of `built`, and the layers of each as they were written."""
 
     built: Index
     layers: tuple[tuple[Layer, ...], ...]

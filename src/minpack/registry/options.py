@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Login(NamedTuple):
-    """User and password for the registry `host` alone; some registries take a token for the user."""
+    """User and password for the registry `host` alone; some registries take a token as the user."""
 
     host: str
     username: Secret
@@ -20,12 +20,11 @@ class Login(NamedTuple):
 
 
 class RegistryOptions(NamedTuple):
-    """How registries are reached.
+    """How to reach registries.
 
-    `login` is what the user typed; else credentials are sought in `auth_files`, the first that has some for a host
-    counts. `ca_file` is a PEM file of authorities to trust besides the system's, `cert_directories` hold a directory
-    ``HOST[:PORT]`` of certificates for each host that needs some. `insecure` are hosts that may speak http, or TLS
-    with any certificate. `hub_mirrors`, as ``HOST[:PORT][/PREFIX]``, are asked before Docker Hub.
+    `login` is what the user typed; otherwise the first of `auth_files` with credentials for a host counts. `ca_file`
+    is a PEM file of authorities to trust besides the system's, `cert_directories` hold a directory ``HOST[:PORT]`` of
+    certificates for each host that needs some. `insecure` are hosts that may speak http, or TLS with any certificate. `hub_mirrors`, as ``HOST[:PORT][/PREFIX]``, are asked before Docker Hub.
     """
 
     network: Network = Network()

@@ -13,7 +13,7 @@ MAX_ID = 2**31 - 1
 
 
 class User(NamedTuple):
-    """Whom the program runs as; `groups` are those that it is in besides its own."""
+    """The user that the program runs as; `groups` are its supplementary groups."""
 
     uid: int
     gid: int

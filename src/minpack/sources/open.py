@@ -31,15 +31,15 @@ _STAYING = frozenset((BaseKind.TARBALL, BaseKind.RELEASE, BaseKind.IMAGE))
 def open_base(
     ref: BaseRef, platform: Platform, options: BaseOptions, progress: Progress = no_progress
 ) -> Generator[OpenBase]:
-    """The base that `ref` names, open until the block is left.
+    """Open the base that `ref` names, until the block is left.
 
-    :param platform: the one to fetch the base for.
-    :raises UnknownBaseError: no such file and no such name.
+    :param platform: the platform to open the base for.
+    :raises UnknownBaseError: there is no such file and no such name.
     :raises ArchiveError: a tarball is damaged or unsafe.
-    :raises ImageBaseError: it is an image.
+    :raises ImageBaseError: a tarball is a container bundle, or has a tree inside it in another way.
     :raises InputError: it cannot be read.
     :raises SumMismatchError: a tarball is not the expected one.
-    :raises UsageError: a sum is given, and the base is not a tarball.
+    :raises UsageError: a checksum is given, and the base is not a tarball.
     """
     opener: AbstractContextManager[OpenBase]
     if options.bases is not None and ref.kind in _STAYING and options.locked is None and options.cache is None:

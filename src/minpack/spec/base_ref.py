@@ -54,7 +54,7 @@ class ImageRef(NamedTuple):
 
 
 class BaseRef(NamedTuple):
-    """A base, be there such a one or not.
+    """A base that was named, whether or not it exists.
 
     `name` is what a base of this kind is found by: a path of this host, ``/`` for its root by whatever path; a name of
     the catalogue, of Debian's releases with the number; of an image, its `image` as text. `text` is what the user

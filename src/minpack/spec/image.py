@@ -27,7 +27,7 @@ SHELL = "/bin/sh"
 
 
 class RunConfig(NamedTuple):
-    """How the image says it is run; None and empty mean the default."""
+    """How the image's configuration says to run it; None and empty values mean the default."""
 
     entrypoint: tuple[str, ...] | None = None
     cmd: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class RunConfig(NamedTuple):
 
 
 class Check(StrEnum):
-    """How much is proved of a program before it is packed."""
+    """How much to prove about a program before packing it."""
 
     NONE = "none"
     #: Every symbol the loader would look up at the start is found.
@@ -54,10 +54,10 @@ class Check(StrEnum):
 
 
 class ImageSpec(NamedTuple):
-    """One image to make: of `programs`, host paths, the first being the entrypoint.
+    """One image to make, of `programs`: paths of this host, the first being the entrypoint.
 
-    A single program goes to `destination`, if there is one, others into `directory` under their own names. Programs of
-    several platforms make an image for each, with the same programs.
+    A single program goes to `destination` if that is set; otherwise programs go into `directory` under their own
+    names. Programs of several platforms make an image for each platform, with the same programs.
     """
 
     programs: tuple[str, ...]
@@ -81,7 +81,7 @@ class ImageSpec(NamedTuple):
     single_layer: bool = False
     threads: int = 1
     check: Check = Check.LOAD
-    #: Look for the callers of what speaks for a need.
+    #: Find the functions that cause each need.
     why: bool = False
     #: Leave symbol tables and debug sections out of the programs.
     strip: bool = False
@@ -89,7 +89,7 @@ class ImageSpec(NamedTuple):
     packages: tuple[str, ...] = ()
     #: Pack the copyright files of the packages that files are from.
     package_data: bool = True
-    #: What new files of the host are without: where a file has more, that was meant.
+    #: The umask of this host: permissions of a file beyond it were set on purpose.
     umask: int = 0o022
     #: Libraries that may be missing: the host's container runtime brings them.
     allowed_missing: frozenset[str] = frozenset()
@@ -97,17 +97,17 @@ class ImageSpec(NamedTuple):
     retarget: bool = False
     #: Files, directories and patterns of the base.
     taken: tuple[str, ...] = ()
-    #: Refuse what is else a note: added files that would not load, and links that lead nowhere.
+    #: Refuse what is otherwise a note: added files that would not load, and broken links.
     strict: bool = False
-    #: The image whose layers are kept, below what it lacks and the programs.
+    #: The image to put the programs on, with what it lacks; its layers are kept.
     on: BaseRef | None = None
-    #: What the user left to that image to say: ``user``, ``workdir``.
+    #: The settings that come from that image: ``user``, ``workdir``.
     inherits: frozenset[str] = frozenset()
-    #: The platforms to make an image for, where they are several; without, those of the programs.
+    #: The platforms to make images for, if several; empty means those of the programs.
     platforms: tuple[Platform, ...] = ()
-    #: The bases of single platforms, before `base`.
+    #: Bases for single platforms, which take precedence over `base`.
     bases: tuple[tuple[Platform, BaseRef], ...] = ()
-    #: Whom the additions belong to that have no owner of their own; None for root.
+    #: The owner of additions that state none; None means root.
     owner: User | OwnerName | None = None
     #: Patterns of what is left out of added directories, as in gitignore(5).
     excluded: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
 
 
 class OwnerName(NamedTuple):
-    """An owner of which a part is a name; without `group` it is the user's group in /etc/passwd."""
+    """An owner with at least one part given by name; an empty `group` means the user's group in /etc/passwd."""
 
     user: str
     group: str = ""
@@ -23,9 +23,9 @@ class OwnerName(NamedTuple):
 
 
 def parse_owner(text: str) -> User | OwnerName:
-    """The owner written ``USER[:GROUP]``, each by number or name; a number alone is that of the group too.
+    """The owner written ``USER[:GROUP]``, each by number or name; a number alone is also the group's.
 
-    :raises BadValueError: it is none.
+    :raises BadValueError: it does not have that form.
     """
     return parse_owner_parts(text.split(":"), text, f"for example {OPTION} 1000:1000 or {OPTION} nonroot")
 

@@ -190,7 +190,7 @@ def _below(destination: str, source: str) -> RootPath:
 def parse_directory(text: str) -> AddedDirectory:
     """``PATH[:[MODE][:USER[:GROUP]]]``, MODE octal.
 
-    :raises BadValueError: it is not so.
+    :raises BadValueError: it does not have that form.
     """
     path, *rest = text.split(":")
     if not _may_be_rights(rest):
