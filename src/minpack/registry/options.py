@@ -24,7 +24,8 @@ class RegistryOptions(NamedTuple):
 
     `login` is what the user typed; otherwise the first of `auth_files` with credentials for a host counts. `ca_file`
     is a PEM file of authorities to trust besides the system's, `cert_directories` hold a directory ``HOST[:PORT]`` of
-    certificates for each host that needs some. `insecure` are hosts that may speak http, or TLS with any certificate. `hub_mirrors`, as ``HOST[:PORT][/PREFIX]``, are asked before Docker Hub.
+    certificates for each host that needs some. `insecure` are hosts that may speak http, or TLS with any certificate.
+    `hub_mirrors`, as ``HOST[:PORT][/PREFIX]``, are asked before Docker Hub.
     """
 
     network: Network = Network()
