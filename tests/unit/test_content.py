@@ -29,7 +29,7 @@ def whole(path: str) -> FileContent:
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("/proc/self/environ", "0 bytes, but it has more"), ("/sys/devices/system/cpu/online", "and it has fewer")],
+    [("/proc/self/environ", "0 bytes, but it has more"), ("/sys/devices/system/cpu/online", "but it has fewer")],
 )
 def test_files_whose_size_is_not_that_of_their_bytes(path: str, words: str) -> None:
     """What the kernel makes as it is read (proc(5), sysfs(5)) is refused when it is opened, and not taken for empty."""
