@@ -843,7 +843,7 @@ def test_a_lock_that_is_here_and_not_asked_for(alpine: AlpineWorld) -> None:
     shutil.copy(alpine.place / "app", beside)
     used = "or build from the lock here with --locked; it needs musl: --base alpine-…"
     assert_refused(alpine.run("./app"), 2, "cannot pack './app': …", used)
-    note = "note: minpack.lock was not used: --locked builds from it\n"
+    note = "note: minpack.lock was not used: it is read only with --locked\n"
     assert note in alpine.done("./static", "--dry-run").err
     assert note not in alpine.done("./static", "--dry-run", "--base=scratch").err
     assert alpine.done("./static", "--dry-run", "--json").document["notes"] == [note[6:-1]]

@@ -438,7 +438,7 @@ def _unlocked(packed: Callable[[], Packed], unused: str) -> Packed:
     except BaseNeededError as error:
         error.hint = f"or build from the lock here with {unused}; {error.hint}"
         raise
-    return result._replace(notes=(*result.notes, f"{LOCK} was not used: {unused} builds from it"))
+    return result._replace(notes=(*result.notes, f"{LOCK} was not used: it is read only with {unused}"))
 
 
 def _lock_here(programs: tuple[str, ...]) -> str:
