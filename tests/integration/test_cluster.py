@@ -14,7 +14,8 @@ import pytest
 from minpack.build.fleet import State
 from minpack.cli.worker import RemoteJob, build_at_worker, deciding_versions
 from minpack.cluster.executor import GROUP
-from support.command import assert_refused, minpack
+from support.certificates import Authority
+from support.command import assert_refused, matches, minpack
 from support.daskclusters import running_cluster, worker_of
 from support.elfmaker import MUSL, library, program
 from support.fakeregistry import FakeRegistry, Fault
@@ -88,6 +89,35 @@ def test_a_worker_that_is_killed(place: Path, registry: FakeRegistry, tmp_path: 
     assert tags(registry, names) == found
     assert found == digests(build(place, "-o", "../all/"))
     assert registry.count("PUT", f"team/{names[2]}/manifests/1") > 1, "the one that was killed had begun"
+
+
+@pytest.mark.parametrize(
+    ("lost", "reason", "hint"),
+    [
+        ("worker", "it has had no workers for 1 s", "look at the log of the workers, and start some again; …"),
+        ("scheduler", "the connection to its scheduler was lost", "look at its log, and start it again; …"),
+    ],
+)
+def test_a_cluster_that_is_lost(
+    lost: str, reason: str, hint: str, place: Path, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    """A build does not wait for it: of each image it is said, with --keep-going too, and there is no log of Dask's."""
+    names = make_fleet(place, 1, pushed(registry))
+    (tmp_path / "dask").mkdir()
+    with running_cluster(tmp_path / "dask", 1) as cluster:
+
+        def kill(handler: Any) -> None:
+            (cluster.scheduler if lost == "scheduler" else cluster.workers[0]).kill()
+            handler.reset()
+
+        registry.fail("PUT", f"team/{names[0]}/manifests/", Fault(kill))
+        given = ("--executor", f"dask://{cluster.address}", "--cache-write", f"{registry.host}/{CACHE}", "--keep-going")
+        ran = build(place, *given, env={"DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT": "1s"})
+    assert {one["error"]["message"] for one in ran.document["images"]} == {
+        f"cannot use dask://{cluster.address}: {reason}"
+    }
+    assert matches(ran.document["images"][0]["error"]["hint"], hint)
+    assert "distributed" not in ran.err
 
 
 #: A package of another executor: threads of this process, as workers of other machines.
@@ -183,6 +213,19 @@ def test_another_executor_is_a_plugin(place: Path, registry: FakeRegistry, threa
     assert digests(build(place, names[0], *given, env=threads)) == {names[0]: tags(registry, names)[names[0]]}
 
 
+def test_certificates_are_sent(place: Path, threads: dict[str, str | None], tmp_path: Path) -> None:
+    """What --registry-ca names is what a worker trusts; it can be a file of the image as well."""
+    authority = Authority(tmp_path / "authority")
+    (tmp_path / "both.pem").write_bytes(b"".join(one.read_bytes() for one in authority.sign("server", server=True)))
+    with FakeRegistry(certificate=tmp_path / "both.pem") as registry:
+        (name, *_) = make_fleet(place, 1, pushed(registry))
+        (place / "ca.pem").symlink_to(authority.ca)
+        given = (name, "--registry-ca", "ca.pem", "--add", "ca.pem:/etc/ca.pem")
+        other = ("--executor", "threads://1", "--cache-write", f"{registry.host}/{CACHE}")
+        found = digests(build(place, *given, *other, env=threads))
+        assert found == digests(build(place, *given)) == tags(registry, [name])
+
+
 def test_files_that_a_registry_spoils_are_refused(
     place: Path, registry: FakeRegistry, threads: dict[str, str | None], tmp_path: Path
 ) -> None:
@@ -227,9 +270,14 @@ REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
         "--sign 'cosign.key': --executor builds i0-0 on another machine",
         "the key stays here: …",
     ),
+    "trace": (
+        ("--executor", "threads://1", "--trace", "one"),
+        "--trace: --executor builds i0-0 on another machine",
+        "run the program here: minpack trace --write …",
+    ),
     "base": (
         ("--executor", "threads://1", "--base", "/"),
-        "…: a directory is not sent to the workers of --executor",
+        "--base '/': a directory is not sent to the workers of --executor",
         "name a tarball of it, or an image",
     ),
     "sbom": (

@@ -25,6 +25,7 @@ class DaskCluster(NamedTuple):
     """`address` is the scheduler's, ``HOST:PORT``; workers have one thread each, and caches of their own."""
 
     address: str
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
 
 
@@ -48,7 +49,7 @@ def running_cluster(place: Path, workers: int) -> Generator[DaskCluster]:
                 for number in range(workers)
             )
         ]
-        yield DaskCluster(address.removeprefix("tcp://"), started)
+        yield DaskCluster(address.removeprefix("tcp://"), scheduler, started)
 
 
 def _start(stack: ExitStack, place: Path, what: str, *arguments: str, number: int = 0) -> subprocess.Popen[bytes]:

@@ -41,6 +41,7 @@ _HERE_ALONE = {
     "load": ("--load", "leave it out: what workers build is pushed"),
     "digest_file": ("--digest-file", "leave it out: --json has the digests"),
     "sign": ("--sign", "the key stays here: sign what was pushed with minpack sign"),
+    "traced": ("--trace", "run the program here: minpack trace --write puts what it opens into the file"),
     "debug": ("--debug", "build it without --executor"),
     "dry_run": ("--dry-run", "leave out --executor"),
 }

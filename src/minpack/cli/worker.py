@@ -192,22 +192,33 @@ def _build(build: RemoteBuild) -> ImageResult:
 
 
 def _place(build: RemoteBuild, given: dict[str, Any], below: str) -> None:
-    """Have the image's files below a directory."""
+    """Have the image's files below a directory.
+
+    :raises MinpackError: one cannot be had, or written.
+    """
+    import tempfile  # noqa: PLC0415 - in this process alone
+
     from minpack.cli.options import selected  # noqa: PLC0415 - in this process alone
     from minpack.cli.registry import RegistryAccess, registry_options  # noqa: PLC0415 - as above
     from minpack.cli.settings import StoreSettings, store_directory  # noqa: PLC0415 - as above
     from minpack.cluster.transfer import place_files  # noqa: PLC0415 - as above
+    from minpack.errors import ExecutorError, reason_of  # noqa: PLC0415 - as above
     from minpack.registry.client import RegistryClient  # noqa: PLC0415 - as above
     from minpack.store.store import open_store  # noqa: PLC0415 - as above
 
-    if given["registry_ca"]:
+    with tempfile.NamedTemporaryFile(prefix="minpack-") as authorities:
         # What a registry is asked with cannot come from it.
-        os.makedirs(os.path.dirname(os.path.abspath(given["registry_ca"])), exist_ok=True)
-        with open(given["registry_ca"], "wb") as file:
-            file.write(build.authorities)
-    options = registry_options(selected(RegistryAccess, given)._replace(offline=False))
-    with RegistryClient(options) as client, open_store(store_directory(selected(StoreSettings, given))) as store:
-        place_files(build.files, below, client, build.repository, store)
+        authorities.write(build.authorities)
+        authorities.flush()
+        file = authorities.name if given["registry_ca"] else None
+        options = registry_options(selected(RegistryAccess, given)._replace(offline=False, registry_ca=file))
+        with RegistryClient(options) as client, open_store(store_directory(selected(StoreSettings, given))) as store:
+            try:
+                place_files(build.files, below, client, build.repository, store)
+            except OSError as error:
+                reason = f"the files of the image cannot be written there: {reason_of(error)}"
+                hint = "give the directory of its temporary files (TMPDIR) space; then build again"
+                raise ExecutorError(f"the worker {os.uname().nodename}", reason, hint) from error
 
 
 def _moved(given: dict[str, Any], below: str) -> dict[str, Any]:

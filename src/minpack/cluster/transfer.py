@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from minpack.cluster.files import SentKind
 from minpack.digest import Digest
-from minpack.errors import OutputError, RegistryError, reason_of
+from minpack.errors import OutputError, RegistryError
 from minpack.oci.documents import Blob, Descriptor
 from minpack.oci.image import build_artifact
 from minpack.registry.manifests import put_manifest, tagged
@@ -86,27 +86,25 @@ def place_files(
 ) -> None:
     """Have the files below the directory `below`, each at its own path there, with the bytes of their sums.
 
-    :raises MinpackError: the repository has not all of them, or one cannot be written.
+    :raises MinpackError: the repository has not all of them.
+    :raises OSError: one cannot be written.
     """
-    try:
-        for one in files:
-            if one.kind is SentKind.FILE:
-                _place_file(one, below, client, repository, store)
-            elif one.kind is SentKind.DIRECTORY:
-                os.makedirs(below + one.path, exist_ok=True)
-        for one in files:
-            if one.kind is SentKind.NAME:
-                os.makedirs(os.path.dirname(below + one.path), exist_ok=True)
-                os.link(below + one.target, below + one.path)
-        links = (one for one in files if one.kind in (SentKind.LINK, SentKind.LEADS))
-        for one in sorted(links, key=lambda link: link.path):
-            _place_link(one, below)
-        # From below up: a directory may be one that nobody can write to.
-        for one in sorted(files, reverse=True):
-            if one.kind is SentKind.DIRECTORY:
-                os.chmod(below + one.path, one.mode)
-    except OSError as error:
-        raise OutputError(below, reason_of(error)) from error
+    for one in files:
+        if one.kind is SentKind.FILE:
+            _place_file(one, below, client, repository, store)
+        elif one.kind is SentKind.DIRECTORY:
+            os.makedirs(below + one.path, exist_ok=True)
+    for one in files:
+        if one.kind is SentKind.NAME:
+            os.makedirs(os.path.dirname(below + one.path), exist_ok=True)
+            os.link(below + one.target, below + one.path)
+    links = (one for one in files if one.kind in (SentKind.LINK, SentKind.LEADS))
+    for one in sorted(links, key=lambda link: link.path):
+        _place_link(one, below)
+    # From below up: a directory may be one that nobody can write to.
+    for one in sorted(files, reverse=True):
+        if one.kind is SentKind.DIRECTORY:
+            os.chmod(below + one.path, one.mode)
 
 
 def _place_file(one: SentFile, below: str, client: RegistryClient, repository: ImageRepository, store: Store) -> None:
