@@ -205,6 +205,10 @@ def test_each_platform_has_its_own_and_the_index_a_union(tmp_path: Path) -> None
             for media_type in ("application/spdx+json", "application/vnd.cyclonedx+json")
         )
         assert all(registry.whole("me/app", one["digest"]) for one in artifacts)
+        told = minpack(
+            *("amd64/app", "arm64/app", "-t", name, "--push", "--insecure", registry.host, *BOTH), cwd=tmp_path
+        )
+        assert f"pushed {name} with {len(artifacts)} artifacts (nothing sent" in told.out.decode()
     union = json.loads((tmp_path / "image.spdx.json").read_bytes())
     assert spdx_problems(union) == []
     assert cyclonedx_problems((tmp_path / "image.cdx.json").read_bytes()) == ""

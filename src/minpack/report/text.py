@@ -255,7 +255,8 @@ def output_lines(written: WrittenOutput, start: RunCommand) -> list[str]:
         elif output.format == "engine":
             engine = output.engine if output.engine not in ("", "docker") else "the engine"
             lines.append(f"loaded {output.reference} into {engine}")
-    lines += pushed_lines([output for output in written.outputs if output.format == "registry"])
+    about = len(written.built.artifacts) if written.built is not None else 0
+    lines += pushed_lines([output for output in written.outputs if output.format == "registry"], about)
     next_ = _next(written, start)
     return [*lines, f"next: {next_}"] if next_ else lines
 
@@ -281,9 +282,13 @@ def image_lines(pushed: Pushed, host: Platform | None = None) -> list[str]:
     ]
 
 
-def pushed_lines(targets: Sequence[WrittenTarget]) -> list[str]:
-    """Names that were pushed, and how much had to be sent for all of them."""
-    lines = [f"pushed {target.reference}" for target in targets]
+def pushed_lines(targets: Sequence[WrittenTarget], artifacts: int = 0) -> list[str]:
+    """Names that were pushed, and how much had to be sent for all of them.
+
+    :param artifacts: how many documents and signatures about it were pushed with it.
+    """
+    about = f" with {artifacts} artifact{'s' if artifacts > 1 else ''}" if artifacts else ""
+    lines = [f"pushed {target.reference}{about}" for target in targets]
     if targets:
         sent = targets[0].sent
         lines[-1] += f" ({human(sent)} sent)" if sent else " (nothing sent: the registry had all layers)"
