@@ -518,6 +518,20 @@ def test_a_first_file_of_what_is_not_built(tmp_path: Path) -> None:
     assert ran.out.endswith(b"\nnext: make && minpack build\n")
 
 
+def test_a_file_in_another_directory(tmp_path: Path) -> None:
+    """`init` writes paths that are right from there, and `build` says what the paths that it prints are relative to."""
+    (tmp_path / "go.mod").write_text("module example.com/me/web\n")
+    (tmp_path / "web").write_bytes(static_program())
+    (tmp_path / "images").mkdir()
+    assert minpack("init", "-f", "images/all.toml", cwd=tmp_path).code == 0
+    for quiet in ("-q", "--json"):
+        assert minpack("build", "-f", "images/all.toml", quiet, "--force", cwd=tmp_path).err == ""
+    ran = minpack("build", "-f", "images/all.toml", "--force", cwd=tmp_path)
+    assert ran.err.startswith("note: paths are relative to images, the directory of images/all.toml\n")
+    assert (tmp_path / "images/web.tar").exists()
+    assert "relative" not in minpack("build", "-f", "./all.toml", cwd=tmp_path / "images").err
+
+
 def test_a_schema_is_printed(tmp_path: Path) -> None:
     """It is the published one."""
     ran: Ran = minpack("show", "--schema", cwd=tmp_path)

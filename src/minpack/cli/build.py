@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +13,7 @@ import click
 from minpack.build.fleet import ImageResult, State, run_jobs
 from minpack.cli.build_one import Job, build_image, failed, jobs_of, pack_ready, unchanged
 from minpack.cli.build_places import refuse_one_name, refuse_one_place
-from minpack.cli.config import check_ready, file_option, profile_option, read_images, ready_images
+from minpack.cli.config import NAMED_FILE, check_ready, file_option, profile_option, read_images, ready_images
 from minpack.cli.executors import Workers, interruptible, lost, open_executor
 from minpack.cli.options import FILLED, Command, Parsed, completed
 from minpack.cli.pack import command as pack_command
@@ -104,11 +105,22 @@ def command(names: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401 - the 
 
         check_remote(ready, given["executor"])
     jobs = jobs_of(ready)
+    _tell_place(outer, given)
     known = dict(unchanged(jobs))
     if len(jobs) == 1 and not known and not (given["as_json"] or given["executor"]):
         return _build_alone(jobs[0])
     built = iter(_build_all([job for job in jobs if job.ready.name not in known], given))
     return _tell([known.get(job.ready.name) or next(built) for job in jobs], given, path)
+
+
+def _tell_place(context: click.Context, given: dict[str, Any]) -> None:
+    """Say what paths are relative to, where that is not the directory of whoever reads them."""
+    named = context.meta.get(NAMED_FILE) or ""
+    directory = os.path.dirname(named)
+    if directory and os.path.normpath(directory) != ".":
+        print_notes(
+            [f"paths are relative to {directory}, the directory of {named}"], quiet=given["quiet"] or given["as_json"]
+        )
 
 
 def _build_alone(job: Job) -> int:

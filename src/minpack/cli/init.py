@@ -44,9 +44,15 @@ def command(**given: Any) -> None:  # noqa: ANN401 - the options above are its s
         reason = "there is no Go module, Cargo package, CMake project or Makefile here that builds a program"
         raise InputError(".", reason, verb="find a project in", hint=hint)
     bases = {one.name: _base_of(one, project) for one in project.programs}
-    text = config_text(project.programs, bases, repository_of("."))
+    text = config_text(_seen_from(path, project.programs), bases, repository_of("."))
     _write(path, text, force=given["force"])
     _tell(path, project, given)
+
+
+def _seen_from(path: str, programs: Sequence[BuiltProgram]) -> list[BuiltProgram]:
+    """The programs with their paths as the file at `path` has them, relative to its own directory."""
+    directory = os.path.dirname(path)
+    return [one._replace(path=os.path.relpath(one.path, directory)) if directory else one for one in programs]
 
 
 def _base_of(program: BuiltProgram, project: Project) -> str:
