@@ -40,7 +40,6 @@
     ├── RootfsError
     │   └── PathConflictError          two different things at one path
     ├── ImageError
-    │   ├── InvalidImageError          with the issues found                     exit 3
     │   ├── NothingToClaimError        files of every vulnerability are in it     exit 3
     │   ├── UnreadableImageError       an archive or layout that holds no image to read
     │   │   └── NotInImageError        a path that an image lacks                     exit 3
@@ -106,12 +105,6 @@ class MinpackError(Exception):
         self.message = "\n  ".join((self.message, f"platform: {platform}"))
         self.args = (self.message,)
         self.platform = platform
-
-    def reword(self, verb: str) -> None:
-        """Say `verb` in place of "pack": another command than that wanted something else of the program."""
-        if self.message.startswith("cannot pack "):
-            self.message = f"cannot {verb} {self.message.removeprefix('cannot pack ')}"
-            self.args = (self.message,)
 
     @property
     def kind(self) -> str:
@@ -580,18 +573,6 @@ class PathConflictError(RootfsError):
 
 class ImageError(MinpackError):
     """An image cannot be made."""
-
-
-class InvalidImageError(ImageError):
-    """An image breaks rules of its specification; `issues` has all of them."""
-
-    exit_code = 3
-
-    def __init__(self, image: str, issues: tuple[str, ...]) -> None:
-        lines = (f"cannot accept {quoted(image)}: it is not a valid image", *few(map(_reason, issues), MOST_PLACES))
-        super().__init__("\n  ".join(lines))
-        self.image = image
-        self.issues = issues
 
 
 class NothingToClaimError(ImageError):

@@ -36,7 +36,6 @@ from minpack.errors import (
     ImageError,
     InputError,
     InternalError,
-    InvalidImageError,
     KeyFileError,
     LibcMismatchError,
     LockedError,
@@ -316,11 +315,6 @@ ROWS = (
         {"path": "/a", "first": "a file", "second": "a directory"},
     ),
     Row(
-        InvalidImageError("i", ("one", "two")),
-        "cannot accept 'i': it is not a valid image\n  one\n  two",
-        {"image": "i", "issues": ("one", "two")},
-    ),
-    Row(
         NothingToClaimError("i", "f", ("one", "two")),
         "cannot claim anything about 'i': it has files of every vulnerability in 'f'\n  one\n  two",
         {"image": "i", "source": "f", "present": ("one", "two")},
@@ -531,16 +525,6 @@ def test_what_is_missing_is_told_of_a_few() -> None:
     assert lines[22:25] == ["    and 230 more", "  l1.so, needed by /app, not found there either", *lines[24:25]]
     assert lines[-1] == "  and 1142 more"
     assert len(lines) == 31
-
-
-def test_other_commands_say_what_they_wanted() -> None:
-    """A program that `tree` cannot show is not said to be one that cannot be packed."""
-    error = NotProgramError("a.o", "an object file", "link it")
-    error.reword("show")
-    assert (error.message, str(error)) == ("cannot show 'a.o': it is an object file",) * 2
-    other = InputError("cannot pack", "no")
-    other.reword("show")
-    assert other.message == "cannot read 'cannot pack': no"
 
 
 def test_kinds_are_names_in_kebab_case() -> None:
