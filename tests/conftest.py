@@ -5,6 +5,7 @@ So is a test of a loader's rule that could not ask the real loader (`support.rul
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -155,3 +156,13 @@ def root() -> None:
     """The test runs as root."""
     if os.geteuid() != 0:
         pytest.skip("not root")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write what failed to the file that MINPACK_FAILED_TESTS names, unless the run did not come to its end."""
+    path = os.environ.get("MINPACK_FAILED_TESTS")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if path and reporter is not None and exitstatus == pytest.ExitCode.TESTS_FAILED:
+        stats = reporter.stats
+        names = [report.nodeid for kind in ("failed", "error") for report in stats.get(kind, ())]
+        Path(path).write_text(json.dumps(names))
